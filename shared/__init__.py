@@ -1,0 +1,1 @@
+"""What ingest, worker and the command line have in common."""

@@ -1,0 +1,169 @@
+"""The ports: what the core asks of a queue, a store and a bucket.
+
+Each has two implementations, AWS's (`queue.py`, `store.py`, `bodies.py`) and one in memory (`memory.py`) that
+keeps the same promises and can fail on command. One contract suite runs against both.
+
+Every method is one call to the service. Unless it says otherwise a method may raise
+`Unavailable` (nothing took effect) and `Unclear` (cut off: it may have taken effect, or may still).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from shared.event import Identity
+from shared.records import Guard, Outcome, Place, Record, Slice, StoredEvent
+
+MAX_STATEMENTS = 25
+"""DynamoDB: statements in one BatchExecuteStatement."""
+
+MAX_MESSAGES = 10
+"""SQS: entries in one batch call."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A received message. `handle` is what deletes it; `receives` counts deliveries, this one included."""
+
+    id: str
+    body: str
+    handle: str
+    receives: int = 1
+    attributes: Mapping[str, str] = {}
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to send. `group` is the fair-queue key (the tenant), None to send without one."""
+
+    body: str
+    attributes: Mapping[str, str] = {}
+    group: str | None = None
+    delay_seconds: int = 0
+
+
+class MessageSink(Protocol):
+    """The sending half of a queue."""
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        """Send up to `MAX_MESSAGES` messages of together 1 MiB in one call; one outcome each, in order.
+
+        `DONE`: the queue holds it. `REFUSED`: it never will. Anything else: it does not, or may not.
+        """
+        ...
+
+
+class EventQueue(MessageSink, Protocol):
+    """A queue with at-least-once delivery in no particular order."""
+
+    async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
+        """Take up to `limit` (1..10) messages, hidden from others for `visibility_seconds`."""
+        ...
+
+    async def delete(self, messages: Sequence[Message]) -> None:
+        """Delete up to `MAX_MESSAGES` messages. One that is gone already counts as deleted."""
+        ...
+
+    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+        """Keep up to `MAX_MESSAGES` received messages from others for `seconds` (0..43,200) from now."""
+        ...
+
+    async def backlog(self) -> int:
+        """Return about how many messages wait. Raises `Unavailable` if the queue does not answer."""
+        ...
+
+
+class EventReader(Protocol):
+    """The store as the inbox sees it: nothing here writes. All reads are consistent."""
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> Slice:
+        """Return events of one shard after `inbox.position` (exclusive) and before `before` (exclusive).
+
+        Evaluates at most `limit` items. Tombstones, expired items, and with `types` (exact, or `order.*`)
+        other types are scanned but not returned.
+        """
+        ...
+
+    async def read_guard(self, identity: Identity) -> Guard | None:
+        """Return the current guard of `identity`."""
+        ...
+
+    async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
+        """Return what lies at up to 25 places, in their order. Expired items are returned."""
+        ...
+
+    async def ready(self) -> None:
+        """Return if the table answers; raise `Unavailable` if it does not."""
+        ...
+
+
+class EventStore(EventReader, Protocol):
+    """The store as the worker sees it.
+
+    The methods that take `current` change guards: they take effect only if the identity's current guard
+    still has `current.receipt` and `current.version`, raise its version by one, and answer whether they did.
+    """
+
+    async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
+        """Claim up to 25 identities; each statement succeeds or fails alone."""
+        ...
+
+    async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
+        """Insert up to 25 events at their places; each fails alone with `EXISTS` if something lies there."""
+        ...
+
+    async def remove_events(self, places: Sequence[Place]) -> None:
+        """Delete the events at up to 25 places. A tombstone stays; nothing there is no error."""
+        ...
+
+    async def read_guards(self, identity: Identity) -> list[Guard]:
+        """Return all guards of `identity`, the current one and the older ones (consistent)."""
+        ...
+
+    async def move_guard(self, current: Guard, guard: Guard, position: str) -> bool:
+        """Give `guard` (the current or an older one) another position, before anything was written there."""
+        ...
+
+    async def take_over(self, current: Guard, new: Guard) -> bool:
+        """Make `new` the current guard; the old one is kept under its receipt."""
+        ...
+
+    async def insert_older(self, current: Guard, older: Guard) -> bool:
+        """Add a guard of an event accepted before the current one's, kept under its receipt."""
+        ...
+
+    async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move `guard` from its position to `event`'s, and insert `event` there, in one transaction.
+
+        A tombstone that names the new position replaces what lies at the old one. Fails, besides on
+        `current`, if anything lies among the delivered at the old position; else a tombstone lies there after.
+        """
+        ...
+
+    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
+        """Mark `guard` erased, and put tombstones at its position, undelivered and delivered, in one transaction."""
+        ...
+
+
+class BodyStore(Protocol):
+    """Bodies too big for an item."""
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Store `body`; the same key may be put again with the same body."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """Return the body under `key`; raises `NotFound` if there is none."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the body under `key`; none there is no error."""
+        ...

@@ -1,0 +1,82 @@
+"""Positions and receipts: UUIDv7 (RFC 9562) in canonical text, so that they sort by time.
+
+A `Minter` never mints the same or a smaller value twice, so the events of one pack keep their order.
+Within one millisecond it counts in the 12 bits of `rand_a` (RFC 9562, 6.2, method 1); the other 62 bits are random.
+"""
+
+import os
+from collections.abc import Callable
+
+from shared.clock import Clock
+
+_COUNTER_LIMIT = 1 << 12
+_VERSION_BITS, _VERSION = 0xF << 76, 0x7 << 76
+_VARIANT_BITS, _VARIANT = 0x3 << 62, 0x2 << 62
+_RANDOM_MASK = (1 << 62) - 1
+# A clock set back by more than this is believed; by less, the minter stays ahead of it until it catches up.
+_MAX_LEAD_MS = 100
+
+FIRST = "00000000-0000-7000-8000-000000000000"
+"""Smaller than every minted position."""
+
+
+class Minter:
+    """Mints UUIDv7s in rising order. Not thread-safe; one per process is enough."""
+
+    def __init__(self, clock: Clock, *, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._last_ms = 0
+        self._counter = 0
+
+    def mint(self) -> str:
+        """Return a fresh UUIDv7, greater than all this minter made while the clock was not set back."""
+        now_ms = self._clock.wall_ms()
+        if now_ms > self._last_ms or now_ms < self._last_ms - _MAX_LEAD_MS:
+            self._last_ms, self._counter = now_ms, 0
+        else:
+            self._counter += 1
+            if self._counter == _COUNTER_LIMIT:
+                self._last_ms, self._counter = self._last_ms + 1, 0
+        random = int.from_bytes(self._random_bytes(8)) & _RANDOM_MASK
+        return _text(self._last_ms << 80 | _VERSION | self._counter << 64 | _VARIANT | random)
+
+
+def time_of(position: str) -> int:
+    """Return the milliseconds since the epoch at which `position` was minted."""
+    return int(position[:8] + position[9:13], 16)
+
+
+def floor_of(time_ms: int) -> str:
+    """Return the smallest position of the millisecond `time_ms`: every position before that time sorts below."""
+    return _text(time_ms << 80 | _VERSION | _VARIANT)
+
+
+def shard_of(position: str, shards: int) -> int:
+    """Return the inbox shard that holds `position`: its last byte modulo `shards`."""
+    return int(position[-2:], 16) % shards
+
+
+def is_position(text: str) -> bool:
+    """Tell whether `text` is a canonical UUIDv7."""
+    try:
+        number = int(text.replace("-", ""), 16)
+    except ValueError:
+        return False
+    fields = number & (_VERSION_BITS | _VARIANT_BITS)
+    return fields == _VERSION | _VARIANT and _text(number) == text
+
+
+def to_bytes(position: str) -> bytes:
+    """Return the 16 bytes that `position` stands for."""
+    return bytes.fromhex(position.replace("-", ""))
+
+
+def from_bytes(raw: bytes) -> str:
+    """Return the canonical text of 16 bytes."""
+    return _text(int.from_bytes(raw))
+
+
+def _text(number: int) -> str:
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,0 +1,1 @@
+"""The worker, which stores queued events once, and the read-only inbox API."""

@@ -1,0 +1,1 @@
+"""The core: messages in, verdicts out. It knows neither AWS nor HTTP."""
