@@ -1,0 +1,84 @@
+"""Fixtures that several kinds of test share: the emulator, and settings that are provisioned in it."""
+
+import os
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import emulator
+from shared.provision import provision
+from shared.settings import Settings
+
+_START_SECONDS = 60
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listens on."""
+    return _free_port()
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the emulator once for all tests; the SDK of this process talks to it. Gives its URL."""
+    state, port = tmp_path_factory.mktemp("ministack"), _free_port()
+    with pytest.MonkeyPatch.context() as environment:
+        for name in emulator.MISLEADING:
+            environment.delenv(name, raising=False)
+        for name, value in emulator.client_environment(port).items():
+            environment.setenv(name, value)
+        process = _start(port, state)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()  # nobody needs its state
+            process.wait()
+
+
+@pytest.fixture
+async def aws_settings(ministack: str) -> Settings:
+    """Settings with names of their own, provisioned in the emulator, and times that suit its speed."""
+    assert ministack
+    unique = uuid.uuid4().hex[:12]
+    settings = Settings(
+        queue_name=f"queue-{unique}",
+        dlq_name=f"dlq-{unique}",
+        dynamodb_table_events=f"events-{unique}",
+        dynamodb_table_api_keys=f"keys-{unique}",
+        bodies_bucket=f"bodies-{unique}",
+        commit_deadline_ms=400,
+        store_timeout_ms=2000,
+        clock_skew_ms=50,
+        settle_ms=2600,
+    )
+    await provision(settings)
+    return settings
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(port: int, state: Path) -> subprocess.Popen[bytes]:
+    try:
+        command = emulator.command()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    log = state / "log.txt"
+    with log.open("wb") as out:
+        environment = emulator.server_environment(os.environ, port=port, state=state)
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, cwd=state)  # noqa: S603
+    deadline = time.monotonic() + _START_SECONDS
+    while not emulator.answers(emulator.health_url(port)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"The emulator did not start:\n{log.read_text()}", pytrace=False)
+        time.sleep(0.05)
+    return process
