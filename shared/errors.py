@@ -71,7 +71,11 @@ class TooLarge(Rejected):
 
 
 class UnsupportedMedia(Rejected):
-    """A body in no format that the endpoint reads."""
+    """A body in no format that the endpoint reads; `accepted` are the media types that it does read."""
+
+    def __init__(self, detail: str, accepted: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.accepted = tuple(accepted)
 
 
 class RateLimited(Rejected):

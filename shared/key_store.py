@@ -1,0 +1,199 @@
+"""The key table, and the same in memory."""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.errors import NotFound, TriggersError, Unavailable, Unclear
+from shared.keys import ApiKey
+
+if TYPE_CHECKING:  # the client's types are a development dependency only
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
+
+
+class KeyStore(Protocol):
+    """Where keys are kept. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return the key `key_id` (a consistent read), None if there is none."""
+        ...
+
+    async def put(self, key: ApiKey) -> None:
+        """Add a key; raises `ValueError` if its id is taken."""
+        ...
+
+    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
+        """Return all keys, or one tenant's, oldest first. Reads the whole table."""
+        ...
+
+    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
+        """Mark a key revoked (epoch milliseconds) and return it; raises `NotFound`. A second time changes nothing."""
+        ...
+
+    async def ready(self) -> None:
+        """Return if keys can be read; raise `Unavailable` if not."""
+        ...
+
+
+class MemoryKeyStore:
+    """Keys in a dict, for tests and for a process that has no table."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return the key, None if there is none."""
+        return self._keys.get(key_id)
+
+    async def put(self, key: ApiKey) -> None:
+        """Add a key."""
+        if key.key_id in self._keys:
+            raise _taken(key)
+        self._keys[key.key_id] = key
+
+    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
+        """Return keys, oldest first."""
+        return _in_order(self._keys.values(), tenant)
+
+    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
+        """Mark a key revoked."""
+        if key_id not in self._keys:
+            raise _unknown(key_id)
+        key = self._keys[key_id]
+        if key.revoked_at is None:
+            key = self._keys[key_id] = msgspec.structs.replace(key, revoked_at=revoked_at)
+        return key
+
+    async def ready(self) -> None:
+        """Return: memory answers."""
+
+
+class DynamoKeyStore:
+    """Keys in a DynamoDB table; one item each, its attributes named as the fields of `ApiKey`."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return the key, None if there is none."""
+        call = self._client.get_item(TableName=self._table, Key=_pk(key_id), ConsistentRead=True)
+        item = (await _answer(call, Unavailable)).get("Item")
+        return _decode(item) if item else None
+
+    async def put(self, key: ApiKey) -> None:
+        """Add a key; nothing that is there is ever replaced."""
+        call = self._client.put_item(
+            TableName=self._table,
+            Item={**_pk(key.key_id), **_encode(key)},
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+        try:
+            await _answer(call, Unclear)
+        except _ConditionFailed:
+            raise _taken(key) from None
+
+    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
+        """Return keys, oldest first."""
+        # A scan: keys are few, and only people at a terminal list them.
+        found: list[ApiKey] = []
+        start: dict[str, Any] = {}
+        while True:
+            call = self._client.scan(TableName=self._table, ConsistentRead=True, **start)
+            page = await _answer(call, Unavailable)
+            found += map(_decode, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return _in_order(found, tenant)
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
+        """Mark a key revoked."""
+        call = self._client.update_item(
+            TableName=self._table,
+            Key=_pk(key_id),
+            UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":now": {"N": str(revoked_at)}},
+            ReturnValues="ALL_NEW",
+        )
+        try:
+            return _decode((await _answer(call, Unclear))["Attributes"])
+        except _ConditionFailed:
+            raise _unknown(key_id) from None
+
+    async def ready(self) -> None:
+        """Return if the table answers."""
+        # By a read that a process which may only read keys is allowed.
+        await self.get("ready")
+
+
+class _ConditionFailed(Exception):
+    """A write's condition did not hold."""
+
+
+async def _answer(call: Awaitable[T], otherwise: type[TriggersError]) -> T:
+    """Return what the table answers; raise `otherwise` if it does not, or refuses."""
+    try:
+        return await call
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "no code")
+        if code == "ConditionalCheckFailedException":
+            raise _ConditionFailed from None
+        raise otherwise(f"the key table answered {code}") from error
+    except (BotoCoreError, OSError) as error:
+        raise otherwise(f"the key table does not answer: {type(error).__name__}") from error
+
+
+def _pk(key_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"key#{key_id}"}}
+
+
+def _encode(key: ApiKey) -> dict[str, Any]:
+    fields = msgspec.to_builtins(key)
+    return {name: _attribute(value) for name, value in fields.items() if value is not None}
+
+
+def _attribute(value: object) -> dict[str, Any]:
+    match value:
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case list() | tuple():
+            return {"L": [_attribute(item) for item in value]}
+        case _:
+            raise TypeError(f"no attribute for a {type(value).__name__}")
+
+
+def _decode(item: Mapping[str, Any]) -> ApiKey:
+    # Fields that a newer version added are left alone.
+    fields = {name: _value(attribute) for name, attribute in item.items()}
+    return msgspec.convert(fields, ApiKey)
+
+
+def _value(attribute: Mapping[str, Any]) -> object:
+    match dict(attribute):
+        case {"N": number}:
+            return int(number)
+        case {"L": items}:
+            return [_value(item) for item in items]
+        case {"S": text}:
+            return text
+        case _:
+            return None
+
+
+def _in_order(keys: Iterable[ApiKey], tenant: str | None) -> list[ApiKey]:
+    return sorted((key for key in keys if tenant in (None, key.tenant)), key=lambda key: (key.created_at, key.key_id))
+
+
+def _taken(key: ApiKey) -> ValueError:
+    return ValueError(f"there is a key {key.key_id} already")
+
+
+def _unknown(key_id: str) -> NotFound:
+    return NotFound(f"There is no key {key_id}.")

@@ -1,0 +1,46 @@
+"""Single flight: whoever asks for the same thing at the same time shares one attempt at it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class SingleFlight(Generic[K, V]):
+    """Runs at most one call per name at a time; it owns the tasks that it starts until `aclose`."""
+
+    def __init__(self) -> None:
+        self._flights: dict[K, asyncio.Task[V]] = {}
+
+    def flying(self, name: K) -> bool:
+        """Tell whether a call of this name is under way."""
+        return name in self._flights
+
+    async def run(self, name: K, call: Callable[[], Awaitable[V]]) -> V:
+        """Return what `call` returns, or raise what it raises; join one of the same name if it is under way.
+
+        A caller that is cancelled leaves; the call goes on for the others.
+        """
+        flight = self._flights.get(name)
+        if flight is None:
+            flight = self._flights[name] = asyncio.create_task(_await(call))
+            flight.add_done_callback(lambda task: self._land(name, task))
+        return await asyncio.shield(flight)
+
+    async def aclose(self) -> None:
+        """Cancel what is under way."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _land(self, name: K, flight: asyncio.Task[V]) -> None:
+        del self._flights[name]
+        if not flight.cancelled():
+            flight.exception()  # marks it as seen, in case everybody left
+
+
+async def _await(call: Callable[[], Awaitable[V]]) -> V:
+    return await call()

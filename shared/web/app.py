@@ -1,0 +1,76 @@
+"""Composes an HTTP app from parts: the same way for ingest alone, the inbox alone, and both in one process."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.types import ControllerRouterHandler
+
+from shared.clock import Clock, SystemClock
+from shared.event import MAX_REQUEST_BYTES
+from shared.key_store import KeyStore
+from shared.position import Minter
+from shared.settings import Settings
+from shared.web import auth, health, openapi
+from shared.web.auth import Access
+from shared.web.line import Observer
+from shared.web.problems import EXCEPTION_HANDLERS
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One app's share of a process.
+
+    `lifespan` makes a context manager that opens what the handlers need and closes it again. `ready` returns if
+    that answers, and raises `Unavailable` if not. `paths` and `schemas` are OpenAPI of handlers that Litestar can't
+    describe (raw ASGI ones).
+    """
+
+    name: str
+    handlers: Sequence[ControllerRouterHandler]
+    lifespan: Callable[[], AbstractAsyncContextManager[None]]
+    ready: Callable[[], Awaitable[None]]
+    paths: Mapping[str, Any] = {}
+    schemas: Mapping[str, Any] = {}
+
+
+def build_app(
+    settings: Settings,
+    parts: Sequence[Part],
+    *,
+    keys: KeyStore | None = None,
+    clock: Clock | None = None,
+) -> Litestar:
+    """Return the app that serves all `parts`. Without `keys` it opens the key table when it starts.
+
+    All parts share one `Access`, so a key is verified and limited once in the process. Nothing is opened here;
+    the lifespan does that, and closes in reverse order.
+    """
+    clock = clock or SystemClock()
+    access = Access(settings, clock, keys)
+    readiness = health.Readiness({"keys": access.ready, **{part.name: part.ready for part in parts}}, clock)
+    handlers = [*health.handlers(settings, readiness, clock), *(handler for part in parts for handler in part.handlers)]
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(access.lifespan())
+            for part in parts:
+                await stack.enter_async_context(part.lifespan())
+            yield
+
+    app = Litestar(
+        route_handlers=[*handlers, openapi.handler(settings, handlers, parts)],
+        lifespan=[lifespan],
+        state=State({auth.STATE_KEY: access}),
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+        request_max_body_size=MAX_REQUEST_BYTES,
+        # Its own would serve HTML, from a CDN, and log what it likes.
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    app.asgi_handler = Observer(app.asgi_handler, Minter(clock).mint)
+    return app

@@ -1,0 +1,121 @@
+"""Who sends a request, and what it may cost: keys and limits for both HTTP apps.
+
+A raw ASGI handler calls `authenticate` and `charge` itself. A Litestar handler is given `guards=[needs(scope)]`,
+which does both (a request costs one) and leaves the key as `request.auth`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
+
+from shared.aws import Aws
+from shared.clock import Clock
+from shared.errors import Forbidden, RateLimited, Unauthorized, Unavailable
+from shared.key_ring import KeyRing
+from shared.key_store import DynamoKeyStore, KeyStore
+from shared.keys import ApiKey
+from shared.limits import Limiter
+from shared.settings import Settings
+from shared.web.line import line_of
+
+STATE_KEY = "triggers_access"
+_TOKEN_HEADERS = (b"authorization", b"x-api-key")
+
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+
+
+class Access:
+    """The keys and limits of one process: all its apps share one, so that a key is verified and limited once."""
+
+    def __init__(self, settings: Settings, clock: Clock, store: KeyStore | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._ring: KeyRing | None = None
+        self._reader: KeyStore | None = None
+        self._limiter = Limiter(clock)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Open the key table's client, unless a store was given."""
+        if self._store is not None:
+            async with self._open(self._store):
+                yield
+            return
+        async with Aws(self._settings).dynamodb() as client:
+            store = DynamoKeyStore(client, self._settings.dynamodb_table_api_keys)
+            async with self._open(store):
+                yield
+
+    async def ready(self) -> None:
+        """Return if keys can be read; raise `Unavailable` if not."""
+        if self._reader is None:
+            raise Unavailable("the process is still starting")
+        await self._reader.ready()
+
+    async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
+        """Return the key that the request carries; it has the scope `needs`.
+
+        Raises `Unauthorized`, `Forbidden`, `RateLimited` (too many wrong secrets) and `Unavailable`.
+        """
+        if self._ring is None:
+            raise Unavailable("the process is still starting")
+        token = _token_of(scope)
+        key = self._ring.known(token) or await self._ring.verify(token)
+        line = line_of(scope)
+        line.key_id, line.tenant = key.key_id, key.tenant
+        if needs not in key.scopes:
+            raise Forbidden(f"The API key lacks the scope {needs}.")
+        return key
+
+    def charge(self, scope: Scope, key: ApiKey, cost: int) -> None:
+        """Charge `cost` to the key and tell its limits in the answer's headers; raise `RateLimited` if it is over."""
+        charge = self._limiter.charge(key, cost)
+        line_of(scope).headers += (
+            (b"ratelimit-policy", b'"default";q=%d;w=1' % key.rate),
+            (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
+        )
+        if charge.retry_after_seconds:
+            raise RateLimited(f"The API key may send {key.rate:,} events a second.", charge.retry_after_seconds)
+
+    @asynccontextmanager
+    async def _open(self, store: KeyStore) -> AsyncIterator[None]:
+        self._reader = store
+        self._ring = KeyRing(store, self._clock, cache_seconds=self._settings.key_cache_seconds)
+        try:
+            yield
+        finally:
+            ring, self._ring, self._reader = self._ring, None, None
+            await ring.aclose()
+
+
+def access_of(scope: Scope) -> Access:
+    """Return the access of the app that serves `scope`."""
+    return cast("Access", scope["litestar_app"].state[STATE_KEY])
+
+
+def needs(scope_name: str) -> Guard:
+    """Return a Litestar guard: a valid key with this scope, charged one; the key becomes `request.auth`."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        access = access_of(connection.scope)
+        key = await access.authenticate(connection.scope, scope_name)
+        connection.scope["auth"] = key
+        access.charge(connection.scope, key, 1)
+
+    return guard
+
+
+def _token_of(scope: Scope) -> str:
+    """Return the token of the `Authorization` or the `X-API-Key` header."""
+    found = {name: value for name, value in scope["headers"] if name in _TOKEN_HEADERS}
+    scheme, _, token = found.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return token.strip().decode("latin-1")
+    if b"x-api-key" in found:
+        return found[b"x-api-key"].decode("latin-1")
+    raise Unauthorized("There is no API key: send it as `Authorization: Bearer ...` or as `X-API-Key`.")

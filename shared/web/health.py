@@ -1,0 +1,91 @@
+"""What needs no key: does the process live, is it ready, and what is it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from litestar import MediaType, get
+from litestar.handlers import HTTPRouteHandler
+
+from shared.clock import Clock
+from shared.errors import Unavailable
+from shared.settings import Settings
+from shared.single_flight import SingleFlight
+from shared.web.problems import responses
+
+_TIMEOUT_SECONDS = 3
+_REMEMBERED_MS = 1000
+"""These paths need no key, so however often they are asked, the queue and the tables are asked once a second."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `/status`. `health` is `ok`, or `degraded` if something that is needed does not answer."""
+
+    name: str
+    version: str
+    uptime_seconds: int
+    health: str
+
+
+class Readiness:
+    """Asks every part whether what it needs answers."""
+
+    def __init__(self, checks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock) -> None:
+        self._checks = checks
+        self._clock = clock
+        self._flight: SingleFlight[None, list[str]] = SingleFlight()
+        self._failing: list[str] = []
+        self._asked_ms: int | None = None
+
+    async def failing(self) -> list[str]:
+        """Return the names of the parts that are not ready."""
+        now_ms = self._clock.monotonic_ms()
+        if self._asked_ms is None or now_ms - self._asked_ms >= _REMEMBERED_MS:
+            self._failing = await self._flight.run(None, self._ask)
+            self._asked_ms = self._clock.monotonic_ms()
+        return self._failing
+
+    async def _ask(self) -> list[str]:
+        answers = await asyncio.gather(*map(_is_ready, self._checks.values()))
+        return [name for name, ready in zip(self._checks, answers, strict=True) if not ready]
+
+
+def handlers(settings: Settings, readiness: Readiness, clock: Clock) -> list[HTTPRouteHandler]:
+    """Return the handlers of `/healthz`, `/readyz` and `/status`."""
+    started_ms = clock.monotonic_ms()
+
+    @get("/healthz", media_type=MediaType.TEXT, summary="Does the process live?", tags=["operations"])
+    async def healthz() -> str:
+        return "ok\n"
+
+    @get(
+        "/readyz",
+        media_type=MediaType.TEXT,
+        summary="Does what the process needs answer?",
+        tags=["operations"],
+        responses=responses(503),
+    )
+    async def readyz() -> str:
+        if failing := await readiness.failing():
+            raise Unavailable(f"not ready: {', '.join(failing)}")
+        return "ready\n"
+
+    @get("/status", summary="Name, version, uptime and health", tags=["operations"])
+    async def status() -> Status:
+        return Status(
+            name=settings.api_title,
+            version=settings.api_version,
+            uptime_seconds=(clock.monotonic_ms() - started_ms) // 1000,
+            health="degraded" if await readiness.failing() else "ok",
+        )
+
+    return [healthz, readyz, status]
+
+
+async def _is_ready(check: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            await check()
+    except (Unavailable, TimeoutError):
+        return False
+    return True

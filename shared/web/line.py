@@ -1,0 +1,94 @@
+"""What one request tells about itself: its id, its headers for the answer, and one wide log line at its end."""
+
+import logging
+import re
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, cast
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger("triggers.http")
+
+_STATE_KEY = "triggers_line"
+_CLIENT_CLOSED = 499
+"""nginx's number for a client that left before its answer."""
+
+_sane_id = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
+
+
+class RequestLine(msgspec.Struct, kw_only=True):
+    """One request's line in the log. Handlers fill in what they learn; nothing of a payload goes here.
+
+    `headers` are added to the answer, whoever makes it.
+    """
+
+    request_id: str
+    headers: list[tuple[bytes, bytes]]
+    status: int | None = None
+    bytes_out: int = 0
+    bytes_in: int = 0
+    key_id: str | None = None
+    tenant: str | None = None
+    events: int | None = None
+    error: str | None = None
+
+
+def line_of(scope: Scope) -> RequestLine:
+    """Return the line of the request that `scope` belongs to."""
+    return cast("RequestLine", scope["state"][_STATE_KEY])
+
+
+class Observer:
+    """The outermost ASGI layer: gives every answer an `X-Request-ID`, and every request a line in the log.
+
+    It wraps Litestar's own handler, since Litestar's middleware does not see paths that have no route.
+    """
+
+    def __init__(self, app: ASGIApp, mint: Callable[[], str]) -> None:
+        self._app = app
+        self._mint = mint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given if _sane_id(given) else self._mint().encode()
+        line = RequestLine(request_id=request_id.decode(), headers=[(b"x-request-id", request_id)])
+        scope["state"][_STATE_KEY] = line
+
+        async def observed_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                line.status = message["status"]
+                message["headers"] = [*message["headers"], *line.headers]
+            elif message["type"] == "http.response.body":
+                line.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed_send)
+        finally:
+            if logger.isEnabledFor(logging.INFO):
+                logger.info("request", extra={"fields": _fields(scope, line, perf_counter() - started)})
+
+
+def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, Any]:
+    # The route's template, never the path or the query: they may carry what a customer calls private.
+    return {
+        "method": scope.get("method"),
+        "route": scope.get("path_template"),
+        "status": line.status or _CLIENT_CLOSED,
+        "duration_ms": round(took_seconds * 1000, 3),
+        "bytes_in": line.bytes_in,
+        "bytes_out": line.bytes_out,
+        "key_id": line.key_id,
+        "tenant": line.tenant,
+        "events": line.events,
+        "error": line.error,
+        "request_id": line.request_id,
+    }

@@ -1,0 +1,172 @@
+"""Errors as RFC 9457 problem details: every error of ours by its class, and the framework's own."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap, Scope, Send
+
+from shared.errors import (
+    Fault,
+    Forbidden,
+    InvalidEvent,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    TriggersError,
+    Unauthorized,
+    Unavailable,
+    Unclear,
+    UnsupportedMedia,
+)
+from shared.web.line import line_of
+
+logger = logging.getLogger("triggers.http")
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: Mapping[type[Exception], HTTPStatus] = {
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unclear: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_TITLES: Mapping[type[Exception], tuple[str, str]] = {
+    InvalidEvent: ("invalid-event", "The request holds an invalid event"),
+    InvalidRequest: ("invalid-request", "The request is invalid"),
+    Unauthorized: ("unauthorized", "A valid API key is needed"),
+    Forbidden: ("forbidden", "The API key may not do this"),
+    NotFound: ("not-found", "Not found"),
+    TooLarge: ("too-large", "The request is too large"),
+    UnsupportedMedia: ("unsupported-media-type", "The media type is not supported"),
+    RateLimited: ("rate-limited", "Too many requests"),
+    Unavailable: ("unavailable", "The service can't do this right now"),
+    Unclear: ("unavailable", "The service can't do this right now"),
+}
+_TRY_AGAIN = "A part of the service is full or does not answer. Nothing is lost if the request is repeated."
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an error answer (RFC 9457). `instance` names the request as the log does."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: Sequence[Fault] | msgspec.UnsetType = msgspec.UNSET
+
+
+def responses(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return the `responses=` of a Litestar handler that answers these statuses with a problem."""
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            description=HTTPStatus(status).phrase,
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in statuses
+    }
+
+
+def render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, headers and body that answer `error`. What is not expected is logged, and says nothing."""
+    line = line_of(scope)
+    instance = f"urn:triggers:request:{line.request_id}"
+    match error:
+        case TriggersError() if status := _lookup(_STATUS, error):
+            name, title = _lookup(_TITLES, error)
+            detail = str(error)
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                line.error, detail = f"{type(error).__name__}: {error}", _TRY_AGAIN
+            problem = Problem(
+                type=f"urn:triggers:problem:{name}",
+                title=title,
+                status=status,
+                detail=detail,
+                instance=instance,
+                errors=(error.faults if isinstance(error, InvalidRequest) else ()) or msgspec.UNSET,
+            )
+            headers = _headers_of(error)
+        case HTTPException(status_code=status_code) if status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            problem = Problem(
+                type="about:blank",
+                title=HTTPStatus(status_code).phrase,
+                status=status_code,
+                detail=error.detail,
+                instance=instance,
+                errors=_faults_of(error.extra) or msgspec.UNSET,
+            )
+            headers = dict(error.headers or {})
+        case _:
+            logger.error("unhandled", exc_info=error, extra={"fields": {"instance": instance}})
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            problem = Problem(
+                title=status.phrase,
+                status=status,
+                detail="The error is logged under the instance named here.",
+                instance=instance,
+            )
+            headers = {}
+    # A plain int: an HTTPStatus would reach the log as its name.
+    return int(problem.status), headers, msgspec.json.encode(problem)
+
+
+async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
+    """Answer a raw ASGI request with the problem that `error` is."""
+    status, headers, body = render(error, scope)
+    fields = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers}
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    status, headers, body = render(error, request.scope)
+    return Response(content=body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: _handle}
+"""For Litestar: all errors, its own and any other."""
+
+
+def _lookup(table: Mapping[type[Exception], Any], error: Exception) -> Any:  # noqa: ANN401 - the table's value
+    return next((table[cls] for cls in type(error).__mro__ if cls in table), None)
+
+
+def _headers_of(error: TriggersError) -> dict[str, str]:
+    match error:
+        case Unauthorized():
+            return {"www-authenticate": "Bearer"}
+        case RateLimited() | Unavailable():
+            return {"retry-after": str(max(1, math.ceil(error.retry_after)))}
+        case Unclear():
+            return {"retry-after": "1"}
+        case UnsupportedMedia():
+            return {"accept-post": ", ".join(error.accepted)} if error.accepted else {}
+        case _:
+            return {}
+
+
+def _faults_of(extra: object) -> list[Fault]:
+    """Translate Litestar's validation extras; they name the parameter and the rule, never the value."""
+    if not isinstance(extra, list):
+        return []
+    return [
+        Fault(detail=str(item["message"]), pointer=f"/{item['key']}" if "key" in item else None)
+        for item in extra
+        if isinstance(item, dict) and "message" in item
+    ]
