@@ -1,0 +1,105 @@
+"""Conditional changes: the parts that DynamoDB's transactions are made of, and how one is carried out.
+
+A part is written as TransactWriteItems takes it. A change of a single part goes out as a plain UpdateItem, which
+costs half and conflicts with nothing.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws_errors import code_of, translated
+from shared.records import Guard
+from shared.store_items import Item, guard_item, guard_key, number, text
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+Part = dict[str, dict[str, Any]]
+
+_UNCHANGED = "#receipt = :receipt AND #version = :version"
+_UNCHANGED_NAMES = {"#receipt": "receipt", "#version": "version"}
+_CONDITION_FAILED = ("ConditionalCheckFailed", "ConditionalCheckFailedException")
+
+
+def put(table: str, item: Item) -> Part:
+    """Write `item`, whatever lies under its key."""
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def add(table: str, item: Item) -> Part:
+    """Write `item` if its key is free."""
+    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
+
+
+def replace_current(table: str, current: Guard, new: Guard) -> Part:
+    """Write `new` in place of `current`, if that is unchanged."""
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": guard_item(new),
+            "ConditionExpression": _UNCHANGED,
+            "ExpressionAttributeNames": _UNCHANGED_NAMES,
+            "ExpressionAttributeValues": _unchanged_values(current),
+        }
+    }
+
+
+def update_guards(table: str, current: Guard, guard: Guard | None = None, values: Item | None = None) -> list[Part]:
+    """Raise the version of `current`, if that is unchanged, and give `guard`, it or an older one, new `values`."""
+    if guard is None or not values:
+        return [_update_current(table, current, {})]
+    if guard.current:
+        return [_update_current(table, current, values)]
+    # The version tells that nobody changed the older one; it may still be gone, and an update would make a stub.
+    older = _update(table, guard, values) | {"ConditionExpression": "attribute_exists(pk)"}
+    return [_update_current(table, current, {}), {"Update": older}]
+
+
+async def carry_out(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
+    """Make all changes or, if a condition does not hold, none; tell which.
+
+    Raises `Unavailable` if DynamoDB did not try (a conflict with another transaction, throttling).
+    """
+    with translated():
+        try:
+            if len(parts) == 1 and "Update" in parts[0]:
+                await client.update_item(**parts[0]["Update"])
+            else:
+                # The SDK gives each call a token of its own, so this attempt can't be answered with an earlier one's
+                # outcome.
+                await client.transact_write_items(TransactItems=parts)  # type: ignore[arg-type]
+        except ClientError as error:
+            if _is_condition(error):
+                return False
+            raise
+    return True
+
+
+def _update_current(table: str, current: Guard, values: Item) -> Part:
+    update = _update(table, current, values | {"version": number(current.version + 1)})
+    update["ConditionExpression"] = _UNCHANGED
+    update["ExpressionAttributeNames"] |= _UNCHANGED_NAMES
+    update["ExpressionAttributeValues"] |= _unchanged_values(current)
+    return {"Update": update}
+
+
+def _update(table: str, guard: Guard, values: Item) -> dict[str, Any]:
+    return {
+        "TableName": table,
+        "Key": guard_key(guard),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :new_{name}" for name in values),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": {f":new_{name}": value for name, value in values.items()},
+    }
+
+
+def _unchanged_values(current: Guard) -> Item:
+    return {":receipt": text(current.receipt), ":version": number(current.version)}
+
+
+def _is_condition(error: ClientError) -> bool:
+    reasons = error.response.get("CancellationReasons", [])
+    codes = [code_of(error), *(reason.get("Code") for reason in reasons)]
+    return any(code in _CONDITION_FAILED for code in codes)
