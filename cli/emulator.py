@@ -4,11 +4,10 @@ ministack lives in an environment of its own, `.venv-emulator`, since it needs a
 Its state is per region and per 12-digit access key, so every process must use `client_environment`.
 """
 
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-import httpx
 
 _ROOT = Path(__file__).parent.parent
 _PYTHON = _ROOT / ".venv-emulator" / "bin" / "python"
@@ -82,7 +81,16 @@ def health_url(port: int) -> str:
 
 def answers(url: str) -> bool:
     """Tell whether a GET of `url` answers 200 now; waits at most 2 s."""
+    import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
+
     try:
         return httpx.get(url, timeout=_PROBE_SECONDS, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Fixtures that several kinds of test share: the emulator, and settings that are provisioned in it."""
 
 import os
-import socket
 import subprocess
 import time
 import uuid
@@ -20,13 +19,13 @@ _START_SECONDS = 60
 @pytest.fixture
 def free_port() -> int:
     """A port that nothing listens on."""
-    return _free_port()
+    return emulator.free_port()
 
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the emulator once for all tests; the SDK of this process talks to it. Gives its URL."""
-    state, port = tmp_path_factory.mktemp("ministack"), _free_port()
+    state, port = tmp_path_factory.mktemp("ministack"), emulator.free_port()
     with pytest.MonkeyPatch.context() as environment:
         for name in emulator.MISLEADING:
             environment.delenv(name, raising=False)
@@ -58,12 +57,6 @@ async def aws_settings(ministack: str) -> Settings:
     )
     await provision(settings)
     return settings
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _start(port: int, state: Path) -> subprocess.Popen[bytes]:

@@ -1,0 +1,118 @@
+"""Child processes of one command: started in order, their lines labelled, all ended if one ends, none left behind."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+_LABEL_WIDTH = 8
+_MAX_LINE_BYTES = 1024 * 1024
+
+
+class StopRequestedError(Exception):
+    """A signal asked to stop."""
+
+
+class ChildEndedError(Exception):
+    """A child ended though nobody asked it to."""
+
+
+class Children:
+    """Owns child processes. `echo` takes each line they print, labelled with the child's name."""
+
+    def __init__(self, echo: Callable[[str], None]) -> None:
+        self._echo = echo
+        self._children: list[tuple[str, Process, float]] = []
+        self._watchers: list[asyncio.Task[None]] = []
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopping = False
+
+    async def start(self, name: str, command: list[str], environ: Mapping[str, str], *, stop_seconds: float) -> None:
+        """Start a child. When it is told to stop it gets `stop_seconds` before it is killed."""
+        # A session of its own: Ctrl-C then reaches only us, and we stop the children in their order.
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=environ,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+            limit=_MAX_LINE_BYTES,
+        )
+        self._children.append((name, process, stop_seconds))
+        self._watchers.append(asyncio.create_task(self._watch(name, process)))
+
+    def request_stop(self) -> None:
+        """Make `guard` and `wait` raise `StopRequestedError`."""
+        self._end(StopRequestedError())
+
+    async def guard(self, work: Coroutine[None, None, _Result]) -> _Result:
+        """Return what `work` returns; cancel it and raise if a child ends or a stop is requested before."""
+        task = asyncio.create_task(work)
+        futures: set[asyncio.Future[Any]] = {task, self._ended}
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            self._ended.result()
+        return task.result()
+
+    async def wait(self) -> None:
+        """Wait until a child ends (`ChildEndedError`) or a stop is requested (`StopRequestedError`)."""
+        await self._ended
+
+    async def stop(self) -> None:
+        """End every child, last started first, each before the next is told."""
+        self._stopping = True
+        for _, process, stop_seconds in reversed(self._children):
+            _signal(process, signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), stop_seconds)
+            except TimeoutError:
+                _signal(process, signal.SIGKILL)
+                await process.wait()
+        await asyncio.gather(*self._watchers)
+        if self._ended.done():
+            self._ended.exception()  # seen, even if nobody waited for it
+
+    async def _watch(self, name: str, process: Process) -> None:
+        assert process.stdout is not None  # noqa: S101 (it was asked for)
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # longer than the limit; readline has dropped it
+                line = b"(a line too long to show)\n"
+            if not line:
+                break
+            self._show(f"{name:<{_LABEL_WIDTH}} | {line.decode(errors='replace').rstrip()}")
+        code = await process.wait()
+        if not self._stopping:
+            self._end(ChildEndedError(f"{name} ended by itself, {_describe(code)}"))
+
+    def _show(self, line: str) -> None:
+        try:
+            self._echo(line)
+        except BrokenPipeError:  # nobody looks any more
+            self.request_stop()
+
+    def _end(self, reason: Exception) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(reason)
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if number is signal.SIGKILL:
+            os.killpg(process.pid, number)  # with whatever it started itself
+        else:
+            process.send_signal(number)
+
+
+def _describe(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"

@@ -1,0 +1,56 @@
+"""`triggers serve`: the HTTP side, under uvicorn."""
+
+import os
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from shared import log, settings
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+_GRACE_SECONDS = 8
+"""Requests under way get this long after SIGTERM; a long poll may be cut, it is only a read."""
+
+App = Literal["ingest", "inbox", "all"]
+
+
+@click.command()
+@click.argument("app", type=click.Choice(["ingest", "inbox", "all"]))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
+def serve(app: App, host: str, port: int) -> None:
+    """Serve the ingest API, the inbox API, or both under one URL."""
+    import uvicorn  # noqa: PLC0415 (loaded only where it is used)
+
+    loaded = settings.load(os.environ)
+    log.configure(loaded.log_level)
+    uvicorn.run(
+        create(app, loaded),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def create(app: App, loaded: settings.Settings) -> "Litestar":
+    """Return the app that `triggers serve APP` serves."""
+    from ingest import app as ingest  # noqa: PLC0415 (loads the SDK and Litestar)
+    from shared.web.app import build_app  # noqa: PLC0415 (the same)
+    from worker import inbox_app as inbox  # noqa: PLC0415 (the same)
+
+    match app:
+        case "ingest":
+            return ingest.create_app(loaded)
+        case "inbox":
+            return inbox.create_app(loaded)
+        case "all":
+            return build_app(loaded, [ingest.part(loaded), inbox.part(loaded)])
