@@ -1,0 +1,90 @@
+# Sourced by the scripts beside it: makes the environments, `.venv` and `.venv-emulator`, from the hash-locks.
+#
+#   setup runtime    what `triggers` needs to run
+#   setup dev        the same and the tools
+#
+# An environment keeps a copy of the locks it was made from and is left alone while they are the same, so every
+# start but the first is instant.
+
+ROOT=$(cd -- "$(dirname -- "$0")/.." && pwd)
+PIP_DISABLE_PIP_VERSION_CHECK=1
+export PIP_DISABLE_PIP_VERSION_CHECK
+
+fail() {
+    echo "script/${0##*/}: $*" >&2
+    exit 1
+}
+
+# Prints the first Python 3.11+ that can make environments.
+find_python() {
+    found=
+    for candidate in python3 python3.13 python3.12 python3.11 python; do
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+        found=$candidate
+        "$candidate" -c 'import ensurepip, venv' 2>/dev/null && echo "$candidate" && return
+    done
+    [ -z "$found" ] || fail "$found has no venv module; install it (on Debian and Ubuntu: apt install python3-venv)."
+    fail "Python 3.11 or newer is needed, and none was found on the PATH."
+}
+
+# What an environment's stamp says if it was made from these files in this place.
+stamp_of() {
+    echo "$ROOT"
+    cat "$@"
+}
+
+is_current() { # ENVIRONMENT STAMP FILE...
+    environment=$1 stamp=$2
+    shift 2
+    stamp_of "$@" | cmp -s - "$environment/$stamp" && "$environment/bin/python" -c '' 2>/dev/null
+}
+
+make_environment() { # PYTHON ENVIRONMENT LOCK...
+    python=$1 environment=$2
+    shift 2
+    "$environment/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        "$python" -m venv --clear "$environment" || return
+    for lock in "$@"; do
+        "$environment/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$lock" || return
+    done
+}
+
+make_main() { # PYTHON KIND
+    make_environment "$1" .venv requirements/build.txt "requirements/$2.txt" || return
+    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . || return
+    # The tools' lock holds all of the runtime's.
+    for kind in runtime "$2"; do
+        stamp_of pyproject.toml requirements/build.txt "requirements/$kind.txt" >".venv/made-for-$kind"
+    done
+}
+
+make_emulator() { # PYTHON
+    make_environment "$1" .venv-emulator requirements/emulator.txt || return
+    stamp_of requirements/emulator.txt >.venv-emulator/made-for-emulator
+}
+
+# Reports a failed installation in one line, from what pip wrote to the log.
+fail_install() { # ENVIRONMENT LOG
+    reason=$(grep -i 'error' "$2" | tail -n 1)
+    fail "installing $1 failed: ${reason:-$(tail -n 1 "$2")} (the whole story is in $2)"
+}
+
+setup() ( # runtime | dev
+    cd "$ROOT"
+    main=
+    emulator=
+    is_current .venv "made-for-$1" pyproject.toml requirements/build.txt "requirements/$1.txt" || main=stale
+    is_current .venv-emulator made-for-emulator requirements/emulator.txt || emulator=stale
+    [ -n "$main$emulator" ] || exit 0
+    python=$(find_python) || exit 1
+    echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
+    if [ -n "$emulator" ]; then
+        make_emulator "$python" >.venv-emulator.log 2>&1 &
+        emulator=$!
+    fi
+    [ -z "$main" ] || make_main "$python" "$1" >.venv.log 2>&1 || main=failed
+    [ -z "$emulator" ] || wait "$emulator" || emulator=failed
+    [ "$main" != failed ] || fail_install .venv .venv.log
+    [ "$emulator" != failed ] || fail_install .venv-emulator .venv-emulator.log
+    rm -f .venv.log .venv-emulator.log
+)

@@ -1,0 +1,66 @@
+"""Write `.env.example` and the README's table of settings from `shared.settings`; `--check` only compares."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from shared.settings import Settings
+
+_ROOT = Path(__file__).parent.parent
+_TABLE = re.compile(r"(?<=<!-- settings -->\n).*(?=<!-- /settings -->)", re.DOTALL)
+_HEAD = """\
+# Every setting with its default. Unset or empty means the default.
+# The SDK reads its own variables besides: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Bring both files up to date, or with `--check` say which is not."""
+    example, readme = _ROOT / ".env.example", _ROOT / "README.md"
+    page = readme.read_text()
+    wanted = {example: _example(), readme: _TABLE.sub(lambda _: _table(), page)}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if not _TABLE.search(page):
+        print("README.md has no line <!-- settings --> with a <!-- /settings --> below")
+        return 1
+    for path in stale:
+        if "--check" in arguments:
+            print(f"{path.name} does not match shared/settings.py; run script/settings.py")
+        else:
+            path.write_text(wanted[path])
+    return int("--check" in arguments and bool(stale))
+
+
+def _rows() -> list[tuple[str, str, str]]:
+    """Return each setting's variable, default and description."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return [
+        (field.name.upper(), _text(field.default), _description(hints[field.name]))
+        for field in msgspec.structs.fields(Settings)
+    ]
+
+
+def _text(default: object) -> str:
+    return msgspec.json.encode(default).decode().strip('"')
+
+
+def _description(hint: Any) -> str:  # noqa: ANN401 (a type hint has no type)
+    said = ". ".join(meta.description for meta in get_args(hint)[1:] if getattr(meta, "description", None))
+    kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return f"{said}: {', '.join(get_args(kind))}" if get_origin(kind) is Literal else said
+
+
+def _example() -> str:
+    return _HEAD + "".join(f"\n# {said}\n{name}={default}\n" for name, default, said in _rows())
+
+
+def _table() -> str:
+    rows = "".join(f"| `{name}` | `{default}` | {said} |\n" for name, default, said in _rows())
+    return f"| variable | default | meaning |\n|---|---|---|\n{rows}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
