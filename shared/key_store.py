@@ -1,18 +1,20 @@
 """The key table, and the same in memory."""
 
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from shared.errors import NotFound, TriggersError, Unavailable, Unclear
+from shared.aws_errors import AWS_ERRORS, code_of, translate, translated_read
+from shared.errors import NotFound
 from shared.keys import ApiKey
 
 if TYPE_CHECKING:  # the client's types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-T = TypeVar("T")
+_CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 class KeyStore(Protocol):
@@ -81,19 +83,20 @@ class DynamoKeyStore:
 
     async def get(self, key_id: str) -> ApiKey | None:
         """Return the key, None if there is none."""
-        call = self._client.get_item(TableName=self._table, Key=_pk(key_id), ConsistentRead=True)
-        item = (await _answer(call, Unavailable)).get("Item")
+        with translated_read():
+            answer = await self._client.get_item(TableName=self._table, Key=_pk(key_id), ConsistentRead=True)
+        item = answer.get("Item")
         return _decode(item) if item else None
 
     async def put(self, key: ApiKey) -> None:
         """Add a key; nothing that is there is ever replaced."""
-        call = self._client.put_item(
-            TableName=self._table,
-            Item={**_pk(key.key_id), **_encode(key)},
-            ConditionExpression="attribute_not_exists(pk)",
-        )
         try:
-            await _answer(call, Unclear)
+            with _writing():
+                await self._client.put_item(
+                    TableName=self._table,
+                    Item={**_pk(key.key_id), **_encode(key)},
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
         except _ConditionFailed:
             raise _taken(key) from None
 
@@ -103,8 +106,8 @@ class DynamoKeyStore:
         found: list[ApiKey] = []
         start: dict[str, Any] = {}
         while True:
-            call = self._client.scan(TableName=self._table, ConsistentRead=True, **start)
-            page = await _answer(call, Unavailable)
+            with translated_read():
+                page = await self._client.scan(TableName=self._table, ConsistentRead=True, **start)
             found += map(_decode, page["Items"])
             if "LastEvaluatedKey" not in page:
                 return _in_order(found, tenant)
@@ -112,16 +115,17 @@ class DynamoKeyStore:
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
         """Mark a key revoked."""
-        call = self._client.update_item(
-            TableName=self._table,
-            Key=_pk(key_id),
-            UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-            ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={":now": {"N": str(revoked_at)}},
-            ReturnValues="ALL_NEW",
-        )
         try:
-            return _decode((await _answer(call, Unclear))["Attributes"])
+            with _writing():
+                answer = await self._client.update_item(
+                    TableName=self._table,
+                    Key=_pk(key_id),
+                    UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeValues={":now": {"N": str(revoked_at)}},
+                    ReturnValues="ALL_NEW",
+                )
+            return _decode(answer["Attributes"])
         except _ConditionFailed:
             raise _unknown(key_id) from None
 
@@ -135,17 +139,15 @@ class _ConditionFailed(Exception):
     """A write's condition did not hold."""
 
 
-async def _answer(call: Awaitable[T], otherwise: type[TriggersError]) -> T:
-    """Return what the table answers; raise `otherwise` if it does not, or refuses."""
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raise our errors for a write, `_ConditionFailed` if its condition did not hold."""
     try:
-        return await call
+        yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "no code")
-        if code == "ConditionalCheckFailedException":
-            raise _ConditionFailed from None
-        raise otherwise(f"the key table answered {code}") from error
-    except (BotoCoreError, OSError) as error:
-        raise otherwise(f"the key table does not answer: {type(error).__name__}") from error
+        raise (_ConditionFailed() if code_of(error) == _CONDITION_FAILED else translate(error)) from None
+    except AWS_ERRORS as error:
+        raise translate(error) from None
 
 
 def _pk(key_id: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ Readers accept every version that was ever written; new fields go last, with a d
 
 import base64
 import binascii
+import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -81,14 +82,23 @@ Pack = EventPack | AckPack | Removal
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Pack] = msgspec.json.Decoder(Pack)
-_compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-_decompressor = zstandard.ZstdDecompressor()
+
+
+class _Zstd(threading.local):
+    """A compressor and a decompressor for each thread: neither may be used by two at once."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstd = _Zstd()
 
 
 def encode(pack: Pack) -> str:
     """Return the SQS message body for `pack`. The caller keeps it under `MAX_MESSAGE_BYTES`."""
     plain = _encoder.encode(pack)
-    small = _compressor.compress(plain)
+    small = _zstd.compressor.compress(plain)
     if len(small) < len(plain):
         return _ZSTD + base64.b64encode(small).decode()
     return _PLAIN + base64.b64encode(plain).decode()
@@ -100,7 +110,7 @@ def decode(body: str) -> Pack:
         raw = base64.b64decode(body[1:], validate=True)
         match body[:1]:
             case "z":
-                raw = _decompressor.decompress(raw, max_output_size=_MAX_INFLATED_BYTES)
+                raw = _zstd.decompressor.decompress(raw, max_output_size=_MAX_INFLATED_BYTES)
             case "p":
                 pass
             case version:

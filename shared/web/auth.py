@@ -60,7 +60,8 @@ class Access:
     async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
         """Return the key that the request carries; it has the scope `needs`.
 
-        Raises `Unauthorized`, `Forbidden`, `RateLimited` (too many wrong secrets) and `Unavailable`.
+        Raises `Unauthorized`, `Forbidden` (which costs one), `RateLimited` (too many wrong secrets) and
+        `Unavailable`.
         """
         if self._ring is None:
             raise Unavailable("the process is still starting")
@@ -69,6 +70,7 @@ class Access:
         line = line_of(scope)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
+            self.charge(scope, key, 1)
             raise Forbidden(f"The API key lacks the scope {needs}.")
         return key
 

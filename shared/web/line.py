@@ -74,12 +74,12 @@ class Observer:
             await self._app(scope, receive, observed_send)
         finally:
             if logger.isEnabledFor(logging.INFO):
-                logger.info("request", extra={"fields": _fields(scope, line, perf_counter() - started)})
+                logger.info("request", extra=_fields(scope, line, perf_counter() - started))
 
 
 def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, Any]:
     # The route's template, never the path or the query: they may carry what a customer calls private.
-    return {
+    fields = {
         "method": scope.get("method"),
         "route": scope.get("path_template"),
         "status": line.status or _CLIENT_CLOSED,
@@ -92,3 +92,4 @@ def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, A
         "error": line.error,
         "request_id": line.request_id,
     }
+    return {name: value for name, value in fields.items() if value is not None}

@@ -112,7 +112,7 @@ def render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
             )
             headers = dict(error.headers or {})
         case _:
-            logger.error("unhandled", exc_info=error, extra={"fields": {"instance": instance}})
+            logger.error("unhandled", exc_info=error, extra={"request_id": line.request_id})
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             problem = Problem(
                 title=status.phrase,

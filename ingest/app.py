@@ -1,0 +1,75 @@
+"""The ingest app's composition root."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from litestar import Litestar
+
+from ingest import documentation, events
+from ingest.publisher import Publisher
+from shared.aws import Aws
+from shared.clock import Clock, SystemClock
+from shared.errors import Unavailable
+from shared.key_store import KeyStore
+from shared.ports import EventQueue
+from shared.queue import SqsQueue
+from shared.settings import Settings
+from shared.web.app import Part, build_app
+
+
+class _Ingest:
+    """What the handlers need, while the process serves."""
+
+    def __init__(self, settings: Settings, clock: Clock, queue: EventQueue | None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._given = queue
+        self._queue: EventQueue | None = None
+        self._publisher: Publisher | None = None
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Open the queue, unless one was given; on the way out, send what is drafted first."""
+        async with AsyncExitStack() as stack:
+            self._queue = self._given or await self._open(stack)
+            self._publisher = Publisher(self._queue, self._settings, self._clock)
+            stack.push_async_callback(self._publisher.aclose)
+            yield
+
+    async def ready(self) -> None:
+        """Return if the queue answers."""
+        if self._queue is None:
+            raise Unavailable("the process is still starting")
+        await self._queue.backlog()
+
+    def publisher(self) -> Publisher:
+        """Return the publisher."""
+        if self._publisher is None:
+            raise Unavailable("the process is still starting")
+        return self._publisher
+
+    async def _open(self, stack: AsyncExitStack) -> SqsQueue:
+        # Nothing is received here, so one client will do.
+        client = await stack.enter_async_context(Aws(self._settings).sqs())
+        return await SqsQueue.open(client, client, self._settings.queue_name)
+
+
+def part(settings: Settings, *, queue: EventQueue | None = None, clock: Clock | None = None) -> Part:
+    """Return ingest as a part of an app."""
+    clock = clock or SystemClock()
+    ingest = _Ingest(settings, clock, queue)
+    return Part(
+        name="ingest",
+        handlers=[events.handler(ingest.publisher, clock)],
+        lifespan=ingest.lifespan,
+        ready=ingest.ready,
+        paths=documentation.paths(),
+        schemas=documentation.schemas(),
+    )
+
+
+def create_app(
+    settings: Settings, *, queue: EventQueue | None = None, keys: KeyStore | None = None, clock: Clock | None = None
+) -> Litestar:
+    """Return an app that serves ingest alone. What is not given is AWS's and the system's, opened when it starts."""
+    return build_app(settings, [part(settings, queue=queue, clock=clock)], keys=keys, clock=clock)
