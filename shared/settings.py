@@ -82,6 +82,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_receives: Annotated[
         int, Meta(ge=1, le=1000, description="Deliveries after which SQS moves a message to the DLQ")
     ] = 5
+    dead_letters_per_minute: Annotated[
+        int, Meta(ge=0, description="Events a worker sends to the DLQ alone in a minute; past that they stay queued")
+    ] = 100
 
     def __post_init__(self) -> None:
         """Check the relation that keeps a commit from landing behind a cursor (DESIGN.md, section 4)."""

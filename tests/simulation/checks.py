@@ -1,0 +1,153 @@
+"""What must hold when all is quiet."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from shared.bodies import expand
+from shared.event import Identity
+from shared.records import Place, StoredEvent
+from tests.simulation.world import SETTINGS, TENANT, Accepted, World
+
+_WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
+
+
+class _Data(msgspec.Struct):
+    r: str  # the receipt
+
+
+class _Seen(msgspec.Struct):
+    data: _Data
+    position: str = ""
+
+
+_decoder = msgspec.json.Decoder(_Seen)
+
+
+class Sightings:
+    """What one follower has seen, in order."""
+
+    def __init__(self, *, acks: bool) -> None:
+        self.acks = acks
+        self.receipts: Counter[str] = Counter()
+        self.positions: list[str] = []
+
+    def add(self, events: Iterable[bytes]) -> list[str]:
+        """Take in one page; return its positions."""
+        seen = [_decoder.decode(event) for event in events]
+        self.receipts.update(event.data.r for event in seen)
+        positions = [event.position for event in seen]
+        self.positions += positions
+        return positions
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An event found in the store when all was quiet."""
+
+    receipt: str
+    place: Place
+
+
+def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Counter[str]]:
+    """Return what breaks the promises, and how often what is admitted happened."""
+    listed = list(_listed(world))
+    violations = [
+        *_listed_once(listed),
+        *_accepted_and_listed(world, listed),
+        *_no_repeats(world, listed),
+        *_guards_agree(world, listed),
+        *_erased(world, listed),
+    ]
+    admitted: Counter[str] = Counter()
+    for seen in sightings:
+        if seen.positions != sorted(set(seen.positions)):
+            violations.append("a follower saw positions out of order")
+        twice = [receipt for receipt, times in seen.receipts.items() if times > 1]
+        missed = sorted(_must_be_seen(world, listed, seen) - set(seen.receipts))
+        for what, receipts, is_admitted in (
+            ("seen twice", twice, world.profile.may_repeat),
+            ("missed", missed, world.profile.may_miss),
+        ):
+            if is_admitted:
+                admitted[what] += len(receipts)
+            else:
+                violations += [f"{what} by a follower: {receipt}" for receipt in receipts]
+    return violations, admitted
+
+
+def _listed(world: World) -> Iterator[Listed]:
+    for place, record in world.store.records.items():
+        if isinstance(record, StoredEvent):
+            body = world.bodies.bodies[record.body_key] if record.body_key else record.body
+            yield Listed(receipt=_decoder.decode(expand(body)).data.r, place=place)
+
+
+def _listed_once(listed: Sequence[Listed]) -> Iterator[str]:
+    times = Counter(one.receipt for one in listed)
+    yield from (f"listed {count} times: {receipt}" for receipt, count in times.items() if count > 1)
+
+
+def _accepted_and_listed(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+    """Accepted means listed, or a repeat of one that is, or erased, or past its time; nothing else is listed."""
+    there = {one.receipt for one in listed}
+    by_receipt = {event.receipt: event for event in world.accepted}
+    yield from (f"listed without being accepted: {receipt}" for receipt in there - set(by_receipt))
+    kept = [event for event in world.accepted if event.receipt in there or _is_erased(world, event)]
+    for event in world.accepted:
+        if event.receipt in there or event.is_old or _is_erased(world, event):
+            continue
+        if not any(_repeats(event, other) for other in kept):
+            yield f"lost: {event.receipt} (id {event.identity.id}, accepted at {event.accepted_at})"
+
+
+def _repeats(event: Accepted, other: Accepted) -> bool:
+    return event.identity == other.identity and abs(event.accepted_at - other.accepted_at) < _WINDOW_MS
+
+
+def _is_erased(world: World, event: Accepted) -> bool:
+    return event.accepted_at <= world.erased.get(event.identity, -1)
+
+
+def _no_repeats(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+    there = {one.receipt for one in listed}
+    kept: dict[Identity, list[Accepted]] = {}
+    for event in world.accepted:
+        if event.receipt in there:
+            kept.setdefault(event.identity, []).append(event)
+    for events in kept.values():
+        ordered = sorted(events, key=lambda event: event.accepted_at)
+        for earlier, later in pairwise(ordered):
+            if later.accepted_at - earlier.accepted_at < _WINDOW_MS:
+                yield f"a repeat is listed: {later.receipt} of {earlier.receipt}"
+
+
+def _guards_agree(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+    """Every listed event lies where its guard says, and every guard that is not erased has its event."""
+    places = {one.receipt: one.place for one in listed}
+    guards = {guard.receipt: guard for guard in world.store.guards()}
+    for receipt, place in places.items():
+        guard = guards.get(receipt)
+        if guard is None or guard.position != place.position:
+            yield f"its guard does not know where it is: {receipt}"
+    for receipt, guard in guards.items():
+        if guard.erased_at is None and receipt not in places:
+            yield f"a guard without its event: {receipt}"
+
+
+def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+    by_receipt = {event.receipt: event for event in world.accepted}
+    for one in listed:
+        if _is_erased(world, by_receipt[one.receipt]):
+            yield f"listed though erased: {one.receipt}"
+    for event in world.accepted:
+        key = f"bodies/{TENANT}/{event.receipt}"
+        if _is_erased(world, event) and key in world.bodies.bodies:
+            yield f"an erased body is still in the bucket: {event.receipt}"
+
+
+def _must_be_seen(world: World, listed: Sequence[Listed], seen: Sightings) -> set[str]:
+    """Return the receipts that a follower must have seen: what is listed, but for what others acked away."""
+    removed = {event.receipt for event in world.accepted if event.identity in world.removed}
+    return {one.receipt for one in listed if not one.place.delivered or (seen.acks and one.receipt not in removed)}

@@ -1,0 +1,174 @@
+"""One simulated run from one seed: some twelve seconds of trouble, then peace until all is quiet, then the checks."""
+
+import asyncio
+import contextlib
+from collections import Counter
+
+import msgspec
+
+from shared.errors import Unavailable, Unclear
+from shared.event import Identity
+from shared.ports import Outgoing
+from shared.records import Outcome
+from tests.simulation.checks import Sightings, check
+from tests.simulation.virtual import Process, VirtualLoop
+from tests.simulation.world import INBOX, SETTINGS, TENANT, World
+
+_TROUBLE_SECONDS = 12.0
+_PATIENCE_SECONDS = 3_000.0
+_WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
+_TWO_DAYS_MS = 2 * 86_400_000
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run showed. `violations` breaks the promises; the rest tells what the run was like."""
+
+    seed: int
+    profile: str
+    violations: list[str]
+    admitted: Counter[str]  # seen twice, or missed, under the two faults that DESIGN.md admits
+    faults: dict[str, int]
+    events: int
+
+
+def simulate(seed: int) -> Report:
+    """Run `seed` and check what came of it. The same seed always does the same."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(_Run(World(loop, seed), seed).run())
+    finally:
+        loop.close()
+
+
+class _Run:
+    def __init__(self, world: World, seed: int) -> None:
+        self._world = world
+        self._seed = seed
+        self._rng = world.rng
+        self._sightings = [Sightings(acks=False), Sightings(acks=self._rng.random() < 0.5)]
+        self._in_trouble = True
+
+    async def run(self) -> Report:
+        world = self._world
+        workers = [asyncio.create_task(self._keep_working()) for _ in range(self._rng.randint(1, 3))]
+        followers = [asyncio.create_task(self._follow(sightings)) for sightings in self._sightings]
+        removals = self._rng.random() < 0.4
+        jobs = [self._produce() for _ in range(self._rng.randint(1, 3))]
+        jobs += [self._redeliver(), self._have_outages(), self._redrive()]
+        jobs += [self._remove_some()] if removals else []
+        await asyncio.gather(*jobs)
+        self._make_peace()
+        violations = await self._become_quiet()
+        await asyncio.sleep(3 * SETTINGS.settle_ms / 1000)
+        world.stop.set()
+        await asyncio.gather(*workers, *followers)
+        found, admitted = check(world, self._sightings)
+        return Report(
+            seed=self._seed,
+            profile=world.profile.name,
+            violations=violations + found,
+            admitted=admitted,
+            faults=world.faults.counts,
+            events=len(world.accepted),
+        )
+
+    async def _keep_working(self) -> None:
+        """Run a worker; when it dies, start another in its place."""
+        rng, profile = self._rng, self._world.profile
+        while not self._world.stop.is_set():
+            process = self._world.process()
+            worker = asyncio.create_task(self._world.worker(process))
+            while self._in_trouble and not worker.done():
+                await asyncio.sleep(rng.expovariate(1.0))
+                if profile.stalls and rng.random() < 0.3:
+                    process.stand_still(rng.choice((0.3, 0.9, 1.5, 4.0, 15.0)) * rng.random())
+                if profile.crashes and rng.random() < 0.3:
+                    await _kill(process, worker)
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+
+    async def _produce(self) -> None:
+        """Post events, with repeats within the window, at its edge and beyond."""
+        rng, world = self._rng, self._world
+        names = [f"e{rng.randrange(12)}" for _ in range(rng.randint(1, 4))]
+        for _ in range(rng.randint(2, 8)):
+            fresh = [world.minter.mint() for _ in range(rng.choice((0, 1, 1, 3, 30)))]
+            await world.post(dict.fromkeys([*rng.sample(names, rng.randint(0, 1)), *fresh], INBOX))
+            age_ms = rng.choice((0, 0, 0, 0, 0, rng.randint(0, 3 * _WINDOW_MS), _TWO_DAYS_MS))
+            await world.post({rng.choice(names): INBOX}, age_ms=age_ms)
+            edge_ms = rng.choice((0, 1, _WINDOW_MS - 1, _WINDOW_MS, _WINDOW_MS + 1, 2 * _WINDOW_MS))
+            await asyncio.sleep(edge_ms / 1000 if rng.random() < 0.5 else rng.random())
+
+    async def _follow(self, sightings: Sightings) -> None:
+        """Follow a cursor to the end of the run, and sometimes ack what was read."""
+        rng, world = self._rng, self._world
+        inbox = world.inbox(world.process())
+        after: str | None = None
+        while True:
+            is_last = world.stop.is_set()
+            with contextlib.suppress(Unavailable, Unclear):
+                page = await inbox.page(TENANT, INBOX, after, rng.choice((1, 3, 50)))
+                after = page.end
+                positions = sightings.add(page.events)
+                if sightings.acks and positions and self._in_trouble and rng.random() < 0.5:
+                    await world.ack(rng.sample(positions, rng.randint(1, len(positions))))
+                if page.more:
+                    continue
+                if is_last:
+                    return
+            await asyncio.sleep(rng.uniform(0.0, 0.8) if self._in_trouble else 2.0)
+
+    async def _remove_some(self) -> None:
+        """Ack or erase events by their identity, also ones that never were or are still under way."""
+        rng, world = self._rng, self._world
+        for _ in range(rng.randint(1, 6)):
+            await asyncio.sleep(rng.expovariate(0.3))
+            identity = Identity(TENANT, INBOX, "/", f"e{rng.randrange(12)}")
+            await world.remove(identity, erase=rng.random() < 0.6)
+
+    async def _redeliver(self) -> None:
+        """Hand out messages that others still work on, as SQS may."""
+        end = self._world.loop.time() + _TROUBLE_SECONDS
+        while self._world.loop.time() < end:
+            await asyncio.sleep(self._rng.expovariate(1.0))
+            self._world.queue.show_all(self._rng)
+
+    async def _have_outages(self) -> None:
+        rng, faults = self._rng, self._world.faults
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            await asyncio.sleep(rng.uniform(0, 8))
+            faults.is_down = True
+            await asyncio.sleep(rng.choice((0.2, 2.0, 20.0)) * rng.random())
+            faults.is_down = False
+
+    def _make_peace(self) -> None:
+        self._in_trouble = False
+        faults = self._world.faults
+        faults.throttled = faults.lost = faults.partly = faults.late = faults.slow = 0.0
+
+    async def _redrive(self) -> None:
+        """Send what lies in the DLQ back to the queue, each before it is deleted."""
+        world = self._world
+        while messages := await world.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60):
+            for message in messages:
+                if await world.queue.send([Outgoing(body=message.body)]) == [Outcome.DONE]:
+                    await world.dlq.delete([message])
+
+    async def _become_quiet(self) -> list[str]:
+        """Wait until both queues are empty."""
+        world = self._world
+        end = world.loop.time() + _PATIENCE_SECONDS
+        while world.queue.bodies or world.dlq.bodies:
+            if world.loop.time() > end:
+                return [f"the queue does not drain: {len(world.queue.bodies)} left, {len(world.dlq.bodies)} dead"]
+            await self._redrive()
+            await asyncio.sleep(1)
+        return []
+
+
+async def _kill(process: Process, worker: "asyncio.Task[None]") -> None:
+    """Kill a process as the kernel does: nothing of it runs any more, not even its clean-up."""
+    process.is_dead = True
+    worker.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await worker

@@ -1,0 +1,152 @@
+"""Between a process and the services: calls that are slow, refused, cut off, or take effect late or in part."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from shared.errors import Unavailable, Unclear
+from shared.memory import MemoryStore
+from shared.memory_queue import MemoryQueue
+from shared.ports import EventQueue, EventStore, Message
+from shared.records import Outcome
+from tests.simulation.virtual import Process
+
+T = TypeVar("T")
+
+
+class Faults(msgspec.Struct, kw_only=True):
+    """What may go wrong with a call, as probabilities. `counts` tells how often it did."""
+
+    throttled: float = 0.0  # refused before it took effect
+    lost: float = 0.0  # took effect in time; the answer never came
+    partly: float = 0.0  # some statements of a batch were refused, or lost their answer
+    late: float = 0.0  # cut off, and takes effect seconds later
+    slow: float = 0.0  # answered, but only just before the timeout
+    is_down: bool = False  # nothing answers
+    counts: dict[str, int] = {}
+
+    def strikes(self, rng: random.Random, kind: str) -> bool:
+        """Decide whether `kind` happens now, and count it."""
+        happens: bool = rng.random() < getattr(self, kind)
+        if happens:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+        return happens
+
+
+class Wire:
+    """One process's connection to one service."""
+
+    def __init__(self, process: Process, rng: random.Random, faults: Faults, *, timeout_ms: int) -> None:
+        self._process = process
+        self._rng = rng
+        self._faults = faults
+        self._timeout = timeout_ms / 1000
+
+    async def call(self, effect: Callable[[], Coroutine[Any, Any, T]], *, in_parts: bool = False) -> T:
+        """Let `effect` happen at one moment, soon; it goes on though the caller may die or give up.
+
+        The timer starts when the call is sent: a process that stands still between deciding and sending sends
+        late and gets its answer in time, by that timer.
+        """
+        await self._process.awake()
+        rng, faults = self._rng, self._faults
+        if faults.is_down or faults.strikes(rng, "throttled"):
+            await asyncio.sleep(rng.uniform(0.001, 0.02))
+            await self._process.awake()
+            raise Unavailable("simulated")
+        answer: asyncio.Future[T] = self._process.loop.create_future()
+        is_cut = faults.strikes(rng, "lost")
+        delay = self._delay()
+        if faults.strikes(rng, "late"):
+            is_cut, delay = True, self._timeout + rng.uniform(0.0, 6.0)
+        if in_parts and faults.strikes(rng, "partly"):
+            effect = self._in_parts(effect)
+        self._process.loop.call_later(delay, _take_effect, effect, None if is_cut else answer)
+        try:
+            return await asyncio.wait_for(answer, self._timeout)
+        except TimeoutError:
+            raise Unclear("simulated") from None
+        finally:
+            await self._process.awake()
+
+    def _delay(self) -> float:
+        if self._faults.strikes(self._rng, "slow"):
+            return self._rng.uniform(0.3, 0.98) * self._timeout
+        return self._rng.choice((0.002, 0.01, 0.03)) * self._rng.random()
+
+    def _in_parts(self, effect: Callable[[], Coroutine[Any, Any, T]]) -> Callable[[], Coroutine[Any, Any, T]]:
+        async def parts() -> T:
+            outcomes = cast("list[Outcome]", await effect())
+            return cast("T", [Outcome.UNCLEAR if self._rng.random() < 0.3 else outcome for outcome in outcomes])
+
+        return parts
+
+
+def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.Future[T] | None") -> None:
+    """Run a call of a memory service, which never waits, to its end."""
+    try:
+        effect().send(None)
+    except StopIteration as done:
+        if answer is not None and not answer.done():
+            answer.set_result(done.value)
+    else:
+        raise AssertionError("a memory service waited")
+
+
+class _WiredStore:
+    """Every method of `MemoryStore`, through a wire."""
+
+    def __init__(self, store: MemoryStore, wire: Wire, rng: random.Random, faults: Faults) -> None:
+        self._store = store
+        self._wire = wire
+        self._rng = rng
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        method = getattr(self._store, name)
+        if name in ("insert_guards", "insert_events"):
+            return lambda items: self._insert(method, items)
+        return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs))
+
+    async def _insert(
+        self, method: Callable[[Sequence[T]], Coroutine[Any, Any, list[Outcome]]], items: Sequence[T]
+    ) -> list[Outcome]:
+        """A batch is not atomic: some of its statements may be refused while the others take effect."""
+        refused = [self._faults.strikes(self._rng, "throttled") for _ in items]
+        taken = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
+        outcomes = iter(await self._wire.call(lambda: method(taken), in_parts=True))
+        return [Outcome.THROTTLED if is_refused else next(outcomes) for is_refused in refused]
+
+
+class _WiredQueue:
+    """A `MemoryQueue` through a wire; receiving waits at the queue, not on the wire."""
+
+    def __init__(self, queue: MemoryQueue, wire: Wire, process: Process) -> None:
+        self._queue = queue
+        self._wire = wire
+        self._process = process
+
+    async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
+        await self._process.awake()
+        received = await self._queue.receive(
+            limit=limit, wait_seconds=wait_seconds, visibility_seconds=visibility_seconds
+        )
+        await self._process.awake()
+        return received
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        method = getattr(self._queue, name)
+        return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs), in_parts=name == "send")
+
+
+def wired_store(store: MemoryStore, wire: Wire, rng: random.Random, faults: Faults) -> EventStore:
+    """Return `store` as a process sees it."""
+    return cast("EventStore", _WiredStore(store, wire, rng, faults))
+
+
+def wired_queue(queue: MemoryQueue, wire: Wire, process: Process) -> EventQueue:
+    """Return `queue` as a process sees it."""
+    return cast("EventQueue", _WiredQueue(queue, wire, process))

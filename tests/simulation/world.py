@@ -1,0 +1,181 @@
+"""The simulated deployment: services in memory, workers that fail, producers, and readers that follow cursors."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+import msgspec
+
+from shared.event import Event, Identity
+from shared.memory import MemoryBodies, MemoryStore
+from shared.memory_queue import MemoryQueue
+from shared.pack import AckPack, EventPack, Pack, Removal, encode
+from shared.ports import Outgoing
+from shared.position import Minter
+from shared.settings import Settings
+from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
+from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
+from worker.consumer import Consumer
+from worker.dead_letters import DeadLetters
+from worker.inbox import Inbox
+from worker.process import Processor
+from worker.work import Protocol
+
+TENANT, INBOX = "acme", "orders"
+
+SETTINGS = Settings(
+    deduplication_window_seconds=3,
+    event_ttl_days=1,
+    inbox_shards=2,
+    visibility_seconds=10,
+    worker_receivers=2,
+    inline_body_bytes=300,
+)
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that ingest answered with 202."""
+
+    receipt: str
+    identity: Identity
+    accepted_at: int
+    is_old: bool = False  # accepted so long ago that it is past its time
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Which kinds of faults one run has."""
+
+    name: str
+    crashes: bool = False
+    lost: bool = False  # answers that never come
+    stalls: bool = False  # processes that stand still for seconds
+    late: bool = False  # calls that are cut off and take effect seconds later
+
+    @property
+    def may_repeat(self) -> bool:
+        """Tell whether a follower may see an event twice (DESIGN.md, section 4)."""
+        return self.lost or self.stalls or self.late
+
+    @property
+    def may_miss(self) -> bool:
+        """Tell whether a follower may miss an event until it reads from the beginning."""
+        return self.crashes and (self.stalls or self.late)
+
+
+PROFILES = (
+    Profile(name="crashes", crashes=True),
+    Profile(name="crashes and lost answers", crashes=True, lost=True),
+    Profile(name="stalls", lost=True, stalls=True),
+    Profile(name="late calls", lost=True, late=True),
+    Profile(name="all", crashes=True, lost=True, stalls=True, late=True),
+)
+
+
+class World:
+    """All that exists in one run. Everything random comes from `rng`."""
+
+    def __init__(self, loop: VirtualLoop, seed: int) -> None:
+        self.loop = loop
+        self.rng = random.Random(seed)  # noqa: S311 - a seed must replay
+        self.profile = PROFILES[seed % len(PROFILES)]
+        self.services = Process(loop)
+        self.dlq = MemoryQueue(self.services)
+        self.queue = MemoryQueue(
+            self.services, dlq=self.dlq, max_receives=SETTINGS.max_receives, shuffle=self.rng.shuffle
+        )
+        self.store = MemoryStore(self.services, shards=SETTINGS.inbox_shards)
+        self.bodies = MemoryBodies()
+        self.faults = self._faults()
+        self.minter = Minter(self.services, random_bytes=self.rng.randbytes)
+        self.accepted: list[Accepted] = []
+        self.removed: set[Identity] = set()  # acked by identity, or erased
+        self.erased: dict[Identity, int] = {}  # when, the last time
+        self.stop = asyncio.Event()
+
+    def _faults(self) -> Faults:
+        rng = self.rng
+        return Faults(
+            throttled=rng.choice((0.0, 0.02, 0.15)),
+            lost=rng.choice((0.02, 0.1)) if self.profile.lost else 0.0,
+            partly=rng.choice((0.0, 0.1)) if self.profile.lost else 0.0,
+            slow=rng.choice((0.0, 0.05, 0.3)),
+            late=rng.choice((0.02, 0.15)) if self.profile.late else 0.0,
+            counts={},
+        )
+
+    def process(self) -> Process:
+        """Return a process whose clock is off by at most half of what any two may differ by."""
+        half = SETTINGS.clock_skew_ms // 2
+        return Process(self.loop, skew_ms=self.rng.randint(-half, half))
+
+    def wire(self, process: Process) -> Wire:
+        """Return a connection to a service."""
+        return Wire(process, self.rng, self.faults, timeout_ms=SETTINGS.store_timeout_ms)
+
+    async def worker(self, process: Process) -> None:
+        """Run the real worker in `process` until the world stops."""
+        store = wired_store(self.store, self.wire(process), self.rng, self.faults)
+        protocol = Protocol(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
+        dlq = wired_queue(self.dlq, self.wire(process), process)
+        processor = Processor(
+            store=store,
+            bodies=self.bodies,
+            dead_letters=DeadLetters(dlq, process, per_minute=SETTINGS.dead_letters_per_minute),
+            protocol=protocol,
+        )
+        queue = wired_queue(self.queue, self.wire(process), process)
+        await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
+
+    def inbox(self, process: Process) -> Inbox:
+        """Return the real inbox, as a reader in `process` has it."""
+        store = wired_store(self.store, self.wire(process), self.rng, self.faults)
+        return Inbox(store, self.bodies, process, SETTINGS)
+
+    async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
+        """Accept events, id → inbox, as one pack, and put it on the queue."""
+        now = self.services.wall_ms() - age_ms
+        events = [self._event(id_, inbox, now) for id_, inbox in ids.items()]
+        delay = self.rng.choice((0, 0, 0, self.rng.randint(0, 8)))
+        await self.send(EventPack(tenant=TENANT, key_id="k", accepted_at=now, events=events), delay_seconds=delay)
+
+    def _event(self, id_: str, inbox: str, accepted_at: int) -> Event:
+        receipt = self.minter.mint()
+        identity = Identity(TENANT, inbox, "/", id_)
+        is_old = accepted_at < EPOCH_MS - SETTINGS.event_ttl_days * 86_400_000
+        self.accepted.append(Accepted(receipt=receipt, identity=identity, accepted_at=accepted_at, is_old=is_old))
+        padding = "".join(self.rng.choices("0123456789abcdef", k=self.rng.choice((0, 0, 0, 0, 900))))
+        body = {"specversion": "1.0", "id": id_, "source": "/", "type": "t", "data": {"r": receipt, "p": padding}}
+        raw = msgspec.Raw(msgspec.json.encode(body))
+        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type="t", body=raw)
+
+    async def ack(self, positions: list[str]) -> None:
+        """Ack positions of the one inbox that is followed."""
+        now = self.services.wall_ms()
+        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions))
+
+    async def remove(self, identity: Identity, *, erase: bool) -> None:
+        """Ack or erase one event by its identity."""
+        now = self.services.wall_ms()
+        self.removed.add(identity)
+        if erase:
+            self.erased[identity] = now
+        await self.send(
+            Removal(
+                tenant=TENANT,
+                key_id="k",
+                accepted_at=now,
+                receipt=self.minter.mint(),
+                inbox=identity.inbox,
+                source=identity.source,
+                id=identity.id,
+                erase=erase,
+            ),
+            delay_seconds=self.rng.choice((0, 0, 3)),
+        )
+
+    async def send(self, pack: Pack, *, delay_seconds: int = 0) -> None:
+        """Put a pack on the queue: what an ingest that answered 202 has done."""
+        body = encode(pack)
+        await self.queue.send([Outgoing(body=body, delay_seconds=delay_seconds)])
+        if self.rng.random() < 0.1:  # its first send had no answer, so ingest or SQS sent it twice
+            await self.queue.send([Outgoing(body=body, delay_seconds=self.rng.randint(0, 3))])

@@ -1,0 +1,155 @@
+"""The long-running worker: receives, keeps messages hidden while they are worked on, and acts on the verdicts.
+
+A message is deleted only after its verdict, so a crash anywhere means another delivery, never a loss.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from shared.batches import batches
+from shared.clock import Clock
+from shared.errors import Unavailable, Unclear
+from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
+from shared.records import Outcome
+from shared.settings import Settings
+from worker.patience import persist
+from worker.process import Action, Processor, Verdict
+
+_LONG_POLL_SECONDS = 20
+_POLL_GRACE_SECONDS = 0.5
+_DRAIN_MS = 20_000
+_DELETE_TRIES_MS = 5_000
+
+_log = logging.getLogger("triggers.worker")
+
+
+class Consumer:
+    """Runs `worker_receivers` loops of receive, process, delete; each holds one batch of up to 10 messages."""
+
+    def __init__(self, *, queue: EventQueue, processor: Processor, clock: Clock, settings: Settings) -> None:
+        self._queue = queue
+        self._processor = processor
+        self._clock = clock
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._drained_by_ms: int | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what was received.
+
+        With the store down that could take forever: 20 s after the stop, unfinished messages are given back.
+        """
+        self._stop = stop
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.worker_receivers):
+                group.create_task(self._loop())
+
+    async def _loop(self) -> None:
+        while not self._stop.is_set():
+            messages = await self._receive()
+            if messages:
+                await self.handle(messages)
+
+    async def _receive(self) -> list[Message]:
+        """Return what one long poll brings; nothing if the queue fails or the worker is told to stop."""
+        poll = asyncio.create_task(
+            self._queue.receive(
+                limit=MAX_MESSAGES,
+                wait_seconds=_LONG_POLL_SECONDS,
+                visibility_seconds=self._settings.visibility_seconds,
+            )
+        )
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({poll, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            # A poll that is still out a moment after the stop found an empty queue: cutting it off loses nothing.
+            await asyncio.wait({poll}, timeout=_POLL_GRACE_SECONDS)
+            return await poll if poll.done() else []
+        except (Unavailable, Unclear) as error:
+            _log.warning("receive failed", extra={"error": str(error)})
+            await self._clock.sleep_ms(1000)
+            return []
+        finally:
+            for task in (poll, stopped):
+                task.cancel()
+
+    async def handle(self, messages: Sequence[Message]) -> None:
+        """Process one batch, keep it hidden meanwhile, and act on its verdicts."""
+        started_ms = self._clock.monotonic_ms()
+        heartbeat = asyncio.create_task(self._keep_hidden(messages))
+        try:
+            verdicts = await self._processor.process(messages, give_up=self._must_give_up)
+        finally:
+            heartbeat.cancel()
+        await self._settle(list(zip(messages, verdicts, strict=True)))
+        duration_ms = self._clock.monotonic_ms() - started_ms
+        for message, verdict in zip(messages, verdicts, strict=True):
+            _log_line(message, verdict, duration_ms)
+
+    def _must_give_up(self) -> bool:
+        if not self._stop.is_set():
+            return False
+        if self._drained_by_ms is None:
+            self._drained_by_ms = self._clock.monotonic_ms() + _DRAIN_MS
+        return self._clock.monotonic_ms() >= self._drained_by_ms
+
+    async def _keep_hidden(self, messages: Sequence[Message]) -> None:
+        while True:
+            await self._clock.sleep_ms(self._settings.visibility_seconds * 1000 / 3)
+            with contextlib.suppress(Unavailable, Unclear):
+                await self._queue.hide(messages, self._settings.visibility_seconds)
+
+    async def _settle(self, pairs: Sequence[tuple[Message, Verdict]]) -> None:
+        done = [message for message, verdict in pairs if verdict.action is Action.DELETE]
+        for message, verdict in pairs:
+            if verdict.action is Action.RETRY and await self._send_again(message, verdict):
+                done.append(message)
+            elif verdict.action is not Action.DELETE:
+                with contextlib.suppress(Unavailable, Unclear):
+                    await self._queue.hide([message], verdict.delay_seconds)
+        for some in batches(done, MAX_MESSAGES):
+            await self._delete(some)
+
+    async def _send_again(self, message: Message, verdict: Verdict) -> bool:
+        """Replace a message that is about to run out of deliveries, through no fault of its own, by a copy.
+
+        True if the copy is in the queue. Should the old one live on, the two are one event with one receipt.
+        """
+        if message.receives < self._settings.max_receives - 1:
+            return False
+        copy = Outgoing(
+            body=message.body,
+            attributes=message.attributes,
+            group=verdict.tenant if self._settings.fair_queues else None,
+            delay_seconds=verdict.delay_seconds,
+        )
+        try:
+            return await self._queue.send([copy]) == [Outcome.DONE]
+        except (Unavailable, Unclear):
+            return False
+
+    async def _delete(self, messages: Sequence[Message]) -> None:
+        """Delete; if SQS does not let us, the messages come again and change nothing."""
+
+        async def attempt() -> bool:
+            await self._queue.delete(messages)
+            return True
+
+        give_up_ms = self._clock.monotonic_ms() + _DELETE_TRIES_MS
+        await persist(self._clock, attempt, give_up=lambda: self._clock.monotonic_ms() > give_up_ms)
+
+
+def _log_line(message: Message, verdict: Verdict, duration_ms: int) -> None:
+    fields = {
+        "message_id": message.id,
+        "receives": message.receives,
+        "action": verdict.action.value,
+        "tenant": verdict.tenant,
+        "duration_ms": duration_ms,
+        "reason": verdict.reason,
+        **verdict.counts,
+    }
+    level = logging.INFO if verdict.action is Action.DELETE else logging.WARNING
+    _log.log(level, "message", extra={name: value for name, value in fields.items() if value is not None})
