@@ -128,10 +128,6 @@ class EventStore(EventReader, Protocol):
         """Return all guards of `identity`, the current one and the older ones (consistent)."""
         ...
 
-    async def move_guard(self, current: Guard, guard: Guard, position: str) -> bool:
-        """Give `guard` (the current or an older one) another position, before anything was written there."""
-        ...
-
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; the old one is kept under its receipt."""
         ...

@@ -17,7 +17,7 @@ from shared.errors import Unavailable, Unclear
 from shared.event import Identity
 from shared.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from shared.store_batch import delete_event, execute, insert
-from shared.store_change import add, carry_out, put, replace_current, update_guards
+from shared.store_change import add, carry_out, put, raise_version, replace_current, update_guard
 from shared.store_items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
 from shared.store_read import DynamoReader
 
@@ -67,11 +67,6 @@ class DynamoStore(DynamoReader):
                 return guards
             query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
-    async def move_guard(self, current: Guard, guard: Guard, position: str) -> bool:
-        """Give `guard` another position, before anything was written there."""
-        parts = update_guards(self._table, current, guard, {"position": text(position)})
-        return await carry_out(self._client, parts)
-
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; the old one is kept under its receipt."""
         successor = replace(new, current=True, version=current.version + 1)
@@ -88,7 +83,7 @@ class DynamoStore(DynamoReader):
         return await carry_out(
             self._client,
             [
-                *update_guards(self._table, current),
+                raise_version(self._table, current),
                 add(self._table, guard_item(replace(older, current=False))),
             ],
         )
@@ -99,7 +94,7 @@ class DynamoStore(DynamoReader):
         return await carry_out(
             self._client,
             [
-                *update_guards(self._table, current, guard, {"position": text(position)}),
+                *update_guard(self._table, current, guard, {"position": text(position)}),
                 add(self._table, record_item(event, self._shards)),
                 put(self._table, self._tombstone(old, position)),
                 # Added, not put: an event there was acked, and must not be listed again.
@@ -113,7 +108,7 @@ class DynamoStore(DynamoReader):
         return await carry_out(
             self._client,
             [
-                *update_guards(self._table, current, guard, {"erased_at": number(erased_at)}),
+                *update_guard(self._table, current, guard, {"erased_at": number(erased_at)}),
                 put(self._table, self._tombstone(place, None)),
                 put(self._table, self._tombstone(place._replace(delivered=True), None)),
             ],

@@ -1,7 +1,6 @@
 """Conditional changes: the parts that DynamoDB's transactions are made of, and how one is carried out.
 
-A part is written as TransactWriteItems takes it. A change of a single part goes out as a plain UpdateItem, which
-costs half and conflicts with nothing.
+A part is written as TransactWriteItems takes it.
 """
 
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws_errors import code_of, translated
+from shared.aws_errors import translated
 from shared.records import Guard
 from shared.store_items import Item, guard_item, guard_key, number, text
 
@@ -20,7 +19,6 @@ Part = dict[str, dict[str, Any]]
 
 _UNCHANGED = "#receipt = :receipt AND #version = :version"
 _UNCHANGED_NAMES = {"#receipt": "receipt", "#version": "version"}
-_CONDITION_FAILED = ("ConditionalCheckFailed", "ConditionalCheckFailedException")
 
 
 def put(table: str, item: Item) -> Part:
@@ -46,15 +44,18 @@ def replace_current(table: str, current: Guard, new: Guard) -> Part:
     }
 
 
-def update_guards(table: str, current: Guard, guard: Guard | None = None, values: Item | None = None) -> list[Part]:
-    """Raise the version of `current`, if that is unchanged, and give `guard`, it or an older one, new `values`."""
-    if guard is None or not values:
-        return [_update_current(table, current, {})]
+def raise_version(table: str, current: Guard) -> Part:
+    """Raise the version of `current`, if that is unchanged."""
+    return _update_current(table, current, {})
+
+
+def update_guard(table: str, current: Guard, guard: Guard, values: Item) -> list[Part]:
+    """Give `guard`, the current or an older one, new `values`; raise the version of `current`, if that is unchanged."""
     if guard.current:
         return [_update_current(table, current, values)]
     # The version tells that nobody changed the older one; it may still be gone, and an update would make a stub.
     older = _update(table, guard, values) | {"ConditionExpression": "attribute_exists(pk)"}
-    return [_update_current(table, current, {}), {"Update": older}]
+    return [raise_version(table, current), {"Update": older}]
 
 
 async def carry_out(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
@@ -64,12 +65,8 @@ async def carry_out(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
     """
     with translated():
         try:
-            if len(parts) == 1 and "Update" in parts[0]:
-                await client.update_item(**parts[0]["Update"])
-            else:
-                # The SDK gives each call a token of its own, so this attempt can't be answered with an earlier one's
-                # outcome.
-                await client.transact_write_items(TransactItems=parts)  # type: ignore[arg-type]
+            # The SDK gives each call a token of its own, so none is answered with the outcome of an earlier one.
+            await client.transact_write_items(TransactItems=parts)  # type: ignore[arg-type]
         except ClientError as error:
             if _is_condition(error):
                 return False
@@ -101,5 +98,4 @@ def _unchanged_values(current: Guard) -> Item:
 
 def _is_condition(error: ClientError) -> bool:
     reasons = error.response.get("CancellationReasons", [])
-    codes = [code_of(error), *(reason.get("Code") for reason in reasons)]
-    return any(code in _CONDITION_FAILED for code in codes)
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)

@@ -1,0 +1,80 @@
+"""Records for the contract suites: of a tenant of their own, so that tests can share one table."""
+
+import itertools
+import uuid
+from typing import NamedTuple
+
+from shared.clock import SystemClock
+from shared.event import Identity
+from shared.ports import EventQueue
+from shared.position import Minter
+from shared.records import Guard, Place, StoredEvent
+
+SHARDS = 4
+MAX_RECEIVES = 2
+NOW_MS = SystemClock().wall_ms()
+LATER = NOW_MS // 1000 + 86_400
+"""When what the builder makes expires, in epoch seconds: tomorrow."""
+
+END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+"""Greater than every minted position."""
+
+
+class Queues(NamedTuple):
+    """A queue, empty and nobody else's, and the one that takes what it delivered `MAX_RECEIVES` times."""
+
+    queue: EventQueue
+    dlq: EventQueue
+
+
+class Builder:
+    """Makes records of one tenant, inbox `default`; no two have the same identity or position."""
+
+    def __init__(self, tenant: str | None = None) -> None:
+        self.tenant = tenant or f"tenant-{uuid.uuid4().hex[:12]}"
+        self._minter = Minter(SystemClock())
+        self._numbers = itertools.count()
+
+    def position(self) -> str:
+        return self._minter.mint()
+
+    def positions(self, count: int, *, shard: int) -> list[str]:
+        """Positions of one shard, in order; their middles count up, so there is room between them."""
+        stem = self._minter.mint()[:-12]
+        return [f"{stem}{number:010x}{shard:02x}" for number in range(1, count + 1)]
+
+    def place(self, position: str | None = None, *, inbox: str = "default", delivered: bool = False) -> Place:
+        return Place(self.tenant, inbox, position or self.position(), delivered)
+
+    def identity(self, *, source: str = "/", event_id: str | None = None) -> Identity:
+        return Identity(self.tenant, "default", source, event_id or f"event-{next(self._numbers)}")
+
+    def guard(
+        self, identity: Identity | None = None, *, accepted_at: int = NOW_MS, position: str | None = None
+    ) -> Guard:
+        return Guard(
+            identity=identity or self.identity(),
+            receipt=self.position(),
+            position=position or self.position(),
+            accepted_at=accepted_at,
+            digest="0123456789abcdef",
+            expires_at=LATER,
+        )
+
+    def event(
+        self,
+        place: Place | None = None,
+        *,
+        type_: str = "order.created",
+        body: bytes = b'{"specversion":"1.0"}',
+        expires_at: int = LATER,
+        body_key: str | None = None,
+    ) -> StoredEvent:
+        return StoredEvent(
+            place=place or self.place(),
+            type=type_,
+            body=body,
+            accepted_at=NOW_MS,
+            expires_at=expires_at,
+            body_key=body_key,
+        )

@@ -1,0 +1,93 @@
+"""Each port over each of its implementations: in memory, and AWS's against the emulator."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from types_aiobotocore_sqs import SQSClient
+
+from shared.aws import Aws
+from shared.bodies import S3Bodies
+from shared.clock import SystemClock
+from shared.memory import MemoryBodies, MemoryStore
+from shared.memory_queue import MemoryQueue
+from shared.ports import BodyStore, EventStore
+from shared.provision import provision
+from shared.queue import SqsQueue
+from shared.settings import Settings
+from shared.store import DynamoStore
+from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues
+
+
+@pytest.fixture(scope="session")
+def deployment(ministack: str) -> Settings:
+    """One table and bucket for the whole suite: every test has tenants of its own."""
+    assert ministack
+    unique = uuid.uuid4().hex[:12]
+    settings = Settings(
+        queue_name=f"queue-{unique}",
+        dlq_name=f"dlq-{unique}",
+        dynamodb_table_events=f"events-{unique}",
+        dynamodb_table_api_keys=f"keys-{unique}",
+        bodies_bucket=f"bodies-{unique}",
+        inbox_shards=SHARDS,
+        store_timeout_ms=10_000,
+        settle_ms=11_000,
+    )
+    asyncio.run(provision(settings))
+    return settings
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def backend(request: pytest.FixtureRequest) -> Settings | None:
+    """The deployment to test against, or None for memory."""
+    if request.param == "memory":
+        return None
+    settings = request.getfixturevalue("deployment")
+    assert isinstance(settings, Settings)
+    return settings
+
+
+@pytest.fixture
+def make() -> Builder:
+    return Builder()
+
+
+@pytest.fixture
+async def store(backend: Settings | None) -> AsyncIterator[EventStore]:
+    if backend is None:
+        yield MemoryStore(SystemClock(), shards=SHARDS)
+        return
+    async with Aws(backend).dynamodb_once() as client:
+        yield DynamoStore(client, backend)
+
+
+@pytest.fixture
+async def bodies(backend: Settings | None) -> AsyncIterator[BodyStore]:
+    if backend is None:
+        yield MemoryBodies()
+        return
+    async with Aws(backend).s3() as client:
+        yield S3Bodies(client, backend.bodies_bucket)
+
+
+@pytest.fixture
+async def queues(backend: Settings | None) -> AsyncIterator[Queues]:
+    if backend is None:
+        dlq = MemoryQueue(SystemClock())
+        yield Queues(MemoryQueue(SystemClock(), dlq=dlq, max_receives=MAX_RECEIVES), dlq)
+        return
+    name = f"queue-{uuid.uuid4().hex[:12]}"
+    aws = Aws(backend)
+    async with aws.sqs() as sending, aws.sqs_polling() as polling:
+        await _make_queues(sending, name)
+        yield Queues(await SqsQueue.open(sending, polling, name), await SqsQueue.open(sending, polling, f"{name}-dlq"))
+
+
+async def _make_queues(sqs: SQSClient, name: str) -> None:
+    dlq = await sqs.create_queue(QueueName=f"{name}-dlq")
+    answer = await sqs.get_queue_attributes(QueueUrl=dlq["QueueUrl"], AttributeNames=["QueueArn"])
+    redrive = {"deadLetterTargetArn": answer["Attributes"]["QueueArn"], "maxReceiveCount": MAX_RECEIVES}
+    await sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": json.dumps(redrive)})
