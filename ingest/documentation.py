@@ -7,9 +7,15 @@ from typing import Any
 import msgspec
 
 from ingest.events import PATH, Accepted, AcceptedBatch
-from ingest.fields import Posted
+from ingest.fields import RULES, Posted
 from ingest.formats import READERS
-from shared.event import MAX_EVENTS_PER_REQUEST
+from shared.event import (
+    DEFAULT_INBOX,
+    DEFAULT_SOURCE,
+    INBOX_PATTERN,
+    MAX_DATA_DEPTH,
+    MAX_EVENTS_PER_REQUEST,
+)
 from shared.web import problems
 from shared.web.problems import Problem
 
@@ -39,7 +45,17 @@ _REFUSALS: Mapping[int, str] = {
 
 def schemas() -> dict[str, Any]:
     """Return the component schemas that `paths` refers to."""
-    return msgspec.json.schema_components((Posted, Accepted, AcceptedBatch, Problem), ref_template=_REF)[1]
+    made = msgspec.json.schema_components((Posted, Accepted, AcceptedBatch, Problem), ref_template=_REF)[1]
+    fields = made["Posted"]["properties"]
+    for name, rule in RULES.items():
+        # In words: our patterns are Python's, JSON Schema's would be ECMA's.
+        del fields[name]["pattern"]
+        fields[name]["description"] = rule
+    fields["data"]["description"] = f"Any JSON, at most {MAX_DATA_DEPTH} levels deep; read back byte for byte."
+    fields["inbox"] |= {"pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
+    fields["source"] |= {"format": "uri-reference", "default": DEFAULT_SOURCE}
+    fields["time"]["format"] = "date-time"
+    return made
 
 
 def paths() -> dict[str, Any]:

@@ -102,11 +102,11 @@ def _inbox_of(query: bytes) -> str:
     inbox: str | None = None
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name != "inbox":
-            faults.append(Fault(detail=f"Unknown query parameter `{name[:_MAX_ECHO]}`.", pointer="/query"))
+            faults.append(Fault(detail=f"Unknown query parameter `{name[:_MAX_ECHO]}`."))
         elif inbox is not None:
-            faults.append(Fault(detail="`inbox` is given more than once.", pointer="/query/inbox"))
+            faults.append(Fault(detail="`inbox` is given more than once.", pointer="/inbox"))
         elif not INBOX_PATTERN.fullmatch(value):
-            faults.append(Fault(detail=RULES["inbox"], pointer="/query/inbox"))
+            faults.append(Fault(detail=RULES["inbox"], pointer="/inbox"))
         else:
             inbox = value
     if faults:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
+from shared.event import INBOX_PATTERN
 
 MAX_TEXT_LENGTH = 255
 
@@ -21,21 +21,11 @@ _URI_CHARACTER = "(?:[A-Za-z0-9._~:/?\\[\\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _SOURCE_PATTERN = f"\\A{_URI_CHARACTER}*(?:#{_URI_CHARACTER}*)?\\Z"
 _TIME_PATTERN = r"\A\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z"
 
-# The patterns as JSON Schema has them: ECMA's anchors, and the noncharacters left to the description.
-_TEXT_SCHEMA = {"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"}
-_SOURCE_SCHEMA = {"format": "uri-reference", "pattern": "^[!-~]+$", "default": DEFAULT_SOURCE}
-_TIME_SCHEMA = {"format": "date-time", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt].+$"}
-_INBOX_SCHEMA = {"pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
-
-Text = Annotated[
-    str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_TEXT_PATTERN, extra_json_schema=_TEXT_SCHEMA)
-]
-Source = Annotated[
-    str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_SOURCE_PATTERN, extra_json_schema=_SOURCE_SCHEMA)
-]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_TEXT_PATTERN)]
+Source = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_SOURCE_PATTERN)]
+Inbox = Annotated[str, Meta(max_length=64, pattern=f"\\A{INBOX_PATTERN.pattern}\\Z")]
 # A string, for what was posted is kept as it was: a datetime would cut nanoseconds.
-Time = Annotated[str, Meta(max_length=64, pattern=_TIME_PATTERN, extra_json_schema=_TIME_SCHEMA)]
-Inbox = Annotated[str, Meta(max_length=64, pattern=f"\\A{INBOX_PATTERN.pattern}\\Z", extra_json_schema=_INBOX_SCHEMA)]
+Time = Annotated[str, Meta(max_length=64, pattern=_TIME_PATTERN)]
 
 _is_text = re.compile(_TEXT_PATTERN).match
 _aware_datetime = Annotated[dt.datetime, Meta(tz=True)]
