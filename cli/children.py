@@ -32,8 +32,19 @@ class Children:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopping = False
 
-    async def start(self, name: str, command: list[str], environ: Mapping[str, str], *, stop_seconds: float) -> None:
-        """Start a child. When it is told to stop it gets `stop_seconds` before it is killed."""
+    async def start(
+        self,
+        name: str,
+        command: list[str],
+        environ: Mapping[str, str],
+        *,
+        stop_seconds: float,
+        mute_at_stop: bool = False,
+    ) -> None:
+        """Start a child. When it is told to stop it gets `stop_seconds` before it is killed.
+
+        With `mute_at_stop` what it prints from then on is not shown.
+        """
         # A session of its own: Ctrl-C then reaches only us, and we stop the children in their order.
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -45,7 +56,7 @@ class Children:
             limit=_MAX_LINE_BYTES,
         )
         self._children.append((name, process, stop_seconds))
-        self._watchers.append(asyncio.create_task(self._watch(name, process)))
+        self._watchers.append(asyncio.create_task(self._watch(name, process, mute_at_stop=mute_at_stop)))
 
     def request_stop(self) -> None:
         """Make `guard` and `wait` raise `StopRequestedError`."""
@@ -81,7 +92,7 @@ class Children:
         if self._ended.done():
             self._ended.exception()  # seen, even if nobody waited for it
 
-    async def _watch(self, name: str, process: Process) -> None:
+    async def _watch(self, name: str, process: Process, *, mute_at_stop: bool) -> None:
         assert process.stdout is not None  # noqa: S101 (it was asked for)
         while True:
             try:
@@ -90,7 +101,8 @@ class Children:
                 line = b"(a line too long to show)\n"
             if not line:
                 break
-            self._show(f"{name:<{_LABEL_WIDTH}} | {line.decode(errors='replace').rstrip()}")
+            if not (mute_at_stop and self._stopping):
+                self._show(f"{name:<{_LABEL_WIDTH}} | {line.decode(errors='replace').rstrip()}")
         code = await process.wait()
         if not self._stopping:
             self._end(ChildEndedError(f"{name} ended by itself, {_describe(code)}"))

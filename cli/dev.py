@@ -97,7 +97,10 @@ async def _start(children: Children, port: int, data: "DevData", emulator_comman
     environ = child_environment(os.environ, emulator_port)
     loaded = settings.load(environ)
     server_environ = emulator.server_environment(os.environ, port=emulator_port, state=data.emulator)
-    await children.start("emulator", emulator_command, server_environ, stop_seconds=emulator.STOP_SECONDS)
+    # As it stops it prints a stack for each connection that is still open, which looks like trouble and is none.
+    await children.start(
+        "emulator", emulator_command, server_environ, stop_seconds=emulator.STOP_SECONDS, mute_at_stop=True
+    )
     await children.guard(_until_answers("The emulator", emulator.health_url(emulator_port)))
     os.environ.update(environ)  # the SDK reads its variables from here
     api_key = await children.guard(_provision(loaded, data))

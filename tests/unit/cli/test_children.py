@@ -71,6 +71,13 @@ async def test_children_are_stopped_last_started_first(children: Children, conso
     assert console.lines[3:] == ["api      | bye", "worker   | bye", "emulator | bye"]
 
 
+async def test_a_muted_child_is_heard_until_it_is_told_to_stop(children: Children, console: Console) -> None:
+    await children.start("api", [sys.executable, "-c", _POLITE], os.environ, stop_seconds=60, mute_at_stop=True)
+    await console.shown("api      | ready")
+    await children.stop()
+    assert console.lines == ["api      | ready"]
+
+
 async def test_a_child_that_does_not_stop_is_killed(children: Children, console: Console) -> None:
     await _start(children, "api", _STUBBORN, stop_seconds=0.01)
     await console.shown("api      | ready")

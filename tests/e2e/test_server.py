@@ -1,0 +1,174 @@
+"""The real processes, started as a person would start them: with `script/server`."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cli import emulator
+
+ROOT = Path(__file__).parents[2]
+SERVER = str(ROOT / "script" / "server")
+MARK = "TRIGGERS_E2E_DATA"
+PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it
+
+
+class Server:
+    """One run of `script/server`."""
+
+    def __init__(self, port: int, data: Path) -> None:
+        self._data = data
+        self._log = data.with_suffix(".log")
+        with self._log.open("wb") as out:
+            command = [SERVER, "--port", str(port), "--data", str(data)]
+            # All that it starts inherits the mark. A session of its own, so that no signal reaches the tests.
+            environ = {**os.environ, MARK: str(data)}
+            self.process = subprocess.Popen(command, env=environ, stdout=out, stderr=out, start_new_session=True)  # noqa: S603
+
+    def ready(self) -> "Server":
+        """Return once `dev.json` says that everything answers."""
+        self.until(lambda: (self._data / "dev.json").exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.printed()
+        return self
+
+    def printed(self) -> str:
+        """Return all that it printed so far."""
+        return self._log.read_text()
+
+    def curl(self, path: str) -> Any:  # noqa: ANN401 (it is JSON)
+        """Run the printed curl line for `path` through the shell, as printed, and return its answer."""
+        (line,) = [line for line in self.printed().splitlines() if line.startswith("curl ") and f"{path} " in line]
+        done = subprocess.run(line, shell=True, check=True, capture_output=True)  # noqa: S602 (as it is pasted)
+        return msgspec.json.decode(done.stdout)
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for `condition`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, self.printed()
+            time.sleep(0.1)
+
+
+Start = Callable[[], Server]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def start(free_port: int, data: Path) -> Iterator[Start]:
+    """Starts servers that share one port and one data directory, one after the other."""
+    started: list[Server] = []
+
+    def one() -> Server:
+        started.append(Server(free_port, data))
+        return started[-1]
+
+    yield one
+    for server in started:
+        if server.process.poll() is None:
+            server.stop()
+
+
+def _processes_of(data: Path) -> list[str]:
+    """Return the command lines of what the servers on `data` started and what still runs."""
+    found, mark = [], f"{MARK}={data}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0"):  # empty if it has ended
+                found.append((process / "cmdline").read_text())
+        except OSError:  # it ended as we looked
+            continue
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_an_event_goes_through_and_survives_a_restart(start: Start, free_port: int, data: Path) -> None:
+    server = start().ready()
+    announced = msgspec.json.decode((data / "dev.json").read_bytes())
+    assert announced["url"] == f"http://127.0.0.1:{free_port}"
+    assert announced["api_key"] in server.printed()
+
+    accepted = server.curl("/v1/events")
+    server.until(lambda: server.curl("/v1/inbox")["events"])
+    (event,) = server.curl("/v1/inbox")["events"]
+    assert (event["id"], event["data"]) == (accepted["id"], {"hello": "world"})
+    assert re.search(r"^worker +\| \{", server.printed(), re.MULTILINE)
+
+    assert server.stop() == 0, server.printed()
+    assert "Traceback" not in server.printed()
+    assert not (data / "dev.json").exists()
+    assert _processes_of(data) == []
+    assert _is_free(free_port)
+
+    again = start().ready()
+    assert announced == msgspec.json.decode((data / "dev.json").read_bytes())
+    assert again.curl("/v1/inbox")["events"] == [event]
+    assert again.stop() == 0
+
+
+def test_no_child_outlives_a_killed_server(start: Start, free_port: int, data: Path) -> None:
+    server = start().ready()
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.until(lambda: not _processes_of(data) and _is_free(free_port))
+
+
+def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: int, data: Path) -> None:
+    server = start().ready()
+    (worker,) = [pid for pid in _children_of(server.process.pid) if "worker" in _command(pid)]
+    os.kill(worker, signal.SIGKILL)
+    assert server.process.wait(PATIENCE_SECONDS) == 1
+    assert "worker ended by itself, signal 9; stopping everything." in server.printed()
+    assert _processes_of(data) == []
+    assert _is_free(free_port)
+
+
+def test_a_second_server_on_the_same_data_is_refused_in_one_line(start: Start, data: Path) -> None:
+    start().ready()
+    done = _run("--port", str(emulator.free_port()), "--data", str(data))
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: another `triggers dev` is using .*; choose another with --data\n", done.stderr)
+
+
+def test_a_taken_port_is_told_in_one_line(data: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _run("--port", str(port), "--data", str(data))
+    assert done.returncode == 1
+    assert done.stderr == f"Error: port {port} can't be used (Address already in use); choose another with --port\n"
+    assert done.stdout == ""
+    assert not data.exists()
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [SERVER, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)  # noqa: S603
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _command(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
