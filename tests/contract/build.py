@@ -1,14 +1,17 @@
 """Records for the contract suites: of a tenant of their own, so that tests can share one table."""
 
+import functools
 import itertools
 import uuid
 from typing import NamedTuple
 
+from shared.aws import Aws
 from shared.clock import SystemClock
 from shared.event import Identity
 from shared.ports import EventQueue
 from shared.position import Minter
 from shared.records import Guard, Place, StoredEvent
+from shared.settings import Settings
 
 SHARDS = 4
 MAX_RECEIVES = 2
@@ -18,6 +21,12 @@ LATER = NOW_MS // 1000 + 86_400
 
 END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 """Greater than every minted position."""
+
+
+@functools.cache
+def aws_of(settings: Settings) -> Aws:
+    """What makes clients; one for all tests, since reading botocore's service models takes most of the time."""
+    return Aws(settings)
 
 
 class Queues(NamedTuple):

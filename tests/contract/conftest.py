@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 from types_aiobotocore_sqs import SQSClient
 
-from shared.aws import Aws
 from shared.bodies import S3Bodies
 from shared.clock import SystemClock
 from shared.memory import MemoryBodies, MemoryStore
@@ -18,7 +17,7 @@ from shared.provision import provision
 from shared.queue import SqsQueue
 from shared.settings import Settings
 from shared.store import DynamoStore
-from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues
+from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +59,7 @@ async def store(backend: Settings | None) -> AsyncIterator[EventStore]:
     if backend is None:
         yield MemoryStore(SystemClock(), shards=SHARDS)
         return
-    async with Aws(backend).dynamodb_once() as client:
+    async with aws_of(backend).dynamodb_once() as client:
         yield DynamoStore(client, backend)
 
 
@@ -69,7 +68,7 @@ async def bodies(backend: Settings | None) -> AsyncIterator[BodyStore]:
     if backend is None:
         yield MemoryBodies()
         return
-    async with Aws(backend).s3() as client:
+    async with aws_of(backend).s3() as client:
         yield S3Bodies(client, backend.bodies_bucket)
 
 
@@ -80,7 +79,7 @@ async def queues(backend: Settings | None) -> AsyncIterator[Queues]:
         yield Queues(MemoryQueue(SystemClock(), dlq=dlq, max_receives=MAX_RECEIVES), dlq)
         return
     name = f"queue-{uuid.uuid4().hex[:12]}"
-    aws = Aws(backend)
+    aws = aws_of(backend)
     async with aws.sqs() as sending, aws.sqs_polling() as polling:
         await _make_queues(sending, name)
         yield Queues(await SqsQueue.open(sending, polling, name), await SqsQueue.open(sending, polling, f"{name}-dlq"))

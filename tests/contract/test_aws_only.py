@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from shared.aws import Aws
 from shared.bodies import S3Bodies
 from shared.errors import NotFound, Unavailable
 from shared.ports import EventStore, Outgoing
@@ -13,7 +12,7 @@ from shared.queue import SqsQueue
 from shared.records import Outcome
 from shared.settings import Settings
 from shared.store import DynamoStore
-from tests.contract.build import END, NOW_MS, Builder
+from tests.contract.build import END, NOW_MS, Builder, aws_of
 
 _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [
     lambda store, _: store.ready(),
@@ -35,7 +34,7 @@ _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [
 async def test_without_a_table_nothing_takes_effect(
     deployment: Settings, make: Builder, call: Callable[[EventStore, Builder], Awaitable[object]]
 ) -> None:
-    async with Aws(deployment).dynamodb_once() as client:
+    async with aws_of(deployment).dynamodb_once() as client:
         store = DynamoStore(client, replace(deployment, dynamodb_table_events="no-such-table"))
 
         with pytest.raises(Unavailable):
@@ -51,20 +50,20 @@ async def test_without_a_service_nothing_takes_effect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port}")
-    async with Aws(deployment).dynamodb_once() as client:
+    async with aws_of(deployment).dynamodb_once() as client:
         with pytest.raises(Unavailable):
             await call(DynamoStore(client, deployment), make)
 
 
 async def test_a_queue_that_does_not_exist_can_not_be_opened(deployment: Settings) -> None:
-    aws = Aws(deployment)
+    aws = aws_of(deployment)
     async with aws.sqs() as sending, aws.sqs_polling() as polling:
         with pytest.raises(Unavailable):
             await SqsQueue.open(sending, polling, "no-such-queue")
 
 
 async def test_a_bucket_that_does_not_exist_is_not_a_missing_body(deployment: Settings) -> None:
-    async with Aws(deployment).s3() as client:
+    async with aws_of(deployment).s3() as client:
         bodies = S3Bodies(client, "no-such-bucket")
 
         with pytest.raises(Unavailable):
@@ -74,7 +73,7 @@ async def test_a_bucket_that_does_not_exist_is_not_a_missing_body(deployment: Se
 
 
 async def test_a_message_too_long_for_its_queue_is_refused_alone(deployment: Settings, make: Builder) -> None:
-    aws = Aws(deployment)
+    aws = aws_of(deployment)
     async with aws.sqs() as sending, aws.sqs_polling() as polling:
         await sending.create_queue(QueueName=make.tenant, Attributes={"MaximumMessageSize": "1024"})
         queue = await SqsQueue.open(sending, polling, make.tenant)
@@ -88,7 +87,7 @@ async def test_a_message_too_long_for_its_queue_is_refused_alone(deployment: Set
 
 async def test_an_event_too_big_for_an_item_is_refused_alone(deployment: Settings, make: Builder) -> None:
     good, big, other = make.event(), make.event(body=b'"' + b"x" * 410_000 + b'"'), make.event()
-    async with Aws(deployment).dynamodb_once() as client:
+    async with aws_of(deployment).dynamodb_once() as client:
         store = DynamoStore(client, deployment)
 
         assert await store.insert_events([good, big, other]) == [Outcome.DONE, Outcome.REFUSED, Outcome.DONE]
@@ -97,6 +96,6 @@ async def test_an_event_too_big_for_an_item_is_refused_alone(deployment: Setting
 
 
 async def test_the_body_of_another_is_not_found(deployment: Settings, make: Builder) -> None:
-    async with Aws(deployment).s3() as client:
+    async with aws_of(deployment).s3() as client:
         with pytest.raises(NotFound):
             await S3Bodies(client, deployment.bodies_bucket).get(f"bodies/{make.tenant}/none")
