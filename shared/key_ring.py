@@ -43,6 +43,7 @@ _MAX_BCRYPTS = 2
 _FREE_TRIES = 5
 _SECONDS_PER_TRY = 10
 _MAX_WRONG = 16
+_LONG_AGO_MS = -(1 << 62)  # the steady clock may have started just now
 
 _INVALID = "The API key is not valid."
 
@@ -65,7 +66,7 @@ class _Entry:
         self.digest: bytes | None = None
         self.fresh_until_ms = 0
         self.stale_until_ms = 0
-        self.next_try_ms = 0
+        self.next_try_ms = _LONG_AGO_MS
         self.wrong: dict[bytes, None] = {}
 
 

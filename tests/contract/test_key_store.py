@@ -1,0 +1,134 @@
+"""The key table and the one in memory keep the same promises."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.aws import Aws
+from shared.errors import NotFound, Unavailable
+from shared.key_store import DynamoKeyStore, KeyStore, MemoryKeyStore
+from shared.keys import ApiKey
+from shared.provision import provision
+from shared.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def key_table(ministack: str) -> Settings:
+    assert ministack
+    unique = uuid.uuid4().hex[:12]
+    settings = Settings(
+        queue_name=f"queue-{unique}",
+        dlq_name=f"dlq-{unique}",
+        dynamodb_table_events=f"events-{unique}",
+        dynamodb_table_api_keys=f"keys-{unique}",
+        bodies_bucket=f"bodies-{unique}",
+    )
+    asyncio.run(provision(settings))
+    return settings
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def where(request: pytest.FixtureRequest) -> Settings | None:
+    if request.param == "memory":
+        return None
+    settings = request.getfixturevalue("key_table")
+    assert isinstance(settings, Settings)
+    return settings
+
+
+@pytest.fixture
+async def store(where: Settings | None) -> AsyncIterator[KeyStore]:
+    if where is None:
+        yield MemoryKeyStore()
+        return
+    async with Aws(where).dynamodb() as client:
+        yield DynamoKeyStore(client, where.dynamodb_table_api_keys)
+
+
+@pytest.fixture
+def tenant() -> str:
+    return uuid.uuid4().hex
+
+
+def a_key(tenant: str = "t", created_at: int = 1, **changes: object) -> ApiKey:
+    fields: dict[str, object] = {
+        "key_id": uuid.uuid4().hex[:8],
+        "tenant": tenant,
+        "name": "a name",
+        "scopes": ("events:write", "inbox:read"),
+        "secret_hash": "$2b$...",
+        "created_at": created_at,
+    }
+    return ApiKey(**(fields | changes))  # type: ignore[arg-type]
+
+
+async def test_a_key_is_read_as_it_was_put(store: KeyStore) -> None:
+    plain = a_key()
+    full = a_key("a#b/ü", types=("order.*", "x"), rate=7, burst=9, expires_at=5, revoked_at=6)
+    for key in (plain, full):
+        await store.put(key)
+        assert await store.get(key.key_id) == key
+
+
+async def test_a_key_that_is_not_there_is_none(store: KeyStore) -> None:
+    assert await store.get("nope") is None
+
+
+async def test_a_key_is_never_replaced(store: KeyStore) -> None:
+    key = a_key()
+    await store.put(key)
+    with pytest.raises(ValueError, match=key.key_id):
+        await store.put(a_key("other", key_id=key.key_id))
+    assert await store.get(key.key_id) == key
+
+
+async def test_keys_are_listed_oldest_first_for_all_or_one_tenant(store: KeyStore, tenant: str) -> None:
+    young, old = a_key(tenant, created_at=3), a_key(tenant, created_at=1)
+    other = a_key(tenant + "2", created_at=2)
+    for key in (young, old, other):
+        await store.put(key)
+    assert await store.keys_of(tenant) == [old, young]
+    assert [key for key in await store.keys_of() if key.tenant.startswith(tenant)] == [old, other, young]
+
+
+async def test_a_tenant_without_keys_has_none(store: KeyStore, tenant: str) -> None:
+    assert await store.keys_of(tenant) == []
+
+
+async def test_revoking_keeps_the_first_time(store: KeyStore) -> None:
+    key = a_key()
+    await store.put(key)
+    assert (await store.revoke(key.key_id, 100)).revoked_at == 100
+    assert (await store.revoke(key.key_id, 200)).revoked_at == 100
+    read = await store.get(key.key_id)
+    assert read is not None
+    assert read.revoked_at == 100
+
+
+async def test_revoking_a_key_that_is_not_there_is_not_found(store: KeyStore) -> None:
+    with pytest.raises(NotFound):
+        await store.revoke("nope", 100)
+    assert await store.get("nope") is None
+
+
+async def test_a_store_that_answers_is_ready(store: KeyStore) -> None:
+    await store.ready()
+
+
+async def test_a_table_that_is_not_there_is_unavailable(key_table: Settings) -> None:
+    async with Aws(key_table).dynamodb() as client:
+        store = DynamoKeyStore(client, f"{key_table.dynamodb_table_api_keys}-not")
+        for call in (store.ready(), store.keys_of(), store.put(a_key()), store.revoke("abcd", 1)):
+            with pytest.raises(Unavailable):
+                await call
+
+
+async def test_a_list_longer_than_a_page_is_read_to_its_end(key_table: Settings, tenant: str) -> None:
+    async with Aws(key_table).dynamodb() as client:
+        store = DynamoKeyStore(client, key_table.dynamodb_table_api_keys)
+        keys = [a_key(tenant, created_at=number, name="n" * 200_000) for number in range(8)]  # a page is 1 MB
+        for key in keys:
+            await store.put(key)
+        assert await store.keys_of(tenant) == keys

@@ -1,0 +1,87 @@
+"""Fakes that tests drive by hand: time, a table of keys, and a queue that fails or hangs as told."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from shared.errors import Unavailable
+from shared.key_store import MemoryKeyStore
+from shared.keys import ApiKey
+from shared.ports import Outgoing
+from shared.records import Outcome
+
+START_MS = 1_800_000_000_000
+
+
+class ManualClock:
+    """Stands still until `advance`."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+
+    def advance(self, seconds: float) -> None:
+        self.now_ms += int(seconds * 1000)
+
+    def wall_ms(self) -> int:
+        return START_MS + self.now_ms
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        self.now_ms += int(duration_ms)
+        await asyncio.sleep(0)
+
+
+class CountingKeyStore(MemoryKeyStore):
+    """Counts reads, and does not answer while `down`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+        self.down = False
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        self.reads += 1
+        await self.ready()
+        await asyncio.sleep(0)
+        return await super().get(key_id)
+
+    async def ready(self) -> None:
+        if self.down:
+            raise Unavailable("told so")
+
+
+class HandQueue:
+    """A sink whose calls wait while `gate` is closed; `outcome` decides on each message, `error` fails calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[Outgoing]] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.outcome: Callable[[Outgoing], Outcome] = lambda _: Outcome.DONE
+
+    @property
+    def messages(self) -> list[Outgoing]:
+        return [message for call in self.calls for message in call]
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        self.calls.append(list(messages))
+        self.in_flight += 1
+        self.most_in_flight = max(self.in_flight, self.most_in_flight)
+        try:
+            await self.gate.wait()
+        finally:
+            self.in_flight -= 1
+        if self.error is not None:
+            raise self.error
+        return [self.outcome(message) for message in messages]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let other tasks, and threads, run until `condition` holds; fails after far too long."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - conditions of fakes, some of them set by threads
+            await asyncio.sleep(0.001)

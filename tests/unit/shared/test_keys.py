@@ -1,0 +1,86 @@
+import pytest
+
+from shared import keys
+from shared.errors import InvalidRequest
+from shared.keys import ApiKey
+from tests.manual import START_MS
+
+
+def make(**changes: object) -> tuple[ApiKey, str]:
+    arguments: dict[str, object] = {"tenant": "t", "name": "n", "scopes": [keys.EVENTS_WRITE], "now_ms": START_MS}
+    return keys.create(**(arguments | changes))  # type: ignore[arg-type]
+
+
+def test_a_made_key_parses_into_its_id_and_a_secret_that_bcrypt_takes() -> None:
+    key, token = make()
+    parsed = keys.parse(token)
+    assert parsed is not None
+    assert parsed[0] == key.key_id
+    assert len(parsed[1]) <= 72
+
+
+def test_the_record_holds_neither_the_secret_nor_the_token() -> None:
+    key, token = make()
+    assert token.rpartition("_")[2] not in repr(key)
+    assert key.secret_hash.startswith("$2b$10$")
+
+
+@pytest.mark.parametrize("tenant", ["a#b", "a/b", "a%23b", "ü", "名" * 64])
+def test_a_tenant_may_hold_any_characters_that_print(tenant: str) -> None:
+    assert make(tenant=tenant)[0].tenant == tenant
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"tenant": ""}, "/tenant"),
+        ({"tenant": "x" * 65}, "/tenant"),
+        ({"tenant": "a\nb"}, "/tenant"),
+        ({"name": ""}, "/name"),
+        ({"scopes": []}, "/scopes"),
+        ({"scopes": ["events:write", "all"]}, "/scopes/1"),
+        ({"types": ["order.*", "*.created"]}, "/types/1"),
+        ({"rate": 0}, "/rate"),
+        ({"burst": 0}, "/burst"),
+        ({"expires_at": START_MS}, "/expires_at"),
+    ],
+)
+def test_a_key_that_breaks_a_rule_is_not_made(changes: dict[str, object], pointer: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        make(**changes)
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "trg_",
+        "trg_abcd_",
+        "trg__" + "s" * 32,
+        "TRG_abcd_" + "s" * 32,
+        "trg_ABCD_" + "s" * 32,
+        "trg_abcd_" + "s" * 73,
+        "trg_abcd_" + "s" * 31 + "\n",
+        "trg_abcd_" + "s" * 31 + "é",
+        "trg_abcd_" + "s" * 32 + " ",
+    ],
+)
+def test_what_has_not_the_form_of_a_key_does_not_parse(token: str) -> None:
+    assert keys.parse(token) is None
+
+
+@pytest.mark.parametrize(
+    ("types", "event_type", "allowed"),
+    [
+        ((), "anything", True),
+        (("*",), "anything", True),
+        (("order.*",), "order.created", True),
+        (("order.*",), "orders.created", False),
+        (("order.*",), "order", False),
+        (("order", "invoice.paid"), "invoice.paid", True),
+        (("order",), "order.created", False),
+    ],
+)
+def test_types_limit_what_a_key_may_send(types: tuple[str, ...], event_type: str, allowed: bool) -> None:  # noqa: FBT001
+    assert make(types=types)[0].may(event_type) is allowed
