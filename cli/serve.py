@@ -47,10 +47,6 @@ def create(app: App, loaded: settings.Settings) -> "Litestar":
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
     from worker import inbox_app as inbox  # noqa: PLC0415 (the same)
 
-    match app:
-        case "ingest":
-            return ingest.create_app(loaded)
-        case "inbox":
-            return inbox.create_app(loaded)
-        case "all":
-            return build_app(loaded, [ingest.part(loaded), inbox.part(loaded)])
+    if app == "all":
+        return build_app(loaded, [ingest.part(loaded), inbox.part(loaded)])
+    return ingest.create_app(loaded) if app == "ingest" else inbox.create_app(loaded)
