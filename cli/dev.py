@@ -104,6 +104,7 @@ async def _start(children: Children, port: int, data: "DevData", emulator_comman
     await children.guard(_until_answers("The emulator", emulator.health_url(emulator_port)))
     os.environ.update(environ)  # the SDK reads its variables from here
     api_key = await children.guard(_provision(loaded, data))
+    data.note_emulator(emulator_port)
     triggers = [sys.executable, "-P", "-m", "cli"]
     await children.start("worker", emulator.tethered([*triggers, "worker"]), environ, stop_seconds=_STOP_SECONDS)
     serve = [*triggers, "serve", "all", "--host", _HOST, "--port", str(port)]

@@ -34,6 +34,7 @@ class DevData:
         self.emulator.mkdir(exist_ok=True)
         self._key = self.directory / "api-key"
         self._dev_json = self.directory / "dev.json"
+        self._emulator_port = self.directory / "emulator-port"
 
     @contextmanager
     def locked(self) -> Iterator["DevData"]:
@@ -53,9 +54,14 @@ class DevData:
         """Write `dev.json`, whole or not at all, readable by this user only."""
         _write_private(self._dev_json, msgspec.json.encode({"url": url, "api_key": api_key}).decode())
 
+    def note_emulator(self, port: int) -> None:
+        """Write down the emulator's port, for commands that work on its tables."""
+        _write_private(self._emulator_port, str(port))
+
     def withdraw(self) -> None:
-        """Remove `dev.json`."""
+        """Remove `dev.json` and the emulator's port."""
         self._dev_json.unlink(missing_ok=True)
+        self._emulator_port.unlink(missing_ok=True)
 
     async def api_key(self, store: KeyStore, *, bcrypt_cost: int) -> str:
         """Return the kept API key if it still works, else make one that may do everything, and keep it."""
@@ -69,6 +75,14 @@ class DevData:
         await store.put(key)
         _write_private(self._key, token)
         return token
+
+
+def emulator_port(directory: Path) -> int:
+    """Return the port of the emulator that a `triggers dev` with this data directory runs now."""
+    try:
+        return int((directory / "emulator-port").read_text())
+    except (OSError, ValueError):
+        raise TriggersError(f"no `triggers dev` is running with --data {directory}") from None
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -5,8 +5,11 @@ import sys
 import click
 
 from cli.dev import dev
+from cli.keys import keys
 from cli.provision import provision
+from cli.send import send
 from cli.serve import serve
+from cli.tail import tail
 from cli.worker import worker
 from shared.errors import InvalidSettings, TriggersError
 
@@ -20,6 +23,9 @@ triggers.add_command(dev)
 triggers.add_command(serve)
 triggers.add_command(worker)
 triggers.add_command(provision)
+triggers.add_command(keys)
+triggers.add_command(send)
+triggers.add_command(tail)
 
 
 def main() -> None:

@@ -1,0 +1,186 @@
+"""Talks to a Triggers API: finds out where it is, and tries again when it says so."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import click
+import msgspec
+
+from shared.errors import Fault
+
+if TYPE_CHECKING:
+    import httpx
+
+_DEV_JSON = Path(".triggers/dev.json")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_TIMEOUT_SECONDS = 30.0
+_ATTEMPTS = 8
+_FIRST_PAUSE_SECONDS = 0.25
+_MAX_PAUSE_SECONDS = 30.0
+_TRY_AGAIN = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an API is and the key to it; also what `script/server` writes into `dev.json`."""
+
+    url: str
+    api_key: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An error answer (RFC 9457), as far as it is shown."""
+
+    title: str = ""
+    detail: str = ""
+    errors: tuple[Fault, ...] = ()
+
+
+class ApiError(click.ClickException):
+    """The API refused, or did not answer; `str()` of it is one line."""
+
+
+def target_options(command: _F) -> _F:
+    """Give a command the options `--url` and `--api-key`."""
+    source = "else what script/server wrote to .triggers/dev.json here."
+    key = click.option("--api-key", envvar="TRIGGERS_API_KEY", help=f"Default: TRIGGERS_API_KEY, {source}")
+    url = click.option("--url", envvar="TRIGGERS_URL", help=f"URL of the API. Default: TRIGGERS_URL, {source}")
+    return url(key(command))
+
+
+def resolve(url: str | None, api_key: str | None) -> Target:
+    """Return the API to talk to; what is not given comes from `.triggers/dev.json`."""
+    if not (url and api_key) and _DEV_JSON.exists():
+        try:
+            dev = msgspec.json.decode(_DEV_JSON.read_bytes(), type=Target)
+        except (OSError, msgspec.DecodeError) as error:
+            raise click.ClickException(f"{_DEV_JSON} can't be read: {error}") from None
+        url, api_key = url or dev.url, api_key or dev.api_key
+    if not url or not api_key:
+        missing = "API key: give --api-key or set TRIGGERS_API_KEY" if url else "URL: give --url or set TRIGGERS_URL"
+        raise click.ClickException(f"No {missing}, or start script/server here.")
+    if not url.startswith(("http://", "https://")):
+        raise click.ClickException("The URL must begin with http:// or https://.")
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise click.ClickException("The API key holds characters that no key has.")
+    return Target(url=url.rstrip("/"), api_key=api_key)
+
+
+class Api:
+    """One API, for one command. Use as an async context manager.
+
+    `notice` is given one line each time that the API can't be reached or is out of order, before the next try.
+    """
+
+    def __init__(self, target: Target, notice: Callable[[str], None]) -> None:
+        import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
+
+        try:
+            host = httpx.URL(target.url).host
+        except httpx.InvalidURL as error:
+            raise ApiError(f"The URL is invalid: {error}") from None
+        self._notice = notice
+        self._client = httpx.AsyncClient(
+            base_url=target.url,
+            timeout=_TIMEOUT_SECONDS,
+            # Proxies are for the world outside; script/server is not behind one.
+            trust_env=host not in _LOOPBACK,
+            headers={"Authorization": f"Bearer {target.api_key}", "User-Agent": "triggers-cli"},
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *reason: object) -> None:
+        await self._client.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        patient: bool = False,
+    ) -> "httpx.Response":
+        """Return the API's answer, whatever its status.
+
+        Tries again, waiting as `Retry-After` says, while the answer is 429, and up to 8 times (`patient`: without
+        end) while there is none or it is 502, 503 or 504. Then raises `ApiError`.
+        """
+        failures = 0
+        while True:
+            request = self._client.build_request(method, path, params=params, content=content, headers=headers)
+            response, trouble = await self._try(request)
+            if response is not None and not trouble:
+                return response
+            limited = response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            failures += not limited  # a service that says "slower" is in order
+            if failures >= _ATTEMPTS and not patient:
+                raise ApiError(f"{trouble}, {failures} times.")
+            pause = _pause_seconds(failures, response)
+            if not limited:
+                self._notice(f"{trouble}; trying again in {pause:.1f} s")
+            await asyncio.sleep(pause)
+
+    async def _try(self, request: "httpx.Request") -> "tuple[httpx.Response | None, str]":
+        """Return the answer, if any, and why to try again, if so."""
+        import httpx  # noqa: PLC0415 (loaded already)
+
+        try:
+            response = await self._client.send(request)
+        except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError) as error:
+            reason = str(error) or type(error).__name__
+            return None, f"{request.url.scheme}://{request.url.netloc.decode()} can't be reached ({reason})"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApiError(f"The request can't be sent: {error}") from None
+        return response, describe(response) if response.status_code in _TRY_AGAIN else ""
+
+
+def problem_of(response: "httpx.Response") -> Problem:
+    """Return what an error answer says; an empty problem if it is none that we can read."""
+    try:
+        return msgspec.json.decode(response.content, type=Problem)
+    except msgspec.DecodeError:
+        return Problem()
+
+
+def describe(response: "httpx.Response") -> str:
+    """Return an error answer as one line."""
+    problem = problem_of(response)
+    said = problem.detail or problem.title or response.reason_phrase
+    faults = "".join(f" {fault.detail}" for fault in problem.errors[:3])
+    return f"{response.status_code}: {said}{faults}"
+
+
+def _pause_seconds(failures: int, response: "httpx.Response | None") -> float:
+    """Return how long to wait: as the answer says, or twice as long each time; never the same for all of us."""
+    asked = _retry_after_seconds(response.headers.get("retry-after", "")) if response is not None else None
+    if asked is not None:
+        return min(asked, _MAX_PAUSE_SECONDS) * random.uniform(1, 1.2)  # noqa: S311 (spreads callers out)
+    longest: float = min(_FIRST_PAUSE_SECONDS * 2**failures, _MAX_PAUSE_SECONDS)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 (the same)
+
+
+def _retry_after_seconds(text: str) -> float | None:
+    """Return what a `Retry-After` header asks for: seconds, or a date."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

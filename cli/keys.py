@@ -1,0 +1,207 @@
+"""`triggers keys`: make, list and revoke API keys, in the key table that the settings name."""
+
+import asyncio
+import os
+import re
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from cli import emulator
+from shared import keys as api_keys
+from shared import settings
+from shared.errors import InvalidRequest, NotFound
+from shared.keys import DEFAULT_BURST, DEFAULT_RATE, SCOPES, ApiKey
+
+if TYPE_CHECKING:
+    from shared.key_store import KeyStore
+
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WIDE = 200  # of a table that no terminal shows; rich would cut it at 80
+
+
+class _Span(click.ParamType[int]):
+    """A span of time: `90d`. Becomes milliseconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Return the milliseconds of `value`."""
+        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", str(value))
+        if not match:
+            self.fail(f"{value!r} is no span such as 30m, 12h, 90d or 52w.", param, ctx)
+        return int(match[1]) * _SECONDS[match[2]] * 1000
+
+
+@click.group()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Work on the keys of the script/server that runs with this directory; .triggers unless it was told another.",
+)
+def keys(data: Path | None) -> None:
+    """Make, list and revoke API keys.
+
+    Works on the table that DYNAMODB_TABLE_API_KEYS names, with the AWS credentials and endpoint of the environment;
+    with --data on that of a server on this machine.
+    """
+    if data is not None:
+        from cli.dev_data import emulator_port  # noqa: PLC0415 (loads what `triggers dev` needs)
+
+        port = emulator_port(data)
+        for name in emulator.MISLEADING:
+            os.environ.pop(name, None)
+        os.environ.update(emulator.client_environment(port))
+
+
+@keys.command()
+@click.option("--tenant", required=True, help="Whose events the key sends and reads.")
+@click.option("--name", required=True, help="What the key is for.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May be repeated.  [default: all three]"
+)
+@click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
+@click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events a second.")
+@click.option("--burst", default=DEFAULT_BURST, show_default=True, help="Events at once.")
+@click.option("--expires", "lasts_ms", type=_Span(), help="After this time, such as 90d.  [default: never]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def create(
+    *,
+    tenant: str,
+    name: str,
+    scopes: tuple[str, ...],
+    types: tuple[str, ...],
+    rate: int,
+    burst: int,
+    lasts_ms: int | None,
+    as_json: bool,
+) -> None:
+    """Make a key and print it, this once: only a hash of it is kept."""
+    loaded = settings.load(os.environ)
+    now_ms = _now_ms()
+    try:
+        key, token = api_keys.create(
+            tenant=tenant,
+            name=name,
+            scopes=scopes or SCOPES,
+            types=types,
+            now_ms=now_ms,
+            rate=rate,
+            burst=burst,
+            expires_at=None if lasts_ms is None else now_ms + lasts_ms,
+            bcrypt_cost=loaded.bcrypt_cost,
+        )
+    except InvalidRequest as error:
+        raise click.ClickException(" ".join(fault.detail for fault in error.faults)) from None
+
+    async def put() -> None:
+        async with _store(loaded) as store:
+            await store.put(key)
+
+    asyncio.run(put())
+    if as_json:
+        _print_json({**_shown(key), "api_key": token})
+    else:
+        click.echo(f"Key {key.key_id} of tenant {key.tenant}. It can't be shown again:", err=True)
+        click.echo(token)
+
+
+@keys.command("list")
+@click.option("--tenant", help="This tenant's only.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_(*, tenant: str | None, as_json: bool) -> None:
+    """List keys, oldest first; never their secrets."""
+
+    async def read() -> list[ApiKey]:
+        async with _store(settings.load(os.environ)) as store:
+            return await store.keys_of(tenant)
+
+    found = asyncio.run(read())
+    if as_json:
+        _print_json([_shown(key) for key in found])
+    else:
+        _print_table(found)
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEYID")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def revoke(*, key_id: str, as_json: bool) -> None:
+    """Revoke the key KEYID. It stops working within KEY_CACHE_SECONDS (30 by default), for good."""
+    loaded = settings.load(os.environ)
+
+    async def mark() -> ApiKey:
+        async with _store(loaded) as store:
+            return await store.revoke(key_id, _now_ms())
+
+    try:
+        key = asyncio.run(mark())
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        _print_json(_shown(key))
+    else:
+        click.echo(f"Key {key_id} is revoked; it stops working within {loaded.key_cache_seconds} s.")
+
+
+@asynccontextmanager
+async def _store(loaded: settings.Settings) -> AsyncIterator["KeyStore"]:
+    from shared.aws import Aws  # noqa: PLC0415 (loads the SDK)
+    from shared.key_store import DynamoKeyStore  # noqa: PLC0415 (the same)
+
+    async with Aws(loaded).dynamodb() as client:
+        yield DynamoKeyStore(client, loaded.dynamodb_table_api_keys)
+
+
+def _shown(key: ApiKey) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(key)
+    del fields["secret_hash"]
+    return {**fields, "status": _status(key)}
+
+
+def _status(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.lapsed(_now_ms()) else "active"
+
+
+def _print_json(value: object) -> None:
+    click.echo(msgspec.json.encode(value))
+
+
+def _print_table(found: list[ApiKey]) -> None:
+    from rich.console import Console  # noqa: PLC0415 (slow to load)
+    from rich.table import Table  # noqa: PLC0415 (the same)
+    from rich.text import Text  # noqa: PLC0415 (the same)
+
+    table = Table("key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "status", box=None)
+    for key in found:
+        row = (
+            key.key_id,
+            key.tenant,
+            key.name,
+            " ".join(key.scopes),
+            " ".join(key.types) or "all",
+            str(key.rate),
+            str(key.burst),
+            _day(key.created_at),
+            "never" if key.expires_at is None else _day(key.expires_at),
+            _status(key),
+        )
+        table.add_row(*map(Text, row))  # as text: in a plain string rich takes `[red]` for markup
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

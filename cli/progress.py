@@ -1,0 +1,70 @@
+"""How far `triggers send` is: a bar on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SECONDS_PER_LINE = 5.0
+
+
+class Progress:
+    """What a sender tells as it goes; `advance` gets bytes and events that are done with, accepted or not."""
+
+    def __init__(self, advance: Callable[[int, int], None], notice: Callable[[str], None]) -> None:
+        self.advance = advance
+        self.notice = notice
+
+
+@contextmanager
+def showing(total_bytes: int | None, stream: TextIO) -> Iterator[Progress]:
+    """Show progress on `stream` until left. Without a total the bar only shows that something moves."""
+    from rich.console import Console  # noqa: PLC0415 (slow to load)
+
+    console = Console(file=stream)
+    if console.is_terminal:
+        with _bar(total_bytes, console) as progress:
+            yield progress
+    else:
+        yield _lines(stream)
+
+
+@contextmanager
+def _bar(total_bytes: int | None, console: "Console") -> Iterator[Progress]:
+    from rich import progress as bars  # noqa: PLC0415 (slow to load)
+    from rich.markup import escape  # noqa: PLC0415 (the same)
+
+    columns = (
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TextColumn("{task.fields[events]:,} events"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console) as bar:
+        task = bar.add_task("send", total=total_bytes, events=0)
+        events = 0
+
+        def advance(done_bytes: int, done_events: int) -> None:
+            nonlocal events
+            events += done_events
+            bar.update(task, advance=done_bytes, events=events)
+
+        yield Progress(advance, lambda text: bar.console.print(escape(text), highlight=False))
+
+
+def _lines(stream: TextIO) -> Progress:
+    events, told_at = 0, time.monotonic()
+
+    def advance(_: int, done_events: int) -> None:
+        nonlocal events, told_at
+        events += done_events
+        if time.monotonic() - told_at >= _SECONDS_PER_LINE:
+            told_at = time.monotonic()
+            click.echo(f"{events:,} events so far", file=stream)
+
+    return Progress(advance, lambda text: click.echo(text, file=stream))
