@@ -46,8 +46,16 @@ def store() -> Store:
 async def client(store: Store) -> AsyncIterator[Client]:
     key_store, clock = MemoryKeyStore(), Clock()
     tokens = {}
-    for tenant, scope in (("a#b", keys.INBOX_READ), ("a/b", keys.INBOX_READ), ("writer", keys.EVENTS_WRITE)):
-        key, tokens[tenant] = keys.create(tenant=tenant, name="test", scopes=[scope], now_ms=NOW_MS, burst=20)
+    for name, tenant, scope, types in (
+        ("a#b", "a#b", keys.INBOX_READ, ()),
+        ("a/b", "a/b", keys.INBOX_READ, ()),
+        ("writer", "a#b", keys.EVENTS_WRITE, ()),
+        ("orders only", "a#b", keys.INBOX_READ, ("order.*",)),
+        ("any type", "a#b", keys.INBOX_READ, ("order.*", "*")),
+    ):
+        key, tokens[name] = keys.create(
+            tenant=tenant, name="test", scopes=[scope], types=types, now_ms=NOW_MS, burst=20
+        )
         await key_store.put(key)
     app = inbox_app.create_app(Settings(), store=store, bodies=MemoryBodies(), keys=key_store, clock=clock)
     async with AsyncTestClient(app) as client:
@@ -56,11 +64,11 @@ async def client(store: Store) -> AsyncIterator[Client]:
         yield client
 
 
-def token_of(client: Client, tenant: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {client.tokens[tenant]}"}  # type: ignore[attr-defined]
+def token_of(client: Client, name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {client.tokens[name]}"}  # type: ignore[attr-defined]
 
 
-async def put(store: Store, count: int, tenant: str = "a#b") -> list[str]:
+async def put(store: Store, count: int, kind: str = "t") -> list[str]:
     class Earlier(Clock):
         def wall_ms(self) -> int:
             return NOW_MS - 10_000
@@ -68,12 +76,12 @@ async def put(store: Store, count: int, tenant: str = "a#b") -> list[str]:
     minter = Minter(Earlier())
     places = [minter.mint() for _ in range(count)]
     for index, place in enumerate(places):
-        body = b'{"specversion":"1.0","id":"%d","data":[1.0, 1e999]}' % index
+        body = b'{"specversion":"1.0","id":"%d","data":[1.0, 1e99]}' % index
         await store.insert_events(
             [
                 StoredEvent(
-                    place=Place(tenant, "default", place),
-                    type="t",
+                    place=Place("a#b", "default", place),
+                    type=kind,
                     body=body,
                     accepted_at=NOW_MS - 10_000,
                     expires_at=NOW_MS,
@@ -114,7 +122,7 @@ async def test_an_event_is_what_was_stored_with_three_members_behind(client: Cli
     [place] = await put(store, 1)
     [event] = (await read(client)).events
     assert bytes(event).startswith(
-        b'{"specversion":"1.0","id":"0","data":[1.0, 1e999],"inbox":"default","receivedat":"2'
+        b'{"specversion":"1.0","id":"0","data":[1.0, 1e99],"inbox":"default","receivedat":"2'
     )
     assert bytes(event).endswith(b'Z","position":"%b"}' % place.encode())
 
@@ -155,6 +163,13 @@ async def test_every_fault_of_the_query_is_listed(client: Client) -> None:
 async def test_a_key_without_the_scope_may_not_read(client: Client) -> None:
     answer = await client.get("/v1/inbox", headers=token_of(client, "writer"))
     assert answer.status_code == 403
+
+
+async def test_a_key_for_some_types_reads_no_others(client: Client, store: Store) -> None:
+    await put(store, 2, "order.paid")
+    await put(store, 3, "orders")
+    answers = [await client.get("/v1/inbox", headers=token_of(client, name)) for name in ("orders only", "any type")]
+    assert [len(answer.json()["events"]) for answer in answers] == [2, 5]
 
 
 async def test_no_key_no_answer(client: Client) -> None:
