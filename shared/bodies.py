@@ -14,7 +14,7 @@ from urllib.parse import quote
 import zstandard
 from botocore.exceptions import ClientError
 
-from shared.aws_errors import code_of, translated
+from shared.aws_errors import code_of, translated, translated_read
 from shared.errors import NotFound, Poison
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class S3Bodies:
 
     async def get(self, key: str) -> bytes:
         """Return the body under `key`; raise `NotFound` if there is none."""
-        with translated():
+        with translated_read():
             try:
                 response = await self._client.get_object(Bucket=self._bucket, Key=key)
             except ClientError as error:

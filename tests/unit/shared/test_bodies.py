@@ -1,12 +1,15 @@
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import aiohttp
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bodies import body_key, compress, expand
-from shared.errors import Poison
+from shared.bodies import S3Bodies, body_key, compress, expand
+from shared.errors import NotFound, Poison, Unavailable, Unclear
+from tests.unit.shared.scripted import ScriptedClient, client_error
 
 _BODY = b'{"specversion":"1.0","data":{' + b'"name":"value",' * 50 + b'"last":0}}'
 
@@ -62,3 +65,46 @@ def test_a_tenant_can_not_leave_its_part_of_the_bucket(tenant: str, part: str) -
 
 def test_the_longest_tenant_makes_a_key_that_s3_takes() -> None:
     assert len(body_key("\U0001f600" * 64, "0" * 36)) <= 1024
+
+
+class BrokenStream:
+    """A body whose connection breaks while it is read."""
+
+    async def __aenter__(self) -> "BrokenStream":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def read(self) -> bytes:
+        raise aiohttp.ClientPayloadError
+
+
+def _bodies(*answers: object) -> S3Bodies:
+    client: Any = ScriptedClient(*answers)
+    return S3Bodies(client, "bucket")
+
+
+@pytest.mark.parametrize(
+    ("answer", "ours"),
+    [
+        (client_error("NoSuchKey", 404), NotFound),
+        (client_error("NoSuchBucket", 404), Unavailable),
+        (client_error("InternalError", 500), Unavailable),
+        ({"Body": BrokenStream()}, Unavailable),
+    ],
+    ids=["no key", "no bucket", "failed", "broken off"],
+)
+async def test_a_body_that_can_not_be_read_is_missing_or_unavailable(answer: object, ours: type[Exception]) -> None:
+    with pytest.raises(ours):
+        await _bodies(answer).get("key")
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"), [(client_error("SlowDown", 503), Unavailable), (client_error("InternalError", 500), Unclear)]
+)
+async def test_a_put_and_a_delete_may_be_unclear(error: Exception, ours: type[Exception]) -> None:
+    with pytest.raises(ours):
+        await _bodies(error).put("key", b"{}")
+    with pytest.raises(ours):
+        await _bodies(error).delete("key")
