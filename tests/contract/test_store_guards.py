@@ -1,5 +1,9 @@
+import asyncio
+import contextlib
+
 from msgspec.structs import replace
 
+from shared.errors import Unavailable
 from shared.event import Identity
 from shared.ports import EventStore
 from shared.records import Guard, Outcome
@@ -116,6 +120,24 @@ async def test_take_over_by_two_at_once_succeeds_for_one(store: EventStore, make
     assert not await store.take_over(old, second)
 
     assert {guard.receipt for guard in await store.read_guards(old.identity)} == {old.receipt, first.receipt}
+
+
+async def test_many_changes_at_once_happen_one_after_another(store: EventStore, make: Builder) -> None:
+    claimed = await _claimed(store, make.guard())
+    older = [make.guard(claimed.identity, accepted_at=NOW_MS - 1) for _ in range(8)]
+
+    async def enter(guard: Guard) -> None:
+        # A conflict may be raised instead of answered; either way it is tried again.
+        entered = False
+        while not entered:
+            with contextlib.suppress(Unavailable):
+                entered = await store.insert_older(await _current(store, claimed.identity), guard)
+
+    await asyncio.gather(*(enter(guard) for guard in older))
+
+    receipts = {guard.receipt for guard in await store.read_guards(claimed.identity)}
+    assert receipts == {claimed.receipt, *(guard.receipt for guard in older)}
+    assert (await _current(store, claimed.identity)).version == len(older)
 
 
 async def test_take_over_keeps_the_mark_of_an_erased_guard(store: EventStore, make: Builder) -> None:

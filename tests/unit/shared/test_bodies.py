@@ -1,5 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -70,7 +70,7 @@ def test_the_longest_tenant_makes_a_key_that_s3_takes() -> None:
 class BrokenStream:
     """A body whose connection breaks while it is read."""
 
-    async def __aenter__(self) -> "BrokenStream":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
