@@ -14,8 +14,8 @@ _PYTHON = _ROOT / ".venv-emulator" / "bin" / "python"
 _TETHER = Path(__file__).with_name("tether.py")
 _PROBE_SECONDS = 2.0
 
-STOP_SECONDS = 15.0
-"""After SIGTERM it writes its state; a large one takes seconds."""
+STOP_SECONDS = 30.0
+"""After SIGTERM it writes its state, unless it is killed first; a large one takes seconds."""
 
 
 def tethered(command: list[str]) -> list[str]:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # the clients' types are a development dependency only
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_sqs import SQSClient
 
-LONG_POLL_SECONDS = 20
-"""SQS: the longest wait for a message in one receive."""
-
 _CONNECT_SECONDS = 2.0
 _POOL_CONNECTIONS = 50
 _ANSWER_SECONDS = 5.0  # for calls that are safe to repeat; a body of 512 KiB takes far less
@@ -45,7 +42,8 @@ class Aws:
 
     def sqs_polling(self) -> AbstractAsyncContextManager["SQSClient"]:
         """Return a client for receiving, so that no send ever waits behind a long poll."""
-        return self._session.client("sqs", config=_config(LONG_POLL_SECONDS + _ANSWER_SECONDS, attempts=1))
+        seconds = self._settings.poll_seconds + _ANSWER_SECONDS
+        return self._session.client("sqs", config=_config(seconds, attempts=1))
 
     def dynamodb(self) -> AbstractAsyncContextManager["DynamoDBClient"]:
         """Return a client for reads and for writes that may be repeated."""

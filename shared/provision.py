@@ -10,7 +10,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import shards
-from shared.aws import LONG_POLL_SECONDS, Aws
+from shared.aws import Aws
 from shared.errors import InvalidSettings, Unavailable
 from shared.pack import MAX_MESSAGE_BYTES
 from shared.settings import Settings
@@ -32,7 +32,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     visibility_seconds: int
     retention_days: int = 14  # the most that SQS keeps: an outage of the worker may last as long
     max_message_bytes: int = MAX_MESSAGE_BYTES
-    receive_wait_seconds: int = LONG_POLL_SECONDS
+    receive_wait_seconds: int
     dead_letters_to: str | None = None
     max_receives: int | None = None
 
@@ -69,10 +69,15 @@ def declare(settings: Settings) -> Resources:
         queue=Queue(
             name=settings.queue_name,
             visibility_seconds=settings.visibility_seconds,
+            receive_wait_seconds=settings.poll_seconds,
             dead_letters_to=settings.dlq_name,
             max_receives=settings.max_receives,
         ),
-        dlq=Queue(name=settings.dlq_name, visibility_seconds=settings.visibility_seconds),
+        dlq=Queue(
+            name=settings.dlq_name,
+            visibility_seconds=settings.visibility_seconds,
+            receive_wait_seconds=settings.poll_seconds,
+        ),
         events=Table(name=settings.dynamodb_table_events, sort_key="sk"),
         api_keys=Table(name=settings.dynamodb_table_api_keys),
         # An event lives EVENT_TTL_DAYS from acceptance and, acked on its last day, as long again among the

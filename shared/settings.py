@@ -75,6 +75,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fair_queues: Annotated[bool, Meta(description="Send the tenant as MessageGroupId, for SQS fair queues")] = False
 
     worker_receivers: Annotated[int, Meta(ge=1, le=64, description="Batches that one worker works on at once")] = 4
+    poll_seconds: Annotated[
+        int, Meta(ge=1, le=20, description="Longest wait for a message in one receive; 20 takes the fewest calls")
+    ] = 20
     visibility_seconds: Annotated[
         int,
         Meta(ge=10, le=43_200, description="A received message is hidden this long; extended while worked on"),

@@ -17,7 +17,6 @@ from shared.settings import Settings
 from worker.patience import persist
 from worker.process import Action, Processor, Verdict
 
-_LONG_POLL_SECONDS = 20
 _POLL_GRACE_SECONDS = 0.5
 _DRAIN_MS = 20_000
 _DELETE_TRIES_MS = 5_000
@@ -57,7 +56,7 @@ class Consumer:
         poll = asyncio.create_task(
             self._queue.receive(
                 limit=MAX_MESSAGES,
-                wait_seconds=_LONG_POLL_SECONDS,
+                wait_seconds=self._settings.poll_seconds,
                 visibility_seconds=self._settings.visibility_seconds,
             )
         )
