@@ -56,6 +56,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(readiness.aclose)
             await stack.enter_async_context(access.lifespan())
             for part in parts:
                 await stack.enter_async_context(part.lifespan())

@@ -45,6 +45,10 @@ class Readiness:
             self._asked_ms = self._clock.monotonic_ms()
         return self._failing
 
+    async def aclose(self) -> None:
+        """Stop asking."""
+        await self._flight.aclose()
+
     async def _ask(self) -> list[str]:
         answers = await asyncio.gather(*map(_is_ready, self._checks.values()))
         return [name for name, ready in zip(self._checks, answers, strict=True) if not ready]

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("triggers.http")
 
-_STATE_KEY = "triggers_line"
+STATE_KEY = "triggers_line"
 _CLIENT_CLOSED = 499
 """nginx's number for a client that left before its answer."""
 
@@ -38,7 +38,7 @@ class RequestLine(msgspec.Struct, kw_only=True):
 
 def line_of(scope: Scope) -> RequestLine:
     """Return the line of the request that `scope` belongs to."""
-    return cast("RequestLine", scope["state"][_STATE_KEY])
+    return cast("RequestLine", scope["state"][STATE_KEY])
 
 
 class Observer:
@@ -60,7 +60,7 @@ class Observer:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given if _sane_id(given) else self._mint().encode()
         line = RequestLine(request_id=request_id.decode(), headers=[(b"x-request-id", request_id)])
-        scope["state"][_STATE_KEY] = line
+        scope["state"][STATE_KEY] = line
 
         async def observed_send(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ExceptionHandlersMap, Scope, Send
+from litestar.types import ExceptionHandlersMap, Scope
 
 from shared.errors import (
     Fault,
@@ -82,7 +82,7 @@ def responses(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-def render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
+def _render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
     """Return the status, headers and body that answer `error`. What is not expected is logged, and says nothing."""
     line = line_of(scope)
     instance = f"urn:triggers:request:{line.request_id}"
@@ -125,17 +125,8 @@ def render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
     return int(problem.status), headers, msgspec.json.encode(problem)
 
 
-async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
-    """Answer a raw ASGI request with the problem that `error` is."""
-    status, headers, body = render(error, scope)
-    fields = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers}
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    status, headers, body = render(error, request.scope)
+    status, headers, body = _render(error, request.scope)
     return Response(content=body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 

@@ -301,6 +301,18 @@ async def test_closing_sends_what_is_drafted_and_takes_no_more(make: Make) -> No
     assert all(task.done() and task.exception() is None for task in drafted)
 
 
+async def test_requests_hear_of_a_send_that_is_stopped_in_flight(make: Make) -> None:
+    world = make()
+    world.queue.gate.clear()
+    posting = world.post("a")
+    before = asyncio.all_tasks()
+    await until(lambda: world.queue.in_flight == 1)
+    (sender,) = asyncio.all_tasks() - before
+    sender.cancel()
+    with pytest.raises(Unavailable):
+        await posting
+
+
 async def test_fair_queues_send_the_tenant_as_the_group(make: Make) -> None:
     world = make(fair_queues=True)
     await world.post("a", tenant="t#1")
