@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -146,5 +147,10 @@ async def _answer(batch: Batch, send: Send) -> None:
 
 
 def _location_of(event: Accepted) -> str:
-    source, inbox = quote(event.source, safe="/"), quote(event.inbox)
-    return f"{PATH}/{quote(event.id, safe='')}?source={source}&inbox={inbox}"
+    id_ = event.id if event.id == event.receipt else quote(event.id, safe="")
+    return f"{PATH}/{id_}?source={_quoted(event.source)}&inbox={event.inbox}"
+
+
+@lru_cache(maxsize=1024)  # producers have few sources
+def _quoted(source: str) -> str:
+    return quote(source, safe="/")

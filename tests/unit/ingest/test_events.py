@@ -2,86 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
-import httpx
-import msgspec
 import pytest
-from litestar import Litestar
 
-from ingest.app import create_app
 from ingest.events import parse_idempotency_key
 from shared import keys, pack
-from shared.clock import SystemClock
-from shared.errors import InvalidRequest, Unavailable
-from shared.event import MAX_REQUEST_BYTES, Event
-from shared.key_store import MemoryKeyStore
-from shared.memory_queue import MemoryQueue
+from shared.errors import InvalidRequest
 from shared.pack import EventPack
-from shared.ports import Outgoing
 from shared.position import is_position
-from shared.records import Outcome
-from shared.settings import Settings
-from tests.serving import client_of, serving
-
-Content = bytes | AsyncIterator[bytes]
-JSON = {"content-type": "application/json"}
-
-
-class Queue(MemoryQueue):
-    down = False
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        if self.down:
-            raise Unavailable("AWS said something internal")
-        return await super().send(messages)
-
-    async def backlog(self) -> int:
-        if self.down:
-            raise Unavailable("AWS said something internal")
-        return await super().backlog()
-
-    @property
-    def events(self) -> list[Event]:
-        packs = map(pack.decode, self.bodies)
-        return [event for each in packs if isinstance(each, EventPack) for event in each.events]
-
-
-class World:
-    def __init__(self) -> None:
-        self.queue = Queue(SystemClock())
-        self.store = MemoryKeyStore()
-        self.app: Litestar = create_app(Settings(), queue=self.queue, keys=self.store)
-        self.client = client_of(self.app)
-
-    async def token(self, **changes: object) -> str:
-        fields: dict[str, object] = {"tenant": "a#b", "name": "n", "scopes": [keys.EVENTS_WRITE]}
-        key, token = keys.create(**(fields | changes), now_ms=SystemClock().wall_ms())  # type: ignore[arg-type]
-        await self.store.put(key)
-        return token
-
-    async def post(self, content: Content, path: str = "/v1/events", **headers: str) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.post(path, content=content, headers=JSON | named)
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
-    async with serving(world.app), world.client:
-        world.client.headers["authorization"] = f"Bearer {await world.token()}"
-        yield world
-
-
-def check_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json()
-    assert {"type", "title", "status", "detail", "instance"} <= problem.keys()
-    assert problem["status"] == status
-    assert problem["instance"].endswith(answer.headers["x-request-id"])
-    return problem
+from tests.unit.ingest.serving import World, check_problem
 
 
 async def test_one_event_is_answered_with_its_identity_and_receipt(world: World) -> None:
@@ -204,65 +133,6 @@ async def test_another_method_is_405_with_allow(world: World, method: str) -> No
     assert answer.headers["allow"] == "POST"
 
 
-def sized(size: int) -> bytes:
-    start, end = b'{"type":"a","data":"', b'"}'
-    return start + b"x" * (size - len(start) - len(end)) + end
-
-
-async def chunks(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), 65_536):
-        yield body[start : start + 65_536]
-
-
-@pytest.mark.parametrize("spell", [bytes, chunks])
-async def test_512_kib_are_taken_and_one_byte_more_is_not(world: World, spell: Callable[[bytes], Content]) -> None:
-    assert (await world.post(spell(sized(MAX_REQUEST_BYTES)))).status_code == 202
-    check_problem(await world.post(spell(sized(MAX_REQUEST_BYTES + 1))), 413)
-    assert len(world.queue.events) == 1
-
-
-async def test_a_body_announced_too_large_is_refused_before_it_is_read(world: World) -> None:
-    read = []
-
-    async def body() -> AsyncIterator[bytes]:
-        read.append(1)
-        yield b"{}"
-
-    check_problem(await world.post(body(), content_length="524289"), 413)
-    assert not read
-
-
-HURTFUL = [
-    '"\uffff\ufffe"'.encode(),
-    b'"\\u0000"',
-    b'"\\ud800"',
-    b'{"a":1,"a":2}',
-    b"1e999",
-    b"9" * 400,
-    b"[" * 500 + b"]" * 500,
-    b"[" * 501 + b"]" * 501,
-    b'{"a":' * 900 + b"1" + b"}" * 900,
-    b"[" * 100_000 + b"]" * 100_000,
-    b"[" * 100_000,
-    b'"\xff"',
-    b"NaN",
-    b"",
-    b"\xef\xbb\xbf1",
-    b"]",
-    b'"',
-]
-
-
-@pytest.mark.parametrize("data", HURTFUL, ids=range(len(HURTFUL)))
-async def test_what_hurts_is_taken_byte_for_byte_or_refused(world: World, data: bytes) -> None:
-    answer = await world.post(b'{"type":"a","data":' + data + b"}")
-    if answer.status_code == 202:
-        assert bytes(world.queue.events[0].body).endswith(b'"data":' + data + b"}")
-    else:
-        assert check_problem(answer, 400)["errors"]
-        assert not world.queue.events
-
-
 async def test_a_queue_that_is_down_is_503_and_says_nothing_internal(world: World) -> None:
     world.queue.down = True
     answer = await world.post(b'{"type":"a"}')
@@ -291,36 +161,6 @@ async def test_the_log_has_one_line_with_what_matters_and_nothing_private(
     assert (fields["events"], fields["tenant"], fields["bytes_in"]) == (1, "a#b", len(body))
     assert "private" not in repr(fields)
     assert world.client.headers["authorization"][-20:] not in repr(fields)
-
-
-async def test_the_document_describes_the_endpoint_and_every_reference_resolves(world: World) -> None:
-    document = (await world.client.get("/openapi.json")).json()
-    post = document["paths"]["/v1/events"]["post"]
-    assert {"202", "400", "401", "403", "413", "415", "429", "503"} == post["responses"].keys()
-    assert document["components"]["securitySchemes"].keys() == {"bearer", "header"}
-    references = set(_references(document))
-    assert "#/components/schemas/Posted" in references
-    assert {reference.rpartition("/")[2] for reference in references} <= document["components"]["schemas"].keys()
-
-
-async def test_the_examples_of_the_document_are_accepted(world: World) -> None:
-    document = (await world.client.get("/openapi.json")).json()
-    content = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
-    for media_type, described in content.items():
-        for example in described["examples"].values():
-            answer = await world.post(msgspec.json.encode(example["value"]), content_type=media_type)
-            assert answer.status_code == 202
-
-
-def _references(node: object) -> list[str]:
-    match node:
-        case dict():
-            own = [node["$ref"]] if "$ref" in node else []
-            return own + [found for value in node.values() for found in _references(value)]
-        case list():
-            return [found for value in node for found in _references(value)]
-        case _:
-            return []
 
 
 @pytest.mark.parametrize(

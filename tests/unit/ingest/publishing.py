@@ -1,0 +1,55 @@
+"""A publisher over a queue that tests drive by hand."""
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from ingest.publisher import Publisher
+from shared import pack
+from shared.event import Event
+from shared.pack import EventPack
+from shared.settings import Settings
+from tests.manual import HandQueue, ManualClock, until
+
+
+def an_event(name: str = "e", body: bytes = b"{}") -> Event:
+    return Event(receipt=f"r-{name}", id=name, source="/", inbox="default", type="t", body=msgspec.Raw(body))
+
+
+def noise(size: int) -> bytes:
+    """Return a JSON string of about `size` bytes that zstd can hardly shrink."""
+    return b'"' + base64.b64encode(os.urandom(size * 3 // 4)) + b'"'
+
+
+def packs_of(queue: HandQueue) -> list[EventPack]:
+    packs = [pack.decode(message.body) for message in queue.messages]
+    return [each for each in packs if isinstance(each, EventPack)]
+
+
+def names_of(queue: HandQueue) -> list[list[str]]:
+    return [[event.id for event in each.events] for each in packs_of(queue)]
+
+
+class World:
+    def __init__(self, settings: Settings) -> None:
+        self.queue = HandQueue()
+        self.publisher = Publisher(self.queue, settings, ManualClock())
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def post(self, *names: str, tenant: str = "t", key_id: str = "k", body: bytes = b"{}") -> asyncio.Task[None]:
+        events = [an_event(name, body) for name in names]
+        task = asyncio.create_task(self.publisher.publish(tenant, key_id, events))
+        self.tasks.append(task)
+        return task
+
+    async def occupy(self) -> None:
+        """Hold a call in flight, so that what follows is drafted. For one send at a time."""
+        self.queue.gate.clear()
+        self.post("first")
+        await until(lambda: self.queue.in_flight == 1)
+
+
+Make = Callable[..., World]

@@ -1,0 +1,70 @@
+"""The ingest app with its queue and keys in memory, and a client of it."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from ingest.app import create_app
+from shared import keys, pack
+from shared.clock import SystemClock
+from shared.errors import Unavailable
+from shared.event import Event
+from shared.key_store import MemoryKeyStore
+from shared.memory_queue import MemoryQueue
+from shared.pack import EventPack
+from shared.ports import Outgoing
+from shared.records import Outcome
+from shared.settings import Settings
+from tests.serving import client_of
+
+Content = bytes | AsyncIterator[bytes]
+JSON = {"content-type": "application/json"}
+
+
+class Queue(MemoryQueue):
+    down = False
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        if self.down:
+            raise Unavailable("AWS said something internal")
+        return await super().send(messages)
+
+    async def backlog(self) -> int:
+        if self.down:
+            raise Unavailable("AWS said something internal")
+        return await super().backlog()
+
+    @property
+    def events(self) -> list[Event]:
+        packs = map(pack.decode, self.bodies)
+        return [event for each in packs if isinstance(each, EventPack) for event in each.events]
+
+
+class World:
+    def __init__(self) -> None:
+        self.queue = Queue(SystemClock())
+        self.store = MemoryKeyStore()
+        self.app: Litestar = create_app(Settings(), queue=self.queue, keys=self.store)
+        self.client = client_of(self.app)
+
+    async def token(self, **changes: object) -> str:
+        fields: dict[str, object] = {"tenant": "a#b", "name": "n", "scopes": [keys.EVENTS_WRITE]}
+        key, token = keys.create(**(fields | changes), now_ms=SystemClock().wall_ms())  # type: ignore[arg-type]
+        await self.store.put(key)
+        return token
+
+    async def post(self, content: Content, path: str = "/v1/events", **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(path, content=content, headers=JSON | named)
+
+
+def check_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert {"type", "title", "status", "detail", "instance"} <= problem.keys()
+    assert problem["status"] == status
+    assert problem["instance"].endswith(answer.headers["x-request-id"])
+    return problem
