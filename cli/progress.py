@@ -22,7 +22,9 @@ class Progress:
 
 
 @contextmanager
-def showing(total_bytes: int | None, stream: TextIO) -> Iterator[Progress]:
+def showing(
+    total_bytes: int | None, stream: TextIO, *, seconds_per_line: float = _SECONDS_PER_LINE
+) -> Iterator[Progress]:
     """Show progress on `stream` until left. Without a total the bar only shows that something moves."""
     from rich.console import Console  # noqa: PLC0415 (slow to load)
 
@@ -31,7 +33,7 @@ def showing(total_bytes: int | None, stream: TextIO) -> Iterator[Progress]:
         with _bar(total_bytes, console) as progress:
             yield progress
     else:
-        yield _lines(stream)
+        yield _lines(stream, seconds_per_line)
 
 
 @contextmanager
@@ -57,13 +59,13 @@ def _bar(total_bytes: int | None, console: "Console") -> Iterator[Progress]:
         yield Progress(advance, lambda text: bar.console.print(escape(text), highlight=False))
 
 
-def _lines(stream: TextIO) -> Progress:
+def _lines(stream: TextIO, seconds_per_line: float) -> Progress:
     events, told_at = 0, time.monotonic()
 
     def advance(_: int, done_events: int) -> None:
         nonlocal events, told_at
         events += done_events
-        if time.monotonic() - told_at >= _SECONDS_PER_LINE:
+        if time.monotonic() - told_at >= seconds_per_line:
             told_at = time.monotonic()
             click.echo(f"{events:,} events so far", file=stream)
 

@@ -1,8 +1,9 @@
 """The inbox as an HTTP app: `GET /v1/inbox`. It reads; its credentials can't write the events table."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -11,7 +12,7 @@ from shared import cursor, shards
 from shared.aws import Aws
 from shared.bodies import S3Bodies
 from shared.clock import Clock, SystemClock
-from shared.errors import Unavailable
+from shared.errors import InvalidSettings, Unavailable
 from shared.key_store import KeyStore
 from shared.keys import INBOX_READ, ApiKey
 from shared.ports import BodyStore, EventReader
@@ -22,6 +23,11 @@ from shared.web.auth import needs
 from shared.web.line import line_of
 from worker import inbox_docs, inbox_query
 from worker.inbox import Inbox, Page
+
+if TYPE_CHECKING:  # the client's types are a development dependency only
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+_log = logging.getLogger("triggers.inbox")
 
 
 def create_app(
@@ -84,7 +90,7 @@ class _Served:
             store, bodies = self._store, self._bodies
             if store is None:
                 client = await stack.enter_async_context(aws.dynamodb())
-                await shards.check(client, self._settings)
+                await self._check_shards(client)
                 store = DynamoReader(client, self._settings, self._clock)
             if bodies is None:
                 s3 = await stack.enter_async_context(aws.s3())
@@ -95,6 +101,14 @@ class _Served:
                 yield
             finally:
                 self._inbox = None
+
+    async def _check_shards(self, client: "DynamoDBClient") -> None:
+        try:
+            await shards.check(client, self._settings)
+        except InvalidSettings as error:
+            # By the time that the server reports why it can't start, the reason is wrapped in groups.
+            _log.critical("the settings do not fit the table", extra={"faults": error.faults})
+            raise
 
 
 def _handler(served: _Served) -> HTTPRouteHandler:

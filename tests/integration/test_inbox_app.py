@@ -1,0 +1,84 @@
+"""The inbox app as it runs: its own clients, a real table and a real bucket."""
+
+import time
+
+import msgspec
+import pytest
+from litestar.testing import AsyncTestClient
+
+from shared import bodies, keys, shards
+from shared.aws import Aws
+from shared.bodies import S3Bodies
+from shared.clock import SystemClock
+from shared.errors import InvalidSettings
+from shared.key_store import DynamoKeyStore
+from shared.position import Minter
+from shared.records import Place, StoredEvent
+from shared.settings import Settings
+from shared.store import DynamoStore
+from worker import inbox_app
+
+
+class Earlier(SystemClock):
+    """A minute ago: what is minted now has settled."""
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() - 60_000
+
+
+class InboxPage(msgspec.Struct):
+    events: list[msgspec.Raw]
+    next: str
+    more: bool
+
+
+async def test_events_are_read_back_byte_for_byte(aws_settings: Settings) -> None:
+    payloads = [b'{"specversion":"1.0","data":[1.0, 1e999, "%b"]}' % (b"\xef\xbf\xbf" * size) for size in (1, 900, 9)]
+    token, places = await fill(aws_settings, payloads)
+    async with AsyncTestClient(inbox_app.create_app(aws_settings)) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        seen: list[bytes] = []
+        after: dict[str, str] = {}
+        while len(seen) < len(payloads):
+            answer = await client.get("/v1/inbox", params={"limit": "2", **after}, headers={"X-API-Key": token})
+            page = msgspec.json.decode(answer.content, type=InboxPage)
+            assert page.events
+            seen += [bytes(event) for event in page.events]
+            after = {"after": page.next}
+    assert [event.partition(b',"inbox":')[0] for event in seen] == [payload[:-1] for payload in payloads]
+    assert [event.removesuffix(b'"}')[-36:].decode() for event in seen] == places
+
+
+async def test_another_number_of_shards_is_refused_at_the_start(
+    aws_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Aws(aws_settings).dynamodb() as client:
+        await shards.claim(client, aws_settings)
+    part = inbox_app.part(msgspec.structs.replace(aws_settings, inbox_shards=7))
+    with pytest.raises(InvalidSettings, match="INBOX_SHARDS"):
+        await part.lifespan().__aenter__()
+    assert [record.__dict__["faults"] for record in caplog.records if record.name == "triggers.inbox"]
+
+
+async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str]]:
+    """Store the payloads, the last one in the bucket; return a key that reads them and their positions."""
+    minter, now_ms = Minter(Earlier()), time.time_ns() // 1_000_000
+    aws = Aws(settings)
+    events = [
+        StoredEvent(
+            place=Place("tenant", "default", minter.mint()),
+            type="t",
+            body=bodies.compress(payload),
+            accepted_at=now_ms,
+            expires_at=now_ms // 1000 + 1000,
+        )
+        for payload in payloads
+    ]
+    events[-1] = msgspec.structs.replace(events[-1], body=b"", body_key="bodies/tenant/x")
+    async with aws.dynamodb() as client, aws.s3() as s3:
+        await shards.claim(client, settings)
+        await S3Bodies(s3, settings.bodies_bucket).put("bodies/tenant/x", payloads[-1])
+        await DynamoStore(client, settings).insert_events(events)
+        key, token = keys.create(tenant="tenant", name="n", scopes=[keys.INBOX_READ], now_ms=now_ms)
+        await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
+    return token, [event.place.position for event in events]

@@ -1,0 +1,12 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.cli.fake_api import FakeApi, serving
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """An API on loopback that answers as it is told to."""
+    with serving() as api:
+        yield api
