@@ -33,6 +33,7 @@ T = TypeVar("T")
 _log = logging.getLogger("triggers.worker")
 
 _CALLS_AT_ONCE = 8
+_ACK_PATIENCE_MS = 300_000
 _RETRY_SECONDS = (1, 5, 15, 60)
 _NOT_KEPT = frozenset({Result.DUPLICATE, Result.CONFLICT, Result.ERASED})
 
@@ -178,9 +179,9 @@ class Processor:
             return
         missing = removed.pop(Removed.MISSING, 0)
         if missing:
-            # Its event may be in a message still under way. On the last delivery: there never was one.
-            is_last = one.message.receives >= self._protocol.settings.max_receives - 1
-            one.counts[Removed.GONE.value if is_last else Result.POSTPONED.value] += missing
+            # Its event may be in a message still under way, held by a worker that died. Later: there never was one.
+            age_ms = self._protocol.clock.wall_ms() - pack.accepted_at
+            one.counts[(Removed.GONE if age_ms > _ACK_PATIENCE_MS else Result.POSTPONED).value] += missing
         one.counts.update({result.value: count for result, count in removed.items()})
 
     async def _clear_bucket(self, works: Sequence[Work]) -> None:

@@ -23,6 +23,7 @@ class _Seen(msgspec.Struct):
     position: str = ""
 
 
+_NO_BODY = b'{"data":{"r":"a body that is gone"}}'
 _decoder = msgspec.json.Decoder(_Seen)
 
 
@@ -34,13 +35,12 @@ class Sightings:
         self.receipts: Counter[str] = Counter()
         self.positions: list[str] = []
 
-    def add(self, events: Iterable[bytes]) -> list[str]:
-        """Take in one page; return its positions."""
-        seen = [_decoder.decode(event) for event in events]
-        self.receipts.update(event.data.r for event in seen)
-        positions = [event.position for event in seen]
-        self.positions += positions
-        return positions
+    def add(self, events: Iterable[bytes]) -> dict[str, str]:
+        """Take in one page; return its receipts by position."""
+        seen = {event.position: event.data.r for event in map(_decoder.decode, events)}
+        self.receipts.update(seen.values())
+        self.positions += seen
+        return seen
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +59,8 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
         *_no_repeats(world, listed),
         *_guards_agree(world, listed),
         *_erased(world, listed),
+        *_past_their_time(world, listed),
+        *_acked(world, listed),
     ]
     admitted: Counter[str] = Counter()
     for seen in sightings:
@@ -80,7 +82,7 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
 def _listed(world: World) -> Iterator[Listed]:
     for place, record in world.store.records.items():
         if isinstance(record, StoredEvent):
-            body = world.bodies.bodies[record.body_key] if record.body_key else record.body
+            body = world.bodies.bodies.get(record.body_key, _NO_BODY) if record.body_key else record.body
             yield Listed(receipt=_decoder.decode(expand(body)).data.r, place=place)
 
 
@@ -92,8 +94,8 @@ def _listed_once(listed: Sequence[Listed]) -> Iterator[str]:
 def _accepted_and_listed(world: World, listed: Sequence[Listed]) -> Iterator[str]:
     """Accepted means listed, or a repeat of one that is, or erased, or past its time; nothing else is listed."""
     there = {one.receipt for one in listed}
-    by_receipt = {event.receipt: event for event in world.accepted}
-    yield from (f"listed without being accepted: {receipt}" for receipt in there - set(by_receipt))
+    accepted = {event.receipt for event in world.accepted}
+    yield from (f"listed without being accepted: {receipt}" for receipt in sorted(there - accepted))
     kept = [event for event in world.accepted if event.receipt in there or _is_erased(world, event)]
     for event in world.accepted:
         if event.receipt in there or event.is_old or _is_erased(world, event):
@@ -137,11 +139,10 @@ def _guards_agree(world: World, listed: Sequence[Listed]) -> Iterator[str]:
 
 
 def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    by_receipt = {event.receipt: event for event in world.accepted}
-    for one in listed:
-        if _is_erased(world, by_receipt[one.receipt]):
-            yield f"listed though erased: {one.receipt}"
+    there = {one.receipt for one in listed}
     for event in world.accepted:
+        if event.receipt in there and _is_erased(world, event):
+            yield f"listed though erased: {event.receipt}"
         key = f"bodies/{TENANT}/{event.receipt}"
         if _is_erased(world, event) and key in world.bodies.bodies:
             yield f"an erased body is still in the bucket: {event.receipt}"
@@ -149,5 +150,23 @@ def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
 
 def _must_be_seen(world: World, listed: Sequence[Listed], seen: Sightings) -> set[str]:
     """Return the receipts that a follower must have seen: what is listed, but for what others acked away."""
-    removed = {event.receipt for event in world.accepted if event.identity in world.removed}
+    removed = {event.receipt for event in world.accepted if event.identity in world.acked_identities}
     return {one.receipt for one in listed if not one.place.delivered or (seen.acks and one.receipt not in removed)}
+
+
+def _past_their_time(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+    old = {event.receipt for event in world.accepted if event.is_old}
+    yield from (f"listed though past its time: {one.receipt}" for one in listed if one.receipt in old)
+
+
+def _acked(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+    """What was acked, by position or by identity, is not in the inbox any more.
+
+    An ack by identity is about the event that is there; others of its identity may still be under way.
+    """
+    waiting = {one.receipt for one in listed if not one.place.delivered}
+    times = Counter(event.identity for event in world.accepted)
+    for event in world.accepted:
+        named_at = world.acked_identities.get(event.identity, -1) if times[event.identity] == 1 else -1
+        if event.receipt in waiting and (event.receipt in world.acked or event.accepted_at <= named_at):
+            yield f"in the inbox though acked: {event.receipt}"

@@ -16,6 +16,7 @@ from tests.simulation.world import INBOX, SETTINGS, TENANT, World
 
 _TROUBLE_SECONDS = 12.0
 _PATIENCE_SECONDS = 3_000.0
+_END_SECONDS = 2 * _PATIENCE_SECONDS
 _WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 _TWO_DAYS_MS = 2 * 86_400_000
 
@@ -34,8 +35,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def simulate(seed: int) -> Report:
     """Run `seed` and check what came of it. The same seed always does the same."""
     loop = VirtualLoop()
+    world = World(loop, seed)
     try:
-        return loop.run_until_complete(_Run(World(loop, seed), seed).run())
+        return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), _END_SECONDS))
+    except TimeoutError:
+        return _report(world, seed, ["the run never ends"])
     finally:
         loop.close()
 
@@ -63,14 +67,7 @@ class _Run:
         world.stop.set()
         await asyncio.gather(*workers, *followers)
         found, admitted = check(world, self._sightings)
-        return Report(
-            seed=self._seed,
-            profile=world.profile.name,
-            violations=violations + found,
-            admitted=admitted,
-            faults=world.faults.counts,
-            events=len(world.accepted),
-        )
+        return _report(world, self._seed, violations + found, admitted)
 
     async def _keep_working(self) -> None:
         """Run a worker; when it dies, start another in its place."""
@@ -91,13 +88,16 @@ class _Run:
         """Post events, with repeats within the window, at its edge and beyond."""
         rng, world = self._rng, self._world
         names = [f"e{rng.randrange(12)}" for _ in range(rng.randint(1, 4))]
-        for _ in range(rng.randint(2, 8)):
-            fresh = [world.minter.mint() for _ in range(rng.choice((0, 1, 1, 3, 30)))]
+        pace = rng.choice((0.1, 0.3, 1.0))
+        for _ in range(rng.randint(3, 14)):
+            fresh = [world.minter.mint() for _ in range(27 if rng.random() < 0.02 else rng.choice((1, 1, 2)))]
             await world.post(dict.fromkeys([*rng.sample(names, rng.randint(0, 1)), *fresh], INBOX))
-            age_ms = rng.choice((0, 0, 0, 0, 0, rng.randint(0, 3 * _WINDOW_MS), _TWO_DAYS_MS))
-            await world.post({rng.choice(names): INBOX}, age_ms=age_ms)
-            edge_ms = rng.choice((0, 1, _WINDOW_MS - 1, _WINDOW_MS, _WINDOW_MS + 1, 2 * _WINDOW_MS))
-            await asyncio.sleep(edge_ms / 1000 if rng.random() < 0.5 else rng.random())
+            await asyncio.sleep(pace * rng.random())
+            if rng.random() < 0.3:
+                age_ms = rng.choice((0, 0, 0, 0, 0, rng.randint(0, 3 * _WINDOW_MS), _TWO_DAYS_MS))
+                await world.post({rng.choice(names): INBOX}, age_ms=age_ms)
+            if rng.random() < 0.2:
+                await asyncio.sleep(rng.choice((1, _WINDOW_MS - 1, _WINDOW_MS, _WINDOW_MS + 1)) / 1000)
 
     async def _follow(self, sightings: Sightings) -> None:
         """Follow a cursor to the end of the run, and sometimes ack what was read."""
@@ -109,9 +109,9 @@ class _Run:
             with contextlib.suppress(Unavailable, Unclear):
                 page = await inbox.page(TENANT, INBOX, after, rng.choice((1, 3, 50)))
                 after = page.end
-                positions = sightings.add(page.events)
-                if sightings.acks and positions and self._in_trouble and rng.random() < 0.5:
-                    await world.ack(rng.sample(positions, rng.randint(1, len(positions))))
+                seen = sightings.add(page.events)
+                if sightings.acks and seen and self._in_trouble and rng.random() < 0.5:
+                    await world.ack(dict(rng.sample(list(seen.items()), rng.randint(1, len(seen)))))
                 if page.more:
                     continue
                 if is_last:
@@ -122,8 +122,9 @@ class _Run:
         """Ack or erase events by their identity, also ones that never were or are still under way."""
         rng, world = self._rng, self._world
         for _ in range(rng.randint(1, 6)):
-            await asyncio.sleep(rng.expovariate(0.3))
-            identity = Identity(TENANT, INBOX, "/", f"e{rng.randrange(12)}")
+            await asyncio.sleep(rng.expovariate(0.4))
+            names = [event.identity.id for event in world.accepted[-5:]]
+            identity = Identity(TENANT, INBOX, "/", rng.choice([*names, f"e{rng.randrange(12)}"]))
             await world.remove(identity, erase=rng.random() < 0.6)
 
     async def _redeliver(self) -> None:
@@ -144,7 +145,7 @@ class _Run:
     def _make_peace(self) -> None:
         self._in_trouble = False
         faults = self._world.faults
-        faults.throttled = faults.lost = faults.partly = faults.late = faults.slow = 0.0
+        faults.throttled = faults.lost = faults.partly = faults.late = faults.slow = faults.paused = 0.0
 
     async def _redrive(self) -> None:
         """Send what lies in the DLQ back to the queue, each before it is deleted."""
@@ -164,6 +165,17 @@ class _Run:
             await self._redrive()
             await asyncio.sleep(1)
         return []
+
+
+def _report(world: World, seed: int, violations: list[str], admitted: Counter[str] | None = None) -> Report:
+    return Report(
+        seed=seed,
+        profile=world.profile.name,
+        violations=violations,
+        admitted=admitted or Counter(),
+        faults=world.faults.counts,
+        events=len(world.accepted),
+    )
 
 
 async def _kill(process: Process, worker: "asyncio.Task[None]") -> None:

@@ -25,6 +25,7 @@ class Faults(msgspec.Struct, kw_only=True):
     partly: float = 0.0  # some statements of a batch were refused, or lost their answer
     late: float = 0.0  # cut off, and takes effect seconds later
     slow: float = 0.0  # answered, but only just before the timeout
+    paused: float = 0.0  # the process stands still between deciding and sending
     is_down: bool = False  # nothing answers
     counts: dict[str, int] = {}
 
@@ -51,24 +52,27 @@ class Wire:
         The timer starts when the call is sent: a process that stands still between deciding and sending sends
         late and gets its answer in time, by that timer.
         """
-        await self._process.awake()
         rng, faults = self._rng, self._faults
+        if faults.strikes(rng, "paused"):
+            self._process.stand_still(rng.uniform(0.2, 3.0))
+        await self._process.awake()
         if faults.is_down or faults.strikes(rng, "throttled"):
             await asyncio.sleep(rng.uniform(0.001, 0.02))
             await self._process.awake()
             raise Unavailable("simulated")
-        answer: asyncio.Future[T] = self._process.loop.create_future()
-        is_cut = faults.strikes(rng, "lost")
         delay = self._delay()
-        if faults.strikes(rng, "late"):
-            is_cut, delay = True, self._timeout + rng.uniform(0.0, 6.0)
+        is_late = faults.strikes(rng, "late")
+        if is_late:
+            delay = self._timeout + rng.uniform(0.0, 6.0)
         if in_parts and faults.strikes(rng, "partly"):
             effect = self._in_parts(effect)
-        self._process.loop.call_later(delay, _take_effect, effect, None if is_cut else answer)
+        answer: asyncio.Future[T] = self._process.loop.create_future()
+        self._process.loop.call_later(delay, _take_effect, effect, answer)
         try:
-            return await asyncio.wait_for(answer, self._timeout)
-        except TimeoutError:
-            raise Unclear("simulated") from None
+            if is_late or faults.strikes(rng, "lost"):
+                await asyncio.sleep(self._timeout)
+                raise Unclear("simulated")
+            return await answer
         finally:
             await self._process.awake()
 
@@ -85,12 +89,12 @@ class Wire:
         return parts
 
 
-def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.Future[T] | None") -> None:
+def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.Future[T]") -> None:
     """Run a call of a memory service, which never waits, to its end."""
     try:
         effect().send(None)
     except StopIteration as done:
-        if answer is not None and not answer.done():
+        if not answer.done():
             answer.set_result(done.value)
     else:
         raise AssertionError("a memory service waited")
@@ -99,7 +103,8 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
 class _WiredStore:
     """Every method of `MemoryStore`, through a wire."""
 
-    def __init__(self, store: MemoryStore, wire: Wire, rng: random.Random, faults: Faults) -> None:
+    def __init__(self, store: MemoryStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> None:
+        self.process = process
         self._store = store
         self._wire = wire
         self._rng = rng
@@ -142,9 +147,9 @@ class _WiredQueue:
         return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs), in_parts=name == "send")
 
 
-def wired_store(store: MemoryStore, wire: Wire, rng: random.Random, faults: Faults) -> EventStore:
+def wired_store(store: MemoryStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> EventStore:
     """Return `store` as a process sees it."""
-    return cast("EventStore", _WiredStore(store, wire, rng, faults))
+    return cast("EventStore", _WiredStore(store, wire, process, rng, faults))
 
 
 def wired_queue(queue: MemoryQueue, wire: Wire, process: Process) -> EventQueue:

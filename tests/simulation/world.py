@@ -88,7 +88,8 @@ class World:
         self.faults = self._faults()
         self.minter = Minter(self.services, random_bytes=self.rng.randbytes)
         self.accepted: list[Accepted] = []
-        self.removed: set[Identity] = set()  # acked by identity, or erased
+        self.acked: set[str] = set()  # receipts
+        self.acked_identities: dict[Identity, int] = {}  # when, the last time
         self.erased: dict[Identity, int] = {}  # when, the last time
         self.stop = asyncio.Event()
 
@@ -99,6 +100,7 @@ class World:
             lost=rng.choice((0.02, 0.1)) if self.profile.lost else 0.0,
             partly=rng.choice((0.0, 0.1)) if self.profile.lost else 0.0,
             slow=rng.choice((0.0, 0.05, 0.3)),
+            paused=rng.choice((0.0, 0.03, 0.08)) if self.profile.stalls else 0.0,
             late=rng.choice((0.02, 0.15)) if self.profile.late else 0.0,
             counts={},
         )
@@ -114,7 +116,7 @@ class World:
 
     async def worker(self, process: Process) -> None:
         """Run the real worker in `process` until the world stops."""
-        store = wired_store(self.store, self.wire(process), self.rng, self.faults)
+        store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
         protocol = Protocol(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
         dlq = wired_queue(self.dlq, self.wire(process), process)
         processor = Processor(
@@ -128,7 +130,7 @@ class World:
 
     def inbox(self, process: Process) -> Inbox:
         """Return the real inbox, as a reader in `process` has it."""
-        store = wired_store(self.store, self.wire(process), self.rng, self.faults)
+        store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
         return Inbox(store, self.bodies, process, SETTINGS)
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
@@ -148,17 +150,16 @@ class World:
         raw = msgspec.Raw(msgspec.json.encode(body))
         return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type="t", body=raw)
 
-    async def ack(self, positions: list[str]) -> None:
-        """Ack positions of the one inbox that is followed."""
+    async def ack(self, seen: Mapping[str, str]) -> None:
+        """Ack positions, each with the receipt that was seen there, of the one inbox that is followed."""
+        self.acked.update(seen.values())
         now = self.services.wall_ms()
-        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions))
+        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=list(seen)))
 
     async def remove(self, identity: Identity, *, erase: bool) -> None:
         """Ack or erase one event by its identity."""
         now = self.services.wall_ms()
-        self.removed.add(identity)
-        if erase:
-            self.erased[identity] = now
+        (self.erased if erase else self.acked_identities)[identity] = now
         await self.send(
             Removal(
                 tenant=TENANT,

@@ -1,0 +1,104 @@
+"""Run many seeds, replay one, or plant every bug: `script/simulate --help`."""
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.simulation.bugs import BUGS, planted
+from tests.simulation.run import Report, simulate
+
+_CHUNK = 50
+_console = Console()
+
+
+@click.command()
+@click.option("--seeds", default=100_000, show_default=True, help="How many seeds to run.")
+@click.option("--first", default=0, show_default=True, help="The first of them.")
+@click.option("--seed", type=int, help="Replay this one seed and print what it finds.")
+@click.option("--bugs", is_flag=True, help="Plant every bug in turn and count the seeds that catch it.")
+def main(seeds: int, first: int, seed: int | None, *, bugs: bool) -> None:
+    """Simulate the pipeline under faults; exit 1 if a promise is broken (with --bugs: if a bug is not caught)."""
+    if seed is not None:
+        report = simulate(seed)
+        _console.print(report)
+        raise SystemExit(bool(report.violations))
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_be_quiet) as pool:
+        failed = _plant_all(pool, seeds) if bugs else _run(pool, range(first, first + seeds))
+    raise SystemExit(failed)
+
+
+def _be_quiet() -> None:
+    logging.disable(logging.CRITICAL)
+
+
+def _run(pool: ProcessPoolExecutor, seeds: range) -> bool:
+    started = time.monotonic()
+    totals = _Totals()
+    reports = pool.map(simulate, seeds, chunksize=_CHUNK)
+    for report in track(reports, "Simulating", total=len(seeds), console=_console):
+        totals.add(report)
+        if report.violations:
+            _console.print(f"seed {report.seed} ({report.profile}): {report.violations}", style="red")
+    totals.print(time.monotonic() - started)
+    return totals.failed > 0
+
+
+class _Totals:
+    def __init__(self) -> None:
+        self.failed = self.seeds = self.events = 0
+        self._runs: Counter[str] = Counter()
+        self._admitted: dict[str, Counter[str]] = {}
+        self._faults: Counter[str] = Counter()
+
+    def add(self, report: Report) -> None:
+        self.seeds += 1
+        self.failed += bool(report.violations)
+        self.events += report.events
+        self._runs[report.profile] += 1
+        self._admitted.setdefault(report.profile, Counter()).update(report.admitted)
+        self._faults.update(report.faults)
+
+    def print(self, seconds: float) -> None:
+        table = Table("profile", "seeds", "seen twice", "missed until read again", title="Admitted, by kind of fault")
+        for profile, runs in self._runs.items():
+            admitted = self._admitted[profile]
+            table.add_row(profile, f"{runs:,}", f"{admitted['seen twice']:,}", f"{admitted['missed']:,}")
+        _console.print(table)
+        _console.print("Faulty calls:", ", ".join(f"{kind} {times:,}" for kind, times in self._faults.most_common()))
+        rate = self.seeds / seconds
+        _console.print(
+            f"{self.seeds:,} seeds, {self.events:,} events, {self.failed} seeds with violations, {rate:.1f} seeds/s"
+        )
+
+
+def _catches(bug: str, seed: int) -> bool:
+    with planted(bug):
+        return bool(simulate(seed).violations)
+
+
+def _plant_all(pool: ProcessPoolExecutor, seeds: int) -> bool:
+    table = Table("bug", f"caught in, of {seeds:,} seeds", "first")
+    uncaught = False
+    for bug in track(list(BUGS), "Planting", console=_console):
+        caught = list(_where(pool.map(partial(_catches, bug), range(seeds), chunksize=_CHUNK)))
+        table.add_row(bug, str(len(caught)), str(caught[0]) if caught else "-")
+        uncaught = uncaught or not caught
+    _console.print(table)
+    return uncaught
+
+
+def _where(flags: Iterable[bool]) -> Iterator[int]:
+    return (index for index, flag in enumerate(flags) if flag)
+
+
+if __name__ == "__main__":
+    main()

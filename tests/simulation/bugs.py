@@ -1,0 +1,296 @@
+"""Bugs to plant, one at a time: a simulation that finds none of them would prove nothing.
+
+Each is what somebody might write who has not thought of one case. `BUGS` names them; `planted` lets one in.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from msgspec.structs import replace
+
+from shared.memory import MemoryStore
+from shared.position import floor_of
+from shared.records import Guard, Outcome, Place, StoredEvent, Tombstone
+from tests.simulation.world import SETTINGS
+from worker import scan
+from worker.consumer import Consumer
+from worker.inbox import Inbox
+from worker.process import Processor
+from worker.removal import Removed, Remover
+from worker.resolve import Resolver
+from worker.work import Protocol, Result, Work
+
+_LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+
+BUGS: dict[str, Callable[[], Any]] = {}
+
+
+def _bug(plant: Callable[[], Any]) -> Callable[[], Any]:
+    BUGS[plant.__name__] = plant
+    return plant
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """Run with the bug `name` in place."""
+    with ExitStack() as stack:
+        for patched in BUGS[name]():
+            stack.enter_context(patched)
+        yield
+
+
+@_bug
+def deleted_before_it_is_processed() -> Iterator[Any]:
+    """The message is acknowledged on receipt; a crash loses it."""
+    handle = Consumer.handle
+
+    async def delete_first(self: Consumer, messages: Any) -> None:
+        await self._delete(messages)
+        await handle(self, messages)
+
+    yield patch.object(Consumer, "handle", delete_first)
+
+
+@_bug
+def no_answer_taken_for_success() -> Iterator[Any]:
+    """An insert whose answer was lost counts as done."""
+    judge = Work.judge
+
+    def hopeful(self: Work, position: str, outcome: Outcome) -> None:
+        judge(self, position, Outcome.DONE if outcome is Outcome.UNCLEAR else outcome)
+
+    yield patch.object(Work, "judge", hopeful)
+
+
+@_bug
+def a_claim_taken_for_a_commit() -> Iterator[Any]:
+    """A redelivered event whose guard exists is taken for stored; its first worker died between the two."""
+
+    async def done(*_: Any) -> Result:
+        return Result.STORED
+
+    yield patch.object(Resolver, "_advance", done)
+
+
+@_bug
+def no_reposition() -> Iterator[Any]:
+    """What is not at its position is inserted there late, behind cursors that have passed."""
+
+    async def insert_again(self: Resolver, work: Work, _: Guard, own: Guard) -> Result | None:
+        await self._store.insert_events([work.stored_at(own.position)])
+        return Result.STORED
+
+    yield patch.object(Resolver, "_reposition", insert_again)
+
+
+@_bug
+def no_tombstones() -> Iterator[Any]:
+    """Nothing keeps a late call out of the position that its event has left."""
+
+    def leave_empty(self: MemoryStore, place: Place, moved_to: str | None) -> None:
+        if isinstance(self.records.get(place), StoredEvent) or moved_to is None:
+            self.records.pop(place, None)
+            positions = self._shard(place)
+            if place.position in positions:
+                positions.remove(place.position)
+
+    yield patch.object(MemoryStore, "_bury", leave_empty)
+
+
+@_bug
+def settle_of_zero() -> Iterator[Any]:
+    """A read goes up to now."""
+    init = Inbox.__init__
+
+    def unsettled(self: Inbox, reader: Any, bodies: Any, clock: Any, settings: Any) -> None:
+        init(self, reader, bodies, clock, settings)
+        self._settle_ms = 0
+
+    yield patch.object(Inbox, "__init__", unsettled)
+
+
+@_bug
+def window_measured_against_now() -> Iterator[Any]:
+    """A repeat that waited longer than the window is listed."""
+
+    def against_now(self: Resolver, work: Work, other: Guard) -> Result | None:
+        age_ms = self._protocol.clock.wall_ms() - other.accepted_at
+        if other.erased_at is not None and work.accepted_at <= other.erased_at:
+            return Result.ERASED
+        return Result.DUPLICATE if age_ms < self._protocol.window_ms else None
+
+    yield patch.object(Resolver, "_compare", against_now)
+
+
+@_bug
+def folded_events_dropped() -> Iterator[Any]:
+    """Of a batch's events with one identity only the first is looked at."""
+
+    async def drop_followers(self: Processor, works: Sequence[Work], give_up: Any) -> None:
+        leaders = {work.identity: work for work in reversed(works)}
+        for work in works:
+            if leaders[work.identity] is not work:
+                work.result = Result.DUPLICATE
+        await store_all(self, list(leaders.values()), give_up)
+
+    store_all = Processor._store_all
+    yield patch.object(Processor, "_store_all", drop_followers)
+
+
+@_bug
+def take_over_forgets_the_old_guard() -> Iterator[Any]:
+    """The guard is overwritten; a redelivery of the old event finds none of its own."""
+
+    async def overwrite(self: MemoryStore, current: Guard, new: Guard) -> bool:
+        guards = self._unchanged(current)
+        if guards is None:
+            return False
+        guards["guard"] = replace(new, version=current.version + 1)
+        return True
+
+    yield patch.object(MemoryStore, "take_over", overwrite)
+
+
+@_bug
+def repair_blind_to_acked_events() -> Iterator[Any]:
+    """An event that was acked is not at its position, so it is put into the inbox again."""
+    reposition = MemoryStore.reposition
+
+    async def blind(self: MemoryStore, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        self.records.pop(event.place._replace(position=guard.position, delivered=True), None)
+        return await reposition(self, current, guard, event)
+
+    async def straight_to_reposition(self: Resolver, work: Work, current: Guard, own: Guard) -> Result | None:
+        [record] = await self._store.read_events([work.stored_at(own.position).place])
+        return Result.STORED if isinstance(record, StoredEvent) else await self._reposition(work, current, own)
+
+    yield patch.object(MemoryStore, "reposition", blind)
+    yield patch.object(Resolver, "_repair", straight_to_reposition)
+
+
+@_bug
+def a_timer_started_at_the_send() -> Iterator[Any]:
+    """Any answer within the call's timeout counts, however long the worker stood still before it sent."""
+    yield patch.object(Work, "was_in_time", lambda *_: True)
+
+
+@_bug
+def proof_at_any_age() -> Iterator[Any]:
+    """An event in doubt that is found counts as in time, however late it came."""
+
+    def believe(self: Work, _: str, record: object) -> None:
+        if isinstance(record, StoredEvent):
+            self.result = Result.STORED
+
+    yield patch.object(Work, "confirm", believe)
+
+
+@_bug
+def an_upper_bound_per_shard() -> Iterator[Any]:
+    """Each query takes its own now; an event commits between two of them."""
+    advance, stretch = scan._Shard.advance, scan._stretch
+
+    async def own_bound(self: Any, limit: int) -> None:
+        clock = self._reader.process
+        await clock.sleep_ms(150 * self._shard)
+        self._before = floor_of(clock.wall_ms() - SETTINGS.settle_ms)
+        await advance(self, limit)
+        if self.frontier == self._before:
+            self.frontier = _LAST
+
+    def unbounded(scans: Any, start: str, _: str, limit: int) -> Any:
+        return stretch(scans, start, _LAST, limit)
+
+    yield patch.object(scan._Shard, "advance", own_bound)
+    yield patch.object(scan, "_stretch", unbounded)
+
+
+@_bug
+def a_truncated_shard_ignored() -> Iterator[Any]:
+    """A shard that stopped early does not hold back what the others found further on."""
+    query = MemoryStore.query
+
+    async def never_stopped(self: MemoryStore, *args: Any, **kwargs: Any) -> Any:
+        return replace(await query(self, *args, **kwargs), stopped_at=None)
+
+    yield patch.object(MemoryStore, "query", never_stopped)
+
+
+@_bug
+def a_cursor_set_to_the_clock() -> Iterator[Any]:
+    """After an empty page the cursor stands at now; what settles later lies behind it."""
+    page = Inbox.page
+
+    async def at_now(self: Inbox, *args: Any) -> Any:
+        answer = await page(self, *args)
+        now = floor_of(self._clock.wall_ms())
+        return answer if answer.events else replace(answer, end=max(now, answer.end))
+
+    yield patch.object(Inbox, "page", at_now)
+
+
+@_bug
+def changes_without_a_version() -> Iterator[Any]:
+    """Guards are changed whatever happened since they were read."""
+
+    def unchecked(self: MemoryStore, current: Guard) -> Any:
+        return self._guards.get(current.identity)
+
+    yield patch.object(MemoryStore, "_unchanged", unchecked)
+
+
+@_bug
+def an_ack_that_deletes_first() -> Iterator[Any]:
+    """The event leaves the inbox before it is among the delivered; a crash between the two loses it."""
+    deliver = Remover._deliver
+
+    async def delete_first(self: Remover, events: Sequence[StoredEvent], acked_at: int) -> Any:
+        await self._store.remove_events([event.place for event in events])
+        return await deliver(self, events, acked_at)
+
+    yield patch.object(Remover, "_deliver", delete_first)
+
+
+@_bug
+def an_ack_that_does_not_follow() -> Iterator[Any]:
+    """An ack of a position that its event has left is dropped, and the event stays in the inbox."""
+    read = MemoryStore.read_events
+
+    async def no_moves(self: MemoryStore, places: Sequence[Place]) -> Any:
+        records = await read(self, places)
+        return [replace(record, moved_to=None) if isinstance(record, Tombstone) else record for record in records]
+
+    yield patch.object(MemoryStore, "read_events", no_moves)
+
+
+@_bug
+def an_erase_that_leaves_no_marker() -> Iterator[Any]:
+    """An erase that finds nothing is done; the event, still under way, is stored after it."""
+    erase_one = Remover._erase_one
+
+    async def no_marker(self: Remover, pack: Any) -> bool:
+        if not await self._store.read_guards(pack.identity):
+            return True
+        return await erase_one(self, pack)
+
+    yield patch.object(Remover, "_erase_one", no_marker)
+
+
+@_bug
+def an_unknown_ack_dropped() -> Iterator[Any]:
+    """An ack by identity that comes before its event is dropped."""
+    ack = Remover._ack_identity
+
+    async def drop(self: Remover, pack: Any) -> Removed:
+        removed = await ack(self, pack)
+        return Removed.GONE if removed is Removed.MISSING else removed
+
+    yield patch.object(Remover, "_ack_identity", drop)
+
+
+@_bug
+def expired_events_stored() -> Iterator[Any]:
+    """A redrive weeks later brings an event back."""
+    yield patch.object(Protocol, "is_expired", lambda *_: False)

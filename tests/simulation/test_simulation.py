@@ -1,0 +1,45 @@
+"""Thousands of runs of the real core under faults; and the proof that they would find a bug if there were one."""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from tests.simulation.bugs import BUGS, planted
+from tests.simulation.run import Report, simulate
+from tests.simulation.world import PROFILES
+
+SEEDS = 2_000
+MAX_SEEDS_A_BUG = 1_500
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Nobody reads the log of a simulated worker."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def _failed(report: Report) -> str:
+    return f"seed {report.seed} ({report.profile}): {'; '.join(report.violations)}"
+
+
+def test_no_seed_breaks_a_promise() -> None:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=logging.disable) as pool:
+        reports = list(pool.map(simulate, range(SEEDS), chunksize=20))
+
+    assert [_failed(report) for report in reports if report.violations] == []
+    assert {report.profile for report in reports} == {profile.name for profile in PROFILES}
+
+
+def test_the_same_seed_does_the_same() -> None:
+    assert simulate(7) == simulate(7)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_caught(bug: str) -> None:
+    with planted(bug):
+        assert any(simulate(seed).violations for seed in range(MAX_SEEDS_A_BUG))
