@@ -76,14 +76,15 @@ def serving() -> Iterator[FakeApi]:
         def _serve(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, parts.path, parse_qs(parts.query, keep_blank_values=True), headers, body)
+            given = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.command, parts.path, parse_qs(parts.query, keep_blank_values=True), given, body)
             answer = api.answer(asked)
             if answer.status == 0:
                 self.close_connection = True
                 return
             self.send_response_only(answer.status)
-            for name, value in (("Content-Length", str(len(answer.body))), ("Date", DATE), *answer.headers):
+            headers = {"Content-Length": str(len(answer.body)), "Date": DATE} | dict(answer.headers)
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body)
