@@ -64,7 +64,7 @@ def test_a_line_just_too_long_is_left_out(extra: int, end: bytes) -> None:
         (b'{"a":1},{"b":2}', "is not JSON"),
         (b'{"a":', "is not JSON"),
         (b'{"a":"\xff"}', "is not valid UTF-8"),
-        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "nests too deep"),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nests too deep"),
     ],
 )
 def test_a_line_that_would_spoil_its_batch_is_left_out(line: bytes, why: str) -> None:

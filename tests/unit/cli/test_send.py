@@ -98,7 +98,7 @@ def test_a_refused_batch_and_a_bad_line_harm_no_other(api: FakeApi) -> None:
     done = run(api, "--batch", "10", "--in-flight", "1", content=LINES + b"nope\n")
     assert done.exit_code == 1
     assert done.stdout == "15 events accepted, 11 refused.\n"
-    assert "lines 1-10 refused, 413: Request Entity Too Large" in done.stderr
+    assert "lines 1-10 refused, 413: " in done.stderr
     assert "line 26 is not JSON" in done.stderr
 
 
