@@ -16,6 +16,7 @@ from tests.simulation.world import INBOX, SETTINGS, TENANT, World
 
 _TROUBLE_SECONDS = 12.0
 _PATIENCE_SECONDS = 3_000.0
+_AFTERMATH_SECONDS = 10.0
 _END_SECONDS = 2 * _PATIENCE_SECONDS
 _WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 _TWO_DAYS_MS = 2 * 86_400_000
@@ -63,7 +64,6 @@ class _Run:
         await asyncio.gather(*jobs)
         self._make_peace()
         violations = await self._become_quiet()
-        await asyncio.sleep(3 * SETTINGS.settle_ms / 1000)
         world.stop.set()
         await asyncio.gather(*workers, *followers)
         found, admitted = check(world, self._sightings)
@@ -156,14 +156,15 @@ class _Run:
                     await world.dlq.delete([message])
 
     async def _become_quiet(self) -> list[str]:
-        """Wait until both queues are empty."""
+        """Wait until both queues are empty and nobody stands still, then for calls that are still on their way."""
         world = self._world
         end = world.loop.time() + _PATIENCE_SECONDS
-        while world.queue.bodies or world.dlq.bodies:
+        while world.queue.bodies or world.dlq.bodies or any(p.is_still and not p.is_dead for p in world.processes):
             if world.loop.time() > end:
                 return [f"the queue does not drain: {len(world.queue.bodies)} left, {len(world.dlq.bodies)} dead"]
             await self._redrive()
             await asyncio.sleep(1)
+        await asyncio.sleep(_AFTERMATH_SECONDS)
         return []
 
 

@@ -58,13 +58,18 @@ class Process:
         await asyncio.sleep(duration_ms / 1000)
         await self.awake()
 
+    @property
+    def is_still(self) -> bool:
+        """Tell whether the process stands still now."""
+        return self.loop.time() < self._still_until
+
     def stand_still(self, seconds: float) -> None:
         """Let nothing in this process go on for `seconds`; calls that are under way take effect all the same."""
         self._still_until = max(self._still_until, self.loop.time() + seconds)
 
     async def awake(self) -> None:
         """Wait while the process stands still; in a dead one, nothing ever goes on."""
-        while self.loop.time() < self._still_until and not self.is_dead:  # noqa: ASYNC110 - it is time that is awaited
+        while self.is_still and not self.is_dead:  # noqa: ASYNC110 - it is time that is awaited
             await asyncio.sleep(self._still_until - self.loop.time())
         if self.is_dead:
             raise asyncio.CancelledError

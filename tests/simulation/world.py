@@ -91,6 +91,7 @@ class World:
         self.acked: set[str] = set()  # receipts
         self.acked_identities: dict[Identity, int] = {}  # when, the last time
         self.erased: dict[Identity, int] = {}  # when, the last time
+        self.processes: list[Process] = []
         self.stop = asyncio.Event()
 
     def _faults(self) -> Faults:
@@ -108,7 +109,9 @@ class World:
     def process(self) -> Process:
         """Return a process whose clock is off by at most half of what any two may differ by."""
         half = SETTINGS.clock_skew_ms // 2
-        return Process(self.loop, skew_ms=self.rng.randint(-half, half))
+        process = Process(self.loop, skew_ms=self.rng.randint(-half, half))
+        self.processes.append(process)
+        return process
 
     def wire(self, process: Process) -> Wire:
         """Return a connection to a service."""
