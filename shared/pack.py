@@ -110,7 +110,7 @@ def decode(body: str) -> Pack:
         raw = base64.b64decode(body[1:], validate=True)
         match body[:1]:
             case "z":
-                raw = _zstd.decompressor.decompress(raw, max_output_size=_MAX_INFLATED_BYTES)
+                raw = _inflate(raw)
             case "p":
                 pass
             case version:
@@ -119,3 +119,11 @@ def decode(body: str) -> Pack:
     except (binascii.Error, ValueError, zstandard.ZstdError, msgspec.MsgspecError, RecursionError) as error:
         # The text of these errors names offsets and fields, never content.
         raise Poison(f"unreadable pack: {type(error).__name__}: {error}") from None
+
+
+def _inflate(frame: bytes) -> bytes:
+    # zstandard allocates what a frame claims, whatever limit it is given; ours always tell their size.
+    size = zstandard.frame_content_size(frame)
+    if not 0 <= size <= _MAX_INFLATED_BYTES:
+        raise Poison(f"a pack claims {size:,} bytes")
+    return _zstd.decompressor.decompress(frame)

@@ -13,6 +13,7 @@ _COUNTER_LIMIT = 1 << 12
 _VERSION_BITS, _VERSION = 0xF << 76, 0x7 << 76
 _VARIANT_BITS, _VARIANT = 0x3 << 62, 0x2 << 62
 _RANDOM_MASK = (1 << 62) - 1
+_LENGTH = 36
 # A clock set back by more than this is believed; by less, the minter stays ahead of it until it catches up.
 _MAX_LEAD_MS = 100
 
@@ -64,7 +65,7 @@ def is_position(text: str) -> bool:
     except ValueError:
         return False
     fields = number & (_VERSION_BITS | _VARIANT_BITS)
-    return fields == _VERSION | _VARIANT and _text(number) == text
+    return fields == _VERSION | _VARIANT and len(text) == _LENGTH and _text(number) == text
 
 
 def to_bytes(position: str) -> bytes:
