@@ -129,6 +129,8 @@ class Remover:
         current = await self._store.read_guard(pack.identity)
         if current is None:
             [outcome] = await self._store.insert_guards([self._marker(pack)])
+            if outcome not in (Outcome.DONE, Outcome.EXISTS):
+                raise Unavailable("an erase was not taken")
             return outcome is Outcome.DONE
         guards = await self._store.read_guards(pack.identity)
         before = [guard for guard in guards if guard.accepted_at <= pack.accepted_at]

@@ -1,0 +1,69 @@
+"""Bodies too big for an item: in the bucket before their event is in the table, and gone if it is not kept."""
+
+import pytest
+
+from shared.bodies import body_key, expand
+from shared.errors import Unavailable, Unclear
+from shared.pack import EventPack
+from shared.settings import Settings
+from tests.unit.worker.rig import TENANT, Rig, counts, fails
+
+SMALL = Settings(inline_body_bytes=100)
+NOISE = "".join(chr(33 + number * 7919 % 89) for number in range(1000))
+
+
+def big_pack(rig: Rig, name: str = "a", *, accepted_ago_ms: int = 0) -> EventPack:
+    return rig.pack(rig.event(name, data=NOISE), accepted_ago_ms=accepted_ago_ms)
+
+
+def key_of(pack: EventPack) -> str:
+    return body_key(TENANT, pack.events[0].receipt)
+
+
+async def test_big_bodies_go_to_the_bucket() -> None:
+    rig = Rig(SMALL)
+    pack = big_pack(rig)
+    assert counts(await rig.process(pack)) == [{"stored": 1}]
+    [event] = rig.listed()
+    assert (event.body, event.body_key) == (b"", key_of(pack))
+    assert expand(rig.bucket.bodies[key_of(pack)]) == bytes(pack.events[0].body)
+
+
+async def test_a_small_body_stays_in_the_table() -> None:
+    rig = Rig(SMALL)
+    await rig.store_events("a")
+    [event] = rig.listed()
+    assert event.body_key is None
+    assert rig.bucket.bodies == {}
+
+
+@pytest.mark.parametrize("error", [Unavailable("no"), Unclear("cut off")])
+async def test_nothing_is_claimed_before_its_body_is_in_the_bucket(error: Exception) -> None:
+    rig = Rig(SMALL)
+    rig.bodies.on("put", fails(error), fails(error))
+    assert counts(await rig.process(big_pack(rig), rig.pack("small"))) == [{"stored": 1}, {"stored": 1}]
+    assert rig.bodies.calls == ["put"] * 3
+    assert [bool(event.body_key) for event in rig.listed()] == [False, True]
+
+
+async def test_bodies_are_cleared_when_their_event_is_not_kept() -> None:
+    rig = Rig(SMALL)
+    kept, repeat = big_pack(rig), big_pack(rig)
+    await rig.process(kept)
+    assert counts(await rig.process(repeat)) == [{"duplicate": 1}]
+    assert list(rig.bucket.bodies) == [key_of(kept)]
+
+
+async def test_the_body_of_an_event_erased_before_it_came_is_cleared() -> None:
+    rig = Rig(SMALL)
+    pack = big_pack(rig)
+    await rig.process(rig.removal("a", erase=True))
+    assert counts(await rig.process(pack)) == [{"erased": 1}]
+    assert rig.bucket.bodies == {}
+
+
+async def test_a_body_that_cannot_be_cleared_holds_nothing_up() -> None:
+    rig = Rig(SMALL)
+    await rig.process(big_pack(rig))
+    rig.bodies.on("delete", fails(Unavailable("no")))
+    assert counts(await rig.process(big_pack(rig))) == [{"duplicate": 1}]
