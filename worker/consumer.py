@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from shared.batches import batches
 from shared.clock import Clock
 from shared.errors import Unavailable, Unclear
-from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
-from shared.records import Outcome
+from shared.ports import MAX_MESSAGES, EventQueue, Message
 from shared.settings import Settings
 from worker.patience import persist
-from worker.process import Action, Processor, Verdict
+from worker.process import Processor
+from worker.verdicts import carry_out, log_lines
 
 _POLL_GRACE_SECONDS = 0.5
 _DRAIN_MS = 20_000
@@ -82,10 +82,10 @@ class Consumer:
             verdicts = await self._processor.process(messages, give_up=self._must_give_up)
         finally:
             heartbeat.cancel()
-        await self._settle(list(zip(messages, verdicts, strict=True)))
-        duration_ms = self._clock.monotonic_ms() - started_ms
-        for message, verdict in zip(messages, verdicts, strict=True):
-            _log_line(message, verdict, duration_ms)
+        judged = list(zip(messages, verdicts, strict=True))
+        for some in batches(await carry_out(judged, self._queue, self._settings), MAX_MESSAGES):
+            await self._delete(some)
+        log_lines(judged, self._clock.monotonic_ms() - started_ms)
 
     def _must_give_up(self) -> bool:
         if not self._stop.is_set():
@@ -100,35 +100,6 @@ class Consumer:
             with contextlib.suppress(Unavailable, Unclear):
                 await self._queue.hide(messages, self._settings.visibility_seconds)
 
-    async def _settle(self, pairs: Sequence[tuple[Message, Verdict]]) -> None:
-        done = [message for message, verdict in pairs if verdict.action is Action.DELETE]
-        for message, verdict in pairs:
-            if verdict.action is Action.RETRY and await self._send_again(message, verdict):
-                done.append(message)
-            elif verdict.action is not Action.DELETE:
-                with contextlib.suppress(Unavailable, Unclear):
-                    await self._queue.hide([message], verdict.delay_seconds)
-        for some in batches(done, MAX_MESSAGES):
-            await self._delete(some)
-
-    async def _send_again(self, message: Message, verdict: Verdict) -> bool:
-        """Replace a message that is about to run out of deliveries, through no fault of its own, by a copy.
-
-        True if the copy is in the queue. Should the old one live on, the two are one event with one receipt.
-        """
-        if message.receives < self._settings.max_receives - 1:
-            return False
-        copy = Outgoing(
-            body=message.body,
-            attributes=message.attributes,
-            group=verdict.tenant if self._settings.fair_queues else None,
-            delay_seconds=verdict.delay_seconds,
-        )
-        try:
-            return await self._queue.send([copy]) == [Outcome.DONE]
-        except (Unavailable, Unclear):
-            return False
-
     async def _delete(self, messages: Sequence[Message]) -> None:
         """Delete; if SQS does not let us, the messages come again and change nothing."""
 
@@ -138,17 +109,3 @@ class Consumer:
 
         give_up_ms = self._clock.monotonic_ms() + _DELETE_TRIES_MS
         await persist(self._clock, attempt, give_up=lambda: self._clock.monotonic_ms() > give_up_ms)
-
-
-def _log_line(message: Message, verdict: Verdict, duration_ms: int) -> None:
-    fields = {
-        "message_id": message.id,
-        "receives": message.receives,
-        "action": verdict.action.value,
-        "tenant": verdict.tenant,
-        "duration_ms": duration_ms,
-        "reason": verdict.reason,
-        **verdict.counts,
-    }
-    level = logging.INFO if verdict.action is Action.DELETE else logging.WARNING
-    _log.log(level, "message", extra={name: value for name, value in fields.items() if value is not None})

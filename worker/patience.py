@@ -10,7 +10,7 @@ from shared.errors import Unavailable, Unclear
 T = TypeVar("T")
 
 _FIRST_PAUSE_MS = 20
-_LONGEST_PAUSE_MS = 5_000
+LONGEST_PAUSE_MS = 5_000
 
 
 async def persist(clock: Clock, attempt: Callable[[], Awaitable[T | None]], *, give_up: Callable[[], bool]) -> T | None:
@@ -26,5 +26,5 @@ async def persist(clock: Clock, attempt: Callable[[], Awaitable[T | None]], *, g
             if result is not None:
                 return result
         await clock.sleep_ms(pause_ms)
-        pause_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)
+        pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
     return None
