@@ -1,5 +1,6 @@
 """The worker's core over a store, a bucket and a DLQ that do as they are told, with time in the test's hands."""
 
+import hashlib
 import itertools
 import json
 from collections import defaultdict, deque
@@ -29,6 +30,9 @@ TENANT, INBOX = "acme", "orders"
 SETTINGS = Settings()
 WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 TTL_MS = SETTINGS.event_ttl_days * 86_400_000
+
+NOISE = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(16))
+"""1,024 characters that zstd can hardly make smaller than half."""
 
 Effect = Callable[[], Awaitable[Any]]
 Step = Callable[[Effect], Awaitable[Any]]

@@ -6,10 +6,9 @@ from shared.bodies import body_key, expand
 from shared.errors import Unavailable, Unclear
 from shared.pack import EventPack
 from shared.settings import Settings
-from tests.unit.worker.rig import TENANT, Rig, counts, fails
+from tests.unit.worker.rig import NOISE, TENANT, Rig, counts, fails
 
 SMALL = Settings(inline_body_bytes=100)
-NOISE = "".join(chr(33 + number * 7919 % 89) for number in range(1000))
 
 
 def big_pack(rig: Rig, name: str = "a", *, accepted_ago_ms: int = 0) -> EventPack:

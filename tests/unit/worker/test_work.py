@@ -1,7 +1,6 @@
 """What a worker knows of one event: the age of its positions, what they prove, and what its content is."""
 
 import json
-import random
 
 import msgspec
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from shared.event import Event
 from shared.records import Outcome, StoredEvent, Tombstone
 from shared.settings import Settings
-from tests.unit.worker.rig import SETTINGS, Rig
+from tests.unit.worker.rig import NOISE, SETTINGS, Rig
 from worker.work import Result, Work
 
 IN_TIME_MS = SETTINGS.commit_deadline_ms + SETTINGS.store_timeout_ms
@@ -139,7 +138,7 @@ def test_a_body_is_stored_as_a_zstd_frame_where_that_is_smaller(rig: Rig) -> Non
 
 async def test_only_a_big_body_has_to_be_parked() -> None:
     rig = Rig(Settings(inline_body_bytes=200))
-    small, big = rig.work(rig.pack("small")), rig.work(rig.pack(rig.event("big", data=random.randbytes(300).hex())))
+    small, big = rig.work(rig.pack("small")), rig.work(rig.pack(rig.event("big", data=NOISE)))
     assert [small.is_parked, big.is_parked] == [True, False]
     await big.park(rig.bucket)
     assert big.is_parked
