@@ -1,0 +1,14 @@
+"""The machine's own clocks."""
+
+import time
+
+from shared.clock import SystemClock
+
+
+async def test_the_wall_clock_tells_the_time_and_the_steady_one_does_not_go_back() -> None:
+    clock = SystemClock()
+    before_s, steady_ms = time.time(), clock.monotonic_ms()
+    wall_ms = clock.wall_ms()
+    await clock.sleep_ms(2)
+    assert int(before_s * 1000) <= wall_ms <= time.time() * 1000
+    assert clock.monotonic_ms() > steady_ms

@@ -1,0 +1,48 @@
+"""Settings: read from the environment, all checked at once."""
+
+import pytest
+
+from shared import settings
+from shared.errors import InvalidSettings
+from shared.settings import Settings
+
+
+def faults(environ: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(InvalidSettings) as invalid:
+        settings.load(environ)
+    return invalid.value.faults
+
+
+def test_an_empty_environment_means_the_defaults() -> None:
+    assert settings.load({}) == Settings()
+    assert settings.load(dict.fromkeys(settings.variable_names(), " ")) == Settings()
+
+
+def test_variables_are_the_fields_in_capitals() -> None:
+    given = {"QUEUE_NAME": "q", "INBOX_SHARDS": "8", "FAIR_QUEUES": "true", "LOG_LEVEL": "DEBUG", "OTHER": "x"}
+    assert settings.load(given) == Settings(queue_name="q", inbox_shards=8, fair_queues=True, log_level="DEBUG")
+    assert {"QUEUE_NAME", "SETTLE_MS", "EVENT_TTL_DAYS"} <= set(settings.variable_names())
+
+
+def test_every_fault_is_listed_at_once() -> None:
+    found = faults({"INBOX_SHARDS": "0", "LOG_LEVEL": "LOUD", "POLL_SECONDS": "soon", "QUEUE_NAME": "q"})
+    assert [fault.split("=")[0] for fault in found] == ["LOG_LEVEL", "INBOX_SHARDS", "POLL_SECONDS"]
+    assert "'LOUD'" in found[0]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"SETTLE_MS": "900"},
+        {"COMMIT_DEADLINE_MS": "400"},
+        {"STORE_TIMEOUT_MS": "600"},
+        {"CLOCK_SKEW_MS": "200"},
+    ],
+)
+def test_times_with_which_a_commit_could_land_behind_a_cursor_are_refused(environ: dict[str, str]) -> None:
+    [fault] = faults(environ)
+    assert "could land behind a cursor" in fault
+
+
+def test_times_just_short_of_settle_are_taken() -> None:
+    assert settings.load({"SETTLE_MS": "901"}).settle_ms == 901
