@@ -128,7 +128,7 @@ class Resolver:
     async def _repair(self, work: Work, current: Guard, own: Guard) -> Result | None:
         """Find out whether the event lies where its guard says, and put it somewhere else if it doesn't."""
         position = own.position
-        in_doubt = position in work.sent
+        in_doubt = position in work.sent or work.may_still_move(current)
         if not in_doubt:
             # Another worker may be about to commit here. Past settle it either has, or must find our tombstone.
             await self._protocol.clock.sleep_ms(max(0, self._protocol.settings.settle_ms - work.age_ms(position)))
@@ -149,10 +149,11 @@ class Resolver:
 
     async def _reposition(self, work: Work, current: Guard, own: Guard) -> Result | None:
         position = work.mint()
-        work.sent.add(position)
+        work.begin_move(current, position)
         moved = False
         with contextlib.suppress(Unclear):
             moved = await self._store.reposition(current, own, work.stored_at(position))
+            work.end_move(current)
         if moved:
             work.judge(position, Outcome.DONE)
         await self.confirm([(work, position)])

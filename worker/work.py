@@ -80,6 +80,7 @@ class Work:
         self.digest = _digest(event)
         self.result: Result | None = None
         self.sent: set[str] = set()
+        self._unanswered: set[tuple[str, int]] = set()
         self._minted: dict[str, int] = {}
         self._in_bucket = False
         self._protocol = protocol
@@ -124,6 +125,23 @@ class Work:
     def is_unsent(self, position: str) -> bool:
         """Tell whether `position` was minted here and nothing was ever sent there."""
         return position in self._minted and position not in self.sent
+
+    def begin_move(self, current: Guard, position: str) -> None:
+        """Note that a reposition to `position`, which names `current`, is about to be sent."""
+        self.sent.add(position)
+        self._unanswered.add((current.receipt, current.version))
+
+    def end_move(self, current: Guard) -> None:
+        """Note that the reposition that names `current` was answered: it has taken effect, or never will."""
+        self._unanswered.discard((current.receipt, current.version))
+
+    def may_still_move(self, current: Guard) -> bool:
+        """Tell whether a reposition from here, given up but perhaps still on its way, can yet take effect.
+
+        It names the version of the guard that it was sent with. While that stands, an event found where the
+        guard says may be moved the next moment, behind cursors, with nobody left to notice.
+        """
+        return (current.receipt, current.version) in self._unanswered
 
     def is_in_doubt(self, position: str) -> bool:
         """Tell whether an insert at `position` was sent from here, and is not known to have been in time."""
