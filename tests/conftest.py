@@ -3,15 +3,14 @@
 import os
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli import emulator
-from shared.provision import provision
 from shared.settings import Settings
+from tests.provisioned import provisioned
 
 _START_SECONDS = 60
 
@@ -43,20 +42,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def aws_settings(ministack: str) -> Settings:
     """Settings with names of their own, provisioned in the emulator, and times that suit its speed."""
     assert ministack
-    unique = uuid.uuid4().hex[:12]
-    settings = Settings(
-        queue_name=f"queue-{unique}",
-        dlq_name=f"dlq-{unique}",
-        dynamodb_table_events=f"events-{unique}",
-        dynamodb_table_api_keys=f"keys-{unique}",
-        bodies_bucket=f"bodies-{unique}",
-        commit_deadline_ms=400,
-        store_timeout_ms=2000,
-        clock_skew_ms=50,
-        settle_ms=2600,
-    )
-    await provision(settings)
-    return settings
+    return await provisioned()
 
 
 def _start(port: int, state: Path) -> subprocess.Popen[bytes]:

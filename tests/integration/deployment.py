@@ -1,0 +1,183 @@
+"""A whole deployment in this process: ingest and inbox as `triggers serve all` serves them, and the worker.
+
+Only what belongs to AWS is elsewhere, in the emulator. Waiting is bounded by a patience that nothing is measured by.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+from msgspec import Raw
+
+from cli import serve
+from shared import keys
+from shared.aws import Aws
+from shared.clock import SystemClock
+from shared.key_store import DynamoKeyStore
+from shared.queue import SqsQueue
+from shared.settings import Settings
+from tests.serving import client_of, serving
+from worker.__main__ import run
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_sqs import SQSClient
+
+JSON = {"content-type": "application/json"}
+PATIENCE_SECONDS = 120
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an inbox says of an event; `data` is its bytes as they stand in the page."""
+
+    id: str
+    source: str
+    type: str
+    inbox: str
+    position: str
+    data: Raw = Raw(b"")
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    events: list[Listed]
+    next: str
+    more: bool
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    source: str
+    inbox: str
+    receipt: str
+
+
+class _AcceptedBatch(msgspec.Struct, frozen=True, kw_only=True):
+    accepted: int
+    events: list[Accepted]
+
+
+def event(data: bytes, **fields: str) -> bytes:
+    """Return an event that holds `data` as it is."""
+    named = msgspec.json.encode({"type": "test.event"} | fields)
+    return named[:-1] + b',"data":' + data + b"}"
+
+
+def batch(events: Iterable[bytes]) -> bytes:
+    return b"[" + b",".join(events) + b"]"
+
+
+class Deployment:
+    """What runs, and what its queues and bucket hold."""
+
+    def __init__(
+        self, settings: Settings, http: httpx.AsyncClient, clients: tuple["SQSClient", "DynamoDBClient", "S3Client"]
+    ) -> None:
+        self.settings = settings
+        self.http = http
+        self._sqs, self._dynamodb, self._s3 = clients
+
+    async def tenant(self, name: str) -> "Tenant":
+        """Return `name` as a producer and consumer, with a new key that knows no limits."""
+        now_ms, many = SystemClock().wall_ms(), 1_000_000
+        key, token = await asyncio.to_thread(
+            keys.create, tenant=name, name="n", scopes=keys.SCOPES, now_ms=now_ms, rate=many, burst=many
+        )
+        await DynamoKeyStore(self._dynamodb, self.settings.dynamodb_table_api_keys).put(key)
+        return Tenant(self, token)
+
+    async def drained(self) -> None:
+        """Return when the worker is done with all that was accepted until now."""
+        url = (await self._sqs.get_queue_url(QueueName=self.settings.queue_name))["QueueUrl"]
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # A message is deleted only after its events are committed.
+            while any(await self._counts(url)):  # noqa: ASYNC110 - SQS tells nobody
+                await asyncio.sleep(0.05)
+
+    async def settled(self) -> None:
+        """Return when all that was accepted until now is stored, and old enough to be listed."""
+        await self.drained()
+        await asyncio.sleep(self.settings.settle_ms / 1000)
+
+    async def queue(self, name: str) -> SqsQueue:
+        return await SqsQueue.open(self._sqs, self._sqs, name)
+
+    async def bucket_keys(self) -> list[str]:
+        answer = await self._s3.list_objects_v2(Bucket=self.settings.bodies_bucket)
+        return [item["Key"] for item in answer.get("Contents", [])]
+
+    async def _counts(self, url: str) -> list[int]:
+        """Return how many messages wait, are worked on, and are put off."""
+        answer = await self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        counts = [int(value) for name, value in answer["Attributes"].items() if "NumberOfMessages" in name]
+        assert len(counts) == 3
+        return counts
+
+
+class Tenant:
+    """One tenant's view of a deployment."""
+
+    def __init__(self, deployment: Deployment, token: str) -> None:
+        self._deployment = deployment
+        self._http = deployment.http
+        self._headers = {"authorization": f"Bearer {token}"}
+
+    async def post(self, content: bytes, **headers: str) -> httpx.Response:
+        return await self._http.post("/v1/events", content=content, headers=self._headers | JSON | headers)
+
+    async def accept(self, content: bytes, **headers: str) -> list[Accepted]:
+        """Post `content`, which is accepted; return what the answer says of its events."""
+        answer = await self.post(content, **headers)
+        assert answer.status_code == 202, answer.text
+        if content.startswith(b"["):
+            return msgspec.json.decode(answer.content, type=_AcceptedBatch).events
+        return [msgspec.json.decode(answer.content, type=Accepted)]
+
+    async def page(self, after: str | None = None, *, inbox: str = "default", limit: int = 1000) -> Page:
+        params: dict[str, str] = {"inbox": inbox, "limit": str(limit)} | ({"after": after} if after else {})
+        answer = await self._http.get("/v1/inbox", params=params, headers=self._headers)
+        assert answer.status_code == 200, answer.text
+        return msgspec.json.decode(answer.content, type=Page)
+
+    async def listed(self, inbox: str = "default") -> list[Listed]:
+        """Return all that is listed now, in the order in which it is, which is that of the positions."""
+        found: list[Listed] = []
+        page = await self.page(inbox=inbox)
+        found += page.events
+        while page.more:
+            page = await self.page(page.next, inbox=inbox)
+            found += page.events
+        assert_in_order(found)
+        return found
+
+    async def everything(self, inbox: str = "default") -> list[Listed]:
+        """Return what is listed once all that was accepted until now can be."""
+        await self._deployment.settled()
+        return await self.listed(inbox)
+
+
+def assert_in_order(events: Iterable[Listed]) -> None:
+    assert all(one.position < next_.position for one, next_ in pairwise(events))
+
+
+@asynccontextmanager
+async def deployed(settings: Settings) -> AsyncIterator[Deployment]:
+    """Serve and work until the end of the context, then drain."""
+    app, aws, stop = serve.create("all", settings), Aws(settings), asyncio.Event()
+    async with AsyncExitStack() as stack:
+        sqs = await stack.enter_async_context(aws.sqs())
+        dynamodb = await stack.enter_async_context(aws.dynamodb())
+        s3 = await stack.enter_async_context(aws.s3())
+        await stack.enter_async_context(serving(app))
+        http = await stack.enter_async_context(client_of(app))
+        worker = asyncio.create_task(run(settings, stop))
+        try:
+            yield Deployment(settings, http, (sqs, dynamodb, s3))
+            assert not worker.done()
+        finally:
+            stop.set()
+            await worker
