@@ -1,0 +1,101 @@
+"""All processes of a run, each on its own: the emulator, workers, ingest and inbox."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from cli import emulator
+from cli.dev import child_environment
+from shared import settings
+from tests.chaos.events import INLINE_BODY_BYTES
+from tests.chaos.process import Service
+from tests.chaos.waiting import until
+
+_TRIGGERS = [sys.executable, "-P", "-m", "cli"]
+
+# What a killed worker held comes back soon. One batch at a time is enough for a worker to keep the emulator busy;
+# four make claims there so slow that few events could be committed in time.
+_PROFILE = {"INLINE_BODY_BYTES": str(INLINE_BODY_BYTES), "VISIBILITY_SECONDS": "10", "WORKER_RECEIVERS": "1"}
+
+
+class Fleet:
+    """The running processes, and how to reach them. Make one with `started`."""
+
+    def __init__(self, directory: Path, workers: int) -> None:
+        self.emulator_port = emulator.free_port()
+        self.ingest_url, ingest_port = _address()
+        self.inbox_url, inbox_port = _address()
+        self.environ = {**child_environment(os.environ, self.emulator_port), **_PROFILE}
+        self.settings = settings.load(self.environ)
+        self.api_key = ""
+        self._logs, self._state = directory / "logs", directory / "emulator"
+        for made in (self._logs, self._state):
+            made.mkdir(parents=True)
+        local = emulator.server_environment(os.environ, port=self.emulator_port, state=self._state)
+        self.emulator = Service("emulator", emulator.command(), local, self._logs)
+        self.workers = [self._service(f"worker-{number}", "worker") for number in range(1, workers + 1)]
+        self.ingest = self._service("ingest", "serve", "ingest", "--port", ingest_port)
+        self.inbox = self._service("inbox", "serve", "inbox", "--port", inbox_port)
+
+    @property
+    def services(self) -> list[Service]:
+        """Every process."""
+        return [*self.workers, self.ingest, self.inbox, self.emulator]
+
+    def _service(self, name: str, *arguments: str) -> Service:
+        return Service(name, emulator.tethered([*_TRIGGERS, *arguments]), self.environ, self._logs)
+
+    async def run_command(self, *arguments: str) -> str:
+        """Run a `triggers` command to its end; return what it printed, raise RuntimeError if it failed."""
+        with (self._logs / "commands.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *_TRIGGERS, *arguments, env=self.environ, stdout=asyncio.subprocess.PIPE, stderr=log
+            )
+            printed, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"`triggers {' '.join(arguments)}` failed; see {log.name}")
+        return printed.decode()
+
+    async def emulator_answers(self) -> bool:
+        """Tell whether the emulator serves."""
+        return await asyncio.to_thread(emulator.answers, emulator.health_url(self.emulator_port))
+
+    async def prepare(self) -> None:
+        """Make queues, tables, bucket and a key, once the emulator serves."""
+        await until("the emulator answers", self.emulator_answers)
+        await self.run_command("provision")
+        # A limit far out of reach: this is about kills, not about limits.
+        limits = ("--rate", "100000", "--burst", "100000")
+        made = await self.run_command("keys", "create", "--tenant", "chaos", "--name", "chaos", *limits, "--json")
+        self.api_key = msgspec.json.decode(made)["api_key"]
+
+    async def is_ready(self) -> bool:
+        """Tell whether ingest and inbox answer."""
+        urls = (self.ingest_url, self.inbox_url)
+        return all([await asyncio.to_thread(emulator.answers, f"{url}/readyz") for url in urls])
+
+
+@asynccontextmanager
+async def started(directory: Path, *, workers: int) -> AsyncIterator[Fleet]:
+    """Start everything in `directory`; stop everything at the end, the emulator last."""
+    fleet = Fleet(directory, workers)
+    running = [asyncio.create_task(fleet.emulator.run())]
+    try:
+        await fleet.prepare()
+        running += [asyncio.create_task(service.run()) for service in fleet.services if service is not fleet.emulator]
+        await until("ingest and inbox answer", fleet.is_ready)
+        yield fleet
+    finally:
+        await asyncio.gather(*(service.stop() for service in fleet.services if service is not fleet.emulator))
+        await fleet.emulator.stop()
+        await asyncio.gather(*running)
+
+
+def _address() -> tuple[str, str]:
+    port = emulator.free_port()
+    return f"http://127.0.0.1:{port}", str(port)

@@ -1,0 +1,193 @@
+"""One run: load and kills at once, then quiet, then the account."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from tests.chaos import queues as sqs
+from tests.chaos.events import inboxes_of
+from tests.chaos.fleet import Fleet, started
+from tests.chaos.follower import Follower, RestartingFollower
+from tests.chaos.killer import Killer
+from tests.chaos.ledger import Ledger
+from tests.chaos.plan import Plan
+from tests.chaos.producers import Producers
+from tests.chaos.queues import Queues
+from tests.chaos.verdict import Evidence, Followed, positions_of, violations
+from tests.chaos.waiting import until
+
+_QUIET_LOOKS = 5
+_LOOK_SECONDS = 0.3
+_MARGIN_SECONDS = 0.5
+_PAGE = 1000
+_ANSWER_SECONDS = 60
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run counted, and every promise that it found broken."""
+
+    figures: dict[str, int]
+    violations: dict[str, list[str]]
+    seen_twice: dict[str, list[list[str]]]
+
+
+async def chaos(plan: Plan, directory: Path) -> Report:
+    """Run `plan` in `directory`, which must be empty; raise TimeoutError if it does not come to an end."""
+    started_at = time.monotonic()
+    async with asyncio.timeout(plan.patience_seconds), started(directory, workers=plan.workers) as fleet:
+        run = _Run(fleet, plan, directory)
+        evidence = await run.through()
+        figures = run.figures(evidence) | {"seconds": round(time.monotonic() - started_at)}
+    report = Report(
+        figures=figures,
+        violations=violations(evidence),
+        seen_twice={
+            name: [[*one, *follower.seen[one]] for one in follower.twice]
+            for name, follower in evidence.followers.items()
+        },
+    )
+    (directory / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    return report
+
+
+class _Run:
+    def __init__(self, fleet: Fleet, plan: Plan, directory: Path) -> None:
+        self._rng = random.Random(plan.seed)  # noqa: S311 (a seed replays the choices)
+        self._fleet = fleet
+        self._plan = plan
+        self._ledger = Ledger()
+        self._dead_letters = 0
+        url, key = fleet.inbox_url, fleet.api_key
+        self._inboxes = inboxes_of(plan.events)
+        self._steady = Follower(url, key, self._inboxes, self._rng)
+        self._restarting = RestartingFollower(url, key, self._inboxes, self._rng, directory / "cursors.json")
+        self._logs = directory / "logs"
+
+    async def through(self) -> Evidence:
+        """Return the evidence, once all is quiet and the followers have caught up."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for follower in (self._steady, self._restarting):
+                group.create_task(follower.run(stop))
+            await self._load()
+            dead = await self._settle()
+            stop.set()
+        return Evidence(
+            accepted=frozenset(self._ledger.accepted),
+            listed=await self._read_all(),
+            dead=dead,
+            followers={"steady": _followed(self._steady), "restarting": _followed(self._restarting)},
+            faults=self._ledger.faults,
+        )
+
+    async def _load(self) -> None:
+        headers = {"Authorization": f"Bearer {self._fleet.api_key}"}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        async with httpx.AsyncClient(
+            base_url=self._fleet.ingest_url, headers=headers, limits=limits, trust_env=False
+        ) as client:
+            producers = Producers(client, self._ledger, self._plan, lambda: len(self._steady.seen), self._rng)
+            killer = Killer(self._fleet, self._plan, self._progress, self._rng)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(producers.run())
+                group.create_task(killer.run())
+
+    def _progress(self) -> float:
+        return len(self._ledger.accepted) / self._plan.events
+
+    async def _settle(self) -> frozenset[Any]:
+        """Wait until the queue is empty, redrive what the DLQ holds, and return what it holds at the end."""
+        known = self._fleet.settings
+        names = {"region": known.aws_region, "queue": known.queue_name, "dlq": known.dlq_name}
+        async with sqs.opened(self._fleet.emulator_port, **names) as queues:
+            await self._quiet(queues)
+            dead = await queues.dead_letters()
+            self._dead_letters = sum(map(len, dead))
+            if dead:
+                await self._fleet.run_command("dlq", "redrive", "--all")
+                await self._quiet(queues)
+                dead = await queues.dead_letters()
+        # What was committed last becomes readable only after this.
+        await asyncio.sleep(known.settle_ms / 1000 + _MARGIN_SECONDS)
+        return frozenset(one for letter in dead for one in letter)
+
+    async def _quiet(self, queues: Queues) -> None:
+        looks = 0
+
+        async def empty_for_some_time() -> bool:
+            nonlocal looks
+            looks = looks + 1 if await queues.waiting() == 0 else 0
+            await asyncio.sleep(_LOOK_SECONDS)
+            return looks >= _QUIET_LOOKS
+
+        await until("the queue is empty", empty_for_some_time, seconds=self._plan.patience_seconds)
+
+    async def _read_all(self) -> list[dict[str, Any]]:
+        """Read every inbox from the beginning."""
+        headers = {"Authorization": f"Bearer {self._fleet.api_key}"}
+        async with httpx.AsyncClient(base_url=self._fleet.inbox_url, headers=headers, trust_env=False) as client:
+            return [event for inbox in self._inboxes for event in await _read(client, inbox)]
+
+    def figures(self, evidence: Evidence) -> dict[str, int]:
+        """Return all that was counted."""
+        answers, services = self._ledger.answers, self._fleet.services
+        places = positions_of(evidence.listed)
+        followers = evidence.followers
+        return {
+            "accepted events": len(evidence.accepted),
+            "accepted repeats of them": self._ledger.repeats,
+            "POSTs answered 202": answers["202"],
+            "POSTs answered 503": answers["503"],
+            "POSTs cut off": answers["cut"],
+            "POSTs given up": answers["timeout"],
+            "worker kills": sum(worker.kills for worker in self._fleet.workers),
+            "ingest kills": self._fleet.ingest.kills,
+            "emulator stops": self._fleet.emulator.kills,
+            "processes that ended by themselves": sum(service.ended_by_itself for service in services),
+            "messages delivered again": _delivered_again(sorted(self._logs.glob("worker-*.log"))),
+            "lives of the restarting follower": self._restarting.lives,
+            "reads that failed": self._steady.failed_reads + self._restarting.failed_reads,
+            "dead letters redriven": self._dead_letters - len(evidence.dead),
+            "in the DLQ": len(evidence.dead),
+            "listed": len(places),
+            "lost": len(evidence.accepted - places.keys() - evidence.dead),
+            "listed twice": sum(len(at) > 1 for at in places.values()),
+            **{
+                f"missed by the {name} follower": len(places.keys() - one.seen.keys())
+                for name, one in followers.items()
+            },
+            **{f"seen twice by the {name} follower": len(one.twice) for name, one in followers.items()},
+        }
+
+
+async def _read(client: httpx.AsyncClient, inbox: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = []
+    params: dict[str, str | int] = {"inbox": inbox, "limit": _PAGE}
+    more = True
+    while more:
+        answer = await client.get("/v1/inbox", params=params, timeout=_ANSWER_SECONDS)
+        page = answer.raise_for_status().json()
+        listed += page["events"]
+        params["after"], more = page["next"], page["more"]
+    return listed
+
+
+def _followed(follower: Follower) -> Followed:
+    return Followed(seen=follower.seen, falling=follower.falling, broken=follower.broken)
+
+
+def _delivered_again(logs: Sequence[Path]) -> int:
+    """Return how many handled deliveries were not a message's first: the marks that the kills left."""
+    receives: Counter[bool] = Counter()
+    for log in logs:
+        for line in log.read_bytes().splitlines():
+            if b'"receives"' in line and line.endswith(b"}"):
+                receives[msgspec.json.decode(line)["receives"] > 1] += 1
+    return receives[True]
