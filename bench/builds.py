@@ -1,0 +1,76 @@
+"""The sides of each comparison as processes: how ours, the plain build and the no-op are started."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import msgspec
+
+from bench.processes import UVICORN, Server, StandIn, http_server, stand_in, worker
+from shared import keys
+from shared.aws import Aws
+from shared.key_store import DynamoKeyStore
+from shared.settings import Settings
+
+TENANT = "bench"
+_UNLIMITED = 10**9
+
+# The worker shares two cores with what loads it, and the stand-in keeps no guards to read back. So no stall of
+# this machine may put a commit in doubt. The code on the common path is the same.
+_PATIENT = {"COMMIT_DEADLINE_MS": "10000", "STORE_TIMEOUT_MS": "15000", "SETTLE_MS": "30000"}
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A stand-in, and an API key that it knows."""
+
+    aws: StandIn
+    token: str
+
+    def ingest(self, **settings: str) -> AbstractContextManager[Server]:
+        """Run our ingest."""
+        return http_server(["cli", "serve", "ingest"], self.aws.environment(**settings))
+
+    def inbox(self) -> AbstractContextManager[Server]:
+        """Run our inbox."""
+        return http_server(["cli", "serve", "inbox"], self.aws.environment())
+
+    def worker(self) -> AbstractContextManager[Server]:
+        """Run our worker."""
+        return worker(["cli", "worker"], self.aws.environment(**_PATIENT))
+
+    def plain_ingest(self) -> AbstractContextManager[Server]:
+        """Run the plain build's ingest."""
+        environment = self.aws.environment(BENCH_API_KEY=self.token)
+        return http_server([*UVICORN, "bench.plain_ingest:app"], environment)
+
+    def plain_inbox(self) -> AbstractContextManager[Server]:
+        """Run the plain build's inbox."""
+        return http_server([*UVICORN, "bench.plain_inbox:app"], self.aws.environment())
+
+    def plain_worker(self) -> AbstractContextManager[Server]:
+        """Run the plain build's worker."""
+        return worker(["bench.plain_worker"], self.aws.environment())
+
+    def noop(self) -> AbstractContextManager[Server]:
+        """Run the no-op."""
+        return http_server([*UVICORN, "bench.noop:app"], self.aws.environment())
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """Run a stand-in with a key whose limits nothing reaches."""
+    with stand_in() as aws:
+        yield Stage(aws, asyncio.run(_make_key(aws)))
+
+
+async def _make_key(aws: StandIn) -> str:
+    environment = aws.environment()
+    os.environ.update({name: value for name, value in environment.items() if name.startswith("AWS_")})
+    key, token = keys.create(
+        tenant=TENANT, name="bench", scopes=keys.SCOPES, now_ms=0, rate=_UNLIMITED, burst=_UNLIMITED
+    )
+    settings = Settings()
+    async with Aws(settings).dynamodb() as dynamodb:
+        await DynamoKeyStore(dynamodb, settings.dynamodb_table_api_keys).put(key)
+    return token

@@ -1,0 +1,102 @@
+"""Ingest at full load: one event and 100 events a POST, and the memory that takes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from bench import payloads
+from bench.builds import Stage
+from bench.load import Report, Spec
+from bench.plan import Plan
+from bench.processes import Server, load
+from bench.results import Row, Samples, alternate, row
+from shared.batches import batches
+
+CONNECTIONS = 128
+"""For one event a POST. A benchmark of a server under full load needs enough clients to keep it busy."""
+
+BATCH = 100
+_BATCH_CONNECTIONS = 8
+_EVENTS = 4000
+_ACCEPTED = {202}
+_MIB = 1024 * 1024
+
+
+def ingest(plan: Plan) -> Iterator[Row]:
+    """Compare requests and events a second; tell the memory, too."""
+    stage = plan.stage
+    memory: list[float] = []
+    with ExitStack() as stack:
+        noop, ours, plain = map(stack.enter_context, (stage.noop(), stage.ingest(), stage.plain_ingest()))
+        logging = stack.enter_context(stage.ingest(LOG_LEVEL="INFO"))
+        one, many = single_posts(stage), batch_posts(stage)
+
+        def rate(server: Server) -> Callable[[], float]:
+            def measure() -> float:
+                report = at_full_load(plan, server, one)
+                if server is ours:
+                    memory.append(report.rss_bytes / _MIB)
+                return report.requests / report.seconds
+
+            return measure
+
+        singles = alternate(
+            {"noop": rate(noop), "ours": rate(ours), "plain": rate(plain), "logging": rate(logging)},
+            plan.rounds,
+            "req/s",
+        )
+        # As many as take about as long as a round of the others: a plain POST of 100 takes the better part of a second.
+        posts = {"ours": 200 if plan.quick else 1600, "plain": 8 if plan.quick else 24}
+
+        def events(server: Server, total: int) -> Callable[[], float]:
+            def measure() -> float:
+                report = at_full_load(plan, server, many, total=total)
+                if server is ours:
+                    memory.append(report.rss_bytes / _MIB)
+                return BATCH * total / report.seconds
+
+            return measure
+
+        in_batches = alternate(
+            {"ours": events(ours, posts["ours"]), "plain": events(plain, posts["plain"])}, plan.rounds, "events/s"
+        )
+    what = "one event a POST, one process"
+    yield row("ingest", f"{what}, vs no-op", ours=singles["ours"], theirs=singles["noop"], goal=0.5)
+    yield row("ingest", f"{what}, vs plain", ours=singles["ours"], theirs=singles["plain"], goal=8)
+    yield row("ingest", "the same with a log line a request", ours=singles["logging"], theirs=singles["noop"])
+    yield row("ingest", f"{BATCH} events a POST, vs plain", ours=in_batches["ours"], theirs=in_batches["plain"], goal=60)
+    peak = Samples(values=memory, unit="MiB")
+    yield row("memory", "ingest under full load", ours=peak, sense="at most", goal=150)
+
+
+def single_posts(stage: Stage) -> list[bytes]:
+    """Return requests of one event each."""
+    return [payloads.post(event, stage.token) for event in payloads.events(_EVENTS)]
+
+
+def batch_posts(stage: Stage) -> list[bytes]:
+    """Return requests of `BATCH` events each."""
+    return [payloads.post(payloads.batch(some), stage.token) for some in batches(payloads.events(_EVENTS), BATCH)]
+
+
+def at_full_load(plan: Plan, server: Server, requests: list[bytes], **more: Any) -> Report:  # noqa: ANN401
+    """Keep a server as busy as it gets; raise if it answers anything but 202, or sends what can't be read."""
+    plan.stage.aws.setup()
+    size = len(requests[0])
+    spec = Spec(
+        port=server.port,
+        pid=server.pid,
+        requests=requests,
+        connections=_BATCH_CONNECTIONS if size > 10 * payloads.EVENT_BYTES else CONNECTIONS,
+        **{"warm_seconds": plan.warm_seconds, "seconds": plan.seconds, **more},
+    )
+    report = load(spec)
+    check(report)
+    plan.stage.aws.counts()
+    return report
+
+
+def check(report: Report) -> None:
+    """Raise if anything was answered but 202."""
+    if report.statuses.keys() - _ACCEPTED:
+        raise RuntimeError(f"answers: {report.statuses}")

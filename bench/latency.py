@@ -1,0 +1,131 @@
+"""Latency at half of capacity, and what overload does: open-model load, the way clients really come."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from bench import payloads
+from bench.ingest import at_full_load, single_posts
+from bench.load import Phase, Report, Spec
+from bench.open_loop import Arrival
+from bench.plan import Plan
+from bench.processes import Server, load
+from bench.results import Row, Samples, alternate, percentile, row
+from bench.worker import packed_messages
+
+_MAX_CONNECTIONS = 1000
+_SQS_MS = 10.0
+_ACCEPTED = 202
+_SHED = (429, 503)
+_CALM_MS = 100.0
+_BUCKET_SECONDS = 0.1
+
+
+def latency(plan: Plan) -> Iterator[Row]:
+    """Compare the p99 of POSTs with that of the stand-in alone, called at the same rate by the same client."""
+    stage = plan.stage
+    sends = [payloads.aws_send(message) for message in packed_messages(1)[:1000]]
+    with stage.ingest() as server:
+        posts = single_posts(stage)
+        rate = _capacity(plan, server, posts) / 2
+
+        def p99(port: int, requests: list[bytes], delay_ms: float) -> Callable[[], float]:
+            def measure() -> float:
+                stage.aws.setup(delay_ms=delay_ms)
+                report = _open(plan, server, port, requests, [Phase(rate=rate, seconds=2 * plan.seconds)])
+                _check(report)
+                return percentile(report.latencies_ms, 99)
+
+            return measure
+
+        at_once = alternate(
+            {"ours": p99(server.port, posts, 0), "stand-in": p99(stage.aws.port, sends, 0)}, plan.rounds, "ms p99"
+        )
+        like_sqs = alternate(
+            {"ours": p99(server.port, posts, _SQS_MS), "stand-in": p99(stage.aws.port, sends, _SQS_MS)},
+            plan.rounds,
+            "ms p99",
+        )
+    note = f"{rate:.0f} POSTs a second"
+    what = "POST at half of capacity, vs the stand-in"
+    yield row(
+        "latency", what, ours=at_once["ours"], theirs=at_once["stand-in"], sense="at most", goal=3, note=note
+    )
+    yield row(
+        "latency",
+        f"the same, the stand-in taking {_SQS_MS:.0f} ms a call",
+        ours=like_sqs["ours"],
+        theirs=like_sqs["stand-in"],
+        note=note,
+    )
+
+
+def overload(plan: Plan) -> Iterator[Row]:
+    """Send twice the capacity for some seconds, then half of it, and see what becomes of whom."""
+    stage = plan.stage
+    seconds = 2.0 if plan.quick else 10.0
+    with stage.ingest() as server:
+        posts = single_posts(stage)
+        capacity = _capacity(plan, server, posts)
+        stage.aws.setup()
+        phases = [
+            Phase(rate=capacity / 2, seconds=seconds / 2),
+            Phase(rate=2 * capacity, seconds=seconds),
+            Phase(rate=capacity / 2, seconds=max(5.0, seconds) if not plan.quick else 4.0),
+        ]
+        report = _open(plan, server, server.port, posts, phases)
+    calm, storm, after = (
+        [arrival for arrival in report.arrivals if arrival.phase == index] for index in range(len(phases))
+    )
+    accepted = sorted(arrival.latency_ms for arrival in storm if arrival.status == _ACCEPTED)
+    shed = sorted(arrival.latency_ms for arrival in storm if arrival.status in _SHED)
+    lost = sum(arrival.status not in (_ACCEPTED, *_SHED) for arrival in report.arrivals)
+    storm_end = phases[0].seconds + phases[1].seconds
+    what = f"at twice the capacity of {capacity:.0f}/s"
+    yield row("overload", f"{what}: shed", ours=_one(100 * len(shed) / max(1, len(storm)), "% of requests"))
+    yield row("overload", "p99 of the shed answers", ours=_one(percentile(shed, 99), "ms"), note="none shed" * (not shed))
+    yield row(
+        "overload",
+        "p99 of the accepted",
+        ours=_one(percentile(accepted, 99), "ms"),
+        sense="at most",
+        goal=1000,
+        note=f"{percentile(_accepted(calm), 99):.0f} ms before",
+    )
+    yield row(
+        "overload", "neither accepted nor shed", ours=_one(lost, "requests"), sense="at most", goal=0
+    )
+    yield row("overload", "memory", ours=_one(report.rss_bytes / 1024**2, "MiB"), sense="at most", goal=150)
+    yield row(
+        "overload", "recovery", ours=_one(recovery_seconds(after, storm_end), "s"), sense="at most", goal=5
+    )
+
+
+def recovery_seconds(arrivals: Sequence[Arrival], since: float) -> float:
+    """Return how long after `since` the last tenth of a second began in which anybody was refused or waited long."""
+    bad = [a.due for a in arrivals if a.status != _ACCEPTED or a.latency_ms > _CALM_MS]
+    return (int((max(bad) - since) / _BUCKET_SECONDS) + 1) * _BUCKET_SECONDS if bad else 0.0
+
+
+def _capacity(plan: Plan, server: Server, posts: list[bytes]) -> float:
+    report = at_full_load(plan, server, posts)
+    return report.requests / report.seconds
+
+
+def _open(plan: Plan, server: Server, port: int, requests: list[bytes], phases: list[Phase]) -> Report:
+    report = load(
+        Spec(port=port, pid=server.pid, requests=requests, connections=_MAX_CONNECTIONS, phases=phases)
+    )
+    plan.stage.aws.counts()
+    return report
+
+
+def _check(report: Report) -> None:
+    if report.statuses.keys() - {200, _ACCEPTED}:
+        raise RuntimeError(f"answers: {report.statuses}")
+
+
+def _accepted(arrivals: Sequence[Arrival]) -> list[float]:
+    return sorted(arrival.latency_ms for arrival in arrivals if arrival.status == _ACCEPTED)
+
+
+def _one(value: float, unit: str) -> Samples:
+    return Samples(values=[float(value)], unit=unit)

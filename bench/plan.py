@@ -1,0 +1,27 @@
+"""How long and how often to measure."""
+
+import msgspec
+
+from bench.builds import Stage
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's stage and patience."""
+
+    stage: Stage
+    quick: bool
+
+    @property
+    def rounds(self) -> int:
+        """How often each side is measured; odd, so that a median is a round."""
+        return 1 if self.quick else 5
+
+    @property
+    def seconds(self) -> float:
+        """How long each measurement takes."""
+        return 0.8 if self.quick else 4.0
+
+    @property
+    def warm_seconds(self) -> float:
+        """How long a side runs before it is measured."""
+        return 0.4 if self.quick else 1.0

@@ -1,0 +1,162 @@
+"""The processes of a run: servers on one core, stand-in and load on another, each ended when its block ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import msgspec
+import psutil
+
+from bench.load import Report, Spec
+from cli import emulator
+
+ROOT = Path(__file__).parent.parent
+_START_SECONDS = 30
+_STOP_SECONDS = 10
+_SHOWN_BYTES = 4000
+
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
+"""What is measured has a core of its own, if there are two."""
+
+UVICORN = ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log"]
+"""How `triggers serve` runs uvicorn, too."""
+
+
+class StandIn:
+    """The stand-in's process, and its controls."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def setup(self, **given: Any) -> None:  # noqa: ANN401 (the fields of `bench.standin.Setup`)
+        """Forget the last round and prepare the next."""
+        self._call("setup", msgspec.json.encode(given))
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted since the last setup; raise if anything that was sent could not be read."""
+        answer = msgspec.json.decode(self._call("counts", b""))
+        if answer["faults"]:
+            raise RuntimeError(f"the stand-in got what it can't read: {answer['faults']}")
+        counts: dict[str, int] = answer["counts"]
+        return counts
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return an environment that leads the SDK to the stand-in. Neither build logs a line a request in it."""
+        kept = {name: value for name, value in os.environ.items() if name not in emulator.MISLEADING}
+        client = emulator.client_environment(self.port)
+        return {**kept, **client, "AWS_DEFAULT_REGION": "us-east-1", "LOG_LEVEL": "WARNING", **more}
+
+    def _call(self, what: str, content: bytes) -> bytes:
+        return httpx.post(f"{self.url}/_bench/{what}", content=content, timeout=120, trust_env=False).content
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A process under measurement."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time it has taken, in steps of 10 ms."""
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
+
+
+@contextmanager
+def stand_in() -> Iterator[StandIn]:
+    """Run a stand-in."""
+    port = emulator.free_port()
+    with _running(["-m", "bench.standin", str(port)], os.environ, LOAD_CORE) as process:
+        found = StandIn(port)
+        _until_answers(f"{found.url}/_bench/counts", process)
+        yield found
+
+
+@contextmanager
+def http_server(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run `python -m ARGUMENTS --port PORT`; begins once it answers, whatever it says."""
+    port = emulator.free_port()
+    with _running(["-m", *arguments, "--port", str(port)], environment, SERVER_CORE) as process:
+        _until_answers(f"http://127.0.0.1:{port}/healthz", process)
+        yield Server(process.pid, port)
+
+
+@contextmanager
+def worker(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run `python -m ARGUMENTS`."""
+    with _running(["-m", *arguments], environment, SERVER_CORE) as process:
+        yield Server(process.pid, 0)
+
+
+def load(spec: Spec) -> Report:
+    """Run a load generator to its end."""
+    with _pinned(LOAD_CORE):
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "bench.load"], input=msgspec.json.encode(spec), stdout=subprocess.PIPE, check=True
+        )
+    return msgspec.json.decode(done.stdout, type=Report)
+
+
+@contextmanager
+def _running(arguments: list[str], environment: Mapping[str, str], core: int) -> Iterator[subprocess.Popen[bytes]]:
+    with tempfile.TemporaryFile() as log:
+        with _pinned(core):
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, *arguments], env=environment, cwd=ROOT, stdout=log, stderr=log
+            )
+        try:
+            yield process
+            if process.poll() is not None:
+                raise RuntimeError(f"{' '.join(arguments)} ended by itself, code {process.returncode}")
+        except RuntimeError as error:
+            error.add_note(_end_of(log))
+            raise
+        finally:
+            _stop(process)
+
+
+def _end_of(log: IO[bytes]) -> str:
+    log.seek(max(0, log.tell() - _SHOWN_BYTES))
+    return log.read().decode(errors="replace")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _pinned(core: int) -> Iterator[None]:
+    """Have what is started here inherit one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _until_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx.get(url, timeout=2, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{url} does not answer")

@@ -1,0 +1,92 @@
+"""The worker: CPU time per event, of packs and of the plain build's messages of one event each.
+
+Per CPU second, not per second: the worker waits for the stand-in, which shares the other core with nobody else
+but answers in its own time.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import msgspec
+
+from bench import payloads
+from bench.builds import TENANT, Stage
+from bench.plain_event import Event
+from bench.plan import Plan
+from bench.processes import Server
+from bench.results import Row, alternate, row
+from ingest.formats import Terms, read_json
+from shared import pack as packs
+from shared.clock import SystemClock
+from shared.event import Event as Packed
+from shared.pack import EventPack
+from shared.position import Minter
+
+from shared.batches import batches
+
+_EVENTS = 8000
+_START_SECONDS = 20
+
+
+def worker(plan: Plan) -> Iterator[Row]:
+    """Compare events per CPU second."""
+    stage = plan.stage
+    plain = plain_messages(1000)
+    measured = alternate(
+        {
+            "100": _measure(plan, stage.worker, packed_messages(100)),
+            "10": _measure(plan, stage.worker, packed_messages(10)),
+            "1": _measure(plan, stage.worker, packed_messages(1)),
+            "plain": _measure(plan, stage.plain_worker, plain),
+        },
+        plan.rounds,
+        "events/CPU-s",
+    )
+    theirs = measured["plain"]
+    yield row("worker", "events a CPU second, packs of 100, vs plain", ours=measured["100"], theirs=theirs, goal=10)
+    yield row("worker", "the same, packs of 10", ours=measured["10"], theirs=theirs)
+    yield row("worker", "the same, packs of one", ours=measured["1"], theirs=theirs)
+
+
+def packed_messages(size: int) -> list[str]:
+    """Return message bodies as ingest makes them: packs of `size` events, all different."""
+    minter = Minter(SystemClock())
+    terms = Terms(mint=minter.mint, time="2026-11-22T12:00:00.000Z")
+    events: list[Packed] = [read_json(event, terms).events[0] for event in payloads.events(_EVENTS)]
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        packs.encode(EventPack(tenant=TENANT, key_id="bench", accepted_at=now_ms, events=some))
+        for some in batches(events, size)
+    ]
+
+
+def plain_messages(count: int) -> list[str]:
+    """Return message bodies as the plain ingest makes them."""
+    return [Event(**msgspec.json.decode(event)).model_dump_json() for event in payloads.events(count)]
+
+
+def _measure(
+    plan: Plan, start: Callable[[], AbstractContextManager[Server]], bodies: list[str]
+) -> Callable[[], float]:
+    def measure() -> float:
+        plan.stage.aws.setup(bodies=bodies, repeat=True)
+        with start() as server:
+            _until_it_writes(plan.stage)
+            time.sleep(plan.warm_seconds)
+            before, cpu_before = _stored(plan.stage), server.cpu_seconds()
+            time.sleep(plan.seconds)
+            return (_stored(plan.stage) - before) / (server.cpu_seconds() - cpu_before)
+
+    return measure
+
+
+def _until_it_writes(stage: Stage) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while _stored(stage) < 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _stored(stage: Stage) -> float:
+    """Return how many events have been written so far: two writes each. One more was the worker's first."""
+    return (stage.aws.counts().get("writes", 0) - 1) / 2
