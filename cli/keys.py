@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,24 +40,13 @@ class _Span(click.ParamType[int]):
 
 
 @click.group()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Work on the keys of the script/server that runs with this directory; .triggers unless it was told another.",
-)
-def keys(data: Path | None) -> None:
+@emulator.data_option("Work on the keys of the script/server that runs with this directory.")
+def keys() -> None:
     """Make, list and revoke API keys.
 
     Works on the table that DYNAMODB_TABLE_API_KEYS names, with the AWS credentials and endpoint of the environment;
     with --data on that of a server on this machine.
     """
-    if data is not None:
-        from cli.dev_data import emulator_port  # noqa: PLC0415 (loads what `triggers dev` needs)
-
-        port = emulator_port(data)
-        for name in emulator.MISLEADING:
-            os.environ.pop(name, None)
-        os.environ.update(emulator.client_environment(port))
 
 
 @keys.command()

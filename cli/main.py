@@ -5,6 +5,7 @@ import sys
 import click
 
 from cli.dev import dev
+from cli.dlq import dlq
 from cli.keys import keys
 from cli.provision import provision
 from cli.send import send
@@ -24,6 +25,7 @@ triggers.add_command(serve)
 triggers.add_command(worker)
 triggers.add_command(provision)
 triggers.add_command(keys)
+triggers.add_command(dlq)
 triggers.add_command(send)
 triggers.add_command(tail)
 
