@@ -1,0 +1,29 @@
+"""A small helping of `script/chaos`: real processes, killed under load."""
+
+from pathlib import Path
+
+import pytest
+
+from cli import emulator
+from tests.chaos.plan import Plan
+from tests.chaos.run import chaos
+from tests.chaos.verdict import summary
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    try:
+        emulator.command()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    return tmp_path / "chaos"
+
+
+async def test_killed_processes_lose_nothing_and_repeat_nothing(directory: Path) -> None:
+    plan = Plan(events=300, outstanding=60, worker_kills=2, ingest_kills=1, emulator_stops=0, patience_seconds=300)
+    report = await chaos(plan, directory)
+    figures = report.figures
+    assert not report.violations, summary(report.violations)
+    assert (figures["accepted events"], figures["listed"] + figures["in the DLQ"]) == (301, 301)
+    assert figures["accepted repeats of them"] >= plan.burst - 1
+    assert (figures["worker kills"], figures["ingest kills"]) == (2, 1)
