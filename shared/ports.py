@@ -110,6 +110,7 @@ class EventStore(EventReader, Protocol):
 
     The methods that take `current` change guards: they take effect only if the identity's current guard
     still has `current.receipt` and `current.version`, raise its version by one, and answer whether they did.
+    They raise `Poison` if the store will never take what they write.
     """
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws_errors import translated
+from shared.aws_errors import code_of, translated
+from shared.errors import Poison
 from shared.records import Guard
 from shared.store_items import Item, guard_item, guard_key, number, text
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Part = dict[str, dict[str, Any]]
 
+_REFUSALS = {"ValidationError", "ItemCollectionSizeLimitExceeded"}
 _UNCHANGED = "#receipt = :receipt AND #version = :version"
 _UNCHANGED_NAMES = {"#receipt": "receipt", "#version": "version"}
 
@@ -61,7 +63,8 @@ def update_guard(table: str, current: Guard, guard: Guard, values: Item) -> list
 async def carry_out(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
     """Make all changes or, if a condition does not hold, none; tell which.
 
-    Raises `Unavailable` if DynamoDB did not try (a conflict with another transaction, throttling).
+    Raises `Unavailable` if DynamoDB did not try (a conflict with another transaction, throttling), and `Poison` if it
+    will never take one of the items.
     """
     with translated():
         try:
@@ -70,6 +73,8 @@ async def carry_out(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
         except ClientError as error:
             if _is_condition(error):
                 return False
+            if _is_refusal(error):
+                raise Poison("the store refuses the event") from None
             raise
     return True
 
@@ -97,5 +102,13 @@ def _unchanged_values(current: Guard) -> Item:
 
 
 def _is_condition(error: ClientError) -> bool:
-    reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+    return "ConditionalCheckFailed" in _reasons(error)
+
+
+def _is_refusal(error: ClientError) -> bool:
+    # An item that is too large may fail the call before it becomes a transaction, or the transaction.
+    return code_of(error) == "ValidationException" or not _REFUSALS.isdisjoint(_reasons(error))
+
+
+def _reasons(error: ClientError) -> set[str]:
+    return {reason.get("Code", "") for reason in error.response.get("CancellationReasons", [])}

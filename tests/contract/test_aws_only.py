@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.bodies import S3Bodies
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, Poison, Unavailable
 from shared.ports import EventStore, Outgoing
 from shared.queue import SqsQueue
 from shared.records import Outcome
@@ -93,6 +93,19 @@ async def test_an_event_too_big_for_an_item_is_refused_alone(deployment: Setting
         assert await store.insert_events([good, big, other]) == [Outcome.DONE, Outcome.REFUSED, Outcome.DONE]
 
         assert await store.read_events([good.place, big.place, other.place]) == [good, None, other]
+
+
+async def test_an_event_too_big_for_an_item_is_poison_where_it_would_move(deployment: Settings, make: Builder) -> None:
+    guard, big = make.guard(), make.event(body=b'"' + b"x" * 410_000 + b'"')
+    async with aws_of(deployment).dynamodb_once() as client:
+        store = DynamoStore(client, deployment)
+        assert await store.insert_guards([guard]) == [Outcome.DONE]
+
+        with pytest.raises(Poison):
+            await store.reposition(guard, guard, big)
+
+        assert await store.read_guard(guard.identity) == guard
+        assert await store.read_events([big.place]) == [None]
 
 
 async def test_the_body_of_another_is_not_found(deployment: Settings, make: Builder) -> None:

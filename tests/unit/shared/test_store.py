@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from shared.clock import SystemClock
-from shared.errors import Unavailable, Unclear
+from shared.errors import Poison, Unavailable, Unclear
 from shared.event import Identity
 from shared.records import Guard, Outcome, Place, Slice, StoredEvent
 from shared.settings import Settings
@@ -159,6 +159,8 @@ async def test_a_removal_that_did_not_surely_happen_is_an_error(code: str, ours:
         (client_error("TransactionCanceledException", reasons=["ThrottlingError", "None"]), Unavailable),
         (client_error("ThrottlingException"), Unavailable),
         (client_error("InternalServerError", 500), Unclear),
+        (client_error("ValidationException"), Poison),
+        (client_error("TransactionCanceledException", reasons=["None", "ValidationError"]), Poison),
     ],
     ids=repr,
 )
