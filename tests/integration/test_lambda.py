@@ -66,11 +66,11 @@ class Function:
 
     async def waiting(self) -> tuple[int, ...]:
         """Return how many messages of the queue are visible, in flight and delayed."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         async with Aws(self.settings).sqs() as sqs:
             url = (await sqs.get_queue_url(QueueName=self.settings.queue_name))["QueueUrl"]
-            answer = await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-        return tuple(int(answer["Attributes"][name]) for name in (*names, "ApproximateNumberOfMessagesDelayed"))
+            found = (await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))["Attributes"]
+        visible, in_flight = found["ApproximateNumberOfMessages"], found["ApproximateNumberOfMessagesNotVisible"]
+        return int(visible), int(in_flight), int(found["ApproximateNumberOfMessagesDelayed"])
 
     async def invoke(self, messages: Sequence[Message], *, remaining_ms: int = PLENTY_MS) -> list[str]:
         """Return the bodies of the messages that the function reports as failed; delete the others."""
