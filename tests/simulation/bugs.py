@@ -188,12 +188,6 @@ def proof_at_any_age() -> Iterator[Any]:
 
 
 @_bug
-def a_reposition_given_up_and_forgotten() -> Iterator[Any]:
-    """The event is found at its old position, and then the call that was given up moves it, behind cursors."""
-    yield patch.object(Work, "may_still_move", lambda *_: False)
-
-
-@_bug
 def an_upper_bound_per_shard() -> Iterator[Any]:
     """Each query takes its own now; an event commits between two of them."""
     advance, stretch = scan._Shard.advance, scan._stretch

@@ -107,7 +107,7 @@ class _Run:
         while True:
             is_last = world.stop.is_set()
             with contextlib.suppress(Unavailable, Unclear):
-                page = await inbox.page(TENANT, INBOX, after, rng.choice((1, 3, 50)))
+                page = await inbox.page(TENANT, INBOX, after, rng.choice((2, 20, 50)))
                 after = page.end
                 seen = sightings.add(page.events)
                 if sightings.acks and seen and self._in_trouble and rng.random() < 0.5:
@@ -116,7 +116,7 @@ class _Run:
                     continue
                 if is_last:
                     return
-            await asyncio.sleep(rng.uniform(0.0, 0.8) if self._in_trouble else 2.0)
+            await asyncio.sleep(rng.uniform(0.0, 1.4) if self._in_trouble else 4.0)
 
     async def _remove_some(self) -> None:
         """Ack or erase events by their identity, also ones that never were or are still under way."""

@@ -124,6 +124,26 @@ async def test_a_late_move_that_comes_before_the_next_is_believed_while_it_is_yo
     assert rig.names() == ["e"]
 
 
+async def test_a_move_that_was_given_up_leaves_every_place_in_doubt_while_it_may_still_come() -> None:
+    rig = Rig()
+    pack = rig.pack("e")
+    other = rig.work(pack)  # in another worker's hands: claimed, and its insert is still on its way
+    claimed = other.guard_at(other.mint())
+    await rig.memory.insert_guards([claimed])
+    rig.clock.now_ms += SETTINGS.settle_ms
+
+    async def insert_of_the_other() -> None:
+        await rig.memory.insert_events([other.stored_at(claimed.position)])
+
+    move, as_usual = Late(), meanwhile(rig.passes(0))
+    rig.store.on("reposition", move)
+    rig.store.on("read_events", as_usual, as_usual, as_usual, meanwhile(insert_of_the_other))
+    assert counts(await rig.process(pack)) == [{"stored": 1}]
+    assert rig.store.calls.count("reposition") == 2  # and not content with what it found at the old place
+    assert await move.arrive() is False
+    assert rig.names() == ["e"]
+
+
 async def test_a_move_is_judged_as_a_commit_is() -> None:
     rig = Rig()
     rig.store.on("insert_events", fails(Unclear("cut off")))
