@@ -17,6 +17,7 @@ from tests.simulation.bugs import BUGS, planted
 from tests.simulation.run import Report, simulate
 
 _CHUNK = 50
+_REPORT_EVERY = 10_000
 _console = Console()
 
 
@@ -46,6 +47,8 @@ def _run(pool: ProcessPoolExecutor, seeds: range) -> bool:
     reports = pool.map(simulate, seeds, chunksize=_CHUNK)
     for report in track(reports, "Simulating", total=len(seeds), console=_console):
         totals.add(report)
+        if totals.seeds % _REPORT_EVERY == 0:
+            _console.print(f"{totals.seeds:,} seeds after {time.monotonic() - started:,.0f} s")
         if report.violations:
             _console.print(f"seed {report.seed} ({report.profile}): {report.violations}", style="red")
     totals.print(time.monotonic() - started)
