@@ -53,22 +53,35 @@ class Scripted:
     def __init__(self, target: object) -> None:
         self._target = target
         self._steps: dict[str, deque[Step]] = defaultdict(deque)
+        self._nth: dict[int, Step] = {}
         self.calls: list[str] = []
+
+    def on_nth(self, number: int, step: Step) -> None:
+        """Let the call after `number` others, whatever its method, go as `step` says."""
+        self._nth[len(self.calls) + number] = step
 
     def on(self, method: str, *steps: Step) -> None:
         """Let the next calls of `method` go as `steps` say, one each."""
         self._steps[method].extend(steps)
 
+    def forget(self) -> None:
+        """Let all calls go as usual."""
+        self._steps.clear()
+        self._nth.clear()
+
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._target, name)
 
         async def call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the target answers
+            step = self._nth.pop(len(self.calls), None)
             self.calls.append(name)
 
             async def effect() -> Any:  # noqa: ANN401
                 return await method(*args, **kwargs)
 
-            return await (self._steps[name].popleft()(effect) if self._steps[name] else effect())
+            if step is None and self._steps[name]:
+                step = self._steps[name].popleft()
+            return await (effect() if step is None else step(effect))
 
         return call
 
