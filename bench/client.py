@@ -1,4 +1,4 @@
-"""A keep-alive HTTP/1.1 connection that sends ready-made requests: some 10 µs each, so the server is what is measured."""
+"""A keep-alive connection that sends ready-made requests: some 10 µs each, so the server is what is measured."""
 
 import asyncio
 from collections.abc import Callable

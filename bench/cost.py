@@ -78,9 +78,7 @@ def cost(plan: Plan) -> Iterator[Row]:
             goal=goal,
             note=f"{ours.describe()}; plain {plain.describe()}",
         )
-        yield row(
-            "cost", "the same with an HTTP API", ours=_dollars(ours.with_http), theirs=_dollars(plain.with_http)
-        )
+        yield row("cost", "the same with an HTTP API", ours=_dollars(ours.with_http), theirs=_dollars(plain.with_http))
 
 
 def storage(plan: Plan) -> Iterator[Row]:

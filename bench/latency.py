@@ -46,9 +46,7 @@ def latency(plan: Plan) -> Iterator[Row]:
         )
     note = f"{rate:.0f} POSTs a second"
     what = "POST at half of capacity, vs the stand-in"
-    yield row(
-        "latency", what, ours=at_once["ours"], theirs=at_once["stand-in"], sense="at most", goal=3, note=note
-    )
+    yield row("latency", what, ours=at_once["ours"], theirs=at_once["stand-in"], sense="at most", goal=3, note=note)
     yield row(
         "latency",
         f"the same, the stand-in taking {_SQS_MS:.0f} ms a call",
@@ -61,7 +59,7 @@ def latency(plan: Plan) -> Iterator[Row]:
 def overload(plan: Plan) -> Iterator[Row]:
     """Send twice the capacity for some seconds, then half of it, and see what becomes of whom."""
     stage = plan.stage
-    seconds = 2.0 if plan.quick else 10.0
+    seconds = 1.5 if plan.quick else 10.0
     with stage.ingest() as server:
         posts = single_posts(stage)
         capacity = _capacity(plan, server, posts)
@@ -69,7 +67,7 @@ def overload(plan: Plan) -> Iterator[Row]:
         phases = [
             Phase(rate=capacity / 2, seconds=seconds / 2),
             Phase(rate=2 * capacity, seconds=seconds),
-            Phase(rate=capacity / 2, seconds=max(5.0, seconds) if not plan.quick else 4.0),
+            Phase(rate=capacity / 2, seconds=2.5 if plan.quick else seconds),
         ]
         report = _open(plan, server, server.port, posts, phases)
     calm, storm, after = (
@@ -81,7 +79,9 @@ def overload(plan: Plan) -> Iterator[Row]:
     storm_end = phases[0].seconds + phases[1].seconds
     what = f"at twice the capacity of {capacity:.0f}/s"
     yield row("overload", f"{what}: shed", ours=_one(100 * len(shed) / max(1, len(storm)), "% of requests"))
-    yield row("overload", "p99 of the shed answers", ours=_one(percentile(shed, 99), "ms"), note="none shed" * (not shed))
+    yield row(
+        "overload", "p99 of the shed answers", ours=_one(percentile(shed, 99), "ms"), note="none shed" * (not shed)
+    )
     yield row(
         "overload",
         "p99 of the accepted",
@@ -90,13 +90,9 @@ def overload(plan: Plan) -> Iterator[Row]:
         goal=1000,
         note=f"{percentile(_accepted(calm), 99):.0f} ms before",
     )
-    yield row(
-        "overload", "neither accepted nor shed", ours=_one(lost, "requests"), sense="at most", goal=0
-    )
+    yield row("overload", "neither accepted nor shed", ours=_one(lost, "requests"), sense="at most", goal=0)
     yield row("overload", "memory", ours=_one(report.rss_bytes / 1024**2, "MiB"), sense="at most", goal=150)
-    yield row(
-        "overload", "recovery", ours=_one(recovery_seconds(after, storm_end), "s"), sense="at most", goal=5
-    )
+    yield row("overload", "recovery", ours=_one(recovery_seconds(after, storm_end), "s"), sense="at most", goal=5)
 
 
 def recovery_seconds(arrivals: Sequence[Arrival], since: float) -> float:
@@ -111,9 +107,7 @@ def _capacity(plan: Plan, server: Server, posts: list[bytes]) -> float:
 
 
 def _open(plan: Plan, server: Server, port: int, requests: list[bytes], phases: list[Phase]) -> Report:
-    report = load(
-        Spec(port=port, pid=server.pid, requests=requests, connections=_MAX_CONNECTIONS, phases=phases)
-    )
+    report = load(Spec(port=port, pid=server.pid, requests=requests, connections=_MAX_CONNECTIONS, phases=phases))
     plan.stage.aws.counts()
     return report
 

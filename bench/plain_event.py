@@ -72,7 +72,7 @@ def parse(text: str) -> dict[str, Any]:
 
 def client(service: str) -> Any:  # noqa: ANN401 (the SDK's clients are made at run time)
     """Return a context manager of an AWS client with connections enough."""
-    session = aioboto3.Session(region_name=os.environ.get("AWS_REGION", "us-east-1"))
+    session: Any = aioboto3.Session(region_name=os.environ.get("AWS_REGION", "us-east-1"))
     return session.client(service, config=AioConfig(max_pool_connections=100))
 
 

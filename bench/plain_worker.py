@@ -35,9 +35,7 @@ async def _store(dynamodb: Any, body: str) -> None:  # noqa: ANN401 (the SDK's c
 
 
 async def _delete(sqs: Any, url: str, messages: list[dict[str, Any]]) -> None:  # noqa: ANN401 (the same)
-    entries = [
-        {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]} for index, message in enumerate(messages)
-    ]
+    entries = [{"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]} for index, message in enumerate(messages)]
     await sqs.delete_message_batch(QueueUrl=url, Entries=entries)
 
 

@@ -48,8 +48,8 @@ def row(
     goal: float | None = None,
     note: str = "",
 ) -> Row:
-    """Return the line that compares medians with a goal."""
-    ratio = ours.median if theirs is None else ours.median / theirs.median if theirs.median else float("inf")
+    """Return the line that compares medians with a goal; raise ZeroDivisionError if the other side did nothing."""
+    ratio = ours.median if theirs is None else ours.median / theirs.median
     text = "" if goal is None else f"{'≥' if sense == 'at least' else '≤'} {goal:.3g}"
     met = None if goal is None else ratio >= goal if sense == "at least" else ratio <= goal
     return Row(name=name, what=what, ours=ours, theirs=theirs, ratio=ratio, goal=text, met=met, note=note)

@@ -40,6 +40,6 @@ def value_bytes(value: Mapping[str, Any]) -> int:
 
 
 def _number_bytes(text: str) -> int:
-    """A byte for two significant digits, one more, and one for a minus."""
+    """Return a byte for two significant digits, one more, and one for a minus."""
     digits = text.lower().partition("e")[0].lstrip("-").replace(".", "").strip("0")
     return -(-len(digits) // 2) + 1 + text.startswith("-")

@@ -18,12 +18,11 @@ from bench.processes import Server
 from bench.results import Row, alternate, row
 from ingest.formats import Terms, read_json
 from shared import pack as packs
+from shared.batches import batches
 from shared.clock import SystemClock
 from shared.event import Event as Packed
 from shared.pack import EventPack
 from shared.position import Minter
-
-from shared.batches import batches
 
 _EVENTS = 8000
 _START_SECONDS = 20
@@ -66,9 +65,7 @@ def plain_messages(count: int) -> list[str]:
     return [Event(**msgspec.json.decode(event)).model_dump_json() for event in payloads.events(count)]
 
 
-def _measure(
-    plan: Plan, start: Callable[[], AbstractContextManager[Server]], bodies: list[str]
-) -> Callable[[], float]:
+def _measure(plan: Plan, start: Callable[[], AbstractContextManager[Server]], bodies: list[str]) -> Callable[[], float]:
     def measure() -> float:
         plan.stage.aws.setup(bodies=bodies, repeat=True)
         with start() as server:

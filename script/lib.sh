@@ -2,6 +2,7 @@
 #
 #   setup runtime    what `triggers` needs to run
 #   setup dev        the same and the tools
+#   setup_bench      what runs, and what it is compared with, in `.venv-bench`
 #
 # An environment keeps a copy of the locks it was made from and is left alone while they are the same, so every
 # start but the first is instant.
@@ -63,6 +64,11 @@ make_emulator() { # PYTHON
     stamp_of requirements/emulator.txt >.venv-emulator/made-for-emulator
 }
 
+make_bench() { # PYTHON
+    make_environment "$1" .venv-bench requirements/bench.txt || return
+    stamp_of requirements/bench.txt >.venv-bench/made-for-bench
+}
+
 # Reports a failed installation in one line, from what pip wrote to the log.
 fail_install() { # ENVIRONMENT LOG
     reason=$(grep -i 'error' "$2" | tail -n 1)
@@ -87,4 +93,13 @@ setup() ( # runtime | dev
     [ "$main" != failed ] || fail_install .venv .venv.log
     [ "$emulator" != failed ] || fail_install .venv-emulator .venv-emulator.log
     rm -f .venv.log .venv-emulator.log
+)
+
+setup_bench() (
+    cd "$ROOT"
+    ! is_current .venv-bench made-for-bench requirements/bench.txt || exit 0
+    python=$(find_python) || exit 1
+    echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
+    make_bench "$python" >.venv-bench.log 2>&1 || fail_install .venv-bench .venv-bench.log
+    rm -f .venv-bench.log
 )

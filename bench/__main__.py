@@ -1,0 +1,63 @@
+"""`script/bench`: run benchmarks by name, all of them if none is named."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import click
+from rich.console import Console
+
+from bench import chart, report
+from bench.builds import staged
+from bench.cost import cost, storage
+from bench.inbox import inbox
+from bench.ingest import ingest
+from bench.latency import latency, overload
+from bench.plan import Plan
+from bench.results import Row
+from bench.soak import soak
+from bench.worker import worker
+
+BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
+    "ingest": ingest,  # gives the rows on memory, too
+    "worker": worker,
+    "inbox": inbox,
+    "latency": latency,
+    "cost": cost,
+    "storage": storage,
+    "overload": overload,
+}
+_ALIASES = {"memory": "ingest"}
+_LEAST_WIDTH = 150
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak"]))
+@click.option("--quick", is_flag=True, help="One short round of each, within a minute; rough, and keeps no results.")
+@click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1000), help="For soak.")
+def main(names: tuple[str, ...], *, quick: bool, events: int) -> None:
+    """Measure ours against a plain build and a no-op, on this machine, in one run.
+
+    Writes bench/results.json and bench/chart.svg, unless --quick. Takes some ten minutes if no NAME is given.
+
+    soak sends a million events through the embedded stack instead; it may take an hour and runs only if named.
+    """
+    console = Console()
+    console.width = max(console.width, _LEAST_WIDTH)
+    if "soak" in names:
+        soak(events, console)
+        return
+    wanted = {_ALIASES.get(name, name) for name in names or BENCHMARKS}
+    rows: list[Row] = []
+    with staged() as stage:
+        plan = Plan(stage=stage, quick=quick)
+        for name, run in BENCHMARKS.items():
+            if name in wanted:
+                with console.status(f"measuring: {name}"):
+                    rows += run(plan)
+    report.show(console, rows)
+    if not quick:
+        report.save(rows, quick=quick)
+        chart.draw(report.load())
+
+
+if __name__ == "__main__":
+    main(prog_name="script/bench")
