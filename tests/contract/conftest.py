@@ -3,11 +3,12 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from types_aiobotocore_sqs import SQSClient
 
+from cli import emulator
 from shared.bodies import S3Bodies
 from shared.clock import SystemClock
 from shared.memory import MemoryBodies, MemoryStore
@@ -17,6 +18,7 @@ from shared.provision import provision
 from shared.queue import SqsQueue
 from shared.settings import Settings
 from shared.store import DynamoStore
+from tests.contract import dynoxide
 from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of
 
 
@@ -49,18 +51,47 @@ def backend(request: pytest.FixtureRequest) -> Settings | None:
     return settings
 
 
+@pytest.fixture(scope="session")
+def elsewhere(deployment: Settings) -> Iterator[str]:
+    """The table of `deployment` on dynoxide, too; gives its URL."""
+    with dynoxide.running(emulator.free_port()) as url, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        asyncio.run(_make_table(deployment))
+        environment.undo()
+        yield url
+
+
+@pytest.fixture(params=["memory", "ministack", *([] if dynoxide.why_missing() else ["dynoxide"])])
+def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings | None:
+    """The deployment whose table to test against, or None for memory."""
+    if request.param == "memory":
+        return None
+    settings = request.getfixturevalue("deployment")
+    assert isinstance(settings, Settings)
+    if request.param == "dynoxide":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", request.getfixturevalue("elsewhere"))
+    return settings
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    why = dynoxide.why_missing()
+    if why:
+        terminalreporter.write_line(f"The store was not tested on dynoxide: {why}.")
+
+
 @pytest.fixture
 def make() -> Builder:
     return Builder()
 
 
 @pytest.fixture
-async def store(backend: Settings | None) -> AsyncIterator[EventStore]:
-    if backend is None:
+async def store(table: Settings | None) -> AsyncIterator[EventStore]:
+    if table is None:
         yield MemoryStore(SystemClock(), shards=SHARDS)
         return
-    async with aws_of(backend).dynamodb_once() as client:
-        yield DynamoStore(client, backend)
+    async with aws_of(table).dynamodb_once() as client:
+        yield DynamoStore(client, table)
 
 
 @pytest.fixture
@@ -83,6 +114,17 @@ async def queues(backend: Settings | None) -> AsyncIterator[Queues]:
     async with aws.sqs() as sending, aws.sqs_polling() as polling:
         await _make_queues(sending, name)
         yield Queues(await SqsQueue.open(sending, polling, name), await SqsQueue.open(sending, polling, f"{name}-dlq"))
+
+
+async def _make_table(settings: Settings) -> None:
+    # Without the backups that `provision` asks for: dynoxide knows nothing of them.
+    async with aws_of(settings).dynamodb() as client:
+        await client.create_table(
+            TableName=settings.dynamodb_table_events,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
 
 async def _make_queues(sqs: SQSClient, name: str) -> None:
