@@ -63,7 +63,7 @@ class _Run:
         self._fleet = fleet
         self._plan = plan
         self._ledger = Ledger()
-        self._dead_letters = 0
+        self._dead_events = 0
         url, key = fleet.inbox_url, fleet.api_key
         self._inboxes = inboxes_of(plan.events)
         self._steady = Follower(url, key, self._inboxes, self._rng)
@@ -109,7 +109,7 @@ class _Run:
         async with sqs.opened(self._fleet.emulator_port, **names) as queues:
             await self._quiet(queues)
             dead = await queues.dead_letters()
-            self._dead_letters = sum(map(len, dead))
+            self._dead_events = sum(map(len, dead))
             if dead:
                 await self._fleet.run_command("dlq", "redrive", "--all")
                 await self._quiet(queues)
@@ -154,7 +154,7 @@ class _Run:
             "messages delivered again": _delivered_again(sorted(self._logs.glob("worker-*.log"))),
             "lives of the restarting follower": self._restarting.lives,
             "reads that failed": self._steady.failed_reads + self._restarting.failed_reads,
-            "dead letters redriven": self._dead_letters - len(evidence.dead),
+            "events redriven from the DLQ": self._dead_events,
             "in the DLQ": len(evidence.dead),
             "listed": len(places),
             "lost": len(evidence.accepted - places.keys() - evidence.dead),
