@@ -51,7 +51,7 @@ def _fields(letter: Letter) -> Iterable[tuple[str, str]]:
 
 
 def _holds(letter: Letter) -> str:
-    return "" if letter.kind is None else f"{letter.events:,} {letter.kind}"
+    return "" if letter.kind is None else f"{letter.kind}: {letter.events:,}"
 
 
 def _first(subject: Subject | None) -> str:

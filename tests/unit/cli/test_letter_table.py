@@ -29,7 +29,7 @@ def test_a_row_tells_what_a_message_holds(capsys: pytest.CaptureFixture[str]) ->
     print_letters([letter(age_seconds=2 * 86_400 + 5), UNREADABLE])
 
     _, first, second = capsys.readouterr().out.splitlines()
-    assert " ".join(first.split()) == "m1 the store refuses the event [red] 1,000 events 2d /s e1"
+    assert " ".join(first.split()) == "m1 the store refuses the event [red] events: 1,000 2d /s e1"
     assert " ".join(second.split()) == "m2 unreadable: unknown pack version 'x'"
 
 
@@ -55,11 +55,11 @@ def test_one_message_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> Non
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     names = ["message", "reason", "receives", "tenant", "key", "accepted", "holds", "inbox", "first", "type"]
     assert [name for name, _ in lines] == names
-    assert [value.strip() for name, value in lines if name in ("holds", "first")] == ["1,000 events", "/s e1"]
+    assert [value.strip() for name, value in lines if name in ("holds", "first")] == ["events: 1,000", "/s e1"]
 
 
 def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     print_letter(UNREADABLE)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["message", "reason", "receives"]
     print_letter(ACKS)
-    assert capsys.readouterr().out.splitlines()[-1].split() == ["holds", "1", "acks"]
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["holds", "acks:", "1"]
