@@ -64,7 +64,7 @@ class Resolver:
         if outcome is Outcome.REFUSED:
             raise Poison("the store refuses its guard")
         if outcome is Outcome.DONE:
-            return await self._commit(work, guard)
+            return await self._advance(work, guard, guard)
         return None
 
     async def _enter(

@@ -124,6 +124,14 @@ async def test_a_late_move_that_comes_before_the_next_is_believed_while_it_is_yo
     assert rig.names() == ["e"]
 
 
+async def test_a_claim_that_took_too_long_is_not_committed_where_it_was_made() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", fails(Unavailable("no")), answers_after(rig.clock, SETTINGS.commit_deadline_ms + 1))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", "read_guard", "insert_guards", "reposition"]
+    assert rig.names() == ["e"]
+
+
 async def test_a_move_that_was_given_up_leaves_every_place_in_doubt_while_it_may_still_come() -> None:
     rig = Rig()
     pack = rig.pack("e")
