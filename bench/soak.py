@@ -1,7 +1,7 @@
 """The embedded stack under a long load: `script/server` as anybody starts it, a million events, every one read back.
 
 Events carry an id each. The inbox is followed by its cursor as they arrive, so what is listed is counted as a
-consumer sees it: each once, none missing. Memory of each process is sampled all the while.
+consumer sees it: each once, none missing; and at the end both queues must be empty. Memory of each process is sampled all the while.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -24,6 +25,12 @@ from rich.table import Table
 from bench import payloads
 from bench.processes import ROOT
 from cli import emulator
+from cli.dev_data import emulator_port
+from shared.aws import Aws
+from shared.settings import Settings
+
+if TYPE_CHECKING:  # the client's types are a development dependency only
+    from types_aiobotocore_sqs import SQSClient
 
 _BATCH = 100
 _IN_FLIGHT = 4
@@ -55,10 +62,12 @@ _page = msgspec.json.Decoder(_Page)
 
 
 def soak(events: int, console: Console) -> None:
-    """Run it; raise if an event is missing, listed twice, or never posted."""
+    """Run it; raise if an event is missing, listed twice, never posted, or still in a queue."""
     with tempfile.TemporaryDirectory() as directory, _server(Path(directory)) as (server, dev):
         run = _Run(server, dev, events, console)
         asyncio.run(run.go())
+        os.environ.update(emulator.client_environment(emulator_port(Path(directory) / "triggers")))
+        asyncio.run(_until_drained(Settings()))
         run.show()
 
 
@@ -82,6 +91,25 @@ def _ready(process: subprocess.Popen[bytes], data: Path) -> _Dev:
             raise RuntimeError(f"the server did not start:\n{(data / 'log').read_text()}")
         time.sleep(0.1)
     return msgspec.json.decode(announced.read_bytes(), type=_Dev)
+
+
+async def _until_drained(settings: Settings) -> None:
+    """Return when both queues hold nothing, hidden or not; raise if that takes too long, or an event is dead."""
+    deadline = time.monotonic() + _STILL_SECONDS
+    async with Aws(settings).sqs() as sqs:
+        for name in (settings.queue_name, settings.dlq_name):
+            url = (await sqs.get_queue_url(QueueName=name))["QueueUrl"]
+            while held := await _held(sqs, url):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{name} still holds {held:,} messages")
+                await asyncio.sleep(1)
+
+
+async def _held(sqs: "SQSClient", url: str) -> int:
+    answer = await sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )
+    return sum(map(int, answer["Attributes"].values()))
 
 
 class _Run:
@@ -167,7 +195,9 @@ class _Run:
     def show(self) -> None:
         """Print what it took. A process is flat if its last tenth is no larger than its second."""
         rate = self._wanted / self._seconds
-        self._console.print(f"{self._listed:,} events, each listed once, in {self._seconds:,.0f} s ({rate:,.0f}/s)")
+        self._console.print(
+            f"{self._listed:,} events, each listed once, both queues empty, in {self._seconds:,.0f} s ({rate:,.0f}/s)"
+        )
         table = Table("process", "MiB at first", "a tenth in", "half way", "at the end", "most")
         for name, found in self._memory.items():
             at = [found[0], found[len(found) // 10], found[len(found) // 2], found[-1], max(found)]
