@@ -10,7 +10,7 @@ from shared.errors import Unavailable, Unclear
 from shared.ports import Message
 from shared.records import Outcome
 from shared.settings import Settings
-from tests.unit.worker.consumer_rig import AGAIN, DONE, LEFT, SETTINGS, Rig, gives, in_virtual_time, takes
+from tests.unit.worker.consumer_rig import AGAIN, DONE, LEFT, SETTINGS, GiveUp, Rig, gives, in_virtual_time, takes
 from tests.unit.worker.rig import answers, fails
 from worker.process import Action, Verdict
 
