@@ -54,6 +54,17 @@ async def test_an_event_is_listed_until_it_expires() -> None:
     assert await rig.listed() == []
 
 
+async def test_events_are_read_from_either_end_as_far_as_the_limit() -> None:
+    rig = Rig()
+    events = [rig.event() for _ in range(3)]
+    await rig.store.insert_events(events)
+    start = Place("t", "default", "")
+    oldest = await rig.store.query(start, shard=0, before=END, limit=2)
+    newest = await rig.store.query(start, shard=0, before=END, limit=2, newest_first=True)
+    assert (oldest.events, oldest.stopped_at) == (events[:2], events[1].place.position)
+    assert (newest.events, newest.stopped_at) == (events[:0:-1], events[1].place.position)
+
+
 async def test_removing_what_is_not_there_does_nothing() -> None:
     rig = Rig()
     kept = rig.event()
