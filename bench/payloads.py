@@ -12,54 +12,12 @@ from typing import Any
 EVENT_BYTES = 700
 """The size of an event that throughput is measured with."""
 
-_WORDS = [
-    "amber",
-    "anchor",
-    "basket",
-    "beacon",
-    "bottle",
-    "branch",
-    "bridge",
-    "button",
-    "candle",
-    "canvas",
-    "carbon",
-    "castle",
-    "cedar",
-    "circle",
-    "cotton",
-    "crystal",
-    "desert",
-    "dolphin",
-    "engine",
-    "falcon",
-    "feather",
-    "fiber",
-    "forest",
-    "garden",
-    "ginger",
-    "glass",
-    "granite",
-    "hammer",
-    "harbor",
-    "helmet",
-    "island",
-    "jacket",
-    "jungle",
-    "kettle",
-    "ladder",
-    "lantern",
-    "leather",
-    "lemon",
-    "marble",
-    "meadow",
-    "mirror",
-    "mountain",
-    "needle",
-    "ocean",
-    "orchid",
-    "paper",
-]
+_TEXT = """
+    amber anchor basket beacon bottle branch bridge button candle canvas carbon castle cedar circle cotton crystal
+    desert dolphin engine falcon feather fiber forest garden ginger glass granite hammer harbor helmet island
+    jacket jungle kettle ladder lantern leather lemon marble meadow mirror mountain needle ocean orchid paper
+"""
+_WORDS = _TEXT.split()
 _NAMES = [
     "Ada",
     "Bo",
