@@ -3,7 +3,6 @@
 Events carry an id each. The inbox is followed by its cursor as they arrive, so what is listed is counted as a
 consumer sees it: each once, none missing; and at the end both queues must be empty. Memory of each process is
 sampled all the while.
-sampled all the while.
 """
 
 import asyncio

@@ -102,16 +102,15 @@ class Remover:
         )
 
     async def _ack_identity(self, pack: Removal) -> Removed:
+        """Ack what is there of the identity. What was erased is not: the ack may be about one still under way."""
         guards = await self._store.read_guards(pack.identity)
-        before = [guard for guard in guards if guard.accepted_at <= pack.accepted_at]
+        before = [guard for guard in guards if guard.accepted_at <= pack.accepted_at and guard.erased_at is None]
         if not before:
             return Removed.MISSING
         results = [await self._ack_guarded(guard, pack.accepted_at) for guard in before]
         return next((result for result in (Removed.MISSING, Removed.ACKED) if result in results), Removed.GONE)
 
     async def _ack_guarded(self, guard: Guard, acked_at: int) -> Removed:
-        if guard.erased_at is not None:
-            return Removed.GONE
         place = _place_of(guard)
         [removed] = await self._ack([place], acked_at)
         if removed is Removed.ACKED:

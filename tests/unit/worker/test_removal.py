@@ -166,8 +166,20 @@ async def test_an_ack_by_identity_of_what_never_came_is_done_in_the_end() -> Non
     assert (verdict.action, verdict.counts) == (Action.DELETE, {"gone": 1})
 
 
-async def test_an_ack_by_identity_of_an_erased_event_finds_it_gone() -> None:
+async def test_an_ack_by_identity_looks_past_an_erase_for_the_event_that_followed_it() -> None:
+    rig = Rig()
+    await rig.process(rig.removal("a", erase=True))
+    rig.clock.advance(1)
+    pack, ack = rig.pack("a"), rig.removal("a")
+    assert counts(await rig.process(ack)) == [{"postponed": 1}]
+    await rig.process(pack)
+    assert counts(await rig.process(ack)) == [{"acked": 1}]
+
+
+async def test_an_ack_by_identity_of_an_erased_event_is_done_in_the_end() -> None:
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.removal("a", erase=True))
-    assert counts(await rig.process(rig.removal("a"))) == [{"gone": 1}]
+    ack = rig.removal("a")
+    rig.clock.advance(301)
+    assert counts(await rig.process(ack)) == [{"gone": 1}]
