@@ -1,6 +1,7 @@
 """Fixtures that several kinds of test share: the emulator, and settings that are provisioned in it."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from shared.settings import Settings
 from tests.provisioned import provisioned
 
 _START_SECONDS = 60
+
+# In the background of a script a process ignores Ctrl-C, and so would every process that the tests start and
+# interrupt. One that has a handler of its own hands none down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
