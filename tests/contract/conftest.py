@@ -14,31 +14,19 @@ from shared.clock import SystemClock
 from shared.memory import MemoryBodies, MemoryStore
 from shared.memory_queue import MemoryQueue
 from shared.ports import BodyStore, EventStore
-from shared.provision import provision
 from shared.queue import SqsQueue
 from shared.settings import Settings
 from shared.store import DynamoStore
 from tests.contract import dynoxide
 from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of
+from tests.provisioned import provisioned
 
 
 @pytest.fixture(scope="session")
 def deployment(ministack: str) -> Settings:
     """One table and bucket for the whole suite: every test has tenants of its own."""
     assert ministack
-    unique = uuid.uuid4().hex[:12]
-    settings = Settings(
-        queue_name=f"queue-{unique}",
-        dlq_name=f"dlq-{unique}",
-        dynamodb_table_events=f"events-{unique}",
-        dynamodb_table_api_keys=f"keys-{unique}",
-        bodies_bucket=f"bodies-{unique}",
-        inbox_shards=SHARDS,
-        store_timeout_ms=10_000,
-        settle_ms=11_000,
-    )
-    asyncio.run(provision(settings))
-    return settings
+    return asyncio.run(provisioned(inbox_shards=SHARDS, store_timeout_ms=10_000, settle_ms=11_000))
 
 
 @pytest.fixture(params=["memory", "ministack"])

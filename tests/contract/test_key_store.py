@@ -1,6 +1,5 @@
 """The key table and the one in memory keep the same promises."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 
@@ -10,41 +9,16 @@ from shared.aws import Aws
 from shared.errors import NotFound, Unavailable
 from shared.key_store import DynamoKeyStore, KeyStore, MemoryKeyStore
 from shared.keys import ApiKey
-from shared.provision import provision
 from shared.settings import Settings
 
 
-@pytest.fixture(scope="module")
-def key_table(ministack: str) -> Settings:
-    assert ministack
-    unique = uuid.uuid4().hex[:12]
-    settings = Settings(
-        queue_name=f"queue-{unique}",
-        dlq_name=f"dlq-{unique}",
-        dynamodb_table_events=f"events-{unique}",
-        dynamodb_table_api_keys=f"keys-{unique}",
-        bodies_bucket=f"bodies-{unique}",
-    )
-    asyncio.run(provision(settings))
-    return settings
-
-
-@pytest.fixture(params=["memory", "ministack"])
-def where(request: pytest.FixtureRequest) -> Settings | None:
-    if request.param == "memory":
-        return None
-    settings = request.getfixturevalue("key_table")
-    assert isinstance(settings, Settings)
-    return settings
-
-
 @pytest.fixture
-async def store(where: Settings | None) -> AsyncIterator[KeyStore]:
-    if where is None:
+async def store(backend: Settings | None) -> AsyncIterator[KeyStore]:
+    if backend is None:
         yield MemoryKeyStore()
         return
-    async with Aws(where).dynamodb() as client:
-        yield DynamoKeyStore(client, where.dynamodb_table_api_keys)
+    async with Aws(backend).dynamodb() as client:
+        yield DynamoKeyStore(client, backend.dynamodb_table_api_keys)
 
 
 @pytest.fixture
@@ -117,17 +91,17 @@ async def test_a_store_that_answers_is_ready(store: KeyStore) -> None:
     await store.ready()
 
 
-async def test_a_table_that_is_not_there_is_unavailable(key_table: Settings) -> None:
-    async with Aws(key_table).dynamodb() as client:
-        store = DynamoKeyStore(client, f"{key_table.dynamodb_table_api_keys}-not")
+async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) -> None:
+    async with Aws(deployment).dynamodb() as client:
+        store = DynamoKeyStore(client, f"{deployment.dynamodb_table_api_keys}-not")
         for call in (store.ready(), store.keys_of(), store.put(a_key()), store.revoke("abcd", 1)):
             with pytest.raises(Unavailable):
                 await call
 
 
-async def test_a_list_longer_than_a_page_is_read_to_its_end(key_table: Settings, tenant: str) -> None:
-    async with Aws(key_table).dynamodb() as client:
-        store = DynamoKeyStore(client, key_table.dynamodb_table_api_keys)
+async def test_a_list_longer_than_a_page_is_read_to_its_end(deployment: Settings, tenant: str) -> None:
+    async with Aws(deployment).dynamodb() as client:
+        store = DynamoKeyStore(client, deployment.dynamodb_table_api_keys)
         keys = [a_key(tenant, created_at=number, name="n" * 200_000) for number in range(8)]  # a page is 1 MB
         for key in keys:
             await store.put(key)
