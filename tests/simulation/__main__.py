@@ -1,5 +1,6 @@
 """Run many seeds, replay one, or plant every bug: `script/simulate --help`."""
 
+import gc
 import logging
 import os
 import time
@@ -18,6 +19,7 @@ from tests.simulation.run import Report, simulate
 
 _CHUNK = 50
 _REPORT_EVERY = 10_000
+_OBJECTS_PER_COLLECTION = 100_000  # a run's objects die together, at its end
 _console = Console()
 
 
@@ -32,13 +34,14 @@ def main(seeds: int, first: int, seed: int | None, *, bugs: bool) -> None:
         report = simulate(seed)
         _console.print(report)
         raise SystemExit(bool(report.violations))
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_be_quiet) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_prepare) as pool:
         failed = _plant_all(pool, seeds) if bugs else _run(pool, range(first, first + seeds))
     raise SystemExit(failed)
 
 
-def _be_quiet() -> None:
+def _prepare() -> None:
     logging.disable(logging.CRITICAL)
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
 
 
 def _run(pool: ProcessPoolExecutor, seeds: range) -> bool:
