@@ -14,7 +14,7 @@ from shared.event import MAX_REQUEST_BYTES
 from shared.key_store import KeyStore
 from shared.position import Minter
 from shared.settings import Settings
-from shared.web import auth, health, openapi
+from shared.web import auth, docs, health, openapi
 from shared.web.auth import Access
 from shared.web.line import Observer
 from shared.web.problems import EXCEPTION_HANDLERS
@@ -63,7 +63,11 @@ def build_app(
             yield
 
     app = Litestar(
-        route_handlers=[*handlers, openapi.handler(settings, handlers, parts)],
+        route_handlers=[
+            *handlers,
+            openapi.handler(settings, handlers, parts),
+            *docs.handlers(settings.api_title, docs.installed()),
+        ],
         lifespan=[lifespan],
         state=State({auth.STATE_KEY: access}),
         exception_handlers=dict(EXCEPTION_HANDLERS),
