@@ -26,7 +26,7 @@ _SECRET_BYTES = 32
 _TOKEN = re.compile(r"trg_([a-z2-7]{4,32})_([A-Za-z0-9_-]{16,72})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 # A type, or a prefix of whole words: `order.*`. `*` alone is every type.
-_TYPE_PATTERN = re.compile(r"\*|[^*]{1,255}|[^*]{1,253}\.\*")
+TYPE_PATTERN = re.compile(r"\*|[^*]{1,255}|[^*]{1,253}\.\*")
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def may(self, event_type: str) -> bool:
         """Tell whether this key may send or read events of `event_type`."""
-        return not self.types or any(_matches(pattern, event_type) for pattern in self.types)
+        return not self.types or any(matches(pattern, event_type) for pattern in self.types)
 
     def lapsed(self, now_ms: int) -> str | None:
         """Return why the key no longer works at `now_ms`, None if it does."""
@@ -105,7 +105,8 @@ def parse(token: str) -> tuple[str, bytes] | None:
     return (match[1], match[2].encode()) if match else None
 
 
-def _matches(pattern: str, event_type: str) -> bool:
+def matches(pattern: str, event_type: str) -> bool:
+    """Tell whether `event_type` is `pattern`, or begins as it does up to its `*`."""
     if pattern.endswith("*"):
         return event_type.startswith(pattern[:-1])
     return event_type == pattern
@@ -129,7 +130,7 @@ def _grant_faults(scopes: Sequence[str], types: Sequence[str]) -> list[Fault]:
     faults += [
         Fault(detail=f"{pattern!r} is neither an event type nor one with `.*` behind.", pointer=f"/types/{index}")
         for index, pattern in enumerate(types)
-        if not _TYPE_PATTERN.fullmatch(pattern)
+        if not TYPE_PATTERN.fullmatch(pattern)
     ]
     return faults
 

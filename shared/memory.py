@@ -12,7 +12,7 @@ from shared.clock import Clock
 from shared.errors import NotFound
 from shared.event import Identity
 from shared.position import shard_of
-from shared.records import Guard, Outcome, Place, Record, Slice, StoredEvent, Tombstone
+from shared.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent, Tombstone
 
 _DAY_SECONDS = 86_400
 _CURRENT = "guard"
@@ -60,6 +60,11 @@ class MemoryStore:
         ]
         last = scanned[-1] if scanned else None
         return Slice(events=events, scanned_to=last, stopped_at=last if is_cut else None)
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        """Count what `query` would return."""
+        found = await self.query(inbox, shard=shard, before=before, limit=limit, types=types)
+        return Count(events=len(found.events), stopped_at=found.stopped_at)
 
     async def read_guard(self, identity: Identity) -> Guard | None:
         """Return the current guard."""

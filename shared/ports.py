@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from shared.event import Identity
-from shared.records import Guard, Outcome, Place, Record, Slice, StoredEvent
+from shared.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent
 
 MAX_STATEMENTS = 25
 """DynamoDB: statements in one BatchExecuteStatement."""
@@ -73,7 +73,7 @@ class EventQueue(MessageSink, Protocol):
 
 
 class EventReader(Protocol):
-    """The store as the inbox sees it: nothing here writes. All reads are consistent."""
+    """The store as the inbox sees it: nothing here writes. All reads but `count` are consistent."""
 
     async def query(
         self,
@@ -90,6 +90,10 @@ class EventReader(Protocol):
         Evaluates at most `limit` items. Tombstones, expired items, and with `types` (exact, or `order.*`)
         other types are scanned but not returned.
         """
+        ...
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        """Count what `query` would return, oldest first, at half its price. May lag behind by some seconds."""
         ...
 
     async def read_guard(self, identity: Identity) -> Guard | None:

@@ -50,8 +50,8 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event at its position.
 
-    `body` is the CloudEvents JSON object, or a zstd frame of it (see `shared.bodies`). If `body_key` is set
-    the body lies in the bucket under that key, and `body` is empty.
+    `body` is the CloudEvents JSON object, or a zstd frame of it (see `shared.bodies`). If `body_key` is set that
+    lies in the bucket under that key, and `body` is an object that only names the event, for when it is not there.
     """
 
     place: Place
@@ -83,4 +83,11 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
     events: list[StoredEvent]
     scanned_to: str | None
+    stopped_at: str | None
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events one query found in one shard; `stopped_at` as in `Slice`."""
+
+    events: int
     stopped_at: str | None

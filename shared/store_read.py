@@ -8,13 +8,14 @@ from shared.aws_errors import translated_read
 from shared.clock import Clock, SystemClock
 from shared.errors import Unavailable
 from shared.event import Identity
-from shared.records import Guard, Place, Record, Slice, StoredEvent
+from shared.records import Count, Guard, Place, Record, Slice, StoredEvent
 from shared.settings import Settings
 from shared.store_items import (
     CURRENT,
     Item,
     guard_from,
     identity_key,
+    number,
     place_key,
     record_from,
     shard_key,
@@ -66,6 +67,23 @@ class DynamoReader:
                 **_with_types({":pk": text(shard_key(inbox, shard)), **between}, types),
             )
         return self._slice(response["Items"], response.get("LastEvaluatedKey"), inbox)
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        """Count events of one shard between two positions, both exclusive; see `EventReader`."""
+        between = _between(inbox.position, before)
+        if between is None:
+            return Count(events=0, stopped_at=None)
+        now = self._clock.wall_ms() // 1000
+        with translated_read():
+            response = await self._client.query(
+                TableName=self._table,
+                Select="COUNT",
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                Limit=limit,
+                **_living({":pk": text(shard_key(inbox, shard)), **between}, types, now),
+            )
+        last_key = response.get("LastEvaluatedKey")
+        return Count(events=response["Count"], stopped_at=last_key["sk"]["S"] if last_key else None)
 
     async def read_guard(self, identity: Identity) -> Guard | None:
         """Return the current guard of `identity`."""
@@ -145,6 +163,30 @@ def _with_types(values: Item, types: Sequence[str]) -> dict[str, Any]:
     """Return the query's values, and a filter if only some types are asked for."""
     if not types or "*" in types:
         return {"ExpressionAttributeValues": values}
+    condition = _type_is(values, types)
+    return {
+        "ExpressionAttributeValues": values,
+        "ExpressionAttributeNames": {"#type": "type"},
+        "FilterExpression": condition,
+    }
+
+
+def _living(values: Item, types: Sequence[str], now: int) -> dict[str, Any]:
+    """Return the values and the filter of a count: what a query returns is looked at here, a count's is not."""
+    values[":now"] = number(now)
+    names, condition = {"#ttl": "ttl"}, "attribute_not_exists(tombstone) AND #ttl > :now"
+    if types and "*" not in types:
+        names["#type"] = "type"
+        condition += f" AND ({_type_is(values, types)})"
+    return {
+        "ExpressionAttributeValues": values,
+        "ExpressionAttributeNames": names,
+        "FilterExpression": condition,
+    }
+
+
+def _type_is(values: Item, types: Sequence[str]) -> str:
+    """Return the condition that an item has one of `types`; add its values to `values`."""
     conditions = []
     for index, pattern in enumerate(types):
         if pattern.endswith("*"):
@@ -152,8 +194,4 @@ def _with_types(values: Item, types: Sequence[str]) -> dict[str, Any]:
         else:
             conditions.append(f"#type = :type{index}")
         values[f":type{index}"] = text(pattern.removesuffix("*"))
-    return {
-        "ExpressionAttributeValues": values,
-        "ExpressionAttributeNames": {"#type": "type"},
-        "FilterExpression": " OR ".join(conditions),
-    }
+    return " OR ".join(conditions)
