@@ -8,6 +8,7 @@ from cli.dev import dev
 from cli.dlq import dlq
 from cli.keys import keys
 from cli.provision import provision
+from cli.ready import ready
 from cli.send import send
 from cli.serve import serve
 from cli.tail import tail
@@ -24,6 +25,7 @@ triggers.add_command(dev)
 triggers.add_command(serve)
 triggers.add_command(worker)
 triggers.add_command(provision)
+triggers.add_command(ready)
 triggers.add_command(keys)
 triggers.add_command(dlq)
 triggers.add_command(send)

@@ -1,0 +1,26 @@
+"""`triggers ready`, as a worker's health check asks it."""
+
+import asyncio
+
+from click.testing import CliRunner
+from msgspec.structs import asdict, replace
+
+from cli.main import triggers
+from shared.errors import Unavailable
+from shared.settings import Settings
+
+
+def environ_of(settings: Settings) -> dict[str, str]:
+    return {name.upper(): str(value) for name, value in asdict(settings).items()}
+
+
+async def test_a_worker_is_ready_when_queues_and_table_answer(aws_settings: Settings) -> None:
+    result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready"], env=environ_of(aws_settings))
+    assert (result.exit_code, result.output) == (0, "ready\n")
+
+
+async def test_without_its_queue_it_is_not(aws_settings: Settings) -> None:
+    missing = environ_of(replace(aws_settings, queue_name="no-such-queue"))
+    result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready"], env=missing)
+    assert isinstance(result.exception, Unavailable)
+    assert result.output == ""
