@@ -25,7 +25,7 @@ def serve(app: App, host: str, port: int) -> None:
     import uvicorn  # noqa: PLC0415 (loaded only where it is used)
 
     loaded = settings.load(os.environ)
-    log.configure(loaded.log_level)
+    log.configure(loaded.log_level, hold=True)
     uvicorn.run(
         create(app, loaded),
         host=host,

@@ -48,8 +48,6 @@ def schemas() -> dict[str, Any]:
     made = msgspec.json.schema_components((Posted, Accepted, AcceptedBatch, Problem), ref_template=_REF)[1]
     fields = made["Posted"]["properties"]
     for name, rule in RULES.items():
-        # In words: our patterns are Python's, JSON Schema's would be ECMA's.
-        del fields[name]["pattern"]
         fields[name]["description"] = rule
     fields["data"]["description"] = f"Any JSON, at most {MAX_DATA_DEPTH} levels deep; read back byte for byte."
     fields["inbox"] |= {"pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -16,7 +15,7 @@ from litestar.types import Receive, Scope, Send
 from ingest.fields import MAX_TEXT_LENGTH, RULES
 from ingest.formats import Batch, Terms, reader_of
 from ingest.publisher import Publisher
-from shared.clock import Clock
+from shared.clock import Clock, rfc3339
 from shared.errors import Fault, Forbidden, InvalidRequest, Rejected
 from shared.event import DEFAULT_INBOX, INBOX_PATTERN, MAX_REQUEST_BYTES, Event
 from shared.keys import EVENTS_WRITE, ApiKey
@@ -79,18 +78,13 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> ASGIRouteHandle
 
 
 async def _read(scope: Scope, receive: Receive, minter: Minter, clock: Clock) -> Batch:
-    content_type = idempotency_key = None
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"idempotency-key":
-            idempotency_key = value
-    reader = reader_of((content_type or b"").decode("latin-1"))
+    given = line_of(scope).given
+    reader = reader_of(given.get(b"content-type", b""))
+    idempotency_key = given.get(b"idempotency-key")
     query = scope["query_string"]
-    now = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC)
     terms = Terms(
         mint=minter.mint,
-        time=now.isoformat(timespec="milliseconds")[:-6] + "Z",
+        time=rfc3339(clock.wall_ms()),
         inbox=_inbox_of(query) if query else DEFAULT_INBOX,
         idempotency_key=None if idempotency_key is None else parse_idempotency_key(idempotency_key),
     )

@@ -1,21 +1,28 @@
-"""The rules for the fields of an event, written once: as types for the fast decoder, as sentences for the faults."""
+"""The rules for the fields of an event, written once: as types for decoders, as sentences for the faults.
+
+Patterns make up four fifths of the time in which an event is decoded. So the decoder of the fast path knows only
+types and lengths, and `is_sound` adds what is missing: most names are plain ASCII, and most sources were seen before.
+"""
 
 import datetime as dt
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from shared.event import INBOX_PATTERN
+from ingest.depth import deeper_than
+from shared.event import INBOX_PATTERN, MAX_DATA_DEPTH
 
 MAX_TEXT_LENGTH = 255
 
 # No control characters and none that Unicode says are no characters: they are of no use in a name, and harm logs,
 # terminals and XML. `data` may hold them.
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
-_TEXT_PATTERN = f"\\A[^\\x00-\\x1f\\x7f-\\x9f{_NONCHARACTERS}]+\\Z"
+PLAIN_CHARACTER = f"[^\\x00-\\x1f\\x7f-\\x9f{_NONCHARACTERS}]"
+_TEXT_PATTERN = f"\\A{PLAIN_CHARACTER}+\\Z"
 # RFC 3986's characters, `%` only before two hex digits, and one fragment at most.
 _URI_CHARACTER = "(?:[A-Za-z0-9._~:/?\\[\\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _SOURCE_PATTERN = f"\\A{_URI_CHARACTER}*(?:#{_URI_CHARACTER}*)?\\Z"
@@ -27,7 +34,9 @@ Inbox = Annotated[str, Meta(max_length=64, pattern=f"\\A{INBOX_PATTERN.pattern}\
 # A string, for what was posted is kept as it was: a datetime would cut nanoseconds.
 Time = Annotated[str, Meta(max_length=64, pattern=_TIME_PATTERN)]
 
-_is_text = re.compile(_TEXT_PATTERN).match
+_text_pattern = re.compile(_TEXT_PATTERN)
+_source_pattern = re.compile(_SOURCE_PATTERN)
+_time_pattern = re.compile(_TIME_PATTERN)
 _aware_datetime = Annotated[dt.datetime, Meta(tz=True)]
 
 _TEXT_RULE = "is a string of 1..255 characters, none of them a control character or a noncharacter"
@@ -41,16 +50,20 @@ RULES: Mapping[str, str] = {
 }
 
 
-class Posted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event as a producer posts it."""
+_Short = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
+_Shorter = Annotated[str, Meta(min_length=1, max_length=64)]
 
-    type: Text
+
+class Posted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event as a producer posts it; right only if `is_sound` says so too."""
+
+    type: _Short
     data: Raw | UnsetType = UNSET
-    id: Text | UnsetType = UNSET
-    source: Source | UnsetType = UNSET
-    subject: Text | UnsetType = UNSET
-    time: Time | UnsetType = UNSET
-    inbox: Inbox | UnsetType = UNSET
+    id: _Short | UnsetType = UNSET
+    source: _Short | UnsetType = UNSET
+    subject: _Short | UnsetType = UNSET
+    time: _Shorter | UnsetType = UNSET
+    inbox: _Shorter | UnsetType = UNSET
 
 
 FIELDS: Mapping[str, "msgspec.json.Decoder[str]"] = {
@@ -64,9 +77,33 @@ FIELDS: Mapping[str, "msgspec.json.Decoder[str]"] = {
 """The same rules, a field at a time."""
 
 
+def is_sound(item: Posted) -> bool:
+    """Tell what the decoder can't: whether the names follow the rules, times exist, and `data` is not too deep."""
+    return (
+        is_text(item.type)
+        and (item.id is UNSET or is_text(item.id))
+        and (item.source is UNSET or _is_source(item.source))
+        and (item.subject is UNSET or is_text(item.subject))
+        and (item.time is UNSET or _is_time(item.time))
+        and (item.inbox is UNSET or INBOX_PATTERN.fullmatch(item.inbox) is not None)
+        and (item.data is UNSET or not deeper_than(MAX_DATA_DEPTH, bytes(item.data)))
+    )
+
+
 def is_text(value: str) -> bool:
     """Tell whether `value` may be an id, a type or a subject."""
-    return len(value) <= MAX_TEXT_LENGTH and _is_text(value) is not None
+    if not 1 <= len(value) <= MAX_TEXT_LENGTH:
+        return False
+    return (value.isascii() and value.isprintable()) or _text_pattern.match(value) is not None
+
+
+@lru_cache(maxsize=1024)  # producers have few sources
+def _is_source(value: str) -> bool:
+    return _source_pattern.match(value) is not None
+
+
+def _is_time(value: str) -> bool:
+    return _time_pattern.match(value) is not None and is_time(value)
 
 
 def is_time(value: str) -> bool:

@@ -4,16 +4,16 @@ To read another format: write a function `(body, terms) -> Batch` and name it in
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from ingest.depth import deeper_than
 from ingest.faults import explain, malformed
-from ingest.fields import MAX_TEXT_LENGTH, Posted, is_text, is_time
+from ingest.fields import MAX_TEXT_LENGTH, Posted, is_sound, is_text
 from shared.errors import Fault, InvalidEvent, InvalidRequest, UnsupportedMedia
-from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, MAX_DATA_DEPTH, MAX_EVENTS_PER_REQUEST, Event
+from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, MAX_EVENTS_PER_REQUEST, Event
 
 SPEC_VERSION = "1.0"
 
@@ -71,7 +71,7 @@ def read_json(body: bytes, terms: Terms) -> Batch:
         raise malformed(body, error) from None
     single = isinstance(posted, Posted)
     items = [posted] if isinstance(posted, Posted) else posted
-    if not all(map(_is_sound, items)):
+    if not all(map(is_sound, items)):
         raise _explained(body)
     ids = _ids_of(items, terms, single=single)
     return Batch(events=[_event(item, id_, terms) for item, id_ in zip(items, ids, strict=True)], single=single)
@@ -81,9 +81,10 @@ READERS: Mapping[str, Reader] = {"application/json": read_json}
 """Media types of `POST /v1/events`, and how each is read."""
 
 
-def reader_of(content_type: str) -> Reader:
+@lru_cache(maxsize=256)
+def reader_of(content_type: bytes) -> Reader:
     """Return the reader for a Content-Type; raise `UnsupportedMedia` if there is none."""
-    media_type, _, parameters = content_type.partition(";")
+    media_type, _, parameters = content_type.decode("latin-1").partition(";")
     reader = READERS.get(media_type.strip().lower())
     if reader is None:
         accepted = tuple(READERS)
@@ -98,13 +99,6 @@ def _check_charset(parameters: str) -> None:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8", "us-ascii"):
             raise UnsupportedMedia("The body's charset must be UTF-8.", tuple(READERS))
-
-
-def _is_sound(item: Posted) -> bool:
-    """Check what the decoder can't: that a time exists, and how deep `data` is."""
-    if item.time is not UNSET and not is_time(item.time):
-        return False
-    return item.data is UNSET or not deeper_than(MAX_DATA_DEPTH, bytes(item.data))
 
 
 def _ids_of(items: list[Posted], terms: Terms, *, single: bool) -> list[str | None]:

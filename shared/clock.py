@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -35,3 +36,14 @@ class SystemClock:
     async def sleep_ms(self, duration_ms: float) -> None:
         """Wait for `duration_ms` milliseconds."""
         await asyncio.sleep(duration_ms / 1000)
+
+
+def rfc3339(time_ms: int) -> str:
+    """Return milliseconds since the epoch as text in UTC, such as `2026-11-22T17:03:11.042Z`."""
+    seconds, rest = divmod(time_ms, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=16)  # most of what is told happened just now
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -10,27 +10,41 @@ gives
 Nothing of a payload or a secret may be logged. So the message is a fixed text, whatever varies is a named field,
 and of an exception only its type and where it was raised are written: its text may quote what it choked on.
 Libraries are heard from WARNING up, however low `LOG_LEVEL`: at DEBUG botocore logs bodies and signatures.
+
+A server writes a line a request, which costs less if lines below WARNING are held and written some at a time; one
+that is killed may take the last `_HELD_SECONDS` of them with it.
 """
 
+import asyncio
 import logging
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, TextIO
 
 import msgspec
 
+from shared.clock import rfc3339
+
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _MAX_FRAMES = 20
+_HELD_SECONDS = 0.1
+_MAX_HELD = 500
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
+_held: "_HeldLines | None" = None
 
 
-def configure(level: str, stream: TextIO | None = None) -> None:
-    """Send all logging of this process to `stream` (stderr) as JSON; our own loggers from `level` up."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def configure(level: str, stream: TextIO | None = None, *, hold: bool = False) -> None:
+    """Send all logging of this process to `stream` (stderr) as JSON; our own loggers from `level` up.
+
+    With `hold`, lines may be held for a tenth of a second: for a process that runs one event loop all its life.
+    """
+    global _held  # noqa: PLW0603 - logging is the process's
+    _held = _HeldLines(stream or sys.stderr) if hold else None
+    handler = _held or logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -44,26 +58,87 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
 
 
+def info(logger: logging.Logger, message: str, fields: Mapping[str, Any]) -> None:
+    """Log `message` as `logger.info` with `extra=fields` does, at a fifth of its cost where lines are held."""
+    if _held is None:
+        logger.info(message, extra=fields)
+    elif logger.isEnabledFor(logging.INFO):
+        _held.hold(_line_of(time.time(), "INFO", logger.name, message, fields))
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object, `extra` fields beside the standard ones."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line for `record`, without its end."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
-            "level": record.levelname,
-            "logger": record.name,
-            # asyncio and uvicorn append reprs of exceptions and tracebacks in further lines.
-            "message": record.getMessage().partition("\n")[0],
-        }
-        line.update((name, value) for name, value in record.__dict__.items() if name not in _STANDARD_FIELDS)
+        fields = {name: value for name, value in record.__dict__.items() if name not in _STANDARD_FIELDS}
         if record.exc_info and record.exc_info[1]:
-            line["error"] = " from ".join(type(error).__name__ for error in _chain(record.exc_info[1]))
-            line["stack"] = _stack(record.exc_info[1])
+            fields["error"] = " from ".join(type(error).__name__ for error in _chain(record.exc_info[1]))
+            fields["stack"] = _stack(record.exc_info[1])
+        # asyncio and uvicorn append reprs of exceptions and tracebacks in further lines.
+        message = record.getMessage().partition("\n")[0]
+        return _line_of(record.created, record.levelname, record.name, message, fields)
+
+
+class _HeldLines(logging.StreamHandler[TextIO]):
+    """Writes lines some at a time, at once from WARNING up. For a process with one event loop."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._held: list[str] = []
+        self._is_due = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record."""
         try:
-            return _encoder.encode(line).decode()
-        except (TypeError, ValueError):  # a field that JSON can't hold, such as half a surrogate pair
-            return _encoder.encode({name: ascii(value) for name, value in line.items()}).decode()
+            self.hold(self.format(record))
+            if record.levelno >= logging.WARNING:
+                self.flush()
+        except Exception:  # noqa: BLE001 - as in every handler: a line that can't be written must not stop the work
+            self.handleError(record)
+
+    def hold(self, line: str) -> None:
+        """Take a line; see to it that it is written soon."""
+        self.acquire()
+        try:
+            self._held.append(line)
+            if len(self._held) >= _MAX_HELD or not (self._is_due or self._comes_due()):
+                self.flush()
+        finally:
+            self.release()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        self.acquire()
+        try:
+            held, self._held = self._held, []
+            if held:
+                self.stream.write("\n".join([*held, ""]))
+            super().flush()
+        finally:
+            self.release()
+
+    def _comes_due(self) -> bool:
+        """See to it that the event loop writes what is held; False if none runs in this thread."""
+        try:
+            asyncio.get_running_loop().call_later(_HELD_SECONDS, self._write_due)
+        except RuntimeError:
+            return False
+        self._is_due = True
+        return True
+
+    def _write_due(self) -> None:
+        self._is_due = False
+        self.flush()
+
+
+def _line_of(time_seconds: float, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> str:
+    head = {"time": rfc3339(int(time_seconds * 1000)), "level": level, "logger": logger, "message": message}
+    line = {**head, **fields}
+    try:
+        return _encoder.encode(line).decode()
+    except (TypeError, ValueError):  # a field that JSON can't hold, such as half a surrogate pair
+        return _encoder.encode({name: ascii(value) for name, value in line.items()}).decode()
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

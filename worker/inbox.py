@@ -6,14 +6,13 @@ handed out (DESIGN.md, section 4).
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from shared import bodies, position
-from shared.clock import Clock
+from shared.clock import Clock, rfc3339
 from shared.errors import NotFound, Poison
 from shared.ports import BodyStore, EventReader
 from shared.records import Place, StoredEvent
@@ -30,7 +29,6 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 _FETCHES = 8
 """Bodies that one page fetches from the bucket at once."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = logging.getLogger("triggers.inbox")
 
 
@@ -142,7 +140,6 @@ def _finished(event: StoredEvent, body: bytes) -> bytes:
 
     At its end, since most parsers let the last of two equal names win: an event can't pretend to another position.
     """
-    received = (_EPOCH + timedelta(milliseconds=event.accepted_at)).isoformat(timespec="milliseconds")
     place = event.place
-    ours = f',"inbox":"{place.inbox}","receivedat":"{received[:-6]}Z","position":"{place.position}"}}'
+    ours = f',"inbox":"{place.inbox}","receivedat":"{rfc3339(event.accepted_at)}","position":"{place.position}"}}'
     return body[:-1] + ours.encode()

@@ -12,7 +12,6 @@ from litestar.types import ControllerRouterHandler
 from shared.clock import Clock, SystemClock
 from shared.event import MAX_REQUEST_BYTES
 from shared.key_store import KeyStore
-from shared.position import Minter
 from shared.settings import Settings
 from shared.web import auth, docs, health, openapi
 from shared.web.auth import Access
@@ -77,5 +76,5 @@ def build_app(
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Observer(app.asgi_handler, Minter(clock).mint)
+    app.asgi_handler = Observer(app.asgi_handler)
     return app

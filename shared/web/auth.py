@@ -4,7 +4,7 @@ A raw ASGI handler calls `authenticate` and `charge` itself. A Litestar handler 
 which does both (a request costs one) and leaves the key as `request.auth`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -23,8 +23,6 @@ from shared.settings import Settings
 from shared.web.line import line_of
 
 STATE_KEY = "triggers_access"
-_TOKEN_HEADERS = (b"authorization", b"x-api-key")
-
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
@@ -65,9 +63,9 @@ class Access:
         """
         if self._ring is None:
             raise Unavailable("the process is still starting")
-        token = _token_of(scope)
-        key = self._ring.known(token) or await self._ring.verify(token)
         line = line_of(scope)
+        token = _token_of(line.given)
+        key = self._ring.known(token) or await self._ring.verify(token)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
             self.charge(scope, key, 1)
@@ -112,12 +110,11 @@ def needs(scope_name: str) -> Guard:
     return guard
 
 
-def _token_of(scope: Scope) -> str:
+def _token_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the token of the `Authorization` or the `X-API-Key` header."""
-    found = {name: value for name, value in scope["headers"] if name in _TOKEN_HEADERS}
-    scheme, _, token = found.get(b"authorization", b"").partition(b" ")
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return token.strip().decode("latin-1")
-    if b"x-api-key" in found:
-        return found[b"x-api-key"].decode("latin-1")
+    if b"x-api-key" in headers:
+        return headers[b"x-api-key"].decode("latin-1")
     raise Unauthorized("There is no API key: send it as `Authorization: Bearer ...` or as `X-API-Key`.")

@@ -11,9 +11,10 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
 
     Raises `InvalidRequest` if the client leaves before its end.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit_bytes:
-            raise TooLarge(limit_bytes)
+    line = line_of(scope)
+    length = line.given.get(b"content-length", b"")
+    if length.isdigit() and int(length) > limit_bytes:
+        raise TooLarge(limit_bytes)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body = message["body"]  # nearly always the whole of it
@@ -31,5 +32,5 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
         body = bytes(chunks)
     if len(body) > limit_bytes:
         raise TooLarge(limit_bytes)
-    line_of(scope).bytes_in = len(body)
+    line.bytes_in = len(body)
     return body

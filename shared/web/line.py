@@ -1,14 +1,17 @@
 """What one request tells about itself: its id, its headers for the answer, and one wide log line at its end."""
 
+import itertools
 import logging
 import re
-from collections.abc import Callable
+import secrets
 from time import perf_counter
 from typing import Any, cast
 
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import log
 
 logger = logging.getLogger("triggers.http")
 
@@ -22,10 +25,12 @@ _sane_id = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
 class RequestLine(msgspec.Struct, kw_only=True):
     """One request's line in the log. Handlers fill in what they learn; nothing of a payload goes here.
 
-    `headers` are added to the answer, whoever makes it.
+    `given` are the request's headers, the last of those with one name. `headers` are added to the answer, whoever
+    makes it.
     """
 
     request_id: str
+    given: dict[bytes, bytes]
     headers: list[tuple[bytes, bytes]]
     status: int | None = None
     bytes_out: int = 0
@@ -47,9 +52,11 @@ class Observer:
     It wraps Litestar's own handler, since Litestar's middleware does not see paths that have no route.
     """
 
-    def __init__(self, app: ASGIApp, mint: Callable[[], str]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._mint = mint
+        # Unlike a position, a request's id need not be hard to guess, so counting will do.
+        self._prefix = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,9 +64,11 @@ class Observer:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given if _sane_id(given) else self._mint().encode()
-        line = RequestLine(request_id=request_id.decode(), headers=[(b"x-request-id", request_id)])
+        given = dict(scope["headers"])
+        request_id = given.get(b"x-request-id")
+        if request_id is None or not _sane_id(request_id):
+            request_id = f"{self._prefix}-{next(self._numbers):x}".encode()
+        line = RequestLine(request_id=request_id.decode(), given=given, headers=[(b"x-request-id", request_id)])
         scope["state"][STATE_KEY] = line
 
         async def observed_send(message: Message) -> None:
@@ -74,7 +83,7 @@ class Observer:
             await self._app(scope, receive, observed_send)
         finally:
             if logger.isEnabledFor(logging.INFO):
-                logger.info("request", extra=_fields(scope, line, perf_counter() - started))
+                log.info(logger, "request", _fields(scope, line, perf_counter() - started))
 
 
 def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, Any]:

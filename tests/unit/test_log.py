@@ -1,12 +1,14 @@
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import pytest
 
 from shared import log
+from tests.manual import until
 
 
 @pytest.fixture
@@ -82,3 +84,66 @@ def test_a_field_that_json_cannot_hold_is_escaped(lines: list[dict[str, Any]]) -
 def test_exc_info_without_an_exception_adds_nothing(lines: list[dict[str, Any]]) -> None:
     logging.getLogger("triggers").warning("calm", exc_info=True)  # noqa: LOG014 (the case under test)
     assert "error" not in lines[0]
+
+
+async def test_held_lines_are_written_together_soon_and_with_the_first_that_is_urgent() -> None:
+    stream = io.StringIO()
+    with configured(stream):
+        logger = logging.getLogger("triggers.http")
+        log.info(logger, "request", {"status": 202})
+        logger.info("slow", extra={"status": 503})
+        assert stream.getvalue() == ""
+        logger.warning("urgent")
+        assert [line["message"] for line in decoded(stream)] == ["request", "slow", "urgent"]
+        log.info(logger, "request", {"status": 200})
+        await until(lambda: len(decoded(stream)) == 4)
+    assert decoded(stream)[0] | {"time": ""} == {
+        "time": "",
+        "level": "INFO",
+        "logger": "triggers.http",
+        "message": "request",
+        "status": 202,
+    }
+
+
+async def test_many_held_lines_are_written_at_once() -> None:
+    stream = io.StringIO()
+    with configured(stream):
+        for number in range(500):
+            log.info(logging.getLogger("triggers.http"), "request", {"number": number})
+        assert len(decoded(stream)) == 500
+
+
+def test_nothing_is_held_where_no_event_loop_runs() -> None:
+    stream = io.StringIO()
+    with configured(stream):
+        log.info(logging.getLogger("triggers.http"), "request", {})
+        logging.getLogger("triggers").setLevel("WARNING")
+        log.info(logging.getLogger("triggers.http"), "request", {})
+        assert len(decoded(stream)) == 1
+
+
+def test_a_line_that_cannot_be_written_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    with configured(stream):
+        stream.close()
+        logging.getLogger("triggers").warning("lost")
+        assert "ValueError" in capsys.readouterr().err
+        stream = io.StringIO()
+        log.configure("INFO", stream)
+
+
+@contextmanager
+def configured(stream: io.StringIO) -> Iterator[None]:
+    """Hold lines for `stream`."""
+    root, ours = logging.getLogger(), logging.getLogger("triggers")
+    before = root.handlers[:], root.level, ours.level
+    log.configure("INFO", stream, hold=True)
+    yield
+    log.configure("INFO", io.StringIO())
+    logging.captureWarnings(capture=False)
+    root.handlers[:], root.level, ours.level = before
+
+
+def decoded(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]

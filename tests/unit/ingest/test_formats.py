@@ -257,11 +257,11 @@ def test_the_list_of_faults_is_bounded() -> None:
     ],
 )
 def test_json_is_read(content_type: str) -> None:
-    assert reader_of(content_type) is read_json
+    assert reader_of(content_type.encode()) is read_json
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonx", "application/json; charset=latin-1"])
 def test_another_media_type_is_refused_with_those_that_are_read(content_type: str) -> None:
     with pytest.raises(UnsupportedMedia) as caught:
-        reader_of(content_type)
+        reader_of(content_type.encode())
     assert caught.value.accepted == ("application/json",)

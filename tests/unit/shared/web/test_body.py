@@ -15,7 +15,7 @@ async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] =
     async def receive() -> HTTPReceiveMessage:
         return cast("HTTPReceiveMessage", next(waiting))
 
-    line = RequestLine(request_id="r", headers=[])
+    line = RequestLine(request_id="r", given=dict(headers), headers=[])
     scope = cast("Scope", {"type": "http", "headers": headers, "state": {STATE_KEY: line}})
     body = await read_body(scope, receive, 10)
     assert line.bytes_in == len(body)
