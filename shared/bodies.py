@@ -11,11 +11,13 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import msgspec
 import zstandard
 from botocore.exceptions import ClientError
 
 from shared.aws_errors import code_of, translated, translated_read
 from shared.errors import NotFound, Poison
+from shared.event import Event
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -53,6 +55,12 @@ def expand(stored: bytes) -> bytes:
         return _codec.decompressor.decompress(stored)
     except zstandard.ZstdError as error:
         raise Poison(f"unreadable stored body: {error}") from None
+
+
+def name_of(event: Event) -> bytes:
+    """Return the CloudEvent that stands in an item whose body is in the bucket: what is known if it is not there."""
+    named = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
+    return msgspec.json.encode(named)
 
 
 def body_key(tenant: str, receipt: str) -> str:

@@ -61,7 +61,7 @@ async def scan(
         behind = [shard for shard in scans if shard.frontier < goal]
         if not behind or sum(shard.bytes for shard in scans) >= MAX_SCANNED_BYTES:
             break
-        size = min(_share(limit, shards) << attempt, MAX_QUERY_ITEMS)
+        size = min(share(limit, shards) << attempt, MAX_QUERY_ITEMS)
         await all_of(shard.advance(size) for shard in behind)
     return _stretch(scans, inbox.position, before, limit)
 
@@ -113,7 +113,7 @@ def _stretch(scans: Sequence[_Shard], start: str, before: str, limit: int) -> St
     return Stretch(events=events, end=min(safe, scanned_to), more=more)
 
 
-def _share(limit: int, shards: int) -> int:
+def share(limit: int, shards: int) -> int:
     """Return how many items to ask of each shard, so that one round nearly always fills the page.
 
     Positions fall on shards at random. Two standard deviations above the mean: of a page of 100 over 4 shards,

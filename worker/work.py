@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shared.bodies import body_key, compress
+from shared.bodies import body_key, compress, name_of
 from shared.clock import Clock
 from shared.event import Event, Identity
 from shared.pack import EventPack
@@ -191,7 +191,7 @@ class Work:
         return StoredEvent(
             place=Place(self.tenant, self.event.inbox, position),
             type=self.event.type,
-            body=b"" if self.body_key else self._body,
+            body=name_of(self.event) if self.body_key else self._body,
             body_key=self.body_key,
             accepted_at=self.accepted_at,
             expires_at=self.accepted_at // 1000 + self._protocol.event_ttl_seconds,

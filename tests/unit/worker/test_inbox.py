@@ -1,91 +1,15 @@
 """Pages: their bytes, their bounds, and reads that pollers share."""
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 import pytest
 
 from shared import bodies, position
-from shared.clock import SystemClock
 from shared.errors import Unavailable
-from shared.memory import MemoryBodies, MemoryStore
-from shared.position import Minter
-from shared.records import Place, Slice, StoredEvent
-from shared.settings import Settings
+from tests.unit.worker.reading import NOW_MS, SETTINGS, Bench
 from worker import inbox as module
-from worker.inbox import Inbox, Page
-
-NOW_MS = 1_800_000_000_000
-SETTINGS = Settings()
-
-
-class Clock(SystemClock):
-    """A wall clock that is moved by hand."""
-
-    def __init__(self, now_ms: int = NOW_MS) -> None:
-        self.now_ms = now_ms
-
-    def wall_ms(self) -> int:
-        return self.now_ms
-
-
-class Slow(MemoryStore):
-    """A store whose answers wait for `open`; counts its queries."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
-        self.open = asyncio.Event()
-        self.open.set()
-        self.queries = 0
-        self.fails = False
-
-    async def query(
-        self,
-        inbox: Place,
-        *,
-        shard: int,
-        before: str,
-        limit: int,
-        types: Sequence[str] = (),
-        newest_first: bool = False,
-    ) -> Slice:
-        self.queries += 1
-        await self.open.wait()
-        if self.fails:
-            raise Unavailable("the table is gone")
-        return await super().query(
-            inbox, shard=shard, before=before, limit=limit, types=types, newest_first=newest_first
-        )
-
-
-class Bench:
-    """An inbox over memory, and a way to put events into it."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.store = Slow(self.clock)
-        self.bodies = MemoryBodies()
-        self.inbox = Inbox(self.store, self.bodies, self.clock, SETTINGS)
-        self.minter = Minter(self.clock)
-
-    async def put(self, body: bytes, *, kind: str = "a", key: str | None = None, age_ms: int = 5000) -> str:
-        self.clock.now_ms -= age_ms
-        place = Place("t", "orders", self.minter.mint())
-        self.clock.now_ms += age_ms
-        event = StoredEvent(
-            place=place,
-            type=kind,
-            body=b"" if key else body,
-            accepted_at=NOW_MS - age_ms - 7,
-            expires_at=NOW_MS // 1000 + 1000,
-            body_key=key,
-        )
-        await self.store.insert_events([event])
-        return place.position
-
-    async def page(self, after: str | None = None, limit: int = 100, types: Sequence[str] = ()) -> Page:
-        return await self.inbox.page("t", "orders", after, limit, types)
+from worker.inbox import Page, Question
 
 
 @pytest.fixture
@@ -120,16 +44,6 @@ async def test_compressed_and_bucketed_bodies_are_put_back(bench: Bench) -> None
     assert all(event.startswith(plain[:-1] + b',"inbox"') for event in page.events)
 
 
-async def test_an_event_whose_body_is_gone_or_broken_locks_nobody_out(bench: Bench) -> None:
-    await bench.put(b"", key="gone")
-    await bench.put(bodies.compress(b"x" * 1000)[:-4])
-    await bench.put(b'{"specversion":"1.0","id":"ok"}')
-    last = await bench.put(b"", key="gone too")
-    page = await bench.page()
-    assert [msgspec.json.decode(event)["id"] for event in page.events] == ["ok"]
-    assert page.end == last
-
-
 async def test_what_has_not_settled_waits(bench: Bench) -> None:
     old = await bench.put(HARD, age_ms=SETTINGS.settle_ms + 1)
     young = await bench.put(HARD, age_ms=SETTINGS.settle_ms)
@@ -141,7 +55,8 @@ async def test_what_has_not_settled_waits(bench: Bench) -> None:
 
 
 async def test_an_unknown_inbox_is_an_empty_page_at_the_beginning(bench: Bench) -> None:
-    assert await bench.page() == Page(events=[], end=position.FIRST, more=False)
+    before = position.floor_of(NOW_MS - SETTINGS.settle_ms)
+    assert await bench.page() == Page(events=[], end=position.FIRST, more=False, before=before)
 
 
 async def test_a_page_ends_before_it_grows_too_big(bench: Bench) -> None:
@@ -171,6 +86,26 @@ async def test_only_the_types_asked_for(bench: Bench) -> None:
         await bench.put(b'{"type":"%b"}' % kind.encode(), kind=kind)
     page = await bench.page(types=["order.*"])
     assert [msgspec.json.decode(event)["type"] for event in page.events] == ["order.paid", "order.sent"]
+
+
+async def test_the_newest_come_first_on_demand(bench: Bench) -> None:
+    for number in range(30):
+        await bench.put(b'{"id":"%d"}' % number, kind="b" if number % 3 else "a")
+    young = await bench.put(b'{"id":"young"}', age_ms=SETTINGS.settle_ms)
+    page = await bench.inbox.read(Question("t", "orders", limit=4, types=("a",), newest_first=True))
+    assert [msgspec.json.decode(event)["id"] for event in page.events] == ["27", "24", "21", "18"]
+    assert not page.more
+    assert (await bench.inbox.read(Question("t", "orders", after=young, newest_first=True))).events == []
+
+
+async def test_the_delivered_are_listed_apart(bench: Bench) -> None:
+    await bench.put(b'{"id":"1"}')
+    acked = bench.event(b'{"id":"2"}', delivered_at=NOW_MS - 1)
+    await bench.store.insert_events([acked])
+    page = await bench.inbox.read(Question("t", "orders", delivered=True))
+    (event,) = page.events
+    assert event.endswith(b'"position":"%b","deliveredat":"2027-01-15T07:59:59.999Z"}' % acked.place.position.encode())
+    assert len((await bench.page()).events) == 1
 
 
 async def test_pollers_that_ask_the_same_share_one_read(bench: Bench) -> None:

@@ -1,0 +1,108 @@
+"""An inbox over memory, a way to put events into it, and a count of what its reads cost."""
+
+import asyncio
+from collections.abc import Sequence
+
+from shared.clock import SystemClock
+from shared.errors import Unavailable
+from shared.memory import MemoryBodies, MemoryStore
+from shared.position import Minter
+from shared.records import Count, Place, Slice, StoredEvent
+from shared.settings import Settings
+from worker.inbox import Inbox, Page
+
+NOW_MS = 1_800_000_000_000
+SETTINGS = Settings()
+
+
+class HandClock(SystemClock):
+    """A wall clock that is moved by hand."""
+
+    def __init__(self, now_ms: int = NOW_MS) -> None:
+        self.now_ms = now_ms
+
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+
+class Slow(MemoryStore):
+    """A store whose answers wait for `open`; counts its queries."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(clock)
+        self.open = asyncio.Event()
+        self.open.set()
+        self.queries = 0
+        self.counts = 0
+        self.fails = False
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> Slice:
+        self.queries += 1
+        await self._answering()
+        return await super().query(
+            inbox, shard=shard, before=before, limit=limit, types=types, newest_first=newest_first
+        )
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        self.counts += 1
+        await self._answering()
+        found = await super().query(inbox, shard=shard, before=before, limit=limit, types=types)
+        return Count(events=len(found.events), stopped_at=found.stopped_at)
+
+    async def _answering(self) -> None:
+        await self.open.wait()
+        if self.fails:
+            raise Unavailable("the table is gone")
+
+
+class Bench:
+    """An inbox `orders` of the tenant `t`, and what is put into it."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.store = Slow(self.clock)
+        self.bodies = MemoryBodies()
+        self.inbox = Inbox(self.store, self.bodies, self.clock, SETTINGS)
+        self.minter = Minter(self.clock)
+
+    def event(
+        self,
+        body: bytes,
+        *,
+        kind: str = "a",
+        key: str | None = None,
+        age_ms: int = 5000,
+        delivered_at: int | None = None,
+    ) -> StoredEvent:
+        self.clock.now_ms -= age_ms
+        place = Place("t", "orders", self.minter.mint(), delivered_at is not None)
+        self.clock.now_ms += age_ms
+        return StoredEvent(
+            place=place,
+            type=kind,
+            body=body,
+            accepted_at=NOW_MS - age_ms - 7,
+            expires_at=NOW_MS // 1000 + 1000,
+            body_key=key,
+            delivered_at=delivered_at,
+        )
+
+    async def put(self, body: bytes, *, kind: str = "a", key: str | None = None, age_ms: int = 5000) -> str:
+        event = self.event(b"" if key else body, kind=kind, key=key, age_ms=age_ms)
+        await self.store.insert_events([event])
+        return event.place.position
+
+    async def page(self, after: str | None = None, limit: int = 100, types: Sequence[str] = ()) -> Page:
+        return await self.inbox.page("t", "orders", after, limit, types)
