@@ -17,7 +17,7 @@ from bench.plain_event import Event
 from bench.plan import Plan
 from bench.processes import Server
 from bench.results import Row, alternate, row
-from ingest.formats import Terms, read_json
+from ingest.envelope import Terms, read_json
 from shared import pack as packs
 from shared.batches import batches
 from shared.clock import SystemClock

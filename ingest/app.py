@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from ingest import documentation, events
+from ingest import acks, documentation, events, removals
 from ingest.publisher import Publisher
 from shared.aws import Aws
 from shared.clock import Clock, SystemClock
@@ -60,7 +60,7 @@ def part(settings: Settings, *, queue: EventQueue | None = None, clock: Clock | 
     ingest = _Ingest(settings, clock, queue)
     return Part(
         name="ingest",
-        handlers=[events.handler(ingest.publisher, clock)],
+        handlers=[make.handler(ingest.publisher, clock) for make in (events, acks, removals)],
         lifespan=ingest.lifespan,
         ready=ingest.ready,
         paths=documentation.paths(),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 import msgspec
 from litestar import asgi
@@ -12,16 +12,19 @@ from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from ingest.fields import MAX_TEXT_LENGTH, RULES
-from ingest.formats import Batch, Terms, reader_of
+from ingest import query
+from ingest.coding import read_content
+from ingest.envelope import Batch, Terms
+from ingest.fields import MAX_TEXT_LENGTH, Inbox
+from ingest.formats import reader_of
 from ingest.publisher import Publisher
+from ingest.trace import trace_of
 from shared.clock import Clock, rfc3339
 from shared.errors import Fault, Forbidden, InvalidRequest, Rejected
-from shared.event import DEFAULT_INBOX, INBOX_PATTERN, MAX_REQUEST_BYTES, Event
+from shared.event import DEFAULT_INBOX, Event
 from shared.keys import EVENTS_WRITE, ApiKey
 from shared.position import Minter
 from shared.web.auth import access_of
-from shared.web.body import read_body
 from shared.web.line import line_of
 
 PATH = "/v1/events"
@@ -31,7 +34,7 @@ _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _ESCAPED = re.compile(r"\\(.)")
 
-_MAX_ECHO = 64
+_PARAMETERS = {"inbox": Inbox}
 
 _encoder = msgspec.json.Encoder()
 
@@ -64,49 +67,37 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> ASGIRouteHandle
         access = access_of(scope)
         key = await access.authenticate(scope, EVENTS_WRITE)
         try:
-            batch = await _read(scope, receive, minter, clock)
+            terms = _terms(scope, minter, clock)
+            batch = await _read(scope, receive, terms)
             _check_types(key, batch.events)
         except Rejected:
-            access.charge(scope, key, 1)  # or refused requests would be free
+            await access.charge(scope, key, 1)  # or refused requests would be free
             raise
-        access.charge(scope, key, len(batch.events))
+        await access.charge(scope, key, len(batch.events))
         line_of(scope).events = len(batch.events)
-        await publisher().publish(key.tenant, key.key_id, batch.events)
+        trace = terms.trace
+        await publisher().publish(key.tenant, key.key_id, batch.events, trace.parent if trace else None)
         await _answer(batch, send)
 
     return post_events
 
 
-async def _read(scope: Scope, receive: Receive, minter: Minter, clock: Clock) -> Batch:
+async def _read(scope: Scope, receive: Receive, terms: Terms) -> Batch:
+    reader = reader_of(line_of(scope).given, scope["headers"])
+    return reader(await read_content(scope, receive), terms)
+
+
+def _terms(scope: Scope, minter: Minter, clock: Clock) -> Terms:
     given = line_of(scope).given
-    reader = reader_of(given.get(b"content-type", b""))
     idempotency_key = given.get(b"idempotency-key")
-    query = scope["query_string"]
-    terms = Terms(
+    asked = scope["query_string"]
+    return Terms(
         mint=minter.mint,
         time=rfc3339(clock.wall_ms()),
-        inbox=_inbox_of(query) if query else DEFAULT_INBOX,
+        inbox=query.parse(asked, _PARAMETERS).get("inbox", DEFAULT_INBOX) if asked else DEFAULT_INBOX,
         idempotency_key=None if idempotency_key is None else parse_idempotency_key(idempotency_key),
+        trace=trace_of(given),
     )
-    return reader(await read_body(scope, receive, MAX_REQUEST_BYTES), terms)
-
-
-def _inbox_of(query: bytes) -> str:
-    """Return the inbox that the query names; raise `InvalidRequest` for all that it should not hold."""
-    faults: list[Fault] = []
-    inbox: str | None = None
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name != "inbox":
-            faults.append(Fault(detail=f"Unknown query parameter `{name[:_MAX_ECHO]}`."))
-        elif inbox is not None:
-            faults.append(Fault(detail="`inbox` is given more than once.", pointer="/inbox"))
-        elif not INBOX_PATTERN.fullmatch(value):
-            faults.append(Fault(detail=RULES["inbox"], pointer="/inbox"))
-        else:
-            inbox = value
-    if faults:
-        raise InvalidRequest("The query is invalid.", faults)
-    return inbox or DEFAULT_INBOX
 
 
 def parse_idempotency_key(value: bytes) -> str:

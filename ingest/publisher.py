@@ -14,12 +14,13 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 
+from ingest.draft import Draft, size_of, size_of_removal
 from shared import pack
 from shared.clock import Clock
 from shared.errors import TooLarge, TriggersError, Unavailable
 from shared.event import MAX_REQUEST_BYTES, Event
-from shared.pack import EventPack
-from shared.ports import MAX_MESSAGES, MessageSink, Outgoing
+from shared.pack import AckPack, Removal
+from shared.ports import MAX_MESSAGES, MessageSink
 from shared.records import Outcome
 from shared.settings import Settings
 
@@ -27,40 +28,6 @@ logger = logging.getLogger("triggers.ingest")
 
 _THREAD_BYTES = 128 * 1024
 """A larger pack is encoded in a thread: zstd and base64 take some ms a MiB, which every other request would feel."""
-
-_ENVELOPE_BYTES = 128  # of an event in a pack, besides its names: receipt, inbox, punctuation
-_NAME_BYTES = 4  # of one character of a name, at most: UTF-8's longest, more than an escaped quote
-
-
-class _Draft:
-    """A pack in the making, and the requests that wait for it."""
-
-    __slots__ = ("accepted_at", "body", "events", "key_id", "size", "tenant", "waiters")
-
-    def __init__(self, tenant: str, key_id: str, accepted_at: int) -> None:
-        self.tenant = tenant
-        self.key_id = key_id
-        self.accepted_at = accepted_at
-        self.events: list[Event] = []
-        self.size = 0
-        self.waiters: list[asyncio.Future[None]] = []
-        self.body: str | None = None
-
-    def encode(self) -> str:
-        """Return the message body; keeps it."""
-        whole = EventPack(tenant=self.tenant, key_id=self.key_id, accepted_at=self.accepted_at, events=self.events)
-        self.body = pack.encode(whole)
-        return self.body
-
-    def settle(self, error: Exception | None) -> None:
-        """Answer the requests that still wait."""
-        for waiter in self.waiters:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
 
 
 class Publisher:
@@ -74,25 +41,37 @@ class Publisher:
         self._max_bytes = settings.buffer_bytes
         self._max_events = settings.buffer_events
         self._fair = settings.fair_queues
-        self._drafts: deque[_Draft] = deque()
-        self._open: dict[tuple[str, str], _Draft] = {}
+        self._drafts: deque[Draft] = deque()
+        self._open: dict[tuple[str, str], Draft] = {}
         self._senders: set[asyncio.Task[None]] = set()
         self._held_bytes = 0
         self._held_events = 0
         self._closed = False
 
-    async def publish(self, tenant: str, key_id: str, events: Sequence[Event]) -> None:
+    async def publish(self, tenant: str, key_id: str, events: Sequence[Event], traceparent: str | None = None) -> None:
         """Return when the queue holds all `events`; they travel in one pack.
 
         Raises `Unavailable` if it does not, or may not, or the buffer is full, or the process shuts down.
         """
-        size = _size_of(events)
-        if self._closed:
-            raise Unavailable("ingest is shutting down")
+        size = size_of(events)
         self._admit(size, len(events))
         draft = self._draft(tenant, key_id, size)
         draft.events += events
+        await self._sent(draft, size, len(events), traceparent)
+
+    async def publish_removal(self, whole: AckPack | Removal, traceparent: str | None = None) -> None:
+        """Return when the queue holds `whole`, a pack that no other request joins. Raises what `publish` does."""
+        size, count = size_of_removal(whole)
+        self._admit(size, count)
+        draft = Draft(whole.tenant, whole.key_id, whole.accepted_at, whole=whole)
+        self._drafts.append(draft)
+        await self._sent(draft, size, count, traceparent)
+
+    async def _sent(self, draft: Draft, size: int, count: int, traceparent: str | None) -> None:
+        """Count a request's share of `draft`, see that it is sent, and return when it is."""
         draft.size += size
+        draft.count += count
+        draft.traceparent = draft.traceparent or traceparent
         waiter = asyncio.get_running_loop().create_future()
         draft.waiters.append(waiter)
         if len(self._senders) < self._sends:
@@ -109,6 +88,8 @@ class Publisher:
             await asyncio.wait(self._senders)
 
     def _admit(self, size: int, count: int) -> None:
+        if self._closed:
+            raise Unavailable("ingest is shutting down")
         full = self._held_bytes + size > self._max_bytes or self._held_events + count > self._max_events
         # One request always fits: its pack may be somewhat larger than a small buffer.
         if full and self._held_events:
@@ -116,18 +97,18 @@ class Publisher:
         self._held_bytes += size
         self._held_events += count
 
-    def _draft(self, tenant: str, key_id: str, size: int) -> _Draft:
+    def _draft(self, tenant: str, key_id: str, size: int) -> Draft:
         """Return the open draft of this tenant and key, if it has room for `size` bytes, else a new one."""
         draft = self._open.get((tenant, key_id))
         if draft is None or draft.size + size > pack.MAX_PLAIN_BYTES:
-            draft = self._open[tenant, key_id] = _Draft(tenant, key_id, self._clock.wall_ms())
+            draft = self._open[tenant, key_id] = Draft(tenant, key_id, self._clock.wall_ms())
             self._drafts.append(draft)
         return draft
 
     async def _send_all(self) -> None:
         """Send drafts, a call at a time, until there are none."""
         while self._drafts:
-            call: list[_Draft] = []
+            call: list[Draft] = []
             try:
                 await self._load(call)
                 errors = await self._send(call)
@@ -138,7 +119,7 @@ class Publisher:
                 errors = [error] * len(call)
             self._settle(call, errors)
 
-    async def _load(self, call: list[_Draft]) -> None:
+    async def _load(self, call: list[Draft]) -> None:
         """Move drafts to `call`, as many as one call carries, and encode them."""
         room = pack.MAX_MESSAGE_BYTES
         while self._drafts and len(call) < MAX_MESSAGES:
@@ -146,19 +127,18 @@ class Publisher:
             if self._open.get((draft.tenant, draft.key_id)) is draft:
                 del self._open[draft.tenant, draft.key_id]
             call.append(draft)
-            body = draft.body
-            if body is None:
-                body = await asyncio.to_thread(draft.encode) if draft.size > _THREAD_BYTES else draft.encode()
-            if len(body) > room and len(call) > 1:
+            if draft.body is None:
+                await asyncio.to_thread(draft.encode) if draft.size > _THREAD_BYTES else draft.encode()
+            if draft.sent_bytes > room and len(call) > 1:
                 self._drafts.appendleft(call.pop())
                 return
-            room -= len(body)
+            room -= draft.sent_bytes
 
-    async def _send(self, call: list[_Draft]) -> list[Exception | None]:
+    async def _send(self, call: list[Draft]) -> list[Exception | None]:
         """Send one call; return what became of each draft."""
-        if len(call) == 1 and len(call[0].body or "") > pack.MAX_MESSAGE_BYTES:
+        if len(call) == 1 and call[0].sent_bytes > pack.MAX_MESSAGE_BYTES:
             return [TooLarge(MAX_REQUEST_BYTES)]
-        messages = [Outgoing(body=draft.body or "", group=draft.tenant if self._fair else None) for draft in call]
+        messages = [draft.outgoing(fair=self._fair) for draft in call]
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 outcomes = await self._queue.send(messages)
@@ -170,15 +150,8 @@ class Publisher:
             for outcome in outcomes
         ]
 
-    def _settle(self, call: list[_Draft], errors: Sequence[Exception | None]) -> None:
+    def _settle(self, call: list[Draft], errors: Sequence[Exception | None]) -> None:
         for draft, error in zip(call, errors, strict=True):
             self._held_bytes -= draft.size
-            self._held_events -= len(draft.events)
+            self._held_events -= draft.count
             draft.settle(error)
-
-
-def _size_of(events: Sequence[Event]) -> int:
-    """Return at least the bytes that `events` take in a pack."""
-    names = sum(len(event.id) + len(event.source) + len(event.type) for event in events)
-    bodies = sum(memoryview(event.body).nbytes for event in events)
-    return bodies + _NAME_BYTES * names + _ENVELOPE_BYTES * len(events)

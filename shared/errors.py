@@ -8,7 +8,9 @@ TriggersError
 │   ├── Forbidden            a valid key that lacks a scope
 │   ├── NotFound             what was named does not exist
 │   ├── TooLarge             more bytes than the limit
+│   ├── TooSlow              a body that takes too long to come
 │   ├── UnsupportedMedia     a body in no format we read
+│   ├── NotAcceptable        an answer is wanted in no format we write
 │   └── RateLimited          carries retry_after
 ├── Unavailable              ours or AWS's fault; nothing took effect; carries retry_after
 ├── Unclear                  a call failed in a way that leaves open whether it took effect
@@ -70,12 +72,28 @@ class TooLarge(Rejected):
         self.limit_bytes = limit_bytes
 
 
-class UnsupportedMedia(Rejected):
-    """A body in no format that the endpoint reads; `accepted` are the media types that it does read."""
+class TooSlow(Rejected):
+    """A body that did not come within `limit_seconds`."""
 
-    def __init__(self, detail: str, accepted: Sequence[str] = ()) -> None:
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(f"The request body took longer than {limit_seconds:g} seconds to come.")
+        self.limit_seconds = limit_seconds
+
+
+class UnsupportedMedia(Rejected):
+    """A body in no format that the endpoint reads; `accepted` are the media types that it does read.
+
+    With `codings`, it is the Content-Encoding that is not supported, and those are.
+    """
+
+    def __init__(self, detail: str, accepted: Sequence[str] = (), codings: Sequence[str] = ()) -> None:
         super().__init__(detail)
         self.accepted = tuple(accepted)
+        self.codings = tuple(codings)
+
+
+class NotAcceptable(Rejected):
+    """An answer is wanted in no format that the endpoint writes."""
 
 
 class RateLimited(Rejected):

@@ -17,9 +17,11 @@ from shared.errors import (
     Forbidden,
     InvalidEvent,
     InvalidRequest,
+    NotAcceptable,
     NotFound,
     RateLimited,
     TooLarge,
+    TooSlow,
     TriggersError,
     Unauthorized,
     Unavailable,
@@ -38,7 +40,9 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Unclear: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -50,7 +54,9 @@ _TITLES: Mapping[type[Exception], tuple[str, str]] = {
     Forbidden: ("forbidden", "The API key may not do this"),
     NotFound: ("not-found", "Not found"),
     TooLarge: ("too-large", "The request is too large"),
+    TooSlow: ("too-slow", "The request came too slowly"),
     UnsupportedMedia: ("unsupported-media-type", "The media type is not supported"),
+    NotAcceptable: ("not-acceptable", "No acceptable media type"),
     RateLimited: ("rate-limited", "Too many requests"),
     Unavailable: ("unavailable", "The service can't do this right now"),
     Unclear: ("unavailable", "The service can't do this right now"),
@@ -146,8 +152,11 @@ def _headers_of(error: TriggersError) -> dict[str, str]:
             return {"retry-after": str(max(1, math.ceil(error.retry_after)))}
         case Unclear():
             return {"retry-after": "1"}
+        case TooSlow():
+            return {"connection": "close"}  # the rest of the request may still come on it
         case UnsupportedMedia():
-            return {"accept-post": ", ".join(error.accepted)} if error.accepted else {}
+            lists = {"accept-post": error.accepted, "accept-encoding": error.codings}
+            return {name: ", ".join(values) for name, values in lists.items() if values}
         case _:
             return {}
 

@@ -50,7 +50,7 @@ IN_BUCKET = "base64"
 _HALF = "half a surrogate pair|surrogate|hex escape"
 _MALFORMED = r"JSON is malformed: .* \(byte \d+\)"
 _NO_UTF_8 = r"not valid UTF-8 \(byte \d+\)"
-_TOO_DEEP = "`data` nests deeper than 500 levels"
+_TOO_DEEP = "nests deeper than 500 levels"
 
 REFUSED: Mapping[bytes, str] = {
     event(rb'"\ud800"'): _HALF,

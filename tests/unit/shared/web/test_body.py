@@ -1,12 +1,14 @@
+import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 from litestar.types import HTTPReceiveMessage, Scope
 
-from shared.errors import InvalidRequest, TooLarge
+from shared.errors import InvalidRequest, TooLarge, TooSlow
 from shared.web.body import read_body
-from shared.web.line import STATE_KEY, RequestLine
+from shared.web.line import STATE_KEY, RequestLine, line_of
+from tests.manual import until
 
 
 async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
@@ -15,11 +17,15 @@ async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] =
     async def receive() -> HTTPReceiveMessage:
         return cast("HTTPReceiveMessage", next(waiting))
 
-    line = RequestLine(request_id="r", given=dict(headers), headers=[])
-    scope = cast("Scope", {"type": "http", "headers": headers, "state": {STATE_KEY: line}})
+    scope = scope_of(headers)
     body = await read_body(scope, receive, 10)
-    assert line.bytes_in == len(body)
+    assert line_of(scope).bytes_in == len(body)
     return body
+
+
+def scope_of(headers: Sequence[tuple[bytes, bytes]] = ()) -> Scope:
+    line = RequestLine(request_id="r", given=dict(headers), headers=[])
+    return cast("Scope", {"type": "http", "headers": headers, "state": {STATE_KEY: line}})
 
 
 def part(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -51,3 +57,55 @@ async def test_too_much_is_refused_without_reading_on(messages: list[Any]) -> No
 async def test_a_client_that_leaves_ends_the_reading() -> None:
     with pytest.raises(InvalidRequest):
         await read([part(b"x", more=True), {"type": "http.disconnect"}])
+
+
+class Slow:
+    """A client that sends each part when told to."""
+
+    def __init__(self, *parts: dict[str, Any]) -> None:
+        self._parts = iter(parts)
+        self.sent = asyncio.Semaphore(0)
+        self.waiting = False
+
+    async def receive(self) -> HTTPReceiveMessage:
+        self.waiting = True
+        await asyncio.sleep(0)
+        await self.sent.acquire()
+        return cast("HTTPReceiveMessage", next(self._parts))
+
+
+async def test_a_body_that_comes_later_is_waited_for() -> None:
+    client = Slow(part(b"01", more=True), part(b"2", more=False))
+    reading = asyncio.create_task(read_body(scope_of(), client.receive, 10))
+    for _ in range(2):
+        client.waiting = False
+        client.sent.release()
+        await until(lambda: client.waiting or reading.done())
+    assert await reading == b"012"
+
+
+@pytest.mark.parametrize("parts", [[], [part(b"0", more=True)]])
+async def test_a_body_that_does_not_come_in_time_is_too_slow(parts: list[dict[str, Any]]) -> None:
+    client = Slow(*parts)
+    if parts:
+        client.sent.release()
+    with pytest.raises(TooSlow, match=r"0\.01 seconds"):
+        await read_body(scope_of(), client.receive, 10, 0.01)
+
+
+async def test_a_request_that_is_cancelled_while_its_body_comes_is_cancelled() -> None:
+    client = Slow()
+    reading = asyncio.create_task(read_body(scope_of(), client.receive, 10))
+    await until(lambda: client.waiting)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+
+async def test_an_error_of_the_server_reaches_the_handler() -> None:
+    async def receive() -> HTTPReceiveMessage:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await read_body(scope_of(), receive, 10)

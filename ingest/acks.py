@@ -1,0 +1,143 @@
+"""`POST /v1/acks`: a consumer's word that the events at these positions are handled.
+
+The queue takes it, a worker carries it out. So it is answered as fast as an event, and may be repeated at will.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import msgspec
+from litestar import MediaType, Request, Response, post
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta, Raw
+
+from ingest.coding import read_content
+from ingest.faults import MAX_FAULTS, echo, pointer_to, reason
+from ingest.fields import RULES, Inbox
+from ingest.objects import duplicates, fields_of
+from ingest.publisher import Publisher
+from ingest.trace import trace_of
+from shared.clock import Clock
+from shared.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
+from shared.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
+from shared.keys import INBOX_ACK
+from shared.pack import AckPack
+from shared.position import is_position
+from shared.web.auth import access_of
+from shared.web.line import line_of
+
+PATH = "/v1/acks"
+MAX_POSITIONS = MAX_EVENTS_PER_REQUEST
+
+_POSITION_RULE = "A position is a UUIDv7, as an inbox gives it."
+_COUNT_RULE = f"`positions` is an array of 1..{MAX_POSITIONS} positions."
+
+
+class Acks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a consumer posts."""
+
+    positions: Annotated[list[str], Meta(min_length=1, max_length=MAX_POSITIONS)]
+    inbox: Inbox = DEFAULT_INBOX
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: how many acks the queue holds."""
+
+    accepted: int
+
+
+_decoder = msgspec.json.Decoder(Acks)
+_inbox = msgspec.json.Decoder(Inbox)
+_positions = msgspec.json.Decoder(list[Raw])
+_position = msgspec.json.Decoder(str)
+
+
+def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandler:
+    """Return the handler. A key limited to some types may ack too: it knows a position only from having read it."""
+
+    @post(PATH, status_code=202, include_in_schema=False)
+    async def post_acks(request: Request[Any, Any, Any]) -> Response[bytes]:
+        scope = request.scope
+        access = access_of(scope)
+        key = await access.authenticate(scope, INBOX_ACK)
+        try:
+            acks = read_acks(await _body(request))
+        except Rejected:
+            await access.charge(scope, key, 1)
+            raise
+        # Each ack costs the table about what an event does.
+        await access.charge(scope, key, len(acks.positions))
+        line = line_of(scope)
+        line.events = len(acks.positions)
+        pack = AckPack(
+            tenant=key.tenant,
+            key_id=key.key_id,
+            accepted_at=clock.wall_ms(),
+            inbox=acks.inbox,
+            # A call to the table may name an item only once.
+            positions=list(dict.fromkeys(acks.positions)),
+        )
+        trace = trace_of(line.given)
+        await publisher().publish_removal(pack, trace.parent if trace else None)
+        return answer(len(acks.positions))
+
+    return post_acks
+
+
+def answer(accepted: int) -> Response[bytes]:
+    """Return the 202."""
+    return Response(msgspec.json.encode(Taken(accepted=accepted)), media_type=MediaType.JSON, status_code=202)
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    given = line_of(request.scope).given
+    if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+        raise UnsupportedMedia("The Content-Type is not application/json.", ("application/json",))
+    return await read_content(request.scope, request.receive)
+
+
+def read_acks(body: bytes) -> Acks:
+    """Return what `body` holds; raise `InvalidRequest` with everything that is wrong with it."""
+    try:
+        body.decode()
+        faults = list(islice(_faults(body, fields_of(body)), MAX_FAULTS))
+    except msgspec.ValidationError:
+        faults = [Fault(detail="The body is a JSON object.", pointer="")]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest("The body can't be read as JSON.", [Fault(detail=reason(body, error))]) from None
+    if faults:
+        raise InvalidRequest("The acks are invalid. None was accepted.", faults)
+    return _decoder.decode(body)
+
+
+def _faults(body: bytes, fields: dict[str, bytes]) -> Iterator[Fault]:
+    for name in duplicates(body, fields):
+        yield Fault(detail=f"`{echo(name)}` is given more than once.", pointer=pointer_to(name, ""))
+    for name in fields:
+        if name in Acks.__struct_fields__:
+            continue
+        yield Fault(detail=f"Unknown field `{echo(name)}`.", pointer=pointer_to(name, ""))
+    if "inbox" in fields and not _is(_inbox, fields["inbox"]):
+        yield Fault(detail=RULES["inbox"], pointer="/inbox")
+    if "positions" not in fields:
+        yield Fault(detail="`positions` is missing.", pointer="/positions")
+        return
+    try:
+        positions = _positions.decode(fields["positions"])
+    except msgspec.ValidationError:
+        positions = []
+    if not 1 <= len(positions) <= MAX_POSITIONS:
+        yield Fault(detail=_COUNT_RULE, pointer="/positions")
+        return
+    for index, position in enumerate(positions):
+        if not _is(_position, position) or not is_position(_position.decode(position)):
+            yield Fault(detail=_POSITION_RULE, pointer=f"/positions/{index}")
+
+
+def _is(decoder: "msgspec.json.Decoder[str]", value: bytes | Raw) -> bool:
+    try:
+        decoder.decode(value)
+    except msgspec.ValidationError:
+        return False
+    return True
