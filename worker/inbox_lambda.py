@@ -1,0 +1,24 @@
+"""The inbox as an AWS Lambda function behind an HTTP API: its handler is `worker.inbox_lambda.handler`."""
+
+import functools
+import os
+from typing import Any
+
+from shared import log, settings
+from shared.web.lambda_asgi import LambdaApp
+from worker.inbox_app import create_app
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (what any module's attribute is)
+    """Make `handler` when Lambda first asks for it: as the sandbox starts, with a whole CPU, before any request."""
+    if name == "handler":
+        return function()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@functools.cache
+def function() -> LambdaApp:
+    """Return this process's function; raise `InvalidSettings` if the environment's settings are."""
+    loaded = settings.load(os.environ)
+    log.configure(loaded.log_level)
+    return LambdaApp(create_app(loaded))
