@@ -14,6 +14,7 @@ from shared.keys import ApiKey
 if TYPE_CHECKING:  # the client's types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+_PREFIX = "key#"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -107,7 +108,13 @@ class DynamoKeyStore:
         start: dict[str, Any] = {}
         while True:
             with translated_read():
-                page = await self._client.scan(TableName=self._table, ConsistentRead=True, **start)
+                page = await self._client.scan(
+                    TableName=self._table,
+                    ConsistentRead=True,
+                    FilterExpression="begins_with(pk, :key)",  # buckets lie there, too
+                    ExpressionAttributeValues={":key": {"S": _PREFIX}},
+                    **start,
+                )
             found += map(_decode, page["Items"])
             if "LastEvaluatedKey" not in page:
                 return _in_order(found, tenant)
@@ -151,7 +158,7 @@ def _writing() -> Iterator[None]:
 
 
 def _pk(key_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"key#{key_id}"}}
+    return {"pk": {"S": f"{_PREFIX}{key_id}"}}
 
 
 def _encode(key: ApiKey) -> dict[str, Any]:

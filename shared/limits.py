@@ -1,7 +1,7 @@
 """Token buckets: how many events a key may send, and how many requests it may read, a second."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from shared.clock import Clock
 from shared.keys import ApiKey
@@ -19,6 +19,22 @@ class Charge(NamedTuple):
     remaining: int
     full_after_seconds: int
     retry_after_seconds: float
+
+
+class Limits(Protocol):
+    """What charges keys: `Limiter`, or `shared.leased_limits.LeasedLimiter`."""
+
+    def charge(self, key: ApiKey, cost: int) -> Charge:
+        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few."""
+        ...
+
+    async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
+        """Charge again, if waiting for a moment may help; else return `refused`, what the charge came to."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
+        ...
 
 
 class _Bucket:
@@ -51,6 +67,13 @@ class Limiter:
             full_after_seconds=math.ceil((key.burst - tokens) / key.rate),
             retry_after_seconds=max(0.0, missing / key.rate),
         )
+
+    async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:  # noqa: ARG002 - the port's
+        """Return `refused`: waiting for a moment never helps."""
+        return refused
+
+    async def aclose(self) -> None:
+        """Return: nothing is under way."""
 
     def _add(self, key: ApiKey, now_ms: int) -> _Bucket:
         if len(self._buckets) >= self._max_buckets:

@@ -60,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=3600, description="A revoked API key stops working within this time")
     ] = 30
     bcrypt_cost: Annotated[int, Meta(ge=10, le=16, description="bcrypt cost of new API keys")] = 10
+    rate_limits: Annotated[
+        Literal["process", "shared"],
+        Meta(description="A key's limits count in each process alone, or in all together by way of the key table"),
+    ] = "process"
 
     queue_sends: Annotated[
         int, Meta(ge=1, le=64, description="SendMessageBatch calls in flight per ingest process")

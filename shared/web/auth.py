@@ -13,12 +13,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from shared.aws import Aws
+from shared.budget import Budget, DynamoBudget, MemoryBudget
 from shared.clock import Clock
 from shared.errors import Forbidden, RateLimited, Unauthorized, Unavailable
 from shared.key_ring import KeyRing
 from shared.key_store import DynamoKeyStore, KeyStore
 from shared.keys import ApiKey
-from shared.limits import Limiter
+from shared.leased_limits import LeasedLimiter
+from shared.limits import Limiter, Limits
 from shared.settings import Settings
 from shared.web.line import line_of
 
@@ -35,18 +37,18 @@ class Access:
         self._store = store
         self._ring: KeyRing | None = None
         self._reader: KeyStore | None = None
-        self._limiter = Limiter(clock)
+        self._limits: Limits = Limiter(clock)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Open the key table's client, unless a store was given."""
         if self._store is not None:
-            async with self._open(self._store):
+            async with self._open(self._store, MemoryBudget()):
                 yield
             return
         async with Aws(self._settings).dynamodb() as client:
-            store = DynamoKeyStore(client, self._settings.dynamodb_table_api_keys)
-            async with self._open(store):
+            table = self._settings.dynamodb_table_api_keys
+            async with self._open(DynamoKeyStore(client, table), DynamoBudget(client, table)):
                 yield
 
     async def ready(self) -> None:
@@ -68,13 +70,18 @@ class Access:
         key = self._ring.known(token) or await self._ring.verify(token)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
-            self.charge(scope, key, 1)
+            await self.charge(scope, key, 1)
             raise Forbidden(f"The API key lacks the scope {needs}.")
         return key
 
-    def charge(self, scope: Scope, key: ApiKey, cost: int) -> None:
-        """Charge `cost` to the key and tell its limits in the answer's headers; raise `RateLimited` if it is over."""
-        charge = self._limiter.charge(key, cost)
+    async def charge(self, scope: Scope, key: ApiKey, cost: int) -> None:
+        """Charge `cost` to the key and tell its limits in the answer's headers; raise `RateLimited` if it is over.
+
+        Waits only if a refusal may be undone by that (see `Limits.settle`).
+        """
+        charge = self._limits.charge(key, cost)
+        if charge.retry_after_seconds:
+            charge = await self._limits.settle(key, cost, charge)
         line_of(scope).headers += (
             (b"ratelimit-policy", b'"default";q=%d;w=1' % key.rate),
             (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
@@ -83,14 +90,17 @@ class Access:
             raise RateLimited(f"The API key may send {key.rate:,} events a second.", charge.retry_after_seconds)
 
     @asynccontextmanager
-    async def _open(self, store: KeyStore) -> AsyncIterator[None]:
+    async def _open(self, store: KeyStore, budget: Budget) -> AsyncIterator[None]:
         self._reader = store
+        if self._settings.rate_limits == "shared":
+            self._limits = LeasedLimiter(budget, self._clock)
         self._ring = KeyRing(store, self._clock, cache_seconds=self._settings.key_cache_seconds)
         try:
             yield
         finally:
             ring, self._ring, self._reader = self._ring, None, None
             await ring.aclose()
+            await self._limits.aclose()
 
 
 def access_of(scope: Scope) -> Access:
@@ -105,7 +115,7 @@ def needs(scope_name: str) -> Guard:
         access = access_of(connection.scope)
         key = await access.authenticate(connection.scope, scope_name)
         connection.scope["auth"] = key
-        access.charge(connection.scope, key, 1)
+        await access.charge(connection.scope, key, 1)
 
     return guard
 

@@ -55,6 +55,14 @@ def test_each_key_has_a_bucket_of_its_own() -> None:
     assert limiter.charge(a_key("bbbb"), 200).retry_after_seconds == 0
 
 
+async def test_a_refusal_stands_since_waiting_would_not_help() -> None:
+    limiter = Limiter(ManualClock())
+    limiter.charge(a_key(), 200)
+    refused = limiter.charge(a_key(), 1)
+    assert await limiter.settle(a_key(), 1, refused) is refused
+    await limiter.aclose()
+
+
 def test_past_the_bound_the_oldest_bucket_is_forgotten() -> None:
     limiter = Limiter(ManualClock(), max_buckets=2)
     for name in ("aaaa", "bbbb", "cccc"):

@@ -233,7 +233,7 @@ async def test_the_document_is_json_and_nothing_else_is_served_beside_it(world: 
     document = (await world.client.get("/openapi.json")).json()
     assert {"/healthz", "/readyz", "/status", "/who", "/echo"} <= document["paths"].keys()
     assert (await world.client.get("/openapi.json")).json() == document
-    for path in ("/schema", "/docs", "/openapi.yaml"):
+    for path in ("/schema", "/elements", "/openapi.yaml"):
         answer = await world.client.get(path)
         assert answer.headers["content-type"] == "application/problem+json"
 
