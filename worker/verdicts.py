@@ -71,6 +71,7 @@ def log_lines(judged: Sequence[Judged], duration_ms: int) -> None:
             "action": verdict.action.value,
             "tenant": verdict.tenant,
             "duration_ms": duration_ms,
+            "traceparent": message.attributes.get("traceparent"),
             "reason": verdict.reason,
             **verdict.counts,
         }
