@@ -1,6 +1,8 @@
 """`triggers serve`: the HTTP side, under uvicorn."""
 
 import os
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -8,10 +10,15 @@ import click
 from shared import log, settings
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from litestar import Litestar
 
 _GRACE_SECONDS = 8
-"""Requests under way get this long after SIGTERM; a long poll may be cut, it is only a read."""
+"""Requests under way get this long after SIGTERM; long polls are answered at once."""
+
+_STARTUP_FAILED = 3
+"""uvicorn's own exit code."""
 
 App = Literal["ingest", "inbox", "all"]
 
@@ -24,21 +31,36 @@ def serve(app: App, host: str, port: int) -> None:
     """Serve the ingest API, the inbox API, or both under one URL."""
     import uvicorn  # noqa: PLC0415 (loaded only where it is used)
 
+    from shared.web.app import stop_waiting  # noqa: PLC0415 (the same)
+
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level, hold=True)
-    uvicorn.run(
-        create(app, loaded),
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+    served = create(app, loaded)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            super().handle_exit(sig, frame)
+            stop_waiting(served)  # before uvicorn waits for the requests that wait
+
+    server = Server(
+        uvicorn.Config(
+            served,
+            host=host,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
     )
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has drained
+        server.run()
+    if not server.started:
+        sys.exit(_STARTUP_FAILED)
 
 
 def create(app: App, loaded: settings.Settings) -> "Litestar":

@@ -18,19 +18,26 @@ from shared.web.auth import Access
 from shared.web.line import Observer
 from shared.web.problems import EXCEPTION_HANDLERS
 
+_STOP_KEY = "triggers_stop"
+
+
+def _nothing() -> None:
+    pass
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One app's share of a process.
 
     `lifespan` makes a context manager that opens what the handlers need and closes it again. `ready` returns if
-    that answers, and raises `Unavailable` if not. `paths` and `schemas` are OpenAPI of handlers that Litestar can't
-    describe (raw ASGI ones).
+    that answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `paths` and `schemas` are
+    OpenAPI of handlers that Litestar can't describe (raw ASGI ones).
     """
 
     name: str
     handlers: Sequence[ControllerRouterHandler]
     lifespan: Callable[[], AbstractAsyncContextManager[None]]
     ready: Callable[[], Awaitable[None]]
+    stop: Callable[[], None] = _nothing
     paths: Mapping[str, Any] = {}
     schemas: Mapping[str, Any] = {}
 
@@ -68,7 +75,7 @@ def build_app(
             *docs.handlers(settings.api_title, docs.installed()),
         ],
         lifespan=[lifespan],
-        state=State({auth.STATE_KEY: access}),
+        state=State({auth.STATE_KEY: access, _STOP_KEY: [part.stop for part in parts]}),
         exception_handlers=dict(EXCEPTION_HANDLERS),
         request_max_body_size=MAX_REQUEST_BYTES,
         # Its own would serve HTML, from a CDN, and log what it likes.
@@ -78,3 +85,9 @@ def build_app(
     )
     app.asgi_handler = Observer(app.asgi_handler)
     return app
+
+
+def stop_waiting(app: Litestar) -> None:
+    """Tell all parts of `app` that the process is about to end: whoever is kept waiting is to be answered."""
+    for stop in app.state[_STOP_KEY]:
+        stop()
