@@ -44,6 +44,6 @@ def rfc3339(time_ms: int) -> str:
     return f"{_second(seconds)}.{rest:03d}Z"
 
 
-@lru_cache(maxsize=16)  # most of what is told happened just now
+@lru_cache(maxsize=1024)  # most of what is told happened just now, or within one page of an inbox
 def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

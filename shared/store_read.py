@@ -128,7 +128,8 @@ class DynamoReader:
 
     def _slice(self, items: Sequence[Item], last_key: Item | None, inbox: Place) -> Slice:
         now = self._clock.wall_ms() // 1000
-        records = (record_from(item, inbox._replace(position=item["sk"]["S"])) for item in items)
+        tenant, name, _, delivered = inbox
+        records = (record_from(item, Place(tenant, name, item["sk"]["S"], delivered)) for item in items)
         # Without a last key the query came to its end, whatever it found. With one, no position behind it has
         # been looked at, though the key may be that of the very last item.
         stopped_at = last_key["sk"]["S"] if last_key else None
