@@ -107,7 +107,7 @@ def test_a_message_that_came_with_a_trace_is_logged_with_it(caplog: pytest.LogCa
     caplog.set_level(logging.INFO, "triggers.worker")
     trace = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
     traced = Message(id="m1", body="", handle="h", attributes={"traceparent": trace})
-    log_lines([(traced, DELETE), (message(2), DELETE)], 1)
+    log_lines([(traced, DELETE), (Message(id="m2", body="", handle="h"), DELETE)], 1)
     first, second = (record.__dict__ for record in caplog.records)
     assert first["traceparent"] == trace
     assert "traceparent" not in second
