@@ -1,4 +1,4 @@
-"""`triggers keys`: make, list and revoke API keys, in the key table that the settings name."""
+"""`triggers keys`: make, list, rotate and revoke API keys, in the key table that the settings name."""
 
 import asyncio
 import os
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.key_store import KeyStore
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_COLUMNS = "key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "last used", "status"
 _WIDE = 200  # of a table that no terminal shows; rich would cut it at 80
 
 
@@ -42,7 +43,7 @@ class _Span(click.ParamType[int]):
 @click.group()
 @emulator.data_option("Work on the keys of the script/server that runs with this directory.")
 def keys() -> None:
-    """Make, list and revoke API keys.
+    """Make, list, rotate and revoke API keys.
 
     Works on the table that DYNAMODB_TABLE_API_KEYS names, with the AWS credentials and endpoint of the environment;
     with --data on that of a server on this machine.
@@ -87,18 +88,14 @@ def create(
             bcrypt_cost=loaded.bcrypt_cost,
         )
     except InvalidRequest as error:
-        raise click.ClickException(" ".join(fault.detail for fault in error.faults)) from None
+        raise _said(error) from None
 
     async def put() -> None:
         async with _store(loaded) as store:
             await store.put(key)
 
     asyncio.run(put())
-    if as_json:
-        _print_json({**_shown(key), "api_key": token})
-    else:
-        click.echo(f"Key {key.key_id} of tenant {key.tenant}. It can't be shown again:", err=True)
-        click.echo(token)
+    _print_made(key, token, as_json=as_json)
 
 
 @keys.command("list")
@@ -116,6 +113,39 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
         _print_json([_shown(key) for key in found])
     else:
         _print_table(found)
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEYID")
+@click.option(
+    "--overlap", "overlap_ms", default="24h", show_default=True, type=_Span(), help="How long the old key still works."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
+    """Replace the key KEYID: make one that may do the same, print it, this once, and let the old one expire.
+
+    The new key lasts as long as the old one was made to.
+    """
+    loaded = settings.load(os.environ)
+
+    async def replace() -> None:
+        async with _store(loaded) as store:
+            if (old := await store.get(key_id)) is None:
+                raise NotFound(f"There is no key {key_id}.")
+            now_ms = _now_ms()
+            key, token = api_keys.rotate(old, now_ms=now_ms, bcrypt_cost=loaded.bcrypt_cost)
+            await store.put(key)
+            # Before the old key is given its end: if that fails, what was made is known, and this can be repeated.
+            _print_made(key, token, as_json=as_json)
+            old = await store.expire(key_id, now_ms + overlap_ms)
+            click.echo(f"Key {key_id} works until {_moment(old.expires_at)}.", err=True)
+
+    try:
+        asyncio.run(replace())
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    except InvalidRequest as error:
+        raise _said(error) from None
 
 
 @keys.command()
@@ -160,6 +190,18 @@ def _status(key: ApiKey) -> str:
     return "expired" if key.lapsed(_now_ms()) else "active"
 
 
+def _said(error: InvalidRequest) -> click.ClickException:
+    return click.ClickException(" ".join(fault.detail for fault in error.faults))
+
+
+def _print_made(key: ApiKey, token: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({**_shown(key), "api_key": token})
+    else:
+        click.echo(f"Key {key.key_id} of tenant {key.tenant}. It can't be shown again:", err=True)
+        click.echo(token)
+
+
 def _print_json(value: object) -> None:
     click.echo(msgspec.json.encode(value))
 
@@ -169,7 +211,7 @@ def _print_table(found: list[ApiKey]) -> None:
     from rich.table import Table  # noqa: PLC0415 (the same)
     from rich.text import Text  # noqa: PLC0415 (the same)
 
-    table = Table("key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "status", box=None)
+    table = Table(*_COLUMNS, box=None)
     for key in found:
         row = (
             key.key_id,
@@ -180,15 +222,20 @@ def _print_table(found: list[ApiKey]) -> None:
             str(key.rate),
             str(key.burst),
             _day(key.created_at),
-            "never" if key.expires_at is None else _day(key.expires_at),
+            _day(key.expires_at),
+            _day(key.last_used_at),
             _status(key),
         )
         table.add_row(*map(Text, row))  # as text: in a plain string rich takes `[red]` for markup
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
+def _day(time_ms: int | None) -> str:
+    return _moment(time_ms).partition(" ")[0]
+
+
+def _moment(time_ms: int | None) -> str:
+    return "never" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _now_ms() -> int:

@@ -13,6 +13,7 @@ knows one can hold up its *first* use in a process this way, never a key already
 import asyncio
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -20,9 +21,11 @@ import bcrypt
 
 from shared import keys
 from shared.clock import Clock
-from shared.errors import RateLimited, Unauthorized, Unavailable
+from shared.errors import RateLimited, Unauthorized, Unavailable, Unclear
 from shared.keys import ApiKey
 from shared.single_flight import SingleFlight
+
+logger = logging.getLogger("triggers.keys")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,6 +39,8 @@ just now a key was revoked, but not for ever: revoking must not be undone by cut
 
 _UNKNOWN_SECONDS = 5
 """An unknown key id is remembered as such; short, for it may be a key that is just being made."""
+_USE_SECONDS = 3600
+"""A use is recorded once so often, and tried to be in one process."""
 _RETRY_SECONDS = 2
 """After a refresh that failed, the record is not asked for again before this."""
 _READ_SECONDS = 2
@@ -55,11 +60,15 @@ class KeyReader(Protocol):
         """Return the key `key_id`, None if there is none; raise `Unavailable` if nobody answers."""
         ...
 
+    async def record_use(self, key_id: str, used_at: int) -> None:
+        """Note that a key was used (epoch milliseconds); may raise `Unavailable` and `Unclear`."""
+        ...
+
 
 class _Entry:
     """What the ring knows of one key id. Times are the steady clock's milliseconds."""
 
-    __slots__ = ("digest", "fresh_until_ms", "key", "next_try_ms", "stale_until_ms", "wrong")
+    __slots__ = ("digest", "fresh_until_ms", "key", "next_try_ms", "note_use_ms", "stale_until_ms", "wrong")
 
     def __init__(self, key: ApiKey) -> None:
         self.key = key
@@ -67,6 +76,7 @@ class _Entry:
         self.fresh_until_ms = 0
         self.stale_until_ms = 0
         self.next_try_ms = _LONG_AGO_MS
+        self.note_use_ms = _LONG_AGO_MS
         self.wrong: dict[bytes, None] = {}
 
 
@@ -89,6 +99,7 @@ class KeyRing:
         self._unknown: dict[str, int] = {}
         self._reads: SingleFlight[str, _Entry | None] = SingleFlight()
         self._checks: SingleFlight[tuple[str, bytes], bool] = SingleFlight()
+        self._uses: SingleFlight[str, None] = SingleFlight()
         self._bcrypts = asyncio.Semaphore(_MAX_BCRYPTS)
 
     def known(self, token: str) -> ApiKey | None:
@@ -119,12 +130,14 @@ class KeyRing:
             raise Unauthorized(_INVALID)
         if reason := entry.key.lapsed(self._clock.wall_ms()):
             raise Unauthorized(reason)
+        self._note_use(entry)
         return entry.key
 
     async def aclose(self) -> None:
         """Give up what is still being read or checked."""
         await self._reads.aclose()
         await self._checks.aclose()
+        await self._uses.aclose()
 
     async def _entry(self, key_id: str) -> _Entry | None:
         """Return what is known of `key_id`, read at most `cache_seconds` ago; requests share one read."""
@@ -188,6 +201,20 @@ class KeyRing:
         else:
             _put(entry.wrong, digest, None, limit=_MAX_WRONG)
         return right
+
+    def _note_use(self, entry: _Entry) -> None:
+        """Have the use recorded, in the background, unless one of the last hour is; `verify` comes by often enough."""
+        now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
+        if now_ms < entry.note_use_ms or wall_ms - (entry.key.last_used_at or 0) < _USE_SECONDS * 1000:
+            return
+        entry.note_use_ms = now_ms + _USE_SECONDS * 1000
+        self._uses.start(entry.key.key_id, lambda: self._record_use(entry.key.key_id, wall_ms))
+
+    async def _record_use(self, key_id: str, used_at: int) -> None:
+        try:
+            await self._reader.record_use(key_id, used_at)
+        except (Unavailable, Unclear) as error:
+            logger.warning("a key's use was not recorded", extra={"key_id": key_id, "error": str(error)})
 
 
 def _put(table: dict[K, V], name: K, value: V, limit: int = MAX_ENTRIES) -> None:

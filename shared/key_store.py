@@ -1,7 +1,7 @@
 """The key table, and the same in memory."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -37,6 +37,14 @@ class KeyStore(Protocol):
         """Mark a key revoked (epoch milliseconds) and return it; raises `NotFound`. A second time changes nothing."""
         ...
 
+    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
+        """Let a key expire then (epoch milliseconds), unless it does before; return it; raises `NotFound`."""
+        ...
+
+    async def record_use(self, key_id: str, used_at: int) -> None:
+        """Note when a key was last used (epoch milliseconds). A key that is not there is no error."""
+        ...
+
     async def ready(self) -> None:
         """Return if keys can be read; raise `Unavailable` if not."""
         ...
@@ -70,6 +78,21 @@ class MemoryKeyStore:
         if key.revoked_at is None:
             key = self._keys[key_id] = msgspec.structs.replace(key, revoked_at=revoked_at)
         return key
+
+    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
+        """Let a key expire."""
+        if key_id not in self._keys:
+            raise _unknown(key_id)
+        key = self._keys[key_id]
+        if key.expires_at is None or expires_at < key.expires_at:
+            key = self._keys[key_id] = msgspec.structs.replace(key, expires_at=expires_at)
+        return key
+
+    async def record_use(self, key_id: str, used_at: int) -> None:
+        """Note a use."""
+        key = self._keys.get(key_id)
+        if key is not None and (key.last_used_at or 0) < used_at:
+            self._keys[key_id] = msgspec.structs.replace(key, last_used_at=used_at)
 
     async def ready(self) -> None:
         """Return: memory answers."""
@@ -123,23 +146,46 @@ class DynamoKeyStore:
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
         """Mark a key revoked."""
         try:
-            with _writing():
-                answer = await self._client.update_item(
-                    TableName=self._table,
-                    Key=_pk(key_id),
-                    UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeValues={":now": {"N": str(revoked_at)}},
-                    ReturnValues="ALL_NEW",
-                )
-            return _decode(answer["Attributes"])
+            return await self._set(key_id, "revoked_at", revoked_at, "attribute_not_exists(revoked_at)")
         except _ConditionFailed:
-            raise _unknown(key_id) from None
+            return await self._found(key_id)
+
+    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
+        """Let a key expire."""
+        try:
+            later = "attribute_not_exists(expires_at) OR expires_at > :time"
+            return await self._set(key_id, "expires_at", expires_at, later)
+        except _ConditionFailed:
+            return await self._found(key_id)
+
+    async def record_use(self, key_id: str, used_at: int) -> None:
+        """Note a use."""
+        earlier = "attribute_not_exists(last_used_at) OR last_used_at < :time"
+        with suppress(_ConditionFailed):
+            await self._set(key_id, "last_used_at", used_at, earlier)
 
     async def ready(self) -> None:
         """Return if the table answers."""
         # By a read that a process which may only read keys is allowed.
         await self.get("ready")
+
+    async def _set(self, key_id: str, field: str, time_ms: int, condition: str) -> ApiKey:
+        """Set one time of a key that is there; raise `_ConditionFailed` if it is not, or not as `condition` says."""
+        with _writing():
+            answer = await self._client.update_item(
+                TableName=self._table,
+                Key=_pk(key_id),
+                UpdateExpression=f"SET {field} = :time",
+                ConditionExpression=f"attribute_exists(pk) AND ({condition})",
+                ExpressionAttributeValues={":time": {"N": str(time_ms)}},
+                ReturnValues="ALL_NEW",
+            )
+        return _decode(answer["Attributes"])
+
+    async def _found(self, key_id: str) -> ApiKey:
+        if (key := await self.get(key_id)) is None:
+            raise _unknown(key_id)
+        return key
 
 
 class _ConditionFailed(Exception):

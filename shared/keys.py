@@ -20,6 +20,9 @@ DEFAULT_BURST = 2000
 """Events at once."""
 
 MAX_TENANT_LENGTH = 64
+MAX_TYPES = 50
+"""Of one key; each request is held against them."""
+
 _KEY_ID_BYTES = 10
 _SECRET_BYTES = 32
 # Lowercase base32, so that a key id can be read out loud and holds no `_`. bcrypt refuses more than 72 bytes.
@@ -33,7 +36,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """What the key table holds of a key, and whom a request comes from.
 
     `types` are the event types it may send and read, all if empty. `rate` is events a second, `burst` events at
-    once. Times are epoch milliseconds.
+    once. Times are epoch milliseconds; `last_used_at` may lag an hour behind.
     """
 
     key_id: str
@@ -47,6 +50,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
+    last_used_at: int | None = None
 
     def may(self, event_type: str) -> bool:
         """Tell whether this key may send or read events of `event_type`."""
@@ -99,6 +103,26 @@ def create(
     return key, f"trg_{key_id}_{secret}"
 
 
+def rotate(old: ApiKey, *, now_ms: int, bcrypt_cost: int = 10) -> tuple[ApiKey, str]:
+    """Make a key with the tenant, name, grants and limits of `old`, that lasts as long as `old` was made to.
+
+    Raises `InvalidRequest` if `old` no longer works: a key that was taken away is not to come back.
+    """
+    if reason := old.lapsed(now_ms):
+        raise InvalidRequest("The API key can't be rotated.", [Fault(detail=reason)])
+    return create(
+        tenant=old.tenant,
+        name=old.name,
+        scopes=old.scopes,
+        types=old.types,
+        now_ms=now_ms,
+        rate=old.rate,
+        burst=old.burst,
+        expires_at=None if old.expires_at is None else now_ms + old.expires_at - old.created_at,
+        bcrypt_cost=bcrypt_cost,
+    )
+
+
 def parse(token: str) -> tuple[str, bytes] | None:
     """Return the key id and the secret of `token`, None if it has not the form of a key."""
     match = _TOKEN.fullmatch(token)
@@ -127,6 +151,8 @@ def _grant_faults(scopes: Sequence[str], types: Sequence[str]) -> list[Fault]:
     ]
     if not scopes:
         faults.append(Fault(detail="A key needs at least one scope.", pointer="/scopes"))
+    if len(types) > MAX_TYPES:
+        faults.append(Fault(detail=f"A key has at most {MAX_TYPES} event types.", pointer="/types"))
     faults += [
         Fault(detail=f"{pattern!r} is neither an event type nor one with `.*` behind.", pointer=f"/types/{index}")
         for index, pattern in enumerate(types)

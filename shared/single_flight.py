@@ -18,16 +18,20 @@ class SingleFlight(Generic[K, V]):
         """Tell whether a call of this name is under way."""
         return name in self._flights
 
+    def start(self, name: K, call: Callable[[], Awaitable[V]]) -> asyncio.Task[V]:
+        """Start `call` unless one of the same name is under way; nobody needs to wait for what it returns."""
+        flight = self._flights.get(name)
+        if flight is None:
+            flight = self._flights[name] = asyncio.create_task(_await(call))
+            flight.add_done_callback(lambda task: self._land(name, task))
+        return flight
+
     async def run(self, name: K, call: Callable[[], Awaitable[V]]) -> V:
         """Return what `call` returns, or raise what it raises; join one of the same name if it is under way.
 
         A caller that is cancelled leaves; the call goes on for the others.
         """
-        flight = self._flights.get(name)
-        if flight is None:
-            flight = self._flights[name] = asyncio.create_task(_await(call))
-            flight.add_done_callback(lambda task: self._land(name, task))
-        return await asyncio.shield(flight)
+        return await asyncio.shield(self.start(name, call))
 
     async def aclose(self) -> None:
         """Cancel what is under way."""

@@ -87,6 +87,34 @@ async def test_revoking_a_key_that_is_not_there_is_not_found(store: KeyStore) ->
     assert await store.get("nope") is None
 
 
+async def test_a_key_expires_at_the_earliest_time_it_was_given(store: KeyStore) -> None:
+    key = a_key()
+    await store.put(key)
+    assert (await store.expire(key.key_id, 200)).expires_at == 200
+    assert (await store.expire(key.key_id, 100)).expires_at == 100
+    assert (await store.expire(key.key_id, 300)).expires_at == 100
+    read = await store.get(key.key_id)
+    assert read is not None
+    assert read.expires_at == 100
+
+
+async def test_the_latest_use_is_kept(store: KeyStore) -> None:
+    key = a_key()
+    await store.put(key)
+    for used_at in (200, 300, 100):
+        await store.record_use(key.key_id, used_at)
+    read = await store.get(key.key_id)
+    assert read is not None
+    assert read.last_used_at == 300
+
+
+async def test_what_happens_to_a_key_that_is_not_there_makes_none(store: KeyStore) -> None:
+    with pytest.raises(NotFound):
+        await store.expire("nope", 100)
+    await store.record_use("nope", 100)
+    assert await store.get("nope") is None
+
+
 async def test_a_store_that_answers_is_ready(store: KeyStore) -> None:
     await store.ready()
 
@@ -94,7 +122,13 @@ async def test_a_store_that_answers_is_ready(store: KeyStore) -> None:
 async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) -> None:
     async with Aws(deployment).dynamodb() as client:
         store = DynamoKeyStore(client, f"{deployment.dynamodb_table_api_keys}-not")
-        for call in (store.ready(), store.keys_of(), store.put(a_key()), store.revoke("abcd", 1)):
+        for call in (
+            store.ready(),
+            store.keys_of(),
+            store.put(a_key()),
+            store.revoke("abcd", 1),
+            store.record_use("a", 1),
+        ):
             with pytest.raises(Unavailable):
                 await call
 

@@ -39,7 +39,13 @@ class Keys:
     async def tenant_of(self, token: str) -> str:
         async with Aws(self.settings).dynamodb() as client:
             store = DynamoKeyStore(client, self.settings.dynamodb_table_api_keys)
-            return (await KeyRing(store, SystemClock(), cache_seconds=1).verify(token)).tenant
+            ring = KeyRing(store, SystemClock(), cache_seconds=1)
+            key = await ring.verify(token)
+            async with asyncio.timeout(30):  # the use is recorded in the background
+                while (read := await store.get(key.key_id)) and read.last_used_at is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await ring.aclose()
+            return key.tenant
 
 
 @pytest.fixture
@@ -68,6 +74,38 @@ async def test_a_key_is_what_was_asked_for(command: Keys) -> None:
     assert (made["scopes"], made["types"]) == (["inbox:read", "events:write"], ["order.*"])
     assert (made["rate"], made["burst"]) == (5, 7)
     assert made["expires_at"] - made["created_at"] == 90 * DAY_MS
+
+
+async def test_a_rotated_key_works_beside_the_new_one_until_the_overlap_ends(command: Keys) -> None:
+    old = await command.json("create", "--tenant", "t", "--name", "n", "--type", "order.*", "--rate", "5")
+    done = await command.run("rotate", old["key_id"], "--overlap", "2h")
+    token = done.stdout.strip()
+    assert f"Key {old['key_id']} works until 20" in done.stderr
+    for each in (token, old["api_key"]):
+        assert await command.tenant_of(each) == "t"
+    listed = {key["key_id"]: key for key in await command.json("list")}
+    new, was = listed[token.split("_")[1]], listed[old["key_id"]]
+    assert (new["types"], new["rate"], new["expires_at"]) == (["order.*"], 5, None)
+    assert was["expires_at"] - new["created_at"] == DAY_MS // 12
+    again = await command.json("rotate", new["key_id"])
+    assert again["api_key"].startswith(f"trg_{again['key_id']}_")
+
+
+async def test_a_revoked_key_is_not_rotated(command: Keys) -> None:
+    made = await command.json("create", "--tenant", "t", "--name", "n")
+    await command.run("revoke", made["key_id"])
+    done = await command.run("rotate", made["key_id"])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "revoked" in done.stderr
+    assert len(await command.json("list")) == 1
+
+
+async def test_a_list_tells_when_a_key_was_last_used(command: Keys) -> None:
+    made = await command.json("create", "--tenant", "t", "--name", "n")
+    assert "never" in (await command.run("list")).stdout.splitlines()[1].split()[-2]
+    await command.tenant_of(made["api_key"])
+    (listed,) = await command.json("list")
+    assert listed["last_used_at"] >= made["created_at"]
 
 
 async def test_a_list_tells_everything_but_secrets(command: Keys) -> None:
@@ -99,6 +137,7 @@ async def test_an_expired_key_is_listed_as_such(command: Keys) -> None:
     ("arguments", "code", "line"),
     [
         (["revoke", "nosuchkey"], 1, "Error: There is no key nosuchkey."),
+        (["rotate", "nosuchkey"], 1, "Error: There is no key nosuchkey."),
         (["create", "--tenant", "", "--name", "n"], 1, "Error: A tenant has 1..64 printable characters."),
         (["create", "--tenant", "t", "--name", "n", "--expires", "5y"], 2, "is no span such as 30m, 12h, 90d or 52w."),
         (["create", "--tenant", "t", "--name", "n", "--scope", "all"], 2, "'all' is not one of"),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared import key_ring, keys
-from shared.errors import RateLimited, Unauthorized, Unavailable
+from shared.errors import RateLimited, Unauthorized, Unavailable, Unclear
 from shared.key_ring import KeyRing
 from shared.keys import ApiKey
 from tests.manual import START_MS, CountingKeyStore, ManualClock, until
@@ -240,3 +240,48 @@ async def test_closing_gives_up_what_is_under_way(world: World) -> None:
         await verifying
     world.slow.gate.set()
     await closing
+
+
+async def test_a_use_is_recorded_once_an_hour(world: World) -> None:
+    token = await world.add()
+    used = []
+    for _ in range(300):
+        await world.ring.verify(token)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        key = await world.store.get("abcd")
+        assert key is not None
+        used.append(key.last_used_at)
+        world.clock.advance(CACHE_SECONDS)  # so that the record is read again
+    assert sorted(set(filter(None, used))) == [START_MS, START_MS + 3_600_000, START_MS + 7_200_000]
+
+
+async def test_a_use_that_another_process_recorded_is_not_recorded_again(world: World) -> None:
+    token = await world.add()
+    await world.store.record_use("abcd", START_MS - 1_800_000)
+    await world.ring.verify(token)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert world.store.uses == 1
+
+
+@pytest.mark.parametrize("error", [Unavailable("told so"), Unclear("cut off")])
+async def test_a_use_that_can_not_be_recorded_fails_no_request_and_is_not_tried_at_each(
+    world: World, error: Exception
+) -> None:
+    token = await world.add()
+    world.store.use_error = error
+    for _ in range(20):
+        assert (await world.ring.verify(token)).key_id == "abcd"
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        world.clock.advance(CACHE_SECONDS)
+    assert world.store.uses == 1
+
+
+async def test_a_wrong_secret_is_no_use(world: World) -> None:
+    token = await world.add()
+    with pytest.raises(Unauthorized):
+        await world.ring.verify(token + "x")
+    await asyncio.sleep(0)
+    assert world.store.uses == 0

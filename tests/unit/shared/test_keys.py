@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from shared import keys
@@ -40,6 +41,7 @@ def test_a_tenant_may_hold_any_characters_that_print(tenant: str) -> None:
         ({"scopes": []}, "/scopes"),
         ({"scopes": ["events:write", "all"]}, "/scopes/1"),
         ({"types": ["order.*", "*.created"]}, "/types/1"),
+        ({"types": [f"type-{number}" for number in range(51)]}, "/types"),
         ({"rate": 0}, "/rate"),
         ({"burst": 0}, "/burst"),
         ({"expires_at": START_MS}, "/expires_at"),
@@ -49,6 +51,28 @@ def test_a_key_that_breaks_a_rule_is_not_made(changes: dict[str, object], pointe
     with pytest.raises(InvalidRequest) as caught:
         make(**changes)
     assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+
+def test_a_key_may_have_fifty_types() -> None:
+    assert len(make(types=[f"type-{number}" for number in range(50)])[0].types) == 50
+
+
+@pytest.mark.parametrize(("expires_at", "renewed"), [(None, None), (START_MS + 90, START_MS + 70 + 90)])
+def test_a_rotated_key_is_another_that_may_do_the_same_for_as_long(expires_at: int | None, renewed: int | None) -> None:
+    old, old_token = make(types=["order.*"], rate=5, burst=7, expires_at=expires_at)
+    new, token = keys.rotate(old, now_ms=START_MS + 70)
+    assert token != old_token
+    assert keys.parse(token) is not None
+    own = {"key_id": new.key_id, "secret_hash": new.secret_hash, "created_at": START_MS + 70, "expires_at": renewed}
+    assert new == msgspec.structs.replace(old, **own)
+    assert new.key_id != old.key_id
+
+
+@pytest.mark.parametrize("end", [{"revoked_at": START_MS}, {"expires_at": START_MS + 1}])
+def test_a_key_that_no_longer_works_is_not_rotated(end: dict[str, int]) -> None:
+    old = msgspec.structs.replace(make()[0], **end)
+    with pytest.raises(InvalidRequest):
+        keys.rotate(old, now_ms=START_MS + 1)
 
 
 @pytest.mark.parametrize(
