@@ -1,28 +1,26 @@
-"""The inbox as an HTTP app: `GET /v1/inbox`. It reads; its credentials can't write the events table."""
+"""The inbox as an HTTP app. It reads; its credentials can't write the events table."""
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from litestar import Litestar, MediaType, Request, Response, get
-from litestar.handlers import HTTPRouteHandler
+from litestar import Litestar
 
-from shared import cursor, shards
+from shared import shards
 from shared.aws import Aws
 from shared.bodies import S3Bodies
 from shared.clock import Clock, SystemClock
 from shared.errors import InvalidSettings, Unavailable
 from shared.key_store import KeyStore
-from shared.keys import INBOX_READ, ApiKey
 from shared.ports import BodyStore, EventReader
 from shared.settings import Settings
 from shared.store_read import DynamoReader
 from shared.web.app import Part, build_app
-from shared.web.auth import needs
-from shared.web.line import line_of
-from worker import inbox_docs, inbox_query
-from worker.inbox import Inbox, Page
+from worker import inbox_docs, inbox_schemas
+from worker.inbox import Inbox
+from worker.inbox_handlers import event_handler, inbox_handler
+from worker.lookup import Lookup
 
 if TYPE_CHECKING:  # the client's types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -53,11 +51,12 @@ def part(
     served = _Served(settings, store, bodies, clock or SystemClock())
     return Part(
         name="inbox",
-        handlers=[_handler(served)],
+        handlers=[inbox_handler(served.inbox), event_handler(served.lookup)],
         lifespan=served.lifespan,
         ready=served.ready,
+        stop=served.stop,
         paths=inbox_docs.PATHS,
-        schemas=inbox_docs.SCHEMAS,
+        schemas=inbox_schemas.SCHEMAS,
     )
 
 
@@ -69,18 +68,24 @@ class _Served:
         self._store = store
         self._bodies = bodies
         self._clock = clock
-        self._inbox: Inbox | None = None
+        self._open: tuple[Inbox, Lookup] | None = None
 
-    @property
     def inbox(self) -> Inbox:
-        """The inbox; raises `Unavailable` before the app has started and after it has ended."""
-        if self._inbox is None:
-            raise Unavailable("the process is still starting")
-        return self._inbox
+        """Return the inbox; raises `Unavailable` before the app has started and after it has ended."""
+        return self._opened()[0]
+
+    def lookup(self) -> Lookup:
+        """Return what finds single events; raises `Unavailable` as `inbox` does."""
+        return self._opened()[1]
 
     async def ready(self) -> None:
         """Return if the table answers; raise `Unavailable` if it does not."""
-        await self.inbox.ready()
+        await self.inbox().ready()
+
+    def stop(self) -> None:
+        """Answer who waits."""
+        if self._open is not None:
+            self._open[0].stop_waiting()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -95,12 +100,18 @@ class _Served:
             if bodies is None:
                 s3 = await stack.enter_async_context(aws.s3())
                 bodies = S3Bodies(s3, self._settings.bodies_bucket)
-            self._inbox = Inbox(store, bodies, self._clock, self._settings)
-            stack.push_async_callback(self._inbox.aclose)
+            inbox = Inbox(store, bodies, self._clock, self._settings)
+            stack.push_async_callback(inbox.aclose)
+            self._open = inbox, Lookup(store, bodies, self._clock)
             try:
                 yield
             finally:
-                self._inbox = None
+                self._open = None
+
+    def _opened(self) -> tuple[Inbox, Lookup]:
+        if self._open is None:
+            raise Unavailable("the process is still starting")
+        return self._open
 
     async def _check_shards(self, client: "DynamoDBClient") -> None:
         try:
@@ -109,31 +120,3 @@ class _Served:
             # By the time that the server reports why it can't start, the reason is wrapped in groups.
             _log.critical("the settings do not fit the table", extra={"faults": error.faults})
             raise
-
-
-def _handler(served: _Served) -> HTTPRouteHandler:
-    # The document comes from `inbox_docs`: Litestar would check declared parameters one at a time, and pass over
-    # those it doesn't know.
-    @get("/v1/inbox", guards=[needs(INBOX_READ)], include_in_schema=False)
-    async def read_inbox(request: Request[Any, Any, Any]) -> Response[bytes]:
-        query = inbox_query.parse(request.scope["query_string"])
-        key: ApiKey = request.auth
-        # A key that may read some types only follows them as if there were no others.
-        page = await served.inbox.page(key.tenant, query.inbox, query.after, query.limit, key.types)
-        line_of(request.scope).events = len(page.events)
-        return Response(
-            content=_render(page, query.inbox),
-            media_type=MediaType.JSON,
-            headers={"Cache-Control": "no-store"},
-        )
-
-    return read_inbox
-
-
-def _render(page: Page, inbox: str) -> bytes:
-    more = b"true" if page.more else b"false"
-    return b'{"events":[%b],"next":"%b","more":%b}' % (
-        b",".join(page.events),
-        cursor.encode(page.end, inbox).encode(),
-        more,
-    )

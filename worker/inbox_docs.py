@@ -1,98 +1,136 @@
-"""`GET /v1/inbox` as OpenAPI. By hand, since its parameters and its answer are read and written by hand."""
+"""`GET /v1/inbox` and `GET /v1/events/{id}` as OpenAPI. By hand, since what they take and answer is handled by hand."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from shared import cursor
-from shared.event import DEFAULT_INBOX, INBOX_PATTERN
+from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
 from shared.web.problems import MEDIA_TYPE
 from worker.inbox import MAX_LIMIT
-from worker.inbox_query import DEFAULT_LIMIT
+from worker.inbox_handlers import BATCH, INBOX_PATH, JSON
+from worker.inbox_query import DEFAULT_LIMIT, MAX_TYPES, MAX_WAIT_SECONDS
+from worker.inbox_schemas import EVENT, FATE, LINK, PAGES
+from worker.lookup import NONE_SUCH
 
-_POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
+EVENT_PATH = "/v1/events/{event_id}"
+
 _INSTANCE = "urn:triggers:request:0199c0de-2a00-7000-8000-0123456789ab"
+_ETAG = 'W/"5b0b8a6c4f0b9f0d1c2e3a49"'
+_INBOX_SCHEMA = {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
 
-_EXAMPLE = {
-    "events": [
-        {
-            "specversion": "1.0",
-            "id": "order-17-paid",
-            "source": "/shop",
-            "type": "order.paid",
-            "time": "2026-11-22T17:03:11.042Z",
-            "datacontenttype": "application/json",
-            "data": {"order": 17, "total": 99.5},
-            "inbox": DEFAULT_INBOX,
-            "receivedat": "2026-11-22T17:03:11.050Z",
-            "position": _POSITION,
-        }
-    ],
-    "next": cursor.encode(_POSITION, DEFAULT_INBOX),
-    "more": False,
-}
 
-SCHEMAS: Mapping[str, Any] = {
-    "InboxEvent": {
-        "title": "InboxEvent",
-        "type": "object",
-        "description": "A CloudEvents 1.0 event as it was accepted, and where it lies. Extensions are kept.",
-        "required": ["specversion", "id", "source", "type", "inbox", "receivedat", "position"],
-        "properties": {
-            "specversion": {"const": "1.0"},
-            "id": {"type": "string"},
-            "source": {"type": "string", "format": "uri-reference"},
-            "type": {"type": "string"},
-            "subject": {"type": "string"},
-            "time": {"type": "string", "format": "date-time"},
-            "data": {"description": "Any JSON, byte for byte as it was posted."},
-            "inbox": {"type": "string"},
-            "receivedat": {"type": "string", "format": "date-time", "description": "When the API accepted it."},
-            "position": {"type": "string", "format": "uuid", "description": "A UUIDv7; an inbox is sorted by it."},
-        },
-        "additionalProperties": True,
-    },
-    "InboxPage": {
-        "title": "InboxPage",
-        "type": "object",
-        "required": ["events", "next", "more"],
-        "properties": {
-            "events": {
-                "type": "array",
-                "items": {"$ref": "#/components/schemas/InboxEvent"},
-                "description": "Oldest first. May be fewer than `limit`, or none, also when `more` is true.",
-            },
-            "next": {"type": "string", "description": "Cursor to give as `after` next time. Always there."},
-            "more": {"type": "boolean", "description": "Asking again at once is worthwhile."},
-        },
-    },
-}
+def _query(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
-_PARAMETERS = [
-    {
-        "name": "inbox",
-        "in": "query",
-        "description": "Which inbox. One that was never written to is empty.",
-        "schema": {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX},
-    },
-    {
-        "name": "after",
-        "in": "query",
-        "description": "`next` of an earlier answer from the same inbox. Without it, reading starts at the beginning.",
+
+def _header(name: str, description: str, example: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "description": description,
         "schema": {"type": "string"},
-    },
+        "example": example,
+    }
+
+
+_IF_NONE_MATCH = _header(
+    "If-None-Match", "`ETag` of an earlier answer: if the new one is the same, it is a 304.", _ETAG
+)
+_REQUEST_ID = _header("X-Request-ID", "Comes back in the answer, and is in the log.", "req-1")
+
+_INBOX_PARAMETERS = [
+    _query("inbox", "Which inbox. One that was never written to is empty.", _INBOX_SCHEMA),
+    _query(
+        "after",
+        "`next` of an earlier answer from the same inbox. Without it, reading starts at the beginning.",
+        {"type": "string"},
+    ),
+    _query(
+        "since",
+        "Start with what was stored at this time or later; if `after` stands later, with that.",
+        {"type": "string", "format": "date-time"},
+    ),
+    _query(
+        "limit",
+        "Most events to answer with.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    ),
     {
-        "name": "limit",
-        "in": "query",
-        "description": "Most events to answer with.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        **_query(
+            "type",
+            "Only events of this type; `order.*` are all whose type begins with `order.`. May be given up to"
+            f" {MAX_TYPES} times. A key that is limited to types reads only what both allow.",
+            {"type": "array", "maxItems": MAX_TYPES, "items": {"type": "string", "minLength": 1, "maxLength": 255}},
+        ),
+        "style": "form",
+        "explode": True,
     },
+    _query(
+        "status",
+        "`delivered`: the events that were acknowledged, also by position. For looking up, not for following: what is"
+        " acknowledged later may lie before the cursor.",
+        {"type": "string", "enum": ["undelivered", "delivered"], "default": "undelivered"},
+    ),
+    _query(
+        "wait",
+        "If there is nothing, wait up to so many seconds for an event and answer as soon as it can be read. Not with"
+        " `status=delivered`.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
+    ),
+    _query(
+        "count",
+        f"Add `undelivered` to the answer. Not with `{BATCH}`.",
+        {"type": "string", "enum": ["false", "true"], "default": "false"},
+    ),
+    _query(
+        "format",
+        "`zapier`: a bare array, newest first, each event's `id` being its position; for a polling trigger. Not with"
+        " `after`, `wait` or `count`.",
+        {"type": "string", "enum": ["json", "zapier"], "default": "json"},
+    ),
+    _header(
+        "Accept",
+        f"`{BATCH}` answers with a bare array, and with the next page in `Link`.",
+        BATCH,
+    ),
+    _IF_NONE_MATCH,
+    _REQUEST_ID,
 ]
+
+_EVENT_PARAMETERS = [
+    {
+        "name": "event_id",
+        "in": "path",
+        "required": True,
+        "description": "The event's id, percent-encoded.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": EVENT["id"],
+    },
+    {**_query("source", "The event's source.", {"type": "string", "default": DEFAULT_SOURCE}), "example": "/shop"},
+    _query("inbox", "The inbox that it was posted to.", _INBOX_SCHEMA),
+    _IF_NONE_MATCH,
+    _REQUEST_ID,
+]
+
+
+def _sent(description: str, example: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}, "example": example}
+
+
+_HEADERS = {
+    "ETag": _sent("Names this answer, for `If-None-Match`.", _ETAG),
+    "Cache-Control": _sent("It may be kept, but not used again unasked.", "private, no-cache"),
+    "Vary": _sent("Answers of over 1 KiB are compressed with zstd or gzip where asked.", "Accept, Accept-Encoding"),
+    "RateLimit": _sent("What is left of the key's limit.", '"default";r=940;t=1'),
+    "RateLimit-Policy": _sent("The key's limit.", '"default";q=1000;w=1'),
+    "X-Request-ID": _sent("Names the request in the log.", "req-1"),
+}
+_LINK = _sent(f"For `{BATCH}`: the next page.", LINK)
 
 
 def _problem(status: HTTPStatus, name: str, title: str, detail: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     example = {
-        "type": f"urn:triggers:problem:{name}",
+        "type": name if ":" in name else f"urn:triggers:problem:{name}",
         "title": title,
         "status": status.value,
         "detail": detail,
@@ -100,22 +138,18 @@ def _problem(status: HTTPStatus, name: str, title: str, detail: str, **more: Any
         **more,
     }
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
+    content = {MEDIA_TYPE: {"schema": schema, "example": example}}
+    return {"description": status.phrase, "headers": {"X-Request-ID": _HEADERS["X-Request-ID"]}, "content": content}
 
 
 def _waiting(problem: dict[str, Any]) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 1}
-    return {**problem, "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": schema}}}
+    retry_after = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+    return {**problem, "headers": {**problem["headers"], "Retry-After": retry_after}}
 
 
+_INVALID = ("invalid-request", "The request is invalid", "The query is invalid.")
+_NOT_MODIFIED = {"description": "The answer is the one that `If-None-Match` names.", "headers": _HEADERS}
 _ERRORS = {
-    "400": _problem(
-        HTTPStatus.BAD_REQUEST,
-        "invalid-request",
-        "The request is invalid",
-        "The query is invalid.",
-        errors=[{"detail": f"`limit` must be a whole number from 1 to {MAX_LIMIT}.", "pointer": "/limit"}],
-    ),
     "401": _problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid API key is needed", "The API key is not valid."),
     "403": _problem(
         HTTPStatus.FORBIDDEN,
@@ -131,6 +165,12 @@ _ERRORS = {
             "The API key may send 1,000 events a second.",
         )
     ),
+    "500": _problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "about:blank",
+        HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
+        "The error is logged under the instance named here.",
+    ),
     "503": _waiting(
         _problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -141,31 +181,77 @@ _ERRORS = {
     ),
 }
 
-PATHS: Mapping[str, Any] = {
-    "/v1/inbox": {
-        "get": {
-            "tags": ["inbox"],
-            "operationId": "readInbox",
-            "summary": "Read an inbox",
-            "description": (
-                "Answers with a page of events, oldest first, and a cursor. A consumer that keeps its cursor sees"
-                " every event once. An event shows up one to two seconds after it was accepted. Needs the scope"
-                " `inbox:read`; costs one of the key's rate."
-            ),
-            "security": [{"bearer": []}, {"header": []}],
-            "parameters": _PARAMETERS,
-            "responses": {
-                "200": {
-                    "description": "A page of events",
-                    "content": {
-                        "application/json": {
-                            "schema": {"$ref": "#/components/schemas/InboxPage"},
-                            "example": _EXAMPLE,
-                        }
-                    },
-                },
-                **_ERRORS,
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_READ_INBOX = {
+    "tags": ["inbox"],
+    "operationId": "readInbox",
+    "summary": "Read an inbox",
+    "description": (
+        "Answers with a page of events, oldest first, and a cursor. A consumer that keeps its cursor sees every event"
+        " once. An event shows up one to two seconds after it was accepted. Needs the scope `inbox:read`; costs one"
+        " of the key's rate."
+    ),
+    "security": [{"bearer": []}, {"header": []}],
+    "parameters": _INBOX_PARAMETERS,
+    "responses": {
+        "200": {
+            "description": "A page of events",
+            "headers": {**_HEADERS, "Link": _LINK},
+            "content": {
+                JSON: {"schema": {"oneOf": [_ref("InboxPage"), _ref("ZapierEvents")]}, "examples": PAGES},
+                BATCH: {"schema": _ref("InboxBatch"), "example": [EVENT]},
             },
-        }
-    }
+        },
+        "304": _NOT_MODIFIED,
+        "400": _problem(
+            HTTPStatus.BAD_REQUEST,
+            *_INVALID,
+            errors=[{"detail": f"`limit` must be a whole number from 1 to {MAX_LIMIT}.", "pointer": "/limit"}],
+        ),
+        "406": _problem(
+            HTTPStatus.NOT_ACCEPTABLE,
+            "not-acceptable",
+            "No acceptable media type",
+            f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}.",
+        ),
+        **_ERRORS,
+    },
 }
+
+_READ_EVENT = {
+    "tags": ["events"],
+    "operationId": "readEvent",
+    "summary": "Look up one event",
+    "description": (
+        "Finds an event by its identity, stored or delivered; of several with one identity, the one accepted last."
+        " `Location` of a 202 leads here. Needs the scope `inbox:read`; costs one of the key's rate."
+    ),
+    "security": [{"bearer": []}, {"header": []}],
+    "parameters": _EVENT_PARAMETERS,
+    "responses": {
+        "200": {
+            "description": "The event, and what became of it",
+            "headers": _HEADERS,
+            "content": {JSON: {"schema": _ref("EventFate"), "example": FATE}},
+        },
+        "304": _NOT_MODIFIED,
+        "400": _problem(
+            HTTPStatus.BAD_REQUEST,
+            *_INVALID,
+            errors=[{"detail": "There is no parameter `sourc`; there are `source`, `inbox`.", "pointer": "/sourc"}],
+        ),
+        "404": {
+            **_problem(HTTPStatus.NOT_FOUND, "not-found", "Not found", NONE_SUCH),
+            "description": (
+                "There is none: not posted, not stored yet, erased, expired, or of a type that the key may not read"
+            ),
+        },
+        **_ERRORS,
+    },
+}
+
+PATHS: Mapping[str, Any] = {INBOX_PATH: {"get": _READ_INBOX}, EVENT_PATH: {"get": _READ_EVENT}}

@@ -1,69 +1,171 @@
-"""The query of `GET /v1/inbox`: read strictly, every fault named at once."""
+"""The queries of `GET /v1/inbox` and `GET /v1/events/{id}`: read strictly, every fault named at once."""
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import Meta
 
-from shared import cursor
+from shared import cursor, position
 from shared.errors import Fault, InvalidRequest
-from shared.event import DEFAULT_INBOX, INBOX_PATTERN
+from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
+from shared.keys import TYPE_PATTERN
 from worker.inbox import MAX_LIMIT
 
 DEFAULT_LIMIT = 100
-PARAMETERS = ("inbox", "after", "limit")
+MAX_WAIT_SECONDS = 20
+"""HTTP APIs on AWS cut a request off at 30 s."""
+MAX_TYPES = 20
 
+INBOX_PARAMETERS = ("inbox", "after", "since", "limit", "type", "status", "wait", "count", "format")
+EVENT_PARAMETERS = ("source", "inbox")
+
+_MAX_TYPE_LENGTH = 255
 _MAX_NAME_SHOWN = 64
 _whole_number = re.compile(r"[0-9]{1,9}").fullmatch
+# A `+` that was not escaped arrives as a space.
+_space_for_plus = re.compile(r" (?=\d\d:\d\d$)")
+_Time = Annotated[datetime, Meta(tz=True)]
 
 
 class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a consumer asks. `after` is a position, None for the beginning."""
+    """What a consumer asks of an inbox. `after` is a position, None for the beginning."""
 
     inbox: str = DEFAULT_INBOX
     after: str | None = None
     limit: int = DEFAULT_LIMIT
+    types: tuple[str, ...] = ()
+    delivered: bool = False
+    wait_seconds: int = 0
+    count: bool = False
+    zapier: bool = False
 
 
-def parse(query_string: bytes) -> InboxQuery:
+class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What names an event besides its id."""
+
+    source: str = DEFAULT_SOURCE
+    inbox: str = DEFAULT_INBOX
+
+
+def parse_inbox(query_string: bytes) -> InboxQuery:
     """Return what `query_string` asks; raise `InvalidRequest` with every fault."""
-    given: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-        given.setdefault(name, []).append(value)
-    faults = _shape_faults(given)
-    inbox = _first(given, "inbox", DEFAULT_INBOX)
-    if not INBOX_PATTERN.fullmatch(inbox):
-        faults.append(Fault(detail=f"`inbox` must match {INBOX_PATTERN.pattern}.", pointer="/inbox"))
-    limit = _first(given, "limit", str(DEFAULT_LIMIT))
-    if not _whole_number(limit) or not 1 <= int(limit) <= MAX_LIMIT:
-        faults.append(Fault(detail=f"`limit` must be a whole number from 1 to {MAX_LIMIT}.", pointer="/limit"))
-    after = None
-    try:
-        after = cursor.decode(given["after"][0], inbox) if "after" in given else None
-    except InvalidRequest as error:
-        faults += error.faults
-    if faults:
-        raise InvalidRequest("The query is invalid.", faults)
-    return InboxQuery(inbox=inbox, after=after, limit=int(limit))
+    given = _Given(query_string, INBOX_PARAMETERS, repeatable=("type",))
+    inbox = given.inbox()
+    query = InboxQuery(
+        inbox=inbox,
+        after=_later(given.after(inbox), given.since()),
+        limit=given.number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        types=given.types(),
+        delivered=given.choice("status", ("undelivered", "delivered")) == "delivered",
+        wait_seconds=given.number("wait", 0, 0, MAX_WAIT_SECONDS),
+        count=given.choice("count", ("false", "true")) == "true",
+        zapier=given.choice("format", ("json", "zapier")) == "zapier",
+    )
+    if query.zapier:
+        given.refuse(("after", "wait", "count"), "`format=zapier`, which answers with the newest events alone")
+    if query.delivered:
+        given.refuse(("wait",), "`status=delivered`, which is for looking up")
+    given.check()
+    return query
 
 
-def _shape_faults(given: dict[str, list[str]]) -> list[Fault]:
-    faults = []
-    for name, values in given.items():
-        if name not in PARAMETERS:
-            known = ", ".join(f"`{parameter}`" for parameter in PARAMETERS)
-            shown = name[:_MAX_NAME_SHOWN]
-            faults.append(Fault(detail=f"There is no parameter `{shown}`; there are {known}.", pointer=_pointer(shown)))
-        elif len(values) > 1:
-            faults.append(Fault(detail=f"`{name}` may be given only once.", pointer=_pointer(name)))
-    return faults
+def parse_event(query_string: bytes) -> EventQuery:
+    """Return what `query_string` asks; raise `InvalidRequest` with every fault."""
+    given = _Given(query_string, EVENT_PARAMETERS)
+    query = EventQuery(source=given.first("source", DEFAULT_SOURCE), inbox=given.inbox())
+    given.check()
+    return query
 
 
-def _first(given: dict[str, list[str]], name: str, default: str) -> str:
-    values: Sequence[str] = given.get(name, [default])
-    return values[0]
+class _Given:
+    """The parameters that a request gives, and the faults found in them so far."""
+
+    def __init__(self, query_string: bytes, known: Sequence[str], repeatable: Sequence[str] = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        self._faults: list[Fault] = []
+        for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+            self._values.setdefault(name, []).append(value)
+        for name, values in self._values.items():
+            if name not in known:
+                shown = name[:_MAX_NAME_SHOWN]
+                there = ", ".join(f"`{parameter}`" for parameter in known)
+                self._fault(shown, f"There is no parameter `{shown}`; there are {there}.")
+            elif len(values) > 1 and name not in repeatable:
+                self._fault(name, f"`{name}` may be given only once.")
+
+    def check(self) -> None:
+        """Raise `InvalidRequest` if there are faults."""
+        if self._faults:
+            raise InvalidRequest("The query is invalid.", self._faults)
+
+    def first(self, name: str, default: str) -> str:
+        """Return the value of `name`."""
+        return self._values.get(name, [default])[0]
+
+    def inbox(self) -> str:
+        """Return the inbox."""
+        inbox = self.first("inbox", DEFAULT_INBOX)
+        if not INBOX_PATTERN.fullmatch(inbox):
+            self._fault("inbox", f"`inbox` must match {INBOX_PATTERN.pattern}.")
+        return inbox
+
+    def after(self, inbox: str) -> str | None:
+        """Return the position behind which a cursor stands."""
+        try:
+            return cursor.decode(self._values["after"][0], inbox) if "after" in self._values else None
+        except InvalidRequest as error:
+            self._faults += error.faults
+            return None
+
+    def since(self) -> str | None:
+        """Return the smallest position of a time; before 1970 nothing happened."""
+        if "since" not in self._values:
+            return None
+        text = _space_for_plus.sub("+", self.first("since", ""))
+        try:
+            time = msgspec.convert(text, _Time)
+            return position.floor_of(max(0, int(time.timestamp() * 1000)))
+        except (msgspec.ValidationError, OverflowError):
+            self._fault("since", "`since` must be a time as RFC 3339 writes it, such as 2026-11-22T17:03:11Z.")
+            return None
+
+    def types(self) -> tuple[str, ...]:
+        """Return the type patterns."""
+        types = self._values.get("type", [])
+        if len(types) > MAX_TYPES:
+            self._fault("type", f"`type` may be given up to {MAX_TYPES} times.")
+        if not all(len(pattern) <= _MAX_TYPE_LENGTH and TYPE_PATTERN.fullmatch(pattern) for pattern in types):
+            self._fault("type", "`type` must be an event type, or the beginning of one and `.*`, such as order.*.")
+        return tuple(types)
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """Return the number `name`, in its bounds."""
+        value = self.first(name, str(default))
+        if _whole_number(value) and least <= int(value) <= most:
+            return int(value)
+        self._fault(name, f"`{name}` must be a whole number from {least} to {most}.")
+        return default
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """Return which of `choices` is given; the first if none is."""
+        value = self.first(name, choices[0])
+        if value not in choices:
+            self._fault(name, f"`{name}` must be {' or '.join(choices)}.")
+        return value
+
+    def refuse(self, names: Sequence[str], beside: str) -> None:
+        """Note that `names` can't be given together with `beside`."""
+        for name in names:
+            if name in self._values:
+                self._fault(name, f"`{name}` can't be given with {beside}.")
+
+    def _fault(self, name: str, detail: str) -> None:
+        self._faults.append(Fault(detail=detail, pointer="/" + name.replace("~", "~0").replace("/", "~1")))
 
 
-def _pointer(name: str) -> str:
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+def _later(some: str | None, other: str | None) -> str | None:
+    return max(some or "", other or "") or None

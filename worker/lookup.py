@@ -14,7 +14,7 @@ from worker.contents import Contents
 _MAX_LOOKS = 8
 """Places to look at for one event. It is moved only after a fault, and acked once."""
 
-_NONE = "There is no such event, or not for this API key."
+NONE_SUCH = "There is no such event, or not for this API key."
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,11 +45,11 @@ class Lookup:
         """
         event = await self._find(identity)
         if event is None or not key.may(event.type):
-            raise NotFound(_NONE)
+            raise NotFound(NONE_SUCH)
         async for _, finished in self._contents.of([event]):
             if finished:
                 return b'%b,"event":%b}' % (msgspec.json.encode(_fate(identity.id, event))[:-1], finished)
-        raise NotFound(_NONE)
+        raise NotFound(NONE_SUCH)
 
     async def _find(self, identity: Identity) -> StoredEvent | None:
         guard = await self._reader.read_guard(identity)
