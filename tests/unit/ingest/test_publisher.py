@@ -4,8 +4,9 @@ import pytest
 
 from shared import pack
 from shared.errors import TooLarge, Unavailable
+from shared.pack import AckPack, Removal
 from tests.manual import START_MS, until
-from tests.unit.ingest.publishing import Make, names_of, noise, packs_of
+from tests.unit.ingest.publishing import Make, an_event, names_of, noise, packs_of
 
 
 async def test_one_request_goes_out_at_once_as_one_pack(make: Make) -> None:
@@ -147,3 +148,44 @@ async def test_nothing_is_lost_or_sent_twice_among_many_concurrent_requests(make
     await asyncio.gather(*(world.post(name, tenant=str(int(name) % 7)) for name in names))
     assert sorted(name for sent in names_of(world.queue) for name in sent) == sorted(names)
     assert len(world.queue.calls) < 20
+
+
+def removal(tenant: str = "t", event_id: str = "1") -> Removal:
+    return Removal(tenant=tenant, key_id="k", accepted_at=1, receipt="r", inbox="i", source="/", id=event_id)
+
+
+async def test_acks_share_calls_with_events_but_no_packs(make: Make) -> None:
+    world = make(queue_sends=1, fair_queues=True)
+    await world.occupy()
+    acks = AckPack(tenant="t", key_id="k", accepted_at=1, inbox="i", positions=["p1", "p2"])
+    whole: list[AckPack | Removal] = [removal(), acks, removal(event_id="2")]
+    posting = [
+        world.post("a"),
+        *(asyncio.create_task(world.publisher.publish_removal(each)) for each in whole),
+        world.post("b"),
+    ]
+    await asyncio.sleep(0)
+    world.queue.gate.set()
+    await asyncio.gather(*posting)
+    assert len(world.queue.calls) == 2
+    assert [pack.decode(message.body) for message in world.queue.calls[1][1:]] == whole
+    assert names_of(world.queue) == [["first"], ["a", "b"]]
+    assert {message.group for message in world.queue.messages} == {"t"}
+
+
+async def test_the_trace_of_the_first_request_that_has_one_goes_with_the_pack(make: Make) -> None:
+    world = make(queue_sends=1)
+    await world.occupy()
+    traces = [None, "first", "second"]
+    posting = [
+        asyncio.create_task(world.publisher.publish("t", "k", [an_event(str(trace))], trace)) for trace in traces
+    ]
+    posting.append(asyncio.create_task(world.publisher.publish_removal(removal(), "third")))
+    await asyncio.sleep(0)
+    world.queue.gate.set()
+    await asyncio.gather(*posting)
+    assert [dict(message.attributes) for message in world.queue.messages] == [
+        {},
+        {"traceparent": "first"},
+        {"traceparent": "third"},
+    ]

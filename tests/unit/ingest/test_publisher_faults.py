@@ -6,6 +6,7 @@ import pytest
 
 from shared import pack
 from shared.errors import Unavailable, Unclear
+from shared.pack import AckPack, Removal
 from shared.ports import Outgoing
 from shared.records import Outcome
 from tests.manual import until
@@ -125,3 +126,29 @@ async def test_requests_hear_of_a_send_that_is_stopped_in_flight(make: Make) -> 
     sender.cancel()
     with pytest.raises(Unavailable):
         await posting
+
+
+async def test_acks_count_against_the_bounds_until_they_are_sent(make: Make) -> None:
+    world = make(queue_sends=1, buffer_events=1000)
+    await world.occupy()
+    acks = AckPack(tenant="t", key_id="k", accepted_at=1, inbox="i", positions=["p"] * 999)
+    acking = asyncio.create_task(world.publisher.publish_removal(acks))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await world.post("over")
+    with pytest.raises(Unavailable):
+        await world.publisher.publish_removal(acks)
+    world.queue.gate.set()
+    await acking
+    await world.post("later")
+
+
+async def test_acks_that_are_not_confirmed_are_unavailable(make: Make) -> None:
+    world = make()
+    world.queue.outcome = lambda _: Outcome.THROTTLED
+    removal = Removal(tenant="t", key_id="k", accepted_at=1, receipt="r", inbox="i", source="/", id="1", erase=True)
+    with pytest.raises(Unavailable):
+        await world.publisher.publish_removal(removal)
+    await world.publisher.aclose()
+    with pytest.raises(Unavailable):
+        await world.publisher.publish_removal(removal)

@@ -1,0 +1,29 @@
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar.types import Scope
+
+from shared.errors import InvalidRequest
+from shared.web.event_path import event_id_of, path_of
+
+
+def scope_of(**fields: object) -> Scope:
+    return cast("Scope", {"type": "http", "path": "/v1/events/"} | cast("dict[str, Any]", fields))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_an_id_comes_out_of_its_path(event_id: str) -> None:
+    path = path_of(event_id)
+    assert event_id_of(scope_of(raw_path=path.encode())) == event_id
+    assert event_id_of(scope_of(raw_path=f"/mounted{path}?source=/v1/events/".encode())) == event_id
+
+
+def test_without_the_raw_path_the_decoded_one_will_do() -> None:
+    assert event_id_of(scope_of(path="/v1/events/a%b/ü")) == "a%b/ü"
+
+
+def test_what_is_not_utf_8_is_no_id() -> None:
+    with pytest.raises(InvalidRequest):
+        event_id_of(scope_of(raw_path=b"/v1/events/%C0%A0"))
