@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared import position
 from shared.errors import Unavailable
 from shared.event import Identity
-from shared.records import Guard, Place, Record, Slice, StoredEvent
+from shared.records import Count, Guard, Place, Record, Slice, StoredEvent
 from worker import scan
 
 SETTLE_MS = 1000
@@ -68,6 +68,9 @@ class Shards:
             scanned_to=scanned[-1].position if stopped else shown[-1].position if shown else None,
             stopped_at=scanned[-1].position if stopped else None,
         )
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        raise NotImplementedError
 
     async def read_guard(self, identity: Identity) -> Guard | None:
         raise NotImplementedError
