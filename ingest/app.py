@@ -58,9 +58,11 @@ def part(settings: Settings, *, queue: EventQueue | None = None, clock: Clock | 
     """Return ingest as a part of an app."""
     clock = clock or SystemClock()
     ingest = _Ingest(settings, clock, queue)
+    posts = events.Events(ingest.publisher, clock, settings.max_posts)
     return Part(
         name="ingest",
-        handlers=[make.handler(ingest.publisher, clock) for make in (events, acks, removals)],
+        handlers=[events.handler(posts), *(make.handler(ingest.publisher, clock) for make in (acks, removals))],
+        express={("POST", events.PATH): posts},
         lifespan=ingest.lifespan,
         ready=ingest.ready,
         paths=documentation.paths(),

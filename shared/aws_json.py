@@ -17,22 +17,20 @@ from botocore.parsers import ResponseParserError
 _PARAMETERS = "triggers_parameters"
 _FAILED = 300
 
-_Value = TypedDict(
-    "_Value",
-    {
-        "S": str,
-        "N": str,
-        "B": bytes,
-        "BOOL": bool,
-        "NULL": bool,
-        "M": dict[str, "_Value"],
-        "L": list["_Value"],
-        "SS": list[str],
-        "NS": list[str],
-        "BS": list[bytes],
-    },
-    total=False,
-)
+
+class _Value(TypedDict, total=False):
+    S: str
+    N: str
+    B: bytes
+    BOOL: bool
+    NULL: bool
+    M: dict[str, "_Value"]
+    L: list["_Value"]
+    SS: list[str]
+    NS: list[str]
+    BS: list[bytes]
+
+
 _Item = dict[str, _Value]
 
 

@@ -69,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=64, description="SendMessageBatch calls in flight per ingest process")
     ] = 4
     queue_timeout_ms: Annotated[int, Meta(ge=100, description="Longest wait for one send to the queue")] = 5000
+    max_posts: Annotated[
+        int, Meta(ge=10, description="Requests that post events at once in an ingest process before it answers 503")
+    ] = 500
     buffer_bytes: Annotated[
         int,
         Meta(ge=1_048_576, description="Event bytes that wait in an ingest process before it answers 503"),

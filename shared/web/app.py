@@ -15,6 +15,7 @@ from shared.key_store import KeyStore
 from shared.settings import Settings
 from shared.web import auth, docs, health, openapi
 from shared.web.auth import Access
+from shared.web.express import Express, Routes
 from shared.web.line import Observer
 from shared.web.problems import EXCEPTION_HANDLERS
 
@@ -30,7 +31,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     `lifespan` makes a context manager that opens what the handlers need and closes it again. `ready` returns if
     that answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `paths` and `schemas` are
-    OpenAPI of handlers that Litestar can't describe (raw ASGI ones).
+    OpenAPI of handlers that Litestar can't describe (raw ASGI ones); `express` are those answered ahead of its routing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     lifespan: Callable[[], AbstractAsyncContextManager[None]]
     ready: Callable[[], Awaitable[None]]
     stop: Callable[[], None] = _nothing
+    express: Routes = {}
     paths: Mapping[str, Any] = {}
     schemas: Mapping[str, Any] = {}
 
@@ -83,7 +85,8 @@ def build_app(
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Observer(app.asgi_handler)
+    routes = {name: route for part in parts for name, route in part.express.items()}
+    app.asgi_handler = Observer(Express(app.asgi_handler, routes))
     return app
 
 

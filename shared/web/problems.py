@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ExceptionHandlersMap, Scope
+from litestar.types import ExceptionHandlersMap, Scope, Send
 
 from shared.errors import (
     Fault,
@@ -129,6 +129,15 @@ def _render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]
             headers = {}
     # A plain int: an HTTPStatus would reach the log as its name.
     return int(problem.status), headers, msgspec.json.encode(problem)
+
+
+async def send(error: Exception, scope: Scope, send: Send) -> None:
+    """Answer `error`: for ASGI apps, whose errors Litestar does not see."""
+    status, headers, body = _render(error, scope)
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    raw += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

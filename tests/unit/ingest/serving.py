@@ -1,5 +1,6 @@
 """The ingest app with its queue and keys in memory, and a client of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from litestar import Litestar
 
 from ingest.app import create_app
 from shared import keys, pack
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import Unavailable
 from shared.event import Event
 from shared.key_store import MemoryKeyStore
@@ -26,7 +27,13 @@ JSON = {"content-type": "application/json"}
 class Queue(MemoryQueue):
     down = False
 
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.open = asyncio.Event()
+        self.open.set()
+
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        await self.open.wait()
         if self.down:
             raise Unavailable("AWS said something internal")
         return await super().send(messages)
@@ -43,10 +50,10 @@ class Queue(MemoryQueue):
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         self.queue = Queue(SystemClock())
         self.store = MemoryKeyStore()
-        self.app: Litestar = create_app(Settings(), queue=self.queue, keys=self.store)
+        self.app: Litestar = create_app(settings or Settings(), queue=self.queue, keys=self.store)
         self.client = client_of(self.app)
 
     async def token(self, **changes: object) -> str:

@@ -11,6 +11,7 @@ from shared import keys, pack
 from shared.errors import InvalidRequest
 from shared.pack import EventPack
 from shared.position import is_position
+from shared.settings import Settings
 from tests.unit.ingest.serving import World, check_problem
 
 
@@ -54,6 +55,26 @@ async def test_concurrent_requests_are_all_answered(world: World) -> None:
     answers = await asyncio.gather(*(world.post(b'{"type":"a","id":"%d"}' % number) for number in range(100)))
     assert {answer.status_code for answer in answers} == {202}
     assert sorted(int(event.id) for event in world.queue.events) == list(range(100))
+
+
+async def test_requests_past_the_limit_are_refused_at_once_and_the_others_answered() -> None:
+    world = World(Settings(max_posts=10))
+    async with world.app.lifespan():
+        world.client.headers["authorization"] = f"Bearer {await world.token()}"
+        assert (await world.post(b'{"type":"a"}')).status_code == 202  # from here on the key is known
+        world.queue.open.clear()
+        posts = [asyncio.create_task(world.post(b'{"type":"a"}')) for _ in range(11)]
+        [first], _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        check_problem(first.result(), 503)
+        assert first.result().headers["retry-after"] == "1"
+        world.queue.open.set()
+        answers = await asyncio.gather(*posts)
+        assert sorted(answer.status_code for answer in answers) == [202] * 10 + [503]
+        assert (await world.post(b'{"type":"a"}')).status_code == 202
+
+
+async def test_another_spelling_of_the_path_is_the_same(world: World) -> None:
+    assert (await world.post(b'{"type":"a"}', "/v1/events/")).status_code == 202
 
 
 @pytest.mark.parametrize("header", ["authorization", "x-api-key"])
