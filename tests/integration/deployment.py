@@ -129,6 +129,15 @@ class Tenant:
     async def post(self, content: bytes, **headers: str) -> httpx.Response:
         return await self._http.post("/v1/events", content=content, headers=self._headers | JSON | headers)
 
+    async def post_json(self, path: str, content: object) -> httpx.Response:
+        return await self._http.post(path, json=content, headers=self._headers)
+
+    async def get(self, path: str, *, accept: str = "*/*", **params: str | list[str]) -> httpx.Response:
+        return await self._http.get(path, params=params or None, headers=self._headers | {"accept": accept})
+
+    async def delete(self, path: str) -> httpx.Response:
+        return await self._http.delete(path, headers=self._headers)
+
     async def accept(self, content: bytes, **headers: str) -> list[Accepted]:
         """Post `content`, which is accepted; return what the answer says of its events."""
         answer = await self.post(content, **headers)
