@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from shared import log, settings
+from shared import log, settings, tracing
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -35,6 +35,7 @@ def serve(app: App, host: str, port: int) -> None:
 
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level, hold=True)
+    tracing.configure(os.environ, f"triggers-{app}")
     served = create(app, loaded)
 
     class Server(uvicorn.Server):

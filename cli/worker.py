@@ -6,7 +6,7 @@ import signal
 
 import click
 
-from shared import log, settings
+from shared import log, settings, tracing
 
 
 @click.command()
@@ -16,6 +16,7 @@ def worker() -> None:
 
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
+    tracing.configure(os.environ, "triggers-worker")
     uvloop.run(_run(loaded))
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
+from shared import tracing
 from shared.batches import batches
 from shared.errors import Unavailable, Unclear
 from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
@@ -63,7 +64,8 @@ async def _send_again(message: Message, verdict: Verdict, queue: EventQueue, set
 
 
 def log_lines(judged: Sequence[Judged], duration_ms: int) -> None:
-    """Write one line per message; what varies is a field of it."""
+    """Write one line per message, and a span where the process is traced; what varies is a field of it."""
+    traces = tracing.current()
     for message, verdict in judged:
         fields = {
             "message_id": message.id,
@@ -75,5 +77,7 @@ def log_lines(judged: Sequence[Judged], duration_ms: int) -> None:
             "reason": verdict.reason,
             **verdict.counts,
         }
+        if traces is not None:
+            traces.message(message.attributes, duration_ms, fields)
         level = logging.INFO if verdict.action is Action.DELETE else logging.WARNING
         _log.log(level, "message", extra={name: value for name, value in fields.items() if value is not None})

@@ -18,6 +18,7 @@ from shared.web.auth import Access
 from shared.web.express import Express, Routes
 from shared.web.line import Observer
 from shared.web.problems import EXCEPTION_HANDLERS
+from shared.web.traced import traced
 
 _STOP_KEY = "triggers_stop"
 
@@ -86,7 +87,7 @@ def build_app(
         debug=False,
     )
     routes = {name: route for part in parts for name, route in part.express.items()}
-    app.asgi_handler = Observer(Express(app.asgi_handler, routes))
+    app.asgi_handler = traced(Observer(Express(app.asgi_handler, routes)))
     return app
 
 
