@@ -48,7 +48,7 @@ _DECODERS: Mapping[str, "msgspec.json.Decoder[str]"] = {
 _MORE = {"time": is_time, "receivedat": is_time, "position": is_position}
 """What a pattern can't say."""
 
-_RULES: Mapping[str, str] = {
+RULES: Mapping[str, str] = {
     **fields.RULES,
     "specversion": '`specversion` is "1.0".',
     "datacontenttype": "`datacontenttype` is a media type of up to 255 ASCII characters, such as application/json.",
@@ -87,12 +87,12 @@ def _fault_of(name: str, value: bytes) -> str | None:
     try:
         if decoder is not None:
             text = decoder.decode(value)
-            return None if name not in _MORE or _MORE[name](text) else _RULES[name]
+            return None if name not in _MORE or _MORE[name](text) else RULES[name]
         if not _extension_name(name):
             return f"`{echo(name)}` is no name for an extension: those have 1..20 of a-z and 0-9."
         _extension.decode(value)
     except msgspec.ValidationError:
-        return _RULES.get(name) or (
+        return RULES.get(name) or (
             f"`{name}` is a boolean, a whole number of 32 bits, or a string without control characters and"
             " noncharacters."
         )

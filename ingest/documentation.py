@@ -1,116 +1,218 @@
-"""OpenAPI for what Litestar can't see: the raw ASGI handler of `POST /v1/events`."""
+"""OpenAPI of what takes events and acks. By hand, since their bodies and headers are read by hand."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
-
-from ingest.events import PATH, Accepted, AcceptedBatch
-from ingest.fields import RULES, Posted
-from ingest.formats import READERS
-from shared.event import (
-    DEFAULT_INBOX,
-    DEFAULT_SOURCE,
-    INBOX_PATTERN,
-    MAX_DATA_DEPTH,
-    MAX_EVENTS_PER_REQUEST,
-)
+from ingest import acks, events
+from ingest.coding import CODINGS
+from ingest.documented_bodies import ACCEPTED, ACKS, content, ref
+from ingest.documented_bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
+from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
+from shared.keys import EVENTS_WRITE, INBOX_ACK
 from shared.web import problems
-from shared.web.problems import Problem
 
-_REF = "#/components/schemas/{name}"
-_EVENT = {
-    "type": "order.created",
-    "source": "/shop",
-    "id": "order-1042",
-    "data": {"order": 1042, "total": "19.90"},
-}
-_ACCEPTED = {
-    "id": "order-1042",
-    "source": "/shop",
-    "inbox": "default",
-    "receipt": "019aab6f-6a00-7000-8000-6f0e5b1c2d3e",
-}
+EVENT_PATH = "/v1/events/{event_id}"
+
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
+
 _REFUSALS: Mapping[int, str] = {
-    400: "The body, the query or a header is invalid; `errors` lists every fault. Nothing was accepted.",
+    400: "The body, the path, the query or a header is invalid; `errors` lists every fault. Nothing was accepted.",
     401: "No API key, or none that is valid now.",
-    403: "The key lacks the scope `events:write`, or may not send this type.",
-    413: "The body is larger than 512 KiB.",
-    415: "The Content-Type is none that is read; `Accept-Post` lists those.",
+    403: "The key lacks the scope, or may not send or name events of this type.",
+    408: "The body took longer than 30 seconds to come.",
+    413: "The body is larger than 512 KiB, as it came or inflated.",
+    415: "No format or coding that is read; `Accept-Post` or `Accept-Encoding` lists those.",
     429: "Over the key's rate; `Retry-After` says when to come back.",
+    500: "A fault in the service; it is logged under `instance`.",
     503: "The queue did not confirm, or too much waits for it. Repeat the request after `Retry-After`.",
 }
-
-
-def schemas() -> dict[str, Any]:
-    """Return the component schemas that `paths` refers to."""
-    made = msgspec.json.schema_components((Posted, Accepted, AcceptedBatch, Problem), ref_template=_REF)[1]
-    fields = made["Posted"]["properties"]
-    for name, rule in RULES.items():
-        fields[name]["description"] = rule
-    fields["data"]["description"] = f"Any JSON, at most {MAX_DATA_DEPTH} levels deep; read back byte for byte."
-    fields["inbox"] |= {"pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
-    fields["source"] |= {"format": "uri-reference", "default": DEFAULT_SOURCE}
-    fields["time"]["format"] = "date-time"
-    return made
+_WITHOUT_BODY = (400, 401, 403, 429, 500, 503)
 
 
 def paths() -> dict[str, Any]:
     """Return the path items."""
-    return {PATH: {"post": _post_events()}}
+    return {events.PATH: {"post": _post_events()}, acks.PATH: {"post": _post_acks()}, EVENT_PATH: {"delete": _delete()}}
 
 
 def _post_events() -> dict[str, Any]:
+    single = {"$ref": "#/components/schemas/Accepted"}
+    examples = {"one": {"value": ACCEPTED}, "batch": {"value": {"accepted": 1, "events": [ACCEPTED]}}}
     return {
         "operationId": "PostEvents",
         "tags": ["events"],
         "summary": "Post events",
-        "description": "202 means that the queue holds them all. Reading them back takes about a second more.",
-        "security": [{"bearer": []}, {"header": []}],
+        "description": (
+            "202 means that the queue holds them all. Reading them back takes about a second more. A request is"
+            f" accepted or refused as a whole. Needs the scope `{EVENTS_WRITE}`; each event costs one of the key's"
+            " rate."
+        ),
+        "security": _SECURITY,
         "parameters": [
-            _parameter("query", "inbox", "The inbox for events that name none.", "orders"),
-            _parameter("header", "Idempotency-Key", "Stands in for missing ids; quoted or bare.", '"order-1042"'),
-            _parameter("header", "X-Request-ID", "Comes back in the answer, and is in the log.", "req-1"),
+            _query("inbox", "The inbox for events that name none.", _inbox(), "orders"),
+            _header(
+                "Idempotency-Key",
+                "Stands in for missing ids, in a batch with `:` and the event's number behind it. Quoted or bare.",
+                '"order-1042"',
+            ),
+            _encoding(),
+            *_trace(),
+            _request_id(),
+            *_binary(),
         ],
-        "requestBody": {"required": True, "content": {media_type: _body() for media_type in READERS}},
-        "responses": {"202": _accepted()}
-        | {str(status): _refusal(status, description) for status, description in _REFUSALS.items()},
-    }
-
-
-def _parameter(where: str, name: str, description: str, example: str) -> dict[str, Any]:
-    schema = {"type": "string"}
-    return {"in": where, "name": name, "description": description, "schema": schema, "example": example}
-
-
-def _body() -> dict[str, Any]:
-    event = {"$ref": _REF.format(name="Posted")}
-    batch = {"type": "array", "items": event, "minItems": 1, "maxItems": MAX_EVENTS_PER_REQUEST}
-    examples = {"one": {"value": _EVENT}, "batch": {"value": [_EVENT, {"type": "order.paid"}]}}
-    return {"schema": {"oneOf": [event, batch]}, "examples": examples}
-
-
-def _accepted() -> dict[str, Any]:
-    schema = {"oneOf": [{"$ref": _REF.format(name=cls.__name__)} for cls in (Accepted, AcceptedBatch)]}
-    examples = {"one": {"value": _ACCEPTED}, "batch": {"value": {"accepted": 1, "events": [_ACCEPTED]}}}
-    return {
-        "description": "Accepted: the queue holds every event.",
-        "headers": {
-            "Location": {"description": "Where a single event can be read.", "schema": {"type": "string"}},
-            "RateLimit": {"description": "What is left of the key's limit.", "schema": {"type": "string"}},
+        "requestBody": {"required": True, "content": content()},
+        "responses": {
+            "202": {
+                "description": "Accepted: the queue holds every event.",
+                "headers": _headers()
+                | {"Location": _sent("Where a single event can be read.", "/v1/events/order-1042")},
+                "content": {
+                    "application/json": {"schema": {"oneOf": [single, ref("AcceptedBatch")]}, "examples": examples}
+                },
+            },
+            **_refusals(_REFUSALS),
         },
-        "content": {"application/json": {"schema": schema, "examples": examples}},
     }
+
+
+def _post_acks() -> dict[str, Any]:
+    return {
+        "operationId": "PostAcks",
+        "tags": ["inbox"],
+        "summary": "Acknowledge events by position",
+        "description": (
+            "Events that are acknowledged leave the inbox and can be read as delivered. A worker sees to it; until then"
+            " they stay. Acks may be repeated, and a position that holds no event is passed over. Needs the scope"
+            f" `{INBOX_ACK}`; each position costs one of the key's rate."
+        ),
+        "security": _SECURITY,
+        "parameters": [_encoding(), *_trace()[:1], _request_id()],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": ref("Acks"), "examples": {"acks": {"value": ACKS}}}},
+        },
+        "responses": {"202": _taken("The queue holds every ack."), **_refusals(_REFUSALS)},
+    }
+
+
+def _delete() -> dict[str, Any]:
+    path = {
+        "in": "path",
+        "name": "event_id",
+        "required": True,
+        "description": "The event's id, percent-encoded.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": ACCEPTED["id"],
+    }
+    source = {"type": "string", "format": "uri-reference", "maxLength": 255, "default": DEFAULT_SOURCE}
+    erase = {"type": "string", "enum": ["true", "false"], "default": "false"}
+    return {
+        "operationId": "DeleteEvent",
+        "tags": ["events"],
+        "summary": "Acknowledge or erase one event",
+        "description": (
+            "Acknowledges an event by its identity. With `erase=true` its payload is removed for good, also from the"
+            " delivered, and what is posted again under the identity within the window is dropped. May be repeated."
+            f" Needs the scope `{INBOX_ACK}`, and a key that is not limited to some types."
+        ),
+        "security": _SECURITY,
+        "parameters": [
+            path,
+            _query("source", "The event's source.", source, "/shop"),
+            _query("inbox", "The inbox that it was posted to.", _inbox(), "orders"),
+            _query("erase", "Remove the payload for good, as a person may ask for.", erase, "true"),
+            *_trace()[:1],
+            _request_id(),
+        ],
+        "responses": {
+            "202": _taken("The queue holds the request."),
+            **_refusals({status: _REFUSALS[status] for status in _WITHOUT_BODY}),
+        },
+    }
+
+
+def _query(name: str, description: str, schema: Mapping[str, Any], example: str) -> dict[str, Any]:
+    return {"in": "query", "name": name, "description": description, "schema": schema, "example": example}
+
+
+def _header(name: str, description: str, example: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"in": "header", "name": name, "description": description, "schema": schema, "example": example}
+
+
+def _inbox() -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
+
+
+def _encoding() -> dict[str, Any]:
+    described = _header("Content-Encoding", "How the body is compressed; 512 KiB is the limit also inflated.", "gzip")
+    return {**described, "schema": {"type": "string", "enum": [*CODINGS, "identity"]}}
+
+
+def _trace() -> list[dict[str, Any]]:
+    return [
+        _header("traceparent", "W3C trace context: kept with events that name none, and in the worker's log.", _TRACE),
+        _header("tracestate", "Kept with it.", "vendor=1"),
+    ]
+
+
+def _request_id() -> dict[str, Any]:
+    return _header("X-Request-ID", "Comes back in the answer, and is in the log.", "req-1")
+
+
+def _binary() -> list[dict[str, Any]]:
+    attributes = {
+        "specversion": "1.0",
+        "id": "order-1042",
+        "source": "/shop",
+        "type": "order.created",
+        "subject": "Jos%C3%A9",
+        "time": "2026-11-22T17:03:11.042Z",
+        "dataschema": "https://shop.example/schema",
+        "inbox": "orders",
+    }
+    said = "CloudEvents in binary mode: `{name}`, percent-encoded. Extensions are sent the same way."
+    return [_header(f"ce-{name}", said.format(name=name), value) for name, value in attributes.items()]
+
+
+def _sent(description: str, example: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}, "example": example}
+
+
+def _headers() -> dict[str, Any]:
+    return {
+        "RateLimit": _sent("What is left of the key's limit.", '"default";r=940;t=1'),
+        "RateLimit-Policy": _sent("The key's limit.", '"default";q=1000;w=1'),
+        "X-Request-ID": _sent("Names the request in the log.", "req-1"),
+    }
+
+
+def _taken(description: str) -> dict[str, Any]:
+    example = {"schema": ref("Taken"), "example": {"accepted": 1}}
+    return {"description": description, "headers": _headers(), "content": {"application/json": example}}
+
+
+def _refusals(described: Mapping[int, str]) -> dict[str, Any]:
+    return {str(status): _refusal(status, description) for status, description in described.items()}
 
 
 def _refusal(status: int, description: str) -> dict[str, Any]:
-    example = {
+    example: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": description,
         "instance": "urn:triggers:request:req-1",
     }
-    content = {problems.MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}, "example": example}}
-    return {"description": description, "content": content}
+    headers = {"X-Request-ID": _headers()["X-Request-ID"]}
+    match status:
+        case HTTPStatus.BAD_REQUEST:
+            example["errors"] = [{"detail": "`type` is missing.", "pointer": "/0/type"}]
+        case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            headers["Accept-Post"] = _sent("The media types that are read.", "application/json")
+            headers["Accept-Encoding"] = _sent("The codings that are read.", ", ".join(CODINGS))
+        case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["Retry-After"] = _sent("Seconds to wait.", "1")
+    body = {problems.MEDIA_TYPE: {"schema": ref("Problem"), "example": example}}
+    return {"description": description, "headers": headers, "content": body}
