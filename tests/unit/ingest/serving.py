@@ -50,10 +50,10 @@ class Queue(MemoryQueue):
 
 
 class World:
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
         self.queue = Queue(SystemClock())
         self.store = MemoryKeyStore()
-        self.app: Litestar = create_app(settings or Settings(), queue=self.queue, keys=self.store)
+        self.app: Litestar = create_app(settings or Settings(), queue=self.queue, keys=self.store, clock=clock)
         self.client = client_of(self.app)
 
     async def token(self, **changes: object) -> str:
