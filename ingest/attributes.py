@@ -1,7 +1,7 @@
 """CloudEvents 1.0 context attributes: the rules for each, and all that is wrong with an event's.
 
 Those that an inbox adds on reading may come back with an event that is sent on: `inbox` names its inbox here too;
-`receivedat` and `position` are dropped, for it gets new ones. With another meaning than ours they are refused.
+`receivedat`, `position` and `deliveredat` are dropped, for it gets new ones. With another meaning they are refused.
 """
 
 import re
@@ -20,7 +20,7 @@ from shared.event import MAX_DATA_DEPTH
 from shared.position import is_position
 
 REQUIRED = ("specversion", "id", "source", "type")
-OURS = frozenset({"inbox", "receivedat", "position"})
+OURS = frozenset({"inbox", "receivedat", "position", "deliveredat"})
 """What an inbox adds on reading; none of it is kept in the event itself."""
 
 _TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a name
@@ -43,19 +43,22 @@ _DECODERS: Mapping[str, "msgspec.json.Decoder[str]"] = {
     "dataschema": msgspec.json.Decoder(_Uri),
     "data_base64": msgspec.json.Decoder(_Base64),
     "receivedat": msgspec.json.Decoder(fields.Time),
+    "deliveredat": msgspec.json.Decoder(fields.Time),
     "position": msgspec.json.Decoder(str),
 }
-_MORE = {"time": is_time, "receivedat": is_time, "position": is_position}
+_MORE = {"time": is_time, "receivedat": is_time, "deliveredat": is_time, "position": is_position}
 """What a pattern can't say."""
 
+_OUR_RULE = "`{name}` is {what} that an inbox adds; an extension of another meaning needs another name."
 RULES: Mapping[str, str] = {
     **fields.RULES,
     "specversion": '`specversion` is "1.0".',
     "datacontenttype": "`datacontenttype` is a media type of up to 255 ASCII characters, such as application/json.",
     "dataschema": "`dataschema` is an absolute URI of up to 255 ASCII characters.",
     "data_base64": "`data_base64` is a string of base64 with its padding.",
-    "receivedat": "`receivedat` is the time that an inbox adds; an extension of another meaning needs another name.",
-    "position": "`position` is the position that an inbox adds; an extension of another meaning needs another name.",
+    "receivedat": _OUR_RULE.format(name="receivedat", what="the time"),
+    "deliveredat": _OUR_RULE.format(name="deliveredat", what="the time"),
+    "position": _OUR_RULE.format(name="position", what="the position"),
 }
 
 _extension: "msgspec.json.Decoder[bool | int | str]" = msgspec.json.Decoder(_Extension)

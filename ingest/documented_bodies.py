@@ -118,8 +118,8 @@ def _cloudevent() -> dict[str, Any]:
         "type": "object",
         "description": (
             "A CloudEvents 1.0 event. Every attribute and extension is read back as it was posted. `data` and"
-            " `data_base64` exclude each other. `receivedat` and `position`, which an inbox adds, may come back with"
-            " an event that is sent on, and are dropped; with another meaning they are refused."
+            " `data_base64` exclude each other. `receivedat`, `deliveredat` and `position`, which an inbox adds, may"
+            " come back with an event that is sent on, and are dropped; with another meaning they are refused."
         ),
         "required": ["specversion", "id", "source", "type"],
         "properties": {

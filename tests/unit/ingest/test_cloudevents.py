@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.attributes import OURS
 from ingest.cloudevents import read_batch, read_structured
 from ingest.faults import MAX_FAULTS
 from ingest.trace import Trace
@@ -76,7 +77,8 @@ def test_the_inbox_is_that_of_the_extension_or_of_the_request() -> None:
 
 
 def test_an_event_read_from_an_inbox_can_be_sent_on() -> None:
-    ours = {"receivedat": "2026-11-22T17:00:00.000Z", "position": "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"}
+    ours = dict.fromkeys(("receivedat", "deliveredat"), "2026-11-22T17:00:00.000Z")
+    ours["position"] = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
     assert body_of(one(encoded(inbox="orders", **ours))) == LEAST
 
 
@@ -111,6 +113,7 @@ def test_a_trace_is_added_unless_the_event_has_one() -> None:
         ("inbox", "A"),
         ("inbox", 7),
         ("receivedat", "when it came"),
+        ("deliveredat", "never"),
         ("position", 7),
         ("position", "first"),
         ("data_base64", "A"),
@@ -228,7 +231,7 @@ names = (
             name not in {*LEAST, "data", "subject", "time", "datacontenttype", "dataschema", "inbox", "receivedat"}
         )
     )
-    .filter(lambda name: name != "position")
+    .filter(lambda name: name not in OURS)
 )
 plain = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]))
 extensions = st.dictionaries(names, st.booleans() | st.integers(-(2**31), 2**31 - 1) | plain)
