@@ -14,9 +14,9 @@ from litestar.types import Scope
 from worker import negotiation
 
 COMPRESSED_BYTES = 1024
-"""A shorter answer is sent as it is. On a page of 100 webhooks, 700 KB, zstd takes 2 ms and gzip 12."""
+"""A shorter answer is sent as it is. Of 100 real webhooks, 860 KB, zstd makes 25 KB in 0.4 ms, gzip 68 KB in 2.6."""
 
-_AWAY_BYTES = 64 * 1024
+_AWAY_BYTES = 256 * 1024
 """A longer one is tagged and compressed in a thread, where it holds nobody up."""
 
 _LEVEL = 1

@@ -22,7 +22,7 @@ from worker.scan import all_of
 from worker.type_filter import matches_any
 
 MAX_WAITERS = 10_000
-"""Of one process. One more is not kept waiting; a waiter takes some 20 KB with its connection."""
+"""Of one process. One more is not kept waiting. A waiter takes some 25 KB with its connection."""
 
 LOOK_MS = 500
 """Between two looks into one inbox."""

@@ -213,7 +213,7 @@ async def test_an_idle_poller_gets_304(world: Served) -> None:
     assert changed.headers["etag"] != tag
 
 
-@pytest.mark.parametrize("size", [2000, 100_000])
+@pytest.mark.parametrize("size", [2000, 400_000])
 async def test_long_answers_are_compressed_where_asked(world: Served, size: int) -> None:
     await world.put("1", data=b'"%b"' % (b"x" * size))
     plain = await world.get("/v1/inbox")
@@ -231,7 +231,7 @@ async def test_long_answers_are_compressed_where_asked(world: Served, size: int)
             content = b"".join([chunk async for chunk in answer.aiter_raw()])
         assert answer.headers["content-encoding"] == coding
         assert answer.headers["etag"] == plain.headers["etag"]
-        assert int(answer.headers["content-length"]) == len(content) < 1000
+        assert int(answer.headers["content-length"]) == len(content) < size // 2
         assert decode(content) == plain.content
     again = {"if-none-match": plain.headers["etag"], "accept-encoding": "gzip"}
     assert (await world.get("/v1/inbox", headers=again)).status_code == 304
