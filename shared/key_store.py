@@ -145,42 +145,35 @@ class DynamoKeyStore:
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
         """Mark a key revoked."""
-        try:
-            return await self._set(key_id, "revoked_at", revoked_at, "attribute_not_exists(revoked_at)")
-        except _ConditionFailed:
-            return await self._found(key_id)
+        await self._set(key_id, "revoked_at", revoked_at, "attribute_not_exists(revoked_at)")
+        return await self._found(key_id)
 
     async def expire(self, key_id: str, expires_at: int) -> ApiKey:
         """Let a key expire."""
-        try:
-            later = "attribute_not_exists(expires_at) OR expires_at > :time"
-            return await self._set(key_id, "expires_at", expires_at, later)
-        except _ConditionFailed:
-            return await self._found(key_id)
+        later = "attribute_not_exists(expires_at) OR expires_at > :time"
+        await self._set(key_id, "expires_at", expires_at, later)
+        return await self._found(key_id)
 
     async def record_use(self, key_id: str, used_at: int) -> None:
         """Note a use."""
         earlier = "attribute_not_exists(last_used_at) OR last_used_at < :time"
-        with suppress(_ConditionFailed):
-            await self._set(key_id, "last_used_at", used_at, earlier)
+        await self._set(key_id, "last_used_at", used_at, earlier)
 
     async def ready(self) -> None:
         """Return if the table answers."""
         # By a read that a process which may only read keys is allowed.
         await self.get("ready")
 
-    async def _set(self, key_id: str, field: str, time_ms: int, condition: str) -> ApiKey:
-        """Set one time of a key that is there; raise `_ConditionFailed` if it is not, or not as `condition` says."""
-        with _writing():
-            answer = await self._client.update_item(
+    async def _set(self, key_id: str, field: str, time_ms: int, condition: str) -> None:
+        """Set one time of a key that is there and as `condition` says; else do nothing."""
+        with suppress(_ConditionFailed), _writing():
+            await self._client.update_item(
                 TableName=self._table,
                 Key=_pk(key_id),
                 UpdateExpression=f"SET {field} = :time",
                 ConditionExpression=f"attribute_exists(pk) AND ({condition})",
                 ExpressionAttributeValues={":time": {"N": str(time_ms)}},
-                ReturnValues="ALL_NEW",
             )
-        return _decode(answer["Attributes"])
 
     async def _found(self, key_id: str) -> ApiKey:
         if (key := await self.get(key_id)) is None:
