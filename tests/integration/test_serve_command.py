@@ -1,0 +1,60 @@
+"""`triggers serve` as a process: what it does with requests that wait when it is told to end."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from cli import emulator
+from shared import keys
+from shared.aws import Aws
+from shared.key_store import DynamoKeyStore
+from shared.settings import Settings
+
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def serving(aws_settings: Settings, free_port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve both apps on `free_port`."""
+    named = {name.upper(): str(getattr(aws_settings, name)) for name in aws_settings.__struct_fields__}
+    environ = {**os.environ, **{name: value for name, value in named.items() if value not in ("True", "False", "None")}}
+    command = [sys.executable, "-P", "-m", "cli", "serve", "all", "--port", str(free_port)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)  # noqa: S603
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not emulator.answers(f"http://127.0.0.1:{free_port}/readyz"):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def token_of(settings: Settings) -> str:
+    key, token = keys.create(tenant="t", name="n", scopes=[keys.INBOX_READ], now_ms=time.time_ns() // 1_000_000)
+    async with Aws(settings).dynamodb() as client:
+        await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
+    return token
+
+
+async def test_who_waits_is_answered_before_the_process_ends(
+    serving: subprocess.Popen[bytes], aws_settings: Settings, free_port: int
+) -> None:
+    connection = HTTPConnection("127.0.0.1", free_port, timeout=PATIENCE_SECONDS)
+    connection.request("GET", "/v1/inbox?wait=20", headers={"X-API-Key": await token_of(aws_settings)})
+    assert emulator.answers(f"http://127.0.0.1:{free_port}/healthz")  # so the request before it has come, too
+    serving.terminate()
+    # Without being told, it would wait for 20 seconds, and be cut off after 8.
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert b'"events":[]' in answer.read()
+    serving.wait(PATIENCE_SECONDS)
