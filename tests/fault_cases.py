@@ -1,0 +1,179 @@
+"""Every request that is refused, one for each reason. `docs/faults.md` shows their answers."""
+
+import gzip
+from collections.abc import Sequence
+
+import msgspec
+
+from shared import cursor
+from shared.event import MAX_REQUEST_BYTES
+
+JSON = "application/json"
+CLOUD = "application/cloudevents+json"
+CLOUD_BATCH = "application/cloudevents-batch+json"
+NDJSON = "application/x-ndjson"
+
+POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
+_DEEP = b"[" * 501 + b"]" * 501
+_DEEPER = b"[" * 5000 + b"]" * 5000
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, and in words what is wrong with it. `key` is whose it is; `down`: the queue does not answer."""
+
+    what: str
+    method: str = "POST"
+    path: str = "/v1/events"
+    body: bytes = b""
+    headers: dict[str, str] = {}
+    key: str = "all"
+    down: bool = False
+
+
+def post(what: str, body: bytes, content_type: str = JSON, path: str = "/v1/events", **headers: str) -> Case:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Case(what=what, path=path, body=body, headers={"content-type": content_type} | named)
+
+
+def get(what: str, path: str, key: str = "all", **headers: str) -> Case:
+    return Case(what=what, method="GET", path=path, key=key, headers=headers)
+
+
+def delete(what: str, path: str, key: str = "all") -> Case:
+    return Case(what=what, method="DELETE", path=path, key=key)
+
+
+def cloud(what: str, **changes: object) -> Case:
+    return post(what, cloudevent(**changes), CLOUD)
+
+
+def cloudevent(**changes: object) -> bytes:
+    fields = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"} | changes
+    return msgspec.json.encode({name: value for name, value in fields.items() if value is not msgspec.UNSET})
+
+
+def binary(what: str, body: bytes = b"", content_type: str = JSON, **headers: str) -> Case:
+    marks = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/s", "ce_type": "t"}
+    return post(what, body, content_type, **(marks | headers))
+
+
+def acks(what: str, body: bytes, content_type: str = JSON) -> Case:
+    return post(what, body, content_type, "/v1/acks")
+
+
+_ANY = (
+    get("No key", "/v1/inbox", key="none"),
+    get("A key of another form, unknown, or with another secret", "/v1/inbox", key="wrong"),
+    get("A revoked key", "/v1/inbox", key="revoked"),
+    get("An expired key", "/v1/inbox", key="expired"),
+    get("A key without the scope", "/v1/inbox", key="writer"),
+    get("Over the key's rate", "/v1/inbox", key="slow"),
+    get("A path that there is not", "/v2/events"),
+    delete("A method that the path does not have", "/v1/inbox"),
+    get("A fault in the service", "/fault"),
+    Case(
+        what="The queue or the table does not answer, or too much waits",
+        body=b'{"type":"t"}',
+        headers={"content-type": JSON},
+        down=True,
+    ),
+    Case(what="A body that takes longer than 30 seconds (here 0.01)", path="/slow"),
+)
+_BODIES = (
+    post("A body over 512 KiB", b" " * (MAX_REQUEST_BYTES + 1)),
+    post("The same once inflated", gzip.compress(bytes(MAX_REQUEST_BYTES + 1)), content_encoding="gzip"),
+    post("Another Content-Encoding than gzip and zstd", b"{}", content_encoding="br"),
+    post("Several Content-Encodings", b"{}", content_encoding="gzip, zstd"),
+    post("A compressed body that is broken or cut off", gzip.compress(b"{}")[:-1], content_encoding="gzip"),
+    post("Another Content-Type", b"<a/>", "application/xml"),
+    post("Another charset", b"{}", "application/json; charset=latin-1"),
+    post("An empty body", b""),
+    post("A body that is not UTF-8", b'{"type":"\xff"}'),
+    post("JSON with a mistake", b'{"type":NaN}'),
+    post("JSON that ends too early", b'{"type":"t"'),
+    post("Half a surrogate pair, escaped", b'{"type":"\\ud800 and more"}'),
+    post("JSON nested too deep to be read", b'{"type":"t","data":' + _DEEPER + b"}"),
+    post("No events", b"[]"),
+    post("More than 1,000 events", b"[" + b",".join([b'{"type":"t"}'] * 1001) + b"]"),
+    post("A parameter that there is not, and one that is wrong", b"{}", path="/v1/events?inbo=a&inbox=A"),
+    post("A parameter given twice", b"{}", path="/v1/events?inbox=a&inbox=b"),
+    post("An Idempotency-Key of another form", b"{}", idempotency_key='"'),
+    post("An Idempotency-Key too long for a batch", b'[{"type":"t"}]', idempotency_key="k" * 255),
+    Case(what="A type that the key may not send", body=b'{"type":"t"}', headers={"content-type": JSON}, key="orders"),
+)
+_EVENTS = (
+    post("Not an object", b"3"),
+    post("No type", b"{}"),
+    post("Wrong fields", b'{"type":"","id":"","subject":1,"source":"a b","time":"now","inbox":"A"}'),
+    post("A field that there is not", b'{"type":"t","typ":1}'),
+    post("A wrong field and one given twice", b'{"type":"t","id":"1","id":"2","time":0}'),
+    post("`data` nested too deep", b'{"type":"t","data":' + _DEEP + b"}"),
+    post("Wrong events in a batch", b'[{"type":"t"},{},3]'),
+    post("NDJSON: wrong lines", b'{"type":"t"}\n\n{}\n{"type":\n{"type":"t","type":"t"}', NDJSON),
+    post("NDJSON: no lines", b"\n", NDJSON),
+)
+_CLOUDEVENTS = (
+    post("Nothing of what is required", b"{}", CLOUD),
+    cloud("Another version", specversion="0.3"),
+    cloud("Wrong attributes", id="", source="", type=None, subject="", time="", inbox=""),
+    cloud("More wrong attributes", datacontenttype="json", dataschema="/relative"),
+    cloud("A wrong name of an extension", comExample=1),
+    cloud("A wrong value of an extension", ext=1.5),
+    cloud("What an inbox adds, with another meaning", position=1, receivedat=1, deliveredat=1),
+    cloud("Broken base64", data_base64="A"),
+    cloud("Data in both forms", data=1, data_base64=""),
+    post("An attribute given twice", cloudevent()[:-1] + b',"id":"2"}', CLOUD),
+    post("`data` nested too deep", cloudevent()[:-1] + b',"data":' + _DEEP + b"}", CLOUD),
+    post("Not an object", b"[]", CLOUD),
+    post("A batch that is not an array", cloudevent(), CLOUD_BATCH),
+    post("Wrong events in a batch", b"[3," + cloudevent(id=msgspec.UNSET) + b"]", CLOUD_BATCH),
+    post("No events in a batch", b"[]", CLOUD_BATCH),
+    post("Another format of CloudEvents", b"", "application/cloudevents+avro", ce_id="1"),
+    binary("Binary mode: wrong attributes", ce_id="%00", ce_Ext_1="x"),
+    binary("Binary mode: not percent-encoded UTF-8", ce_ext="%C0%A0"),
+    binary("Binary mode: headers that have no place", ce_data="1", ce_datacontenttype="text/plain"),
+    binary("Binary mode: JSON that is none", b"{"),
+    binary("Binary mode: a Content-Type that is none", b"x", "json"),
+)
+_ACKS = (
+    acks("Another Content-Type", b"{}", NDJSON),
+    acks("An empty body", b""),
+    acks("Not an object", b"[]"),
+    acks("No positions", b"{}"),
+    acks("None, or more than 1,000 positions", b'{"positions":[]}'),
+    acks("Wrong positions", b'{"positions":["x",1,"%b"]}' % POSITION.encode()),
+    acks("Wrong fields", b'{"positions":["%b"],"inbox":"A","inbo":1}' % POSITION.encode()),
+    acks("A field given twice", b'{"positions":["%b"],"inbox":"a","inbox":"b"}' % POSITION.encode()),
+    delete("DELETE: an id that no event has", "/v1/events/%00"),
+    delete("DELETE: an id that is not UTF-8", "/v1/events/%FF"),
+    delete("DELETE: wrong parameters", "/v1/events/1?inbox=A&source=a%20b&erase=yes&sourc=x"),
+    delete("DELETE: a parameter given twice", "/v1/events/1?inbox=a&inbox=b"),
+    delete("DELETE: a key limited to some types", "/v1/events/1", key="orders"),
+)
+_READING = (
+    get("A parameter that there is not", "/v1/inbox?limt=1"),
+    get("Parameters given twice", "/v1/inbox?limit=1&limit=2"),
+    get("A wrong inbox", "/v1/inbox?inbox=A"),
+    get("Wrong numbers", "/v1/inbox?limit=1001&wait=21"),
+    get("Wrong choices", "/v1/inbox?status=x&count=x&format=x"),
+    get("A wrong type", "/v1/inbox?type=a*"),
+    get("More than 20 types", "/v1/inbox?" + "&".join(f"type=t{number}" for number in range(21))),
+    get("A wrong time", "/v1/inbox?since=now"),
+    get("A cursor that is none", "/v1/inbox?after=x"),
+    get("A cursor of another inbox", f"/v1/inbox?inbox=a&after={cursor.encode(POSITION, 'b')}"),
+    get("`format=zapier` with what it can't go with", "/v1/inbox?format=zapier&after=x&wait=0&count=false"),
+    get("`wait` where nothing is followed", "/v1/inbox?status=delivered&wait=1"),
+    get("`count` where there is no place for it", "/v1/inbox?count=true", accept=CLOUD_BATCH),
+    get("A format that is not written", "/v1/inbox", accept="text/html"),
+    get("One event: it is not there", "/v1/events/1"),
+    get("One event: wrong parameters", "/v1/events/1?inbox=A&sourc=x"),
+    get("One event: an id that is not UTF-8", "/v1/events/%FF"),
+)
+GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
+    ("Any request", _ANY),
+    ("`POST /v1/events`", _BODIES),
+    ("Events in our own envelope", _EVENTS),
+    ("CloudEvents", _CLOUDEVENTS),
+    ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
+    ("Reading", _READING),
+)

@@ -1,0 +1,168 @@
+"""Sends every request that is refused and writes the answers down.
+
+`python -m tests.fault_table` brings `docs/faults.md` up to date.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from litestar import asgi, get
+from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
+from msgspec.structs import replace
+
+from ingest import app as ingest
+from shared import keys
+from shared.clock import SystemClock
+from shared.errors import Unavailable
+from shared.key_store import MemoryKeyStore
+from shared.memory import MemoryBodies, MemoryStore
+from shared.memory_queue import MemoryQueue
+from shared.ports import Outgoing
+from shared.records import Outcome
+from shared.settings import Settings
+from shared.web.app import Part, build_app
+from shared.web.body import read_body
+from tests.fault_cases import GROUPS, Case
+from tests.serving import client_of, serving
+from worker import inbox_app as inbox
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "faults.md"
+
+_HEAD = """\
+# What is refused, and with which answer
+
+Every error is a problem (RFC 9457): `{"type","title","status","detail","instance"}`, and `errors` where there is more
+than one thing to say. Each of those is what is wrong and where, as a JSON pointer into the body, or to the name of a
+parameter or attribute. `type` is `urn:triggers:problem:` and the name below, or `about:blank`. `instance` names the
+request as the log does, and so does the header `X-Request-ID`. Nothing that was sent is repeated but names.
+
+A test sends each of these requests and compares; `python -m tests.fault_table` writes this page.
+"""
+_SHOWN = ("allow", "accept-post", "accept-encoding", "www-authenticate", "retry-after", "connection")
+_MAX_ERRORS = 8
+
+
+class _Queue(MemoryQueue):
+    down = False
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        if self.down:
+            raise Unavailable("down")
+        return await super().send(messages)
+
+
+async def table() -> str:
+    """Return the document, with the answers as they are now."""
+    lines = [_HEAD]
+    async with _answering() as ask:
+        for title, cases in GROUPS:
+            lines += [
+                f"\n## {title}\n",
+                "| what is wrong | status | type | detail | errors, headers |",
+                "|---|---|---|---|---|",
+            ]
+            lines += [_row(case, await ask(case)) for case in cases]
+    return "\n".join(lines) + "\n"
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[Any]:
+    clock, queue, store = SystemClock(), _Queue(SystemClock()), MemoryKeyStore()
+    parts = [
+        ingest.part(Settings(), queue=queue),
+        inbox.part(Settings(), store=MemoryStore(clock), bodies=MemoryBodies()),
+        _faulty(),
+    ]
+    app = build_app(Settings(), parts, keys=store)
+    tokens = await _tokens(store)
+    async with serving(app), client_of(app) as client:
+
+        async def ask(case: Case) -> httpx.Response:
+            queue.down = case.down
+            headers = case.headers | ({"x-api-key": tokens[case.key]} if case.key != "none" else {})
+            answer = await client.request(case.method, case.path, content=case.body, headers=headers)
+            if case.key == "slow":
+                answer = await client.request(case.method, case.path, content=case.body, headers=headers)
+            return answer
+
+        yield ask
+
+
+def _faulty() -> Part:
+    """Return what fails: a handler with a fault, and one whose request's body never comes."""
+
+    @get("/fault")
+    async def fault() -> None:
+        raise ZeroDivisionError
+
+    @asgi("/slow")
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        async def never() -> HTTPReceiveMessage:
+            await asyncio.Event().wait()
+            raise AssertionError(receive, send)
+
+        await read_body(scope, never, 10, 0.01)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        yield
+
+    async def ready() -> None:
+        pass
+
+    return Part(name="faulty", handlers=[fault, slow], lifespan=lifespan, ready=ready)
+
+
+async def _tokens(store: MemoryKeyStore) -> dict[str, str]:
+    now_ms = SystemClock().wall_ms()
+    tokens = {"wrong": f"trg_abcdefghij_{'x' * 43}"}
+    changes: dict[str, dict[str, Any]] = {
+        "all": {"rate": 100_000, "burst": 100_000},
+        "writer": {"scopes": [keys.EVENTS_WRITE]},
+        "orders": {"types": ["order.*"]},
+        "slow": {"rate": 1, "burst": 1},
+        "revoked": {},
+        "expired": {},
+    }
+    for name, changed in changes.items():
+        fields: dict[str, Any] = {"tenant": "t", "name": "n", "scopes": keys.SCOPES, "now_ms": now_ms} | changed
+        key, tokens[name] = keys.create(**fields)
+        if name == "revoked":
+            key = replace(key, revoked_at=now_ms)
+        if name == "expired":
+            key = replace(key, expires_at=now_ms)
+        await store.put(key)
+    return tokens
+
+
+def _row(case: Case, answer: httpx.Response) -> str:
+    problem = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json", case.what
+    cells = [
+        case.what,
+        f"{answer.status_code}",
+        f"`{problem['type'].removeprefix('urn:triggers:problem:')}`",
+        problem["detail"],
+        "<br>".join(_more(problem, answer)),
+    ]
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _more(problem: dict[str, Any], answer: httpx.Response) -> Iterator[str]:
+    errors = problem.get("errors", [])
+    for error in errors[:_MAX_ERRORS]:
+        where = f"`{error['pointer']}` " if error.get("pointer") else ""
+        yield where + error["detail"]
+    if len(errors) > _MAX_ERRORS:
+        yield f"and {len(errors) - _MAX_ERRORS} more"
+    for name in _SHOWN:
+        if name in answer.headers:
+            yield f"{name.title()}: `{answer.headers[name]}`"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(asyncio.run(table()))
