@@ -99,7 +99,7 @@ def _faulty() -> Part:
     async def fault() -> None:
         raise ZeroDivisionError
 
-    @asgi("/slow")
+    @asgi("/slow", copy_scope=False)
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         async def never() -> HTTPReceiveMessage:
             await asyncio.Event().wait()
