@@ -88,11 +88,6 @@ _INBOX_PARAMETERS = [
         " `after`, `wait` or `count`.",
         {"type": "string", "enum": ["json", "zapier"], "default": "json"},
     ),
-    _header(
-        "Accept",
-        f"`{BATCH}` answers with a bare array, and with the next page in `Link`.",
-        BATCH,
-    ),
     _IF_NONE_MATCH,
     _REQUEST_ID,
 ]
@@ -192,8 +187,8 @@ _READ_INBOX = {
     "summary": "Read an inbox",
     "description": (
         "Answers with a page of events, oldest first, and a cursor. A consumer that keeps its cursor sees every event"
-        " once. An event shows up one to two seconds after it was accepted. Needs the scope `inbox:read`; costs one"
-        " of the key's rate."
+        f" once. An event shows up one to two seconds after it was accepted. `Accept: {BATCH}` answers with a bare"
+        " array, and with the next page in `Link`. Needs the scope `inbox:read`; costs one of the key's rate."
     ),
     "security": [{"bearer": []}, {"header": []}],
     "parameters": _INBOX_PARAMETERS,

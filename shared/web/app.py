@@ -13,7 +13,7 @@ from shared.clock import Clock, SystemClock
 from shared.event import MAX_REQUEST_BYTES
 from shared.key_store import KeyStore
 from shared.settings import Settings
-from shared.web import auth, docs, health, openapi
+from shared.web import auth, docs, event_path, health, openapi
 from shared.web.auth import Access
 from shared.web.express import Express, Routes
 from shared.web.line import Observer
@@ -87,7 +87,7 @@ def build_app(
         debug=False,
     )
     routes = {name: route for part in parts for name, route in part.express.items()}
-    app.asgi_handler = traced(Observer(Express(app.asgi_handler, routes)))
+    app.asgi_handler = traced(Observer(Express(event_path.routed(app.asgi_handler), routes)))
     return app
 
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, unquote_to_bytes
 
-from litestar.types import Scope
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from shared.errors import Fault, InvalidRequest
 
@@ -26,3 +26,18 @@ def event_id_of(scope: Scope) -> str:
 def path_of(event_id: str) -> str:
     """Return the path of the event `event_id`."""
     return _PREFIX + quote(event_id, safe="")
+
+
+def routed(app: ASGIApp) -> ASGIApp:
+    """Return `app`, a Litestar's, so that an id of nothing but slashes finds its way there too.
+
+    Litestar drops slashes at the end of a path, and with them all of such an id.
+    """
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.startswith(f"{_PREFIX}/") and not path.removeprefix(_PREFIX).strip("/") and scope.get("raw_path"):
+            scope["path"] = f"{path}."  # the id is read from the raw path
+        await app(scope, receive, send)
+
+    return route

@@ -15,7 +15,7 @@ from tests.provisioned import provisioned
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NAMES = ("plain", "a/b", "/a", "a//b/", "%2F", "?#&=+ ;", "\u00e9\u6771", "..a", "x" * 255)
+NAMES = ("plain", "a/b", "/a", "/", "///", "a//b/", "%2F", "?#&=+ ;", "\u00e9\u6771", "..a", "x" * 255)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -47,7 +47,7 @@ async def test_an_event_is_found_by_its_identity(world: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "id_", ["a/b", "/a", "a/", "a//b", "%", "%2F", "a?b#c", "a b+c", "é東\u2028", ".a", "a;b=c", "1:0"]
+    "id_", ["a/b", "/a", "/", "//", "a/", "a//b", "%", "%2F", "a?b#c", "a b+c", "é東\u2028", ".a", "a;b=c", "1:0"]
 )
 async def test_an_id_may_hold_any_character(world: Served, id_: str) -> None:
     await world.put(id_)
