@@ -1,10 +1,7 @@
 """Talks to a Triggers API: finds out where it is, and tries again when it says so."""
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,15 +17,6 @@ if TYPE_CHECKING:
 _DEV_JSON = Path(".triggers/dev.json")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TIMEOUT_SECONDS = 30.0
-_ATTEMPTS = 8
-_FIRST_PAUSE_SECONDS = 0.25
-_MAX_PAUSE_SECONDS = 30.0
-_TRY_AGAIN = (
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.BAD_GATEWAY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT,
-)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -122,23 +110,28 @@ class Api:
         Tries again, waiting as `Retry-After` says, while the answer is 429, and up to 8 times (`patient`: without
         end) while there is none or it is 502, 503 or 504. Then raises `ApiError`.
         """
+        from triggers_client import retries  # noqa: PLC0415 (brings httpx)
+
         failures = 0
         while True:
             request = self._client.build_request(method, path, params=params, content=content, headers=headers)
             response, trouble = await self._try(request)
-            if response is not None and not trouble:
-                return response
+            if response is not None:
+                if response.status_code not in retries.TRY_AGAIN:
+                    return response
+                trouble = describe(response)
             limited = response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS
             failures += not limited  # a service that says "slower" is in order
-            if failures >= _ATTEMPTS and not patient:
+            if failures >= retries.ATTEMPTS and not patient:
                 raise ApiError(f"{trouble}, {failures} times.")
-            pause = _pause_seconds(failures, response)
+            retry_after = "" if response is None else response.headers.get("retry-after", "")
+            pause = retries.pause_seconds(failures, retry_after)
             if not limited:
                 self._notice(f"{trouble}; trying again in {pause:.1f} s")
             await asyncio.sleep(pause)
 
     async def _try(self, request: "httpx.Request") -> "tuple[httpx.Response | None, str]":
-        """Return the answer, if any, and why to try again, if so."""
+        """Return the answer, or None and why there is none."""
         import httpx  # noqa: PLC0415 (loaded already)
 
         try:
@@ -148,7 +141,7 @@ class Api:
             return None, f"{request.url.scheme}://{request.url.netloc.decode()} can't be reached ({reason})"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(f"The request can't be sent: {error}") from None
-        return response, describe(response) if response.status_code in _TRY_AGAIN else ""
+        return response, ""
 
 
 def problem_of(response: "httpx.Response") -> Problem:
@@ -165,22 +158,3 @@ def describe(response: "httpx.Response") -> str:
     said = problem.detail or problem.title or response.reason_phrase
     faults = "".join(f" {fault.detail}" for fault in problem.errors[:3])
     return f"{response.status_code}: {said}{faults}"
-
-
-def _pause_seconds(failures: int, response: "httpx.Response | None") -> float:
-    """Return how long to wait: as the answer says, or twice as long each time; never the same for all of us."""
-    asked = _retry_after_seconds(response.headers.get("retry-after", "")) if response is not None else None
-    if asked is not None:
-        return min(asked, _MAX_PAUSE_SECONDS) * random.uniform(1, 1.2)  # noqa: S311 (spreads callers out)
-    longest: float = min(_FIRST_PAUSE_SECONDS * 2**failures, _MAX_PAUSE_SECONDS)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 (the same)
-
-
-def _retry_after_seconds(text: str) -> float | None:
-    """Return what a `Retry-After` header asks for: seconds, or a date."""
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

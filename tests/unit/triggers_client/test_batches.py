@@ -1,0 +1,43 @@
+import json
+from typing import Any
+
+import pytest
+
+from triggers_client.batches import MAX_BYTES, MAX_EVENTS, Event, batches
+
+
+def test_no_events_make_no_request() -> None:
+    assert list(batches([])) == []
+
+
+def test_a_request_holds_a_thousand_events() -> None:
+    events = [{"type": "t", "id": str(n)} for n in range(MAX_EVENTS * 2 + 1)]
+    made = list(batches(events))
+    assert [batch.first for batch in made] == [0, 1000, 2000]
+    assert [one for batch in made for one in json.loads(batch.body)] == events
+
+
+def test_a_request_is_filled_to_the_last_byte_and_no_further() -> None:
+    half = MAX_BYTES // 2 - 1  # two brackets and a comma: one byte short of fitting twice
+    fits = [b'"%b"' % (b"x" * (size - 2)) for size in (half, half - 1, half)]
+    one, two = batches(fits)
+    assert len(one.body) == MAX_BYTES
+    assert (one.first, two.first, len(two.body)) == (0, 2, half + 2)
+
+
+def test_an_event_too_large_for_any_request_goes_alone() -> None:
+    large: dict[str, Any] = {"type": "t", "data": "x" * MAX_BYTES}
+    bodies = [json.loads(batch.body) for batch in batches([{"type": "a"}, large, {"type": "b"}])]
+    assert [len(body) for body in bodies] == [1, 1, 1]
+    assert bodies[1] == [large]
+
+
+def test_text_is_sent_as_it_is_and_mappings_as_utf8() -> None:
+    events: list[Event] = [b'{"type":"t","data":1.10}', {"type": "Zoë"}]
+    (batch,) = batches(events)
+    assert batch.body == '[{"type":"t","data":1.10},{"type":"Zoë"}]'.encode()
+
+
+def test_what_json_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        list(batches([{"type": "t", "data": float("nan")}]))

@@ -1,0 +1,41 @@
+"""A client of the Triggers API, for producers and consumers: `httpx` and the standard library, nothing else.
+
+from triggers_client import Client
+
+with Client("http://127.0.0.1:8000", api_key) as client:
+    client.send([{"type": "order.paid", "id": "order-17", "data": {"total": 99.5}}])
+    for page in client.follow(cursor=saved):
+        handle(page.events)
+        save(page.cursor)
+        client.ack(page.events)
+"""
+
+from triggers_client.batches import Event
+from triggers_client.client import Accepted, Client, Page
+from triggers_client.errors import (
+    Fault,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Refused,
+    TooLarge,
+    TriggersError,
+    Unauthorized,
+    Unavailable,
+)
+
+__all__ = [
+    "Accepted",
+    "Client",
+    "Event",
+    "Fault",
+    "Forbidden",
+    "InvalidRequest",
+    "NotFound",
+    "Page",
+    "Refused",
+    "TooLarge",
+    "TriggersError",
+    "Unauthorized",
+    "Unavailable",
+]

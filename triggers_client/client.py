@@ -1,0 +1,205 @@
+"""The client: sends, follows, acknowledges, looks up and erases events."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from triggers_client.batches import MAX_EVENTS, Event, batches
+from triggers_client.errors import TriggersError, Unavailable, refused
+from triggers_client.retries import ATTEMPTS, TRY_AGAIN, pause_seconds
+
+_TIMEOUT_SECONDS = 30.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """An event that the queue holds. `source`, `inbox` and `id` name it; `receipt` is of this one acceptance."""
+
+    id: str
+    source: str
+    inbox: str
+    receipt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Events, oldest first, as CloudEvents with `inbox`, `position` and `receivedat`; and the cursor behind them."""
+
+    events: list[dict[str, Any]]
+    cursor: str
+    more: bool
+
+
+class Client:
+    """One API and the key to it. Threads may share it.
+
+    What is answered with 429, 502, 503 or 504, or not at all, is tried again after a pause: as long as `Retry-After`
+    says, else up to half a minute, longer each time. After `attempts` failures (None: never; a 429 is none, the
+    service is in order) it raises `Unavailable`. All requests may be repeated without harm. Any other error answer
+    raises `Refused`, or what it is by its status.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        attempts: int | None = ATTEMPTS,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("The URL must begin with http:// or https://.")
+        self._attempts = attempts
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=url,
+            timeout=_TIMEOUT_SECONDS,
+            transport=transport,
+            # Proxies are for the world outside.
+            trust_env=httpx.URL(url).host not in _LOOPBACK,
+            headers={"Authorization": f"Bearer {api_key}", "User-Agent": "triggers-client"},
+        )
+
+    @classmethod
+    def from_environment(cls, *, attempts: int | None = ATTEMPTS) -> Self:
+        """Return a client of the API that `TRIGGERS_URL` and `TRIGGERS_API_KEY` name."""
+        try:
+            return cls(os.environ["TRIGGERS_URL"], os.environ["TRIGGERS_API_KEY"], attempts=attempts)
+        except KeyError as missing:
+            raise TriggersError(f"Set the environment variable {missing.args[0]}.") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def send(
+        self, events: Iterable[Event], *, inbox: str | None = None, idempotency_key: str | None = None
+    ) -> list[Accepted]:
+        """Send any number of events, 1,000 or 512 KiB a request; return what was accepted, in the same order.
+
+        `inbox` is for those that name none. Events without an id are named after `idempotency_key` (up to 240
+        printable ASCII characters, no quotes or backslashes; a new one if not given). So a request that is repeated
+        lists nothing twice.
+
+        If it raises, earlier requests may have been accepted. Send the same events again: those that have ids, and
+        all under an `idempotency_key` of your own, are stored once, within the service's deduplication window (five
+        minutes unless set otherwise).
+        """
+        key, accepted = idempotency_key or uuid.uuid4().hex, list[Accepted]()
+        params = {} if inbox is None else {"inbox": inbox}
+        for batch in batches(events):
+            headers = _JSON | {"Idempotency-Key": f'"{key}-{batch.first}"'}
+            answer = self._request(
+                "POST", "/v1/events", params=params, content=batch.body, headers=headers, first=batch.first
+            )
+            accepted += [
+                Accepted(id=one["id"], source=one["source"], inbox=one["inbox"], receipt=one["receipt"])
+                for one in answer["events"]
+            ]
+        return accepted
+
+    def page(
+        self,
+        inbox: str = "default",
+        *,
+        cursor: str | None = None,
+        types: Sequence[str] = (),
+        limit: int = 100,
+        wait: int = 0,
+    ) -> Page:
+        """Return up to `limit` (1 to 1,000) events behind `cursor`; from the oldest that is kept if that is None.
+
+        Of `types` alone (`order.*`: all that begin with `order.`), if any are given. If there is nothing, wait up to
+        `wait` (0 to 20) seconds.
+        """
+        params = {"inbox": inbox, "limit": limit, "wait": wait, "type": list(types)}
+        answer = self._request("GET", "/v1/inbox", params=params if cursor is None else params | {"after": cursor})
+        return Page(events=answer["events"], cursor=answer["next"], more=answer["more"])
+
+    def follow(
+        self,
+        inbox: str = "default",
+        *,
+        cursor: str | None = None,
+        types: Sequence[str] = (),
+        limit: int = 100,
+        wait: int = 20,
+    ) -> Iterator[Page]:
+        """Yield page after page, for ever; at least every `wait` (1 to 20) seconds one, if only an empty one.
+
+        Handle a page's events, then keep its cursor: who starts again with it, sees every event and none twice.
+        """
+        if wait < 1:
+            raise ValueError("wait must be at least 1.")
+        while True:
+            page = self.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait)
+            cursor = page.cursor
+            yield page
+
+    def ack(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Tell that `events`, as a page holds them, are handled: soon they are no longer listed. May be repeated."""
+        positions: dict[str, list[str]] = {}
+        for event in events:
+            positions.setdefault(event["inbox"], []).append(event["position"])
+        for inbox, all_of_it in positions.items():
+            for start in range(0, len(all_of_it), MAX_EVENTS):
+                content = {"inbox": inbox, "positions": all_of_it[start : start + MAX_EVENTS]}
+                self._request("POST", "/v1/acks", json=content)
+
+    def get(self, event_id: str, *, source: str = "/", inbox: str = "default") -> dict[str, Any]:
+        """Return one event as `event`, and its fate: `status` (stored or delivered), `receivedat`, `expiresat`, ….
+
+        Raises `NotFound` if there is none, or if it is not stored yet.
+        """
+        answer: dict[str, Any] = self._request("GET", _path(event_id), params={"source": source, "inbox": inbox})
+        return answer
+
+    def erase(self, event_id: str, *, source: str = "/", inbox: str = "default") -> None:
+        """Remove an event and its payload for good; that no event is there is no error. May be repeated."""
+        self._request("DELETE", _path(event_id), params={"source": source, "inbox": inbox, "erase": "true"})
+
+    def _request(self, method: str, path: str, *, first: int = 0, **content: Any) -> Any:  # noqa: ANN401 (it is JSON)
+        """Return what the API answers; try again as the class says."""
+        failures = 0
+        while True:
+            try:
+                answer = self._http.request(method, path, **content)
+            except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError) as error:
+                trouble, retry_after = f"The API can't be reached: {str(error) or type(error).__name__}", ""
+                failures += 1
+            else:
+                if answer.status_code not in TRY_AGAIN:
+                    return _read(answer, first)
+                trouble, retry_after = str(refused(answer)), answer.headers.get("retry-after", "")
+                failures += answer.status_code != httpx.codes.TOO_MANY_REQUESTS
+            if self._attempts is not None and failures >= self._attempts:
+                raise Unavailable(trouble)
+            self._sleep(pause_seconds(failures, retry_after))
+
+
+def _path(event_id: str) -> str:
+    return "/v1/events/" + quote(event_id, safe="")
+
+
+def _read(answer: httpx.Response, first: int) -> Any:  # noqa: ANN401 (it is JSON)
+    if not answer.is_success:
+        raise refused(answer, first)
+    try:
+        return answer.json()
+    except ValueError:
+        raise TriggersError(f"{answer.url} does not answer as the API does.") from None
