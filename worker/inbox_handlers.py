@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive
 
 from shared import cursor
-from shared.errors import Fault, InvalidRequest, NotAcceptable
+from shared.errors import NotAcceptable
 from shared.event import Identity
 from shared.keys import INBOX_READ, ApiKey
 from shared.web import event_path
@@ -51,9 +51,6 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         media_type = negotiation.media_type(wishes.accept, (JSON,) if query.zapier else (JSON, BATCH))
         if media_type is None:
             raise NotAcceptable(f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}.")
-        if query.count and media_type == BATCH:
-            fault = Fault(detail=f"`count` has no place in {BATCH}.", pointer="/count")
-            raise InvalidRequest("The query is invalid.", [fault])
         key: ApiKey = request.auth
         question = _question(key, query)
         reading = inbox().read(question, query.wait_seconds)
@@ -61,12 +58,14 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
         line_of(request.scope).events = len(page.events)
-        if query.zapier:
-            return await answer(_array(map(_for_zapier, page.events)), JSON, wishes)
-        if media_type == BATCH:
-            return await answer(_array(page.events), BATCH, wishes, {"Link": _link(query, page)})
         count = await inbox().undelivered(key.tenant, query.inbox, question.types) if query.count else None
-        return await answer(_object(page, query.inbox, count), JSON, wishes)
+        if not query.zapier and media_type == JSON:
+            return await answer(_object(page, query.inbox, count), JSON, wishes)
+        # An array has no place for what is not an event.
+        headers = {} if count is None else {"Undelivered": str(count)}
+        if query.zapier:
+            return await answer(_array(map(_for_zapier, page.events)), JSON, wishes, headers)
+        return await answer(_array(page.events), BATCH, wishes, headers | {"Link": _link(query, page)})
 
     return read_inbox
 
@@ -149,4 +148,6 @@ def _link(query: InboxQuery, page: Page) -> str:
         asked.append(("status", "delivered"))
     if query.wait_seconds:
         asked.append(("wait", str(query.wait_seconds)))
+    if query.count:
+        asked.append(("count", "true"))
     return f'<{INBOX_PATH}?{urlencode(asked, quote_via=quote)}>; rel="next"'

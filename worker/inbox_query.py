@@ -55,20 +55,19 @@ def parse_inbox(query_string: bytes) -> InboxQuery:
     """Return what `query_string` asks; raise `InvalidRequest` with every fault."""
     given = _Given(query_string, INBOX_PARAMETERS, repeatable=("type",))
     inbox = given.inbox()
+    delivered = given.choice("status", ("undelivered", "delivered")) == "delivered"
+    wait_seconds = given.number("wait", 0, 0, MAX_WAIT_SECONDS)
     query = InboxQuery(
         inbox=inbox,
         after=_later(given.after(inbox), given.since()),
         limit=given.number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
         types=given.types(),
-        delivered=given.choice("status", ("undelivered", "delivered")) == "delivered",
-        wait_seconds=given.number("wait", 0, 0, MAX_WAIT_SECONDS),
+        delivered=delivered,
+        # Acks do not come in the order of positions: there is nothing to wait for behind those that were read.
+        wait_seconds=0 if delivered else wait_seconds,
         count=given.choice("count", ("false", "true")) == "true",
         zapier=given.choice("format", ("json", "zapier")) == "zapier",
     )
-    if query.zapier:
-        given.refuse(("after", "wait", "count"), "`format=zapier`, which answers with the newest events alone")
-    if query.delivered:
-        given.refuse(("wait",), "`status=delivered`, which is for looking up")
     given.check()
     return query
 
@@ -156,12 +155,6 @@ class _Given:
         if value not in choices:
             self._fault(name, f"`{name}` must be {' or '.join(choices)}.")
         return value
-
-    def refuse(self, names: Sequence[str], beside: str) -> None:
-        """Note that `names` can't be given together with `beside`."""
-        for name in names:
-            if name in self._values:
-                self._fault(name, f"`{name}` can't be given with {beside}.")
 
     def _fault(self, name: str, detail: str) -> None:
         self._faults.append(Fault(detail=detail, pointer="/" + name.replace("~", "~0").replace("/", "~1")))

@@ -191,10 +191,22 @@ async def test_what_nobody_can_answer_is_406(world: Served, accept: str, params:
     assert BATCH in answer.json()["detail"]
 
 
-async def test_a_count_has_no_place_in_a_batch(world: Served) -> None:
-    answer = await world.get("/v1/inbox", headers={"accept": BATCH}, count="true")
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["pointer"] == "/count"
+async def test_the_count_of_a_bare_array_is_a_header(world: Served) -> None:
+    await world.put("1", "2", "3")
+    batch = await world.get("/v1/inbox", headers={"accept": BATCH}, count="true", limit=1)
+    assert (len(batch.json()), batch.headers["undelivered"]) == (1, "3")
+    assert '&limit=1&count=true>; rel="next"' in batch.headers["link"]
+    zapier = await world.get("/v1/inbox", format="zapier", count="true")
+    assert (len(zapier.json()), zapier.headers["undelivered"]) == (3, "3")
+
+
+async def test_zapier_may_read_behind_a_cursor(world: Served) -> None:
+    await world.put("1")
+    cursor = (await read(world)).next
+    world.clock.advance(1)
+    await world.put("2", "3")
+    answer = await world.get("/v1/inbox", format="zapier", after=cursor, wait=5)
+    assert [event["eventid"] for event in answer.json()] == ["3", "2"]
 
 
 async def test_an_idle_poller_gets_304(world: Served) -> None:

@@ -106,11 +106,9 @@ def test_a_choice_is_one_of_those_there_are(query: str) -> None:
     assert pointers(query.encode()) == ["/" + query.partition("=")[0]]
 
 
-def test_what_does_not_go_together_is_refused() -> None:
-    after = cursor.encode(position.FIRST, "default")
-    zapier = f"format=zapier&wait=1&count=true&after={after}&since=2027-01-15T08:00:00Z"
-    assert pointers(zapier.encode()) == ["/after", "/wait", "/count"]
-    assert pointers(b"status=delivered&wait=1") == ["/wait"]
+def test_nobody_waits_for_what_was_delivered() -> None:
+    assert inbox_query.parse_inbox(b"status=delivered&wait=9") == InboxQuery(delivered=True)
+    assert pointers(b"status=delivered&wait=99") == ["/wait"]
 
 
 def test_every_fault_is_named() -> None:
@@ -119,11 +117,11 @@ def test_every_fault_is_named() -> None:
         "/limit",
         "/a~1b~0c",
         "/inbox",
+        "/wait",
         "/after",
         "/since",
         "/limit",
         "/type",
-        "/wait",
         "/count",
         "/format",
     ]
