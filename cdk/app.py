@@ -1,0 +1,40 @@
+"""The CDK app: `cdk deploy --all -c stage=prod`. `script/cdk` sets up what it needs."""
+
+import os
+
+import aws_cdk
+from aws_cdk import aws_lambda as lambda_
+
+from cdk import bundle, config, nag
+from cdk.data_stack import DataStack
+from cdk.fargate_stack import FargateStack
+from cdk.service_stack import ServiceStack
+
+
+def add_stacks(app: aws_cdk.App, stage: config.Config, code: lambda_.Code, **stack: object) -> None:
+    """Add a stage's stacks to `app`; the one for sustained volume only where the context says `fargate=true`."""
+    prefix = f"Triggers-{stage.stage}"
+    data = DataStack(app, f"{prefix}-Data", stage, **stack)
+    ServiceStack(app, f"{prefix}-Service", stage, data, code, **stack)
+    if app.node.try_get_context("fargate") in (True, "true"):
+        FargateStack(app, f"{prefix}-Fargate", stage, data, **stack)
+    aws_cdk.Tags.of(app).add("service", "triggers")
+    aws_cdk.Tags.of(app).add("stage", stage.stage)
+    nag.check(app)
+
+
+def main() -> None:
+    """Synthesize the stage that the context names."""
+    app = aws_cdk.App()
+    context = {name: app.node.try_get_context(name) for name in config.CONTEXT}
+    stage = config.load(context)
+    made = bundle.build(bundle.Target(), bundle.ROOT / "build")
+    code = lambda_.Code.from_asset(str(made), asset_hash=made.name)
+    # The region alone: with the account, describing a network would need credentials.
+    where = aws_cdk.Environment(region=os.environ.get("CDK_DEFAULT_REGION"))
+    add_stacks(app, stage, code, env=where)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

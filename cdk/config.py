@@ -1,0 +1,124 @@
+"""How a stage is set up: one frozen struct of what differs, names carrying their unit.
+
+A stage is chosen by context: `cdk deploy -c stage=prod`. What is the same everywhere stands where it is used.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from shared.settings import Settings
+
+MAX_API_SECONDS = 29
+"""An HTTP API gives up after 30 s."""
+
+_VISIBILITY_FACTOR = 6
+"""AWS's own advice: a batch that was throttled is tried again before its messages are visible to others."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One stage. Defaults suit a trial; `STAGES` says what production changes."""
+
+    stage: str = "dev"
+    keep_data: bool = False
+    """Refuse to delete tables and bucket, and leave them behind when the stack goes."""
+
+    ingest_memory_mb: int = 512
+    inbox_memory_mb: int = 512
+    worker_memory_mb: int = 1769
+    """Lambda gives a whole CPU at 1,769 MB, and the worker is bound by CPU."""
+    ingest_warm: int = 0
+    """Sandboxes that are kept warm, billed by the hour; no request to them waits for a cold start."""
+
+    worker_timeout_seconds: int = 60
+    worker_batch_messages: int = 100
+    worker_window_seconds: int = 1
+    """A batch waits this long to fill: AWS wants a second at least for more than 10 messages."""
+    worker_concurrency: int = 10
+    """Batches at once; 2..1000. Bounds what the worker can ask of the table."""
+
+    api_rate_per_second: int = 500
+    """Requests of all clients together; beyond, the API answers 429. Keys have limits of their own."""
+    api_burst: int = 1000
+
+    canary: bool = False
+    """Send a tenth of the traffic to a new version for five minutes first, and go back if an alarm goes off."""
+    log_days: Literal[1, 7, 30, 90, 365] = 7
+    log_level: str = "INFO"
+
+    alarm_email: str | None = None
+    oldest_message_alarm_seconds: int = 300
+    ingest_p99_alarm_ms: int = 2000
+
+    domain: str | None = None
+    certificate_arn: str | None = None
+    """Of ACM, for `domain`, in the stack's own region."""
+
+    enforce_tls: bool = True
+    """Only an emulator, which has no TLS, goes without."""
+    extra_environment: Mapping[str, str] = {}
+    """For all functions, beside what the stack itself sets."""
+
+    fargate_ingest_tasks: tuple[int, int] = (2, 10)
+    fargate_inbox_tasks: tuple[int, int] = (2, 10)
+    fargate_worker_tasks: tuple[int, int] = (1, 20)
+    """Least and most."""
+
+    def __post_init__(self) -> None:
+        """Check what AWS would refuse only halfway through a deployment."""
+        if (self.domain is None) != (self.certificate_arn is None):
+            raise ValueError("domain and certificate_arn go together")
+        if self.worker_batch_messages > 10 and not self.worker_window_seconds:  # noqa: PLR2004 (AWS's rule)
+            raise ValueError("batches of more than 10 messages need a window of a second at least")
+        if not 2 <= self.worker_concurrency <= 1000:  # noqa: PLR2004 (AWS's rule)
+            raise ValueError("worker_concurrency must be 2..1000")
+
+    @property
+    def visibility_seconds(self) -> int:
+        """How long a received message is hidden: long enough for Lambda's poller to try its batch again."""
+        return _VISIBILITY_FACTOR * self.worker_timeout_seconds + self.worker_window_seconds
+
+    def settings(self) -> Settings:
+        """Return the settings that all parts run with, but for the bucket's name, which holds the account's number."""
+        return Settings(
+            queue_name=f"triggers-{self.stage}-events",
+            dlq_name=f"triggers-{self.stage}-dlq",
+            dynamodb_table_events=f"triggers-{self.stage}-events",
+            dynamodb_table_api_keys=f"triggers-{self.stage}-api-keys",
+            log_level=self.log_level,  # type: ignore[arg-type] # the functions check it
+            visibility_seconds=self.visibility_seconds,
+        )
+
+
+STAGES: Mapping[str, Config] = {
+    "dev": Config(),
+    "prod": Config(
+        stage="prod",
+        keep_data=True,
+        ingest_memory_mb=1024,
+        inbox_memory_mb=1024,
+        ingest_warm=2,
+        worker_concurrency=50,
+        api_rate_per_second=5000,
+        api_burst=5000,
+        canary=True,
+        log_days=90,
+    ),
+}
+
+
+CONTEXT = Config.__struct_fields__
+"""What may be said by context."""
+
+
+def load(context: Mapping[str, Any]) -> Config:
+    """Return the stage that `context` names (`dev` if none), with what else it says: `-c worker_concurrency=20`.
+
+    Raises `ValueError` for a stage that is not there and for values that are not valid.
+    """
+    name = context.get("stage") or "dev"
+    if name not in STAGES:
+        raise ValueError(f"there is no stage {name!r}; there are {', '.join(STAGES)}")
+    said = {field: context[field] for field in CONTEXT if field != "stage" and context.get(field)}
+    return msgspec.convert(msgspec.structs.asdict(STAGES[name]) | said, Config, strict=False)

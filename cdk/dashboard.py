@@ -1,0 +1,52 @@
+"""One page that shows a stage from the client's end to the table, and its alarms."""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from cdk.alarms import Alarms
+from cdk.config import Config
+from cdk.metrics import Metrics
+
+_WIDTH = 8  # of 24: three graphs a row
+
+
+class Dashboard(Construct):
+    """What the alarms watch, and what it takes to tell why one went off."""
+
+    def __init__(self, scope: Construct, name: str, config: Config, metrics: Metrics, alarms: Alarms) -> None:
+        super().__init__(scope, name)
+        watched = [one for one in alarms.node.children if isinstance(one, cloudwatch.Alarm)]
+        cloudwatch.Dashboard(
+            self,
+            "Page",
+            dashboard_name=f"triggers-{config.stage}",
+            widgets=[
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=watched, width=24, height=3)],
+                [
+                    _graph("Requests a minute", metrics.requests, metrics.posts),
+                    _graph("Failed POSTs a minute", metrics.ingest_failures),
+                    _graph("POST p99 (ms)", metrics.ingest_p99_ms),
+                ],
+                [
+                    _graph("Age of the oldest message (s)", metrics.oldest_message_seconds),
+                    _graph("Messages: sent, waiting", metrics.sent, metrics.waiting),
+                    _graph("Dead letters", metrics.dead_letters),
+                ],
+                [
+                    _graph("Function p99 (ms)", *metrics.durations.values()),
+                    _graph("Sandboxes at once", *metrics.sandboxes.values()),
+                    _graph("Worker errors", metrics.worker_errors),
+                ],
+                [
+                    _graph("Write units a minute", metrics.written),
+                    _graph("Read units a minute", metrics.read),
+                    _graph(
+                        "Throttled calls", metrics.throttled_writes, metrics.throttled_reads, metrics.throttled_keys
+                    ),
+                ],
+            ],
+        )
+
+
+def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=_WIDTH)

@@ -1,0 +1,62 @@
+"""For sustained volume: the same apps and worker as containers behind a load balancer.
+
+Lambda hands a function one request at a time, so no two of them share a call to SQS. A container does, and its CPU is
+paid whether it is used or not: it is the cheaper one from some tens of requests a second on. Opt in with
+`-c fargate=true`. It shares the data stack, so both may serve at once and traffic may move by DNS.
+"""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_certificatemanager as certificates
+from aws_cdk import aws_elasticloadbalancingv2 as elb
+from constructs import Construct
+
+from cdk.config import Config
+from cdk.containers import Containers
+from cdk.data_stack import DataStack
+from cdk.network import Network
+from cdk.permissions import allow_inbox, allow_ingest, allow_worker
+from cdk.tasks import Tasks
+
+
+class FargateStack(Stack):
+    """Network, load balancer, and three services of one image."""
+
+    def __init__(self, scope: Construct, name: str, config: Config, data: DataStack, **stack: object) -> None:
+        """Raise `ValueError` if `config` names no certificate: there is no way in but over TLS."""
+        super().__init__(
+            scope,
+            name,
+            description="Triggers: containers for sustained volume",
+            **stack,
+        )
+        if config.certificate_arn is None:
+            raise ValueError("fargate needs a domain and a certificate_arn")
+        self.network = Network(self, "Network", config)
+        containers = Containers(self, "Containers", config, data, self.network.vpc)
+        self.ingest = containers.serve("Ingest", "ingest", config.fargate_ingest_tasks)
+        allow_ingest(self.ingest.role, data)
+        self.inbox = containers.serve("Inbox", "inbox", config.fargate_inbox_tasks)
+        allow_inbox(self.inbox.role, data)
+        self.worker = containers.work("Worker", config.fargate_worker_tasks)
+        allow_worker(self.worker.role, data)
+        certificate = certificates.Certificate.from_certificate_arn(self, "Certificate", config.certificate_arn)
+        self._listen(certificate)
+        CfnOutput(self, "DomainTarget", value=self.network.balancer.load_balancer_dns_name)
+
+    def _listen(self, certificate: certificates.ICertificate) -> None:
+        listener = self.network.balancer.add_listener(
+            "Https",
+            port=443,
+            certificates=[elb.ListenerCertificate.from_certificate_manager(certificate)],
+            ssl_policy=elb.SslPolicy.RECOMMENDED_TLS,
+            default_action=elb.ListenerAction.forward([self._target("IngestTarget", self.ingest)]),
+        )
+        listener.add_action(
+            "Reads",
+            priority=1,
+            conditions=[elb.ListenerCondition.http_request_methods(["GET", "HEAD"])],
+            action=elb.ListenerAction.forward([self._target("InboxTarget", self.inbox)]),
+        )
+
+    def _target(self, name: str, tasks: Tasks) -> elb.ApplicationTargetGroup:
+        return tasks.target(name, self.network.vpc)

@@ -1,0 +1,68 @@
+"""The measures that alarms and dashboard share, a minute each."""
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as api
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+
+from cdk.data_stack import DataStack
+from cdk.functions import Function
+
+_MINUTE = Duration.minutes(1)
+
+
+class Metrics:
+    """Where to look, from the client's end to the table."""
+
+    def __init__(self, data: DataStack, http: api.HttpApi, functions: Mapping[str, Function]) -> None:
+        queue, dlq = data.queues.events, data.queues.dlq
+        self.requests = _of_api("Count", "Sum", {"ApiId": http.api_id})
+        post = {"ApiId": http.api_id, "Stage": "$default", "Method": "POST", "Resource": "/v1/events"}
+        self.posts = _of_api("Count", "Sum", post)
+        self.ingest_failures = _of_api("5xx", "Sum", post)
+        self.ingest_p99_ms = _of_api("Latency", "p99", post)
+
+        self.sent = queue.metric_number_of_messages_sent(period=_MINUTE, statistic="Sum")
+        self.waiting = queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
+        self.oldest_message_seconds = queue.metric_approximate_age_of_oldest_message(
+            period=_MINUTE, statistic="Maximum"
+        )
+        self.dead_letters = dlq.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
+
+        self.worker_errors = functions["worker"].function.metric_errors(period=_MINUTE, statistic="Sum")
+        self.durations = {
+            name: one.function.metric_duration(period=_MINUTE, statistic="p99", label=name)
+            for name, one in functions.items()
+        }
+        self.sandboxes = {
+            name: one.function.metric("ConcurrentExecutions", period=_MINUTE, statistic="Maximum", label=name)
+            for name, one in functions.items()
+        }
+
+        self.written = _of_table(data.tables.events, "ConsumedWriteCapacityUnits")
+        self.read = _of_table(data.tables.events, "ConsumedReadCapacityUnits")
+        self.throttled_writes = _of_table(data.tables.events, "WriteThrottleEvents")
+        self.throttled_reads = _of_table(data.tables.events, "ReadThrottleEvents")
+        self.throttled_keys = _of_table(data.tables.api_keys, "ReadThrottleEvents")
+
+
+def _of_api(name: str, statistic: str, dimensions: dict[str, str]) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/ApiGateway",
+        metric_name=name,
+        dimensions_map=dimensions,
+        statistic=statistic,
+        period=_MINUTE,
+    )
+
+
+def _of_table(table: dynamodb.ITableV2, name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name=name,
+        dimensions_map={"TableName": table.table_name},
+        statistic="Sum",
+        period=_MINUTE,
+    )

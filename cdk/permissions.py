@@ -1,0 +1,61 @@
+"""Who may do what: the calls that each part makes, on the resources that it makes them on, and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+
+from cdk.data_stack import DataStack
+from cdk.nag import acknowledge, shown
+
+_READ_EVENTS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
+_WRITE_EVENTS = ("dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:UpdateItem")
+_COUNTED = ("full_us", "last_used_at", "pk", "ttl")
+_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
+_CONSUME = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
+
+
+def allow_ingest(role: iam.IRole, data: DataStack) -> None:
+    """Verify keys, and send packs."""
+    _keys(role, data)
+    _allow(role, _SEND, data.queues.events.queue_arn)
+
+
+def allow_inbox(role: iam.IRole, data: DataStack) -> None:
+    """Verify keys, and read events. There is no way to write one."""
+    _keys(role, data)
+    _allow(role, _READ_EVENTS, data.tables.events.table_arn)
+    _bodies(role, data, "s3:GetObject")
+
+
+def allow_worker(role: iam.IRole, data: DataStack) -> None:
+    """Take packs, send those back that must wait and those away that can't be stored, and write events."""
+    _allow(role, (*_SEND, *_CONSUME), data.queues.events.queue_arn)
+    _allow(role, _SEND, data.queues.dlq.queue_arn)
+    _allow(role, (*_READ_EVENTS, *_WRITE_EVENTS), data.tables.events.table_arn)
+    _bodies(role, data, "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+
+
+def _keys(role: iam.IRole, data: DataStack) -> None:
+    """Read keys, and count what they spend and when they were used; nothing that says what a key may do."""
+    table = data.tables.api_keys.table_arn
+    _allow(role, ("dynamodb:GetItem",), table)
+    counted = {"ForAllValues:StringEquals": {"dynamodb:Attributes": list(_COUNTED)}}
+    _allow(role, ("dynamodb:UpdateItem",), table, counted)
+
+
+def _bodies(role: iam.IRole, data: DataStack, *actions: str) -> None:
+    bucket = data.bodies.bucket
+    _allow(role, actions, data.bodies.objects_arn)
+    # Without it, S3 says of an object that is not there that it is forbidden.
+    _allow(role, ("s3:ListBucket",), bucket.bucket_arn)
+    acknowledge(
+        role,
+        f"IAM5[Resource::{shown(data.bodies.objects_arn)}]",
+        "A body's key is known only when an event is stored; all are below one prefix.",
+    )
+
+
+def _allow(role: iam.IRole, actions: Sequence[str], resource: str, conditions: Mapping[str, Any] | None = None) -> None:
+    statement = iam.PolicyStatement(actions=list(actions), resources=[resource], conditions=conditions)
+    role.add_to_principal_policy(statement)

@@ -1,0 +1,62 @@
+"""What serves: three functions of one bundle, the HTTP API before two of them, and what watches them."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk.alarms import Alarms
+from cdk.config import MAX_API_SECONDS, Config
+from cdk.dashboard import Dashboard
+from cdk.data_stack import DataStack
+from cdk.functions import Function
+from cdk.http_api import HttpApi
+from cdk.metrics import Metrics
+from cdk.permissions import allow_inbox, allow_ingest
+from cdk.release import Release
+from cdk.worker import Worker
+
+
+class ServiceStack(Stack):
+    """All that a release replaces; it may be deleted and made again without losing an event."""
+
+    def __init__(
+        self, scope: Construct, name: str, config: Config, data: DataStack, code: lambda_.Code, **stack: object
+    ) -> None:
+        super().__init__(
+            scope,
+            name,
+            description="Triggers: functions, HTTP API, alarms and dashboard",
+            **stack,
+        )
+        environment = data.environment(config)
+        self.ingest = Function(
+            self,
+            "Ingest",
+            config,
+            handler="ingest.lambda_handler.handler",
+            code=code,
+            environment=environment,
+            memory_mb=config.ingest_memory_mb,
+            timeout_seconds=MAX_API_SECONDS,
+            warm=config.ingest_warm,
+        )
+        allow_ingest(self.ingest.role, data)
+        self.inbox = Function(
+            self,
+            "Inbox",
+            config,
+            handler="worker.inbox_lambda.handler",
+            code=code,
+            environment=environment,
+            memory_mb=config.inbox_memory_mb,
+            timeout_seconds=MAX_API_SECONDS,
+        )
+        allow_inbox(self.inbox.role, data)
+        self.worker = Worker(self, "Work", config, data, code)
+        self.http = HttpApi(self, "Http", config, ingest=self.ingest.alias, inbox=self.inbox.alias)
+        functions = {"ingest": self.ingest, "inbox": self.inbox, "worker": self.worker.function}
+        metrics = Metrics(data, self.http.api, functions)
+        self.alarms = Alarms(self, "Alarms", config, metrics)
+        Dashboard(self, "Dashboard", config, metrics, self.alarms)
+        if config.canary:
+            Release(self, "Release", functions, [self.alarms.ingest_failures, self.alarms.worker_errors])

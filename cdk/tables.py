@@ -1,0 +1,40 @@
+"""The tables of events and of API keys."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from cdk.config import Config
+from shared.provision import Table, declare
+
+
+class Tables(Construct):
+    """Both tables as `shared.provision` declares them: on demand, encrypted, restorable to any second of 35 days."""
+
+    def __init__(self, scope: Construct, name: str, config: Config) -> None:
+        super().__init__(scope, name)
+        declared = declare(config.settings())
+        self.events = _table(self, "Events", declared.events, config)
+        self.api_keys = _table(self, "ApiKeys", declared.api_keys, config)
+
+
+def _table(scope: Construct, name: str, declared: Table, config: Config) -> dynamodb.TableV2:
+    return dynamodb.TableV2(
+        scope,
+        name,
+        table_name=declared.name,
+        partition_key=_key(declared.partition_key),
+        sort_key=_key(declared.sort_key) if declared.sort_key else None,
+        time_to_live_attribute=declared.ttl_attribute,
+        billing=dynamodb.Billing.on_demand(),
+        encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        deletion_protection=config.keep_data,
+        removal_policy=RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY,
+    )
+
+
+def _key(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
