@@ -27,6 +27,7 @@ from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.body import read_body
 from tests.fault_cases import GROUPS, Case
+from tests.manual import StillClock
 from tests.serving import client_of, serving
 from worker import inbox_app as inbox
 
@@ -71,13 +72,13 @@ async def table() -> str:
 
 @asynccontextmanager
 async def _answering() -> AsyncIterator[Any]:
-    clock, queue, store = SystemClock(), _Queue(SystemClock()), MemoryKeyStore()
+    clock, queue, store = StillClock(), _Queue(SystemClock()), MemoryKeyStore()
     parts = [
-        ingest.part(Settings(), queue=queue),
-        inbox.part(Settings(), store=MemoryStore(clock), bodies=MemoryBodies()),
+        ingest.part(Settings(), queue=queue, clock=clock),
+        inbox.part(Settings(), store=MemoryStore(clock), bodies=MemoryBodies(), clock=clock),
         _faulty(),
     ]
-    app = build_app(Settings(), parts, keys=store)
+    app = build_app(Settings(), parts, keys=store, clock=clock)
     tokens = await _tokens(store)
     async with serving(app), client_of(app) as client:
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.key_store import MemoryKeyStore
 from shared.keys import ApiKey
@@ -30,6 +31,13 @@ class ManualClock:
     async def sleep_ms(self, duration_ms: float) -> None:
         self.now_ms += int(duration_ms)
         await asyncio.sleep(0)
+
+
+class StillClock(SystemClock):
+    """The machine's own, but no time passes: however slow a test is, nothing is shed and no budget fills again."""
+
+    def monotonic_ms(self) -> int:
+        return 0
 
 
 class CountingKeyStore(MemoryKeyStore):

@@ -18,6 +18,7 @@ from shared.pack import EventPack
 from shared.ports import Outgoing
 from shared.records import Outcome
 from shared.settings import Settings
+from tests.manual import StillClock
 from tests.serving import client_of
 
 Content = bytes | AsyncIterator[bytes]
@@ -53,7 +54,9 @@ class World:
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
         self.queue = Queue(SystemClock())
         self.store = MemoryKeyStore()
-        self.app: Litestar = create_app(settings or Settings(), queue=self.queue, keys=self.store, clock=clock)
+        self.app: Litestar = create_app(
+            settings or Settings(), queue=self.queue, keys=self.store, clock=clock or StillClock()
+        )
         self.client = client_of(self.app)
 
     async def token(self, **changes: object) -> str:
