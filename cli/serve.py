@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from shared import log, settings, tracing
+from shared import exposition, log, settings, tracing
+from shared.metrics import Metrics
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -36,7 +37,8 @@ def serve(app: App, host: str, port: int) -> None:
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level, hold=True)
     tracing.configure(os.environ, f"triggers-{app}")
-    served = create(app, loaded)
+    metrics = Metrics()
+    served = create(app, loaded, metrics)
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
@@ -58,18 +60,22 @@ def serve(app: App, host: str, port: int) -> None:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has drained
+    with exposition.listening(metrics, loaded), suppress(KeyboardInterrupt):  # uvicorn raises it again once drained
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILED)
 
 
-def create(app: App, loaded: settings.Settings) -> "Litestar":
+def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) -> "Litestar":
     """Return the app that `triggers serve APP` serves."""
+    metrics = metrics or Metrics()
     from ingest import app as ingest  # noqa: PLC0415 (loads the SDK and Litestar)
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
     from worker import inbox_app as inbox  # noqa: PLC0415 (the same)
 
     if app == "all":
-        return build_app(loaded, [ingest.part(loaded), inbox.part(loaded)])
-    return ingest.create_app(loaded) if app == "ingest" else inbox.create_app(loaded)
+        return build_app(
+            loaded, [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics)], metrics=metrics
+        )
+    create_app = ingest.create_app if app == "ingest" else inbox.create_app
+    return create_app(loaded, metrics=metrics)

@@ -11,6 +11,7 @@ from shared.aws import Aws
 from shared.clock import Clock, SystemClock
 from shared.errors import Unavailable
 from shared.key_store import KeyStore
+from shared.metrics import Metrics
 from shared.ports import EventQueue
 from shared.queue import SqsQueue
 from shared.settings import Settings
@@ -20,9 +21,10 @@ from shared.web.app import Part, build_app
 class _Ingest:
     """What the handlers need, while the process serves."""
 
-    def __init__(self, settings: Settings, clock: Clock, queue: EventQueue | None) -> None:
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, queue: EventQueue | None) -> None:
         self._settings = settings
         self._clock = clock
+        self._metrics = metrics
         self._given = queue
         self._queue: EventQueue | None = None
         self._publisher: Publisher | None = None
@@ -32,7 +34,7 @@ class _Ingest:
         """Open the queue, unless one was given; on the way out, send what is drafted first."""
         async with AsyncExitStack() as stack:
             self._queue = self._given or await self._open(stack)
-            self._publisher = Publisher(self._queue, self._settings, self._clock)
+            self._publisher = Publisher(self._queue, self._settings, self._clock, self._metrics)
             stack.push_async_callback(self._publisher.aclose)
             yield
 
@@ -54,11 +56,13 @@ class _Ingest:
         return await SqsQueue.open(client, client, self._settings.queue_name)
 
 
-def part(settings: Settings, *, queue: EventQueue | None = None, clock: Clock | None = None) -> Part:
+def part(
+    settings: Settings, *, queue: EventQueue | None = None, clock: Clock | None = None, metrics: Metrics | None = None
+) -> Part:
     """Return ingest as a part of an app."""
-    clock = clock or SystemClock()
-    ingest = _Ingest(settings, clock, queue)
-    posts = events.Events(ingest.publisher, clock, settings.max_posts)
+    clock, metrics = clock or SystemClock(), metrics or Metrics()
+    ingest = _Ingest(settings, clock, metrics, queue)
+    posts = events.Events(ingest.publisher, clock, metrics, settings.max_posts)
     return Part(
         name="ingest",
         handlers=[events.handler(posts), *(make.handler(ingest.publisher, clock) for make in (acks, removals))],
@@ -71,7 +75,14 @@ def part(settings: Settings, *, queue: EventQueue | None = None, clock: Clock | 
 
 
 def create_app(
-    settings: Settings, *, queue: EventQueue | None = None, keys: KeyStore | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    queue: EventQueue | None = None,
+    keys: KeyStore | None = None,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
 ) -> Litestar:
     """Return an app that serves ingest alone. What is not given is AWS's and the system's, opened when it starts."""
-    return build_app(settings, [part(settings, queue=queue, clock=clock)], keys=keys, clock=clock)
+    metrics = metrics or Metrics()
+    ingest = part(settings, queue=queue, clock=clock, metrics=metrics)
+    return build_app(settings, [ingest], keys=keys, clock=clock, metrics=metrics)

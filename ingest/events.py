@@ -24,6 +24,7 @@ from shared.clock import Clock, rfc3339
 from shared.errors import Fault, Forbidden, InvalidRequest, Rejected, Unavailable
 from shared.event import DEFAULT_INBOX, Event
 from shared.keys import EVENTS_WRITE, ApiKey
+from shared.metrics import Metrics
 from shared.position import Minter
 from shared.web.auth import access_of
 from shared.web.line import line_of
@@ -67,19 +68,25 @@ class Events:
     queue is slow), and past `_TURN_MS` of work in one turn of the event loop (the process is).
     """
 
-    def __init__(self, publisher: Callable[[], Publisher], clock: Clock, most: int) -> None:
+    def __init__(self, publisher: Callable[[], Publisher], clock: Clock, metrics: Metrics, most: int) -> None:
         self._publisher = publisher
         self._clock = clock
         self._minter = Minter(clock)
         self._most = most
         self._under_way = 0
         self._turn_began_ms: int | None = None
+        self._accepted = metrics.events_accepted.of()
+        self._past_most = metrics.shed.of("posts")
+        self._past_turn = metrics.shed.of("turn")
+        metrics.posts_under_way.of().read = lambda: self._under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises every error of `shared.errors` that a request can cause."""
         if self._under_way >= self._most:
+            self._past_most.add()
             raise Unavailable("too many requests are under way")
         if self._turn_ms() > _TURN_MS:
+            self._past_turn.add()
             raise Unavailable("more requests come than can be handled")
         self._under_way += 1
         try:
@@ -114,6 +121,7 @@ class Events:
         line.events = len(batch.events)
         trace = terms.trace
         await self._publisher().publish(key.tenant, key.key_id, batch.events, trace.parent if trace else None)
+        self._accepted.add(len(batch.events))
         await _answer(batch, send)
 
 

@@ -5,7 +5,9 @@ import os
 from typing import Any
 
 from ingest.app import create_app
-from shared import log, settings
+from shared import emf, log, settings
+from shared.clock import SystemClock
+from shared.metrics import Metrics
 from shared.web.lambda_asgi import LambdaApp
 
 
@@ -21,4 +23,5 @@ def function() -> LambdaApp:
     """Return this process's function; raise `InvalidSettings` if the environment's settings are."""
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
-    return LambdaApp(create_app(loaded))
+    metrics = Metrics(scraped=False)
+    return LambdaApp(create_app(loaded, metrics=metrics), emf.emitter(metrics, SystemClock(), os.environ))

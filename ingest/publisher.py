@@ -13,12 +13,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from time import perf_counter
 
 from ingest.draft import Draft, size_of, size_of_removal
 from shared import pack
 from shared.clock import Clock
 from shared.errors import TooLarge, TriggersError, Unavailable
 from shared.event import MAX_REQUEST_BYTES, Event
+from shared.metrics import Metrics
 from shared.pack import AckPack, Removal
 from shared.ports import MAX_MESSAGES, MessageSink
 from shared.records import Outcome
@@ -33,7 +35,7 @@ _THREAD_BYTES = 128 * 1024
 class Publisher:
     """Sends events to the queue. One per process; not thread-safe."""
 
-    def __init__(self, queue: MessageSink, settings: Settings, clock: Clock) -> None:
+    def __init__(self, queue: MessageSink, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self._queue = queue
         self._clock = clock
         self._sends = settings.queue_sends
@@ -47,6 +49,13 @@ class Publisher:
         self._held_bytes = 0
         self._held_events = 0
         self._closed = False
+        self._full = metrics.shed.of("buffer")
+        self._failed = metrics.packs_failed.of()
+        self._packs_sent = metrics.send_packs.of()
+        self._events_sent = metrics.send_events.of()
+        self._send_seconds = metrics.send_seconds.of()
+        metrics.buffer_bytes.of().read = lambda: self._held_bytes
+        metrics.buffer_events.of().read = lambda: self._held_events
 
     async def publish(self, tenant: str, key_id: str, events: Sequence[Event], traceparent: str | None = None) -> None:
         """Return when the queue holds all `events`; they travel in one pack.
@@ -93,6 +102,7 @@ class Publisher:
         full = self._held_bytes + size > self._max_bytes or self._held_events + count > self._max_events
         # One request always fits: its pack may be somewhat larger than a small buffer.
         if full and self._held_events:
+            self._full.add()
             raise Unavailable("the buffer is full")
         self._held_bytes += size
         self._held_events += count
@@ -139,12 +149,17 @@ class Publisher:
         if len(call) == 1 and call[0].sent_bytes > pack.MAX_MESSAGE_BYTES:
             return [TooLarge(MAX_REQUEST_BYTES)]
         messages = [draft.outgoing(fair=self._fair) for draft in call]
+        self._packs_sent.observe(len(call))
+        self._events_sent.observe(sum(draft.count for draft in call))
+        started = perf_counter()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 outcomes = await self._queue.send(messages)
         except (TriggersError, TimeoutError) as error:
             logger.warning("send failed", extra={"error": f"{type(error).__name__}: {error}", "packs": len(call)})
             return [Unavailable(f"the queue did not confirm: {type(error).__name__}")] * len(call)
+        finally:
+            self._send_seconds.observe(perf_counter() - started)
         return [
             None if outcome is Outcome.DONE else Unavailable(f"the queue answered {outcome.value}")
             for outcome in outcomes
@@ -154,4 +169,5 @@ class Publisher:
         for draft, error in zip(call, errors, strict=True):
             self._held_bytes -= draft.size
             self._held_events -= draft.count
+            self._failed.add(error is not None)
             draft.settle(error)

@@ -23,13 +23,17 @@ MAX_MESSAGES = 10
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A received message. `handle` is what deletes it; `receives` counts deliveries, this one included."""
+    """A received message. `handle` is what deletes it; `receives` counts deliveries, this one included.
+
+    `sent_at` is when it was sent, in epoch milliseconds, if the queue tells.
+    """
 
     id: str
     body: str
     handle: str
     receives: int = 1
     attributes: Mapping[str, str] = {}
+    sent_at: int | None = None
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):

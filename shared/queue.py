@@ -55,7 +55,7 @@ class SqsQueue:
                 WaitTimeSeconds=wait_seconds,
                 VisibilityTimeout=visibility_seconds,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
         return [_message(raw) for raw in response.get("Messages", [])]
 
@@ -112,13 +112,14 @@ def _group_id(group: str) -> str:
 
 
 def _message(raw: "MessageTypeDef") -> Message:
-    attributes = raw.get("MessageAttributes", {})
+    attributes, told = raw.get("MessageAttributes", {}), raw.get("Attributes", {})
     return Message(
         id=raw["MessageId"],
         body=raw["Body"],
         handle=raw["ReceiptHandle"],
-        receives=int(raw.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
+        receives=int(told.get("ApproximateReceiveCount", "1")),
         attributes={name: value["StringValue"] for name, value in attributes.items() if "StringValue" in value},
+        sent_at=int(told["SentTimestamp"]) if "SentTimestamp" in told else None,
     )
 
 

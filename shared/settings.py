@@ -33,6 +33,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="Least level that is logged")
     ] = "INFO"
 
+    metrics_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65_535,
+            description="Port for Prometheus alone; 0: the APIs serve `/metrics` on their own, the worker nowhere",
+        ),
+    ] = 0
+    metrics_host: Annotated[str, _Name, Meta(description="Address that METRICS_PORT listens on")] = "127.0.0.1"
+
     event_ttl_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days an event is kept: from acceptance, and again from its ack")
     ] = 30

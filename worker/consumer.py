@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from shared.batches import batches
 from shared.clock import Clock
 from shared.errors import Unavailable, Unclear
+from shared.metrics import Metrics
 from shared.ports import MAX_MESSAGES, EventQueue, Message
 from shared.settings import Settings
 from worker.patience import persist
 from worker.process import Processor
-from worker.verdicts import carry_out, log_lines
+from worker.verdicts import carry_out, count_and_log
 
 _POLL_GRACE_SECONDS = 0.5
 _DRAIN_MS = 20_000
@@ -27,7 +28,18 @@ _log = logging.getLogger("triggers.worker")
 class Consumer:
     """Runs `worker_receivers` loops of receive, process, delete; each holds one batch of up to 10 messages."""
 
-    def __init__(self, *, queue: EventQueue, processor: Processor, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        queue: EventQueue,
+        processor: Processor,
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._metrics = metrics or Metrics()
+        self._receives = {name: self._metrics.receives.of(name) for name in ("messages", "empty", "failed")}
+        self._oldest = self._metrics.queue_age.of()
         self._queue = queue
         self._processor = processor
         self._clock = clock
@@ -48,6 +60,7 @@ class Consumer:
     async def _loop(self) -> None:
         while not self._stop.is_set():
             messages = await self._receive()
+            self._oldest.value = self._longest_wait_seconds(messages)
             if messages:
                 await self.handle(messages)
 
@@ -65,11 +78,15 @@ class Consumer:
             await asyncio.wait({poll, stopped}, return_when=asyncio.FIRST_COMPLETED)
             # A poll that is still out a moment after the stop found an empty queue: cutting it off loses nothing.
             await asyncio.wait({poll}, timeout=_POLL_GRACE_SECONDS)
-            return await poll if poll.done() else []
+            messages = await poll if poll.done() else []
         except (Unavailable, Unclear) as error:
+            self._receives["failed"].add()
             _log.warning("receive failed", extra={"error": str(error)})
             await self._clock.sleep_ms(1000)
             return []
+        else:
+            self._receives["messages" if messages else "empty"].add()
+            return messages
         finally:
             for task in (poll, stopped):
                 task.cancel()
@@ -85,7 +102,11 @@ class Consumer:
         judged = list(zip(messages, verdicts, strict=True))
         for some in batches(await carry_out(judged, self._queue, self._settings), MAX_MESSAGES):
             await self._delete(some)
-        log_lines(judged, self._clock.monotonic_ms() - started_ms)
+        count_and_log(judged, self._clock.monotonic_ms() - started_ms, self._metrics)
+
+    def _longest_wait_seconds(self, messages: Sequence[Message]) -> float:
+        now_ms = self._clock.wall_ms()
+        return max((now_ms - one.sent_at for one in messages if one.sent_at is not None), default=0) / 1000
 
     def _must_give_up(self) -> bool:
         if not self._stop.is_set():

@@ -7,6 +7,7 @@ deploy, to which every event looks bad, from dead-lettering everything: past it 
 from shared import pack as packs
 from shared.clock import Clock
 from shared.errors import Unavailable, Unclear
+from shared.metrics import Metrics
 from shared.pack import EventPack
 from shared.ports import MessageSink, Outgoing
 from shared.records import Outcome
@@ -19,7 +20,8 @@ _REASON_CHARACTERS = 200
 class DeadLetters:
     """The way to the DLQ for single events; at most `per_minute` of them."""
 
-    def __init__(self, sink: MessageSink, clock: Clock, *, per_minute: int) -> None:
+    def __init__(self, sink: MessageSink, clock: Clock, *, per_minute: int, metrics: Metrics | None = None) -> None:
+        self._letters = (metrics or Metrics()).dead_letters
         self._sink = sink
         self._clock = clock
         self._per_minute = per_minute
@@ -29,9 +31,15 @@ class DeadLetters:
     async def send(self, work: Work, reason: str) -> bool:
         """Send one event with its reason; False if the limit or the queue said no, and it must stay."""
         if not self.allow():
+            self._letters.of("withheld").add()
             return False
         pack = EventPack(tenant=work.tenant, key_id=work.key_id, accepted_at=work.accepted_at, events=[work.event])
         letter = Outgoing(body=packs.encode(pack), attributes={"reason": reason[:_REASON_CHARACTERS]})
+        sent = await self._send(letter)
+        self._letters.of("sent" if sent else "failed").add()
+        return sent
+
+    async def _send(self, letter: Outgoing) -> bool:
         try:
             [outcome] = await self._sink.send([letter])
         except (Unavailable, Unclear):

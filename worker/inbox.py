@@ -12,12 +12,14 @@ import msgspec
 
 from shared import position
 from shared.clock import Clock
+from shared.metrics import Metrics
 from shared.ports import BodyStore, EventReader
 from shared.records import Place
 from shared.settings import Settings
 from shared.single_flight import SingleFlight
 from worker.contents import Contents
 from worker.counts import Counts
+from worker.first_reads import FirstReads
 from worker.newest import newest
 from worker.scan import Stretch, scan
 from worker.watch import Watches
@@ -67,7 +69,15 @@ class Question(NamedTuple):
 class Inbox:
     """The inboxes of one events table."""
 
-    def __init__(self, reader: EventReader, body_store: BodyStore, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        reader: EventReader,
+        body_store: BodyStore,
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics | None = None,
+    ) -> None:
+        metrics = metrics or Metrics()
         self._reader = reader
         self._contents = Contents(reader, body_store)
         self._clock = clock
@@ -75,6 +85,11 @@ class Inbox:
         self._shards = settings.inbox_shards
         self._reads: SingleFlight[Question, Page] = SingleFlight()
         self._watches = Watches(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
+        self._page_events = metrics.page_events.of()
+        self._made, self._joined = metrics.reads.of("made"), metrics.reads.of("shared")
+        self._first_reads = FirstReads(metrics, clock)
+        metrics.waiters.of().read = lambda: self._watches.waiting
+        metrics.watched.of().read = lambda: self._watches.watched
         self._counts = Counts(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
 
     async def page(self, tenant: str, inbox: str, after: str | None, limit: int, types: Sequence[str] = ()) -> Page:
@@ -124,6 +139,7 @@ class Inbox:
         await self._reads.aclose()
 
     async def _shared(self, question: Question) -> Page:
+        (self._joined if self._reads.flying(question) else self._made).add()
         return await self._reads.run(question, lambda: self._read(question))
 
     async def _read(self, question: Question) -> Page:
@@ -138,7 +154,11 @@ class Inbox:
             limit=question.limit,
             types=question.types,
         )
-        return await self._fill(stretch, before)
+        page = await self._fill(stretch, before)
+        self._page_events.observe(len(page.events))
+        if not (question.delivered or question.newest_first):
+            self._first_reads.count((question.tenant, question.inbox, question.types), stretch.events, page.end, before)
+        return page
 
     async def _fill(self, stretch: Stretch, before: str) -> Page:
         """Put the contents in, up to `MAX_PAGE_BYTES`."""

@@ -13,6 +13,7 @@ from shared.bodies import S3Bodies
 from shared.clock import Clock, SystemClock
 from shared.errors import InvalidSettings, Unavailable
 from shared.key_store import KeyStore
+from shared.metrics import Metrics
 from shared.ports import BodyStore, EventReader
 from shared.settings import Settings
 from shared.store_read import DynamoReader
@@ -35,9 +36,12 @@ def create_app(
     bodies: BodyStore | None = None,
     keys: KeyStore | None = None,
     clock: Clock | None = None,
+    metrics: Metrics | None = None,
 ) -> Litestar:
     """Return an app that serves the inbox alone. What is not given is opened on AWS when it starts."""
-    return build_app(settings, [part(settings, store=store, bodies=bodies, clock=clock)], keys=keys, clock=clock)
+    metrics = metrics or Metrics()
+    inbox = part(settings, store=store, bodies=bodies, clock=clock, metrics=metrics)
+    return build_app(settings, [inbox], keys=keys, clock=clock, metrics=metrics)
 
 
 def part(
@@ -46,9 +50,10 @@ def part(
     store: EventReader | None = None,
     bodies: BodyStore | None = None,
     clock: Clock | None = None,
+    metrics: Metrics | None = None,
 ) -> Part:
     """Return the inbox as a part of an app. What is not given is opened on AWS when the app starts."""
-    served = _Served(settings, store, bodies, clock or SystemClock())
+    served = _Served(settings, store, bodies, clock or SystemClock(), metrics or Metrics())
     return Part(
         name="inbox",
         handlers=[inbox_handler(served.inbox), event_handler(served.lookup)],
@@ -63,11 +68,19 @@ def part(
 class _Served:
     """The inbox of one app, there while the app runs."""
 
-    def __init__(self, settings: Settings, store: EventReader | None, bodies: BodyStore | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: EventReader | None,
+        bodies: BodyStore | None,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._bodies = bodies
         self._clock = clock
+        self._metrics = metrics
         self._open: tuple[Inbox, Lookup] | None = None
 
     def inbox(self) -> Inbox:
@@ -100,7 +113,7 @@ class _Served:
             if bodies is None:
                 s3 = await stack.enter_async_context(aws.s3())
                 bodies = S3Bodies(s3, self._settings.bodies_bucket)
-            inbox = Inbox(store, bodies, self._clock, self._settings)
+            inbox = Inbox(store, bodies, self._clock, self._settings, self._metrics)
             stack.push_async_callback(inbox.aclose)
             self._open = inbox, Lookup(store, bodies, self._clock)
             try:

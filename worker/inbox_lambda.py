@@ -4,7 +4,9 @@ import functools
 import os
 from typing import Any
 
-from shared import log, settings
+from shared import emf, log, settings
+from shared.clock import SystemClock
+from shared.metrics import Metrics
 from shared.web.lambda_asgi import LambdaApp
 from worker.inbox_app import create_app
 
@@ -21,4 +23,5 @@ def function() -> LambdaApp:
     """Return this process's function; raise `InvalidSettings` if the environment's settings are."""
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
-    return LambdaApp(create_app(loaded))
+    metrics = Metrics(scraped=False)
+    return LambdaApp(create_app(loaded, metrics=metrics), emf.emitter(metrics, SystemClock(), os.environ))

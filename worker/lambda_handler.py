@@ -14,13 +14,14 @@ from typing import Protocol as Interface
 
 import msgspec
 
-from shared import log, settings
+from shared import emf, log, settings
 from shared.errors import TriggersError
+from shared.metrics import Metrics
 from shared.ports import Message
 from worker import patience
 from worker.process import Action, Verdict
 from worker.runtime import Runtime
-from worker.verdicts import Judged, carry_out, log_lines
+from worker.verdicts import Judged, carry_out, count_and_log
 
 _OPENING_AGAIN_SECONDS = 15
 
@@ -85,9 +86,10 @@ def messages_of(event: Mapping[str, Any]) -> list[Message]:
 class Sandbox:
     """What stays between the invocations of one sandbox: the event loop and, on it, the clients."""
 
-    def __init__(self, loaded: settings.Settings) -> None:
+    def __init__(self, loaded: settings.Settings, environ: Mapping[str, str]) -> None:
         self._runner = asyncio.Runner()
-        self._runtime = Runtime(loaded)
+        self._runtime = Runtime(loaded, Metrics(scraped=False))
+        self._emit = emf.emitter(self._runtime.metrics, self._runtime.clock, environ)
         # What may still happen after `give_up` turned true: the pause that it fell into, a wait for a position to
         # settle and a call to the table, and then the calls that give messages back.
         self._margin_ms = (
@@ -101,6 +103,8 @@ class Sandbox:
         except Exception:  # noqa: BLE001 - whatever it is, the messages must come again
             _log.exception("invocation failed", extra={"messages": len(messages)})
             return set()
+        finally:
+            self._emit()
 
     def close(self) -> None:
         """Close clients and loop; Lambda itself never says that a sandbox ends."""
@@ -114,7 +118,7 @@ class Sandbox:
         queue = await self._runtime.queue()
         judged = await self._judge(messages, give_up_ms)
         done = await carry_out(judged, queue, self._runtime.settings)
-        log_lines(judged, self._runtime.clock.monotonic_ms() - started_ms)
+        count_and_log(judged, self._runtime.clock.monotonic_ms() - started_ms, self._runtime.metrics)
         return {message.id for message in done}
 
     async def _judge(self, messages: Sequence[Message], give_up_ms: int) -> list[Judged]:
@@ -135,4 +139,4 @@ def sandbox() -> Sandbox:
     """Return this process's sandbox; raise `InvalidSettings` if the environment's settings are."""
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
-    return Sandbox(loaded)
+    return Sandbox(loaded, os.environ)

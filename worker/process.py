@@ -19,11 +19,13 @@ from shared import pack as packs
 from shared.batches import batches
 from shared.errors import Poison, Unavailable, Unclear
 from shared.event import Identity
+from shared.metrics import Metrics
 from shared.pack import AckPack, EventPack, Pack, Removal
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore, Message
 from shared.records import Outcome
 from worker.dead_letters import DeadLetters
 from worker.patience import persist
+from worker.process_counts import ProcessorCounts
 from worker.removal import Removed, Remover
 from worker.resolve import Resolver
 from worker.work import Protocol, Result, Work
@@ -74,12 +76,22 @@ def never() -> bool:
 class Processor:
     """Processes messages of one queue; many batches may be under way at once."""
 
-    def __init__(self, *, store: EventStore, bodies: BodyStore, dead_letters: DeadLetters, protocol: Protocol) -> None:
+    def __init__(
+        self,
+        *,
+        store: EventStore,
+        bodies: BodyStore,
+        dead_letters: DeadLetters,
+        protocol: Protocol,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._store = store
         self._bodies = bodies
         self._dead_letters = dead_letters
         self._protocol = protocol
-        self._resolver = Resolver(store, bodies, protocol)
+        metrics = metrics or Metrics()
+        self._counts = ProcessorCounts(metrics)
+        self._resolver = Resolver(store, bodies, protocol, metrics)
         self._remover = Remover(store, bodies, protocol)
         self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
 
@@ -99,6 +111,7 @@ class Processor:
             return [verdict for message in messages for verdict in await self.process([message], give_up=give_up)]
 
     async def _process(self, messages: Sequence[Message], give_up: Callable[[], bool]) -> list[Verdict]:
+        self._counts.batch_messages.observe(len(messages))
         opened = [self._open(message) for message in messages]
         works = [work for one in opened for work in one.works if work.result is None]
         await self._store_all(works, give_up)
@@ -133,7 +146,8 @@ class Processor:
     async def _store_chunk(self, chunk: Sequence[Work], give_up: Callable[[], bool]) -> None:
         async with self._calls:
             await asyncio.gather(*(self._park(work) for work in chunk if not work.is_parked))
-            await self._commit(await self._claim([work for work in chunk if work.is_parked]))
+            with self._counts.chunk(len(chunk)):
+                await self._commit(await self._claim([work for work in chunk if work.is_parked]))
         await self._resolve_all([work for work in chunk if work.result is None], give_up)
 
     async def _park(self, work: Work) -> None:
@@ -196,6 +210,7 @@ class Processor:
             return self._leave(one.message, one.reason)
         one.counts.update(work.result.value for work in one.works if work.result is not None)
         postponed = Result.POSTPONED.value in one.counts
+        self._counts.message(one.pack, one.counts, self._protocol.clock.wall_ms())
         return Verdict(
             action=Action.RETRY if postponed else Action.DELETE,
             delay_seconds=_delay_seconds(one.message) if postponed else 0,

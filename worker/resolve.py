@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.errors import Poison, Unavailable, Unclear
+from shared.metrics import Metrics
 from shared.ports import BodyStore, EventStore
 from shared.records import Guard, Outcome, StoredEvent, Tombstone
 from worker.patience import persist
@@ -18,7 +19,12 @@ from worker.work import Protocol, Result, Work
 class Resolver:
     """Brings one event at a time to its end; safe to use for many at once."""
 
-    def __init__(self, store: EventStore, bodies: BodyStore, protocol: Protocol) -> None:
+    def __init__(
+        self, store: EventStore, bodies: BodyStore, protocol: Protocol, metrics: Metrics | None = None
+    ) -> None:
+        metrics = metrics or Metrics()
+        self._repositions = metrics.repositions.of()
+        self._take_overs = metrics.take_overs.of()
         self._store = store
         self._bodies = bodies
         self._protocol = protocol
@@ -43,7 +49,7 @@ class Resolver:
         if verdict is not None:
             return verdict
         if work.accepted_at > current.accepted_at:
-            return await self._enter(work, current, self._store.take_over)
+            return await self._enter(work, current, self._take_over)
         return await self._enter_older(work, current)
 
     def _compare(self, work: Work, other: Guard) -> Result | None:
@@ -73,6 +79,11 @@ class Resolver:
         """Add this event's guard beside `current`. The next round finds it and goes on from there."""
         await change(current, work.guard_at(work.mint()))
         return None
+
+    async def _take_over(self, current: Guard, new: Guard) -> bool:
+        taken = await self._store.take_over(current, new)
+        self._take_overs.add(taken)
+        return taken
 
     async def _enter_older(self, work: Work, current: Guard) -> Result | None:
         """Find this event's place among those accepted before the current one.
@@ -155,6 +166,7 @@ class Resolver:
             moved = await self._store.reposition(current, own, work.stored_at(position))
             work.end_move(current)
         if moved:
+            self._repositions.add()
             work.judge(position, Outcome.DONE)
         await self.confirm([(work, position)])
         return work.result

@@ -8,6 +8,7 @@ from shared import shards
 from shared.aws import Aws
 from shared.bodies import S3Bodies
 from shared.clock import SystemClock
+from shared.metrics import Metrics
 from shared.position import Minter
 from shared.queue import SqsQueue
 from shared.settings import Settings
@@ -27,13 +28,15 @@ class Runtime:
     not, where the process is never told that it ends. Not for several tasks at once.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
         self.clock = SystemClock()
         self.settings = settings
+        self.metrics = metrics or Metrics()
         self._aws = Aws(settings)
         self._opened = AsyncExitStack()
         self._queue: SqsQueue | None = None
+        self._dlq: SqsQueue | None = None
         self._processor: Processor | None = None
 
     async def __aenter__(self) -> Self:
@@ -49,6 +52,14 @@ class Runtime:
                 self._queue = await self._open_queue(opening, self.settings.queue_name)
                 self._opened.push_async_exit(opening.pop_all())
         return self._queue
+
+    async def dlq(self) -> SqsQueue:
+        """Return the queue of what can't be stored; raise `Unavailable` if there is none or SQS does not answer."""
+        if self._dlq is None:
+            async with AsyncExitStack() as opening:
+                self._dlq = await self._open_queue(opening, self.settings.dlq_name)
+                self._opened.push_async_exit(opening.pop_all())
+        return self._dlq
 
     async def processor(self) -> Processor:
         """Return the core.
@@ -72,10 +83,12 @@ class Runtime:
         dynamodb = await opening.enter_async_context(self._aws.dynamodb_once())
         s3 = await opening.enter_async_context(self._aws.s3())
         await shards.claim(dynamodb, settings)
-        dlq = await self._open_queue(opening, settings.dlq_name)
         return Processor(
             store=DynamoStore(dynamodb, settings, clock),
             bodies=S3Bodies(s3, settings.bodies_bucket),
-            dead_letters=DeadLetters(dlq, clock, per_minute=settings.dead_letters_per_minute),
+            dead_letters=DeadLetters(
+                await self.dlq(), clock, per_minute=settings.dead_letters_per_minute, metrics=self.metrics
+            ),
             protocol=Protocol(clock=clock, minter=Minter(clock), settings=settings),
+            metrics=self.metrics,
         )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from shared import tracing
 from shared.batches import batches
 from shared.errors import Unavailable, Unclear
+from shared.metrics import Metrics
 from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
 from shared.records import Outcome
 from shared.settings import Settings
@@ -61,6 +62,14 @@ async def _send_again(message: Message, verdict: Verdict, queue: EventQueue, set
         return await queue.send([copy]) == [Outcome.DONE]
     except (Unavailable, Unclear):
         return False
+
+
+def count_and_log(judged: Sequence[Judged], duration_ms: int, metrics: Metrics) -> None:
+    """Count a batch that took `duration_ms`, and log it."""
+    metrics.batch_seconds.of().observe(duration_ms / 1000)
+    for _, verdict in judged:
+        metrics.messages.of(verdict.action.value).add()
+    log_lines(judged, duration_ms)
 
 
 def log_lines(judged: Sequence[Judged], duration_ms: int) -> None:

@@ -86,6 +86,16 @@ class Watches:
         self._waiting = 0
         self._stopped = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._waiting
+
+    @property
+    def watched(self) -> int:
+        """How many inboxes somebody waits at."""
+        return len(self._watches)
+
     async def found(self, inbox: Place, start: str, types: Sequence[str]) -> str | None:
         """Return a position, not before `start`, at which an event of `types` can be read from now on.
 

@@ -12,8 +12,10 @@ from litestar.types import ControllerRouterHandler
 from shared.clock import Clock, SystemClock
 from shared.event import MAX_REQUEST_BYTES
 from shared.key_store import KeyStore
+from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.web import auth, docs, event_path, health, openapi
+from shared.web import auth, docs, event_path, health, openapi, options
+from shared.web import metrics as scraping
 from shared.web.auth import Access
 from shared.web.express import Express, Routes
 from shared.web.line import Observer
@@ -51,16 +53,20 @@ def build_app(
     *,
     keys: KeyStore | None = None,
     clock: Clock | None = None,
+    metrics: Metrics | None = None,
 ) -> Litestar:
     """Return the app that serves all `parts`. Without `keys` it opens the key table when it starts.
 
     All parts share one `Access`, so a key is verified and limited once in the process. Nothing is opened here;
-    the lifespan does that, and closes in reverse order.
+    the lifespan does that, and closes in reverse order. `metrics` are those of the parts; they are served at `/metrics`
+    unless a port of their own is.
     """
-    clock = clock or SystemClock()
-    access = Access(settings, clock, keys)
+    clock, metrics = clock or SystemClock(), metrics or Metrics()
+    access = Access(settings, clock, metrics, keys)
     readiness = health.Readiness({"keys": access.ready, **{part.name: part.ready for part in parts}}, clock)
     handlers = [*health.handlers(settings, readiness, clock), *(handler for part in parts for handler in part.handlers)]
+    if metrics.scraped and not settings.metrics_port:
+        handlers.append(scraping.handler(metrics))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -73,6 +79,7 @@ def build_app(
 
     app = Litestar(
         route_handlers=[
+            *options.handlers(handlers),
             *handlers,
             openapi.handler(settings, handlers, parts),
             *docs.handlers(settings.api_title, docs.installed()),
@@ -87,7 +94,7 @@ def build_app(
         debug=False,
     )
     routes = {name: route for part in parts for name, route in part.express.items()}
-    app.asgi_handler = traced(Observer(Express(event_path.routed(app.asgi_handler), routes)))
+    app.asgi_handler = traced(Observer(Express(event_path.routed(app.asgi_handler), routes), metrics))
     return app
 
 

@@ -21,6 +21,7 @@ from shared.key_store import DynamoKeyStore, KeyStore
 from shared.keys import ApiKey
 from shared.leased_limits import LeasedLimiter
 from shared.limits import Limiter, Limits
+from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.web.line import line_of
 
@@ -31,13 +32,15 @@ Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitab
 class Access:
     """The keys and limits of one process: all its apps share one, so that a key is verified and limited once."""
 
-    def __init__(self, settings: Settings, clock: Clock, store: KeyStore | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, store: KeyStore | None = None) -> None:
         self._settings = settings
         self._clock = clock
         self._store = store
         self._ring: KeyRing | None = None
         self._reader: KeyStore | None = None
         self._limits: Limits = Limiter(clock)
+        self._over_rate = metrics.rate_limited.of("rate")
+        self._wrong_secrets = metrics.rate_limited.of("secrets")
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -67,7 +70,7 @@ class Access:
             raise Unavailable("the process is still starting")
         line = line_of(scope)
         token = _token_of(line.given)
-        key = self._ring.known(token) or await self._ring.verify(token)
+        key = self._ring.known(token) or await self._verify(self._ring, token)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
             await self.charge(scope, key, 1)
@@ -87,7 +90,15 @@ class Access:
             (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
         )
         if charge.retry_after_seconds:
+            self._over_rate.add()
             raise RateLimited(f"The API key may send {key.rate:,} events a second.", charge.retry_after_seconds)
+
+    async def _verify(self, ring: KeyRing, token: str) -> ApiKey:
+        try:
+            return await ring.verify(token)
+        except RateLimited:
+            self._wrong_secrets.add()
+            raise
 
     @asynccontextmanager
     async def _open(self, store: KeyStore, budget: Budget) -> AsyncIterator[None]:

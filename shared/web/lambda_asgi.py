@@ -6,7 +6,7 @@ The event loop, the app and its clients live as long as the sandbox does; Lambda
 import asyncio
 import base64
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -20,12 +20,20 @@ base64 adds a third: the largest page fits as base64 alone."""
 _log = logging.getLogger("triggers.http")
 
 
+def _nothing() -> None:
+    pass
+
+
 class LambdaApp:
     """Answers the requests of one sandbox, one at a time, as Lambda hands them over."""
 
-    def __init__(self, app: Litestar) -> None:
-        """Start `app`. If what it needs does not answer it says so itself, by 503, and each request tries again."""
+    def __init__(self, app: Litestar, ended: Callable[[], None] = _nothing) -> None:
+        """Start `app`. If what it needs does not answer it says so itself, by 503, and each request tries again.
+
+        `ended` is called at the end of each invocation.
+        """
         self._app = app
+        self._ended = ended
         self._runner = asyncio.Runner()
         self._stop = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
@@ -33,7 +41,10 @@ class LambdaApp:
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         """Return the answer to one request, both as the HTTP API spells them."""
-        return self._runner.run(self._answer(event))
+        try:
+            return self._runner.run(self._answer(event))
+        finally:
+            self._ended()
 
     def close(self) -> None:
         """End the app and the loop."""

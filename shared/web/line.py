@@ -12,6 +12,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import log
+from shared.metrics import Metrics
+from shared.web.metrics import Requests
 
 logger = logging.getLogger("triggers.http")
 
@@ -47,13 +49,14 @@ def line_of(scope: Scope) -> RequestLine:
 
 
 class Observer:
-    """The outermost ASGI layer: gives every answer an `X-Request-ID`, and every request a line in the log.
+    """The outermost ASGI layer: gives every answer an `X-Request-ID`, counts every request and logs a line for it.
 
     It wraps Litestar's own handler, since Litestar's middleware does not see paths that have no route.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._requests = Requests(metrics)
         # Unlike a position, a request's id need not be hard to guess, so counting will do.
         self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count(1)
@@ -82,8 +85,10 @@ class Observer:
         try:
             await self._app(scope, receive, observed_send)
         finally:
+            took_seconds = perf_counter() - started
+            self._requests.count(scope, line.status or _CLIENT_CLOSED, took_seconds)
             if logger.isEnabledFor(logging.INFO):
-                log.info(logger, "request", _fields(scope, line, perf_counter() - started))
+                log.info(logger, "request", _fields(scope, line, took_seconds))
 
 
 def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 from ingest.publisher import Publisher
 from shared import pack
 from shared.event import Event
+from shared.metrics import Metrics
 from shared.pack import EventPack
 from shared.settings import Settings
 from tests.manual import HandQueue, ManualClock, until
@@ -36,7 +37,7 @@ def names_of(queue: HandQueue) -> list[list[str]]:
 class World:
     def __init__(self, settings: Settings) -> None:
         self.queue = HandQueue()
-        self.publisher = Publisher(self.queue, settings, ManualClock())
+        self.publisher = Publisher(self.queue, settings, ManualClock(), Metrics())
         self.tasks: list[asyncio.Task[None]] = []
 
     def post(self, *names: str, tenant: str = "t", key_id: str = "k", body: bytes = b"{}") -> asyncio.Task[None]:

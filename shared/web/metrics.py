@@ -1,0 +1,51 @@
+"""`/metrics`, and the counting of requests."""
+
+from typing import Any
+
+from litestar import MediaType, Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Scope
+
+from shared import exposition
+from shared.measures import Histogram
+from shared.metrics import METHODS, ROUTES, Metrics
+from shared.web import event_path
+
+_KNOWN_ROUTES = {**{route: route for route in ROUTES}, event_path.TEMPLATE.replace(":path", ""): "/v1/events/{id}"}
+_KNOWN_METHODS = {method: method for method in METHODS}
+_OTHER = "other"
+
+
+class Requests:
+    """Counts the requests of one app by method, route and class of status. Some 0.5 µs each."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._family = metrics.http_request_seconds
+        self._known: dict[tuple[str, str, int], Histogram] = {}
+
+    def count(self, scope: Scope, status: int, took_seconds: float) -> None:
+        """Count one request that was answered."""
+        method = _KNOWN_METHODS.get(scope["method"], _OTHER)  # type: ignore[typeddict-item] # only HTTP comes here
+        route = _KNOWN_ROUTES.get(scope.get("path_template", _OTHER), _OTHER)
+        kind = method, route, status // 100
+        seen = self._known.get(kind)
+        if seen is None:
+            seen = self._known[kind] = self._family.of(method, route, f"{status // 100}xx")
+        seen.observe(took_seconds)
+
+
+def handler(metrics: Metrics) -> HTTPRouteHandler:
+    """Return the handler of `/metrics`."""
+
+    @get(
+        "/metrics",
+        media_type=MediaType.TEXT,
+        summary="What this process counted, for Prometheus",
+        description="In the text format of Prometheus, or in that of OpenMetrics for who asks for it.",
+        tags=["operations"],
+    )
+    async def read_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+        content, media_type = exposition.text(metrics, request.headers.get("accept", ""))
+        return Response(content=content, headers={"content-type": media_type})
+
+    return read_metrics
