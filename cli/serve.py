@@ -68,11 +68,11 @@ def serve(app: App, host: str, port: int) -> None:
 
 def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) -> "Litestar":
     """Return the app that `triggers serve APP` serves."""
-    metrics = metrics or Metrics()
     from ingest import app as ingest  # noqa: PLC0415 (loads the SDK and Litestar)
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
     from worker import inbox_app as inbox  # noqa: PLC0415 (the same)
 
+    metrics = metrics or Metrics()
     if app == "all":
         return build_app(
             loaded, [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics)], metrics=metrics
