@@ -16,6 +16,7 @@ EVENT_PATH = "/v1/events/{event_id}"
 
 _INSTANCE = "urn:triggers:request:0199c0de-2a00-7000-8000-0123456789ab"
 _ETAG = 'W/"5b0b8a6c4f0b9f0d1c2e3a49"'
+_TYPE_PATTERN = r"^(\*|[^*]{1,255}|[^*]{1,253}\.\*)$"
 _INBOX_SCHEMA = {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
 
 
@@ -43,7 +44,7 @@ _INBOX_PARAMETERS = [
     _query(
         "after",
         "`next` of an earlier answer from the same inbox. Without it, reading starts at the beginning.",
-        {"type": "string"},
+        {"type": "string", "format": "cursor", "minLength": 1},
     ),
     _query(
         "since",
@@ -60,7 +61,11 @@ _INBOX_PARAMETERS = [
             "type",
             "Only events of this type; `order.*` are all whose type begins with `order.`. May be given up to"
             f" {MAX_TYPES} times. A key that is limited to types reads only what both allow.",
-            {"type": "array", "maxItems": MAX_TYPES, "items": {"type": "string", "minLength": 1, "maxLength": 255}},
+            {
+                "type": "array",
+                "maxItems": MAX_TYPES,
+                "items": {"type": "string", "maxLength": 255, "pattern": _TYPE_PATTERN},
+            },
         ),
         "style": "form",
         "explode": True,
@@ -73,19 +78,19 @@ _INBOX_PARAMETERS = [
     ),
     _query(
         "wait",
-        "If there is nothing, wait up to so many seconds for an event and answer as soon as it can be read. Not with"
-        " `status=delivered`.",
+        "If there is nothing, wait up to so many seconds for an event and answer as soon as it can be read. Without"
+        " effect beside `status=delivered`.",
         {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
     ),
     _query(
         "count",
-        f"Add `undelivered` to the answer. Not with `{BATCH}`.",
+        "Add `undelivered` to the answer, or to a bare array's headers.",
         {"type": "string", "enum": ["false", "true"], "default": "false"},
     ),
     _query(
         "format",
-        "`zapier`: a bare array, newest first, each event's `id` being its position; for a polling trigger. Not with"
-        " `after`, `wait` or `count`.",
+        "`zapier`: a bare array of the newest events, newest first, each event's `id` being its position; for a polling"
+        " trigger.",
         {"type": "string", "enum": ["json", "zapier"], "default": "json"},
     ),
     _IF_NONE_MATCH,
@@ -120,6 +125,7 @@ _HEADERS = {
     "RateLimit-Policy": _sent("The key's limit.", '"default";q=1000;w=1'),
     "X-Request-ID": _sent("Names the request in the log.", "req-1"),
 }
+_UNDELIVERED = _sent("For bare arrays, with `count=true`: as `undelivered` of an `InboxPage`.", "17")
 _LINK = _sent(f"For `{BATCH}`: the next page.", LINK)
 
 
@@ -195,7 +201,7 @@ _READ_INBOX = {
     "responses": {
         "200": {
             "description": "A page of events",
-            "headers": {**_HEADERS, "Link": _LINK},
+            "headers": {**_HEADERS, "Link": _LINK, "Undelivered": _UNDELIVERED},
             "content": {
                 JSON: {"schema": {"oneOf": [_ref("InboxPage"), _ref("ZapierEvents")]}, "examples": PAGES},
                 BATCH: {"schema": _ref("InboxBatch"), "example": [EVENT]},
