@@ -1,0 +1,31 @@
+"use strict";
+
+// Whether the key may read is found out by reading. Zapier itself throws if the answer is an error.
+const test = async (z, bundle) => {
+  const response = await z.request(`${bundle.authData.url}/v1/inbox?limit=1`);
+  return response.data;
+};
+
+const withKey = (request, z, bundle) => {
+  request.headers.Authorization = `Bearer ${bundle.authData.apiKey}`;
+  return request;
+};
+
+module.exports = {
+  authentication: {
+    type: "custom",
+    fields: [
+      { key: "url", label: "URL", type: "string", required: true, helpText: "Such as https://events.example.com" },
+      {
+        key: "apiKey",
+        label: "API key",
+        type: "password",
+        required: true,
+        helpText: "A key with the scope `inbox:read`, made with `triggers keys create`.",
+      },
+    ],
+    test,
+    connectionLabel: "{{bundle.authData.url}}",
+  },
+  withKey,
+};

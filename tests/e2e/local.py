@@ -1,0 +1,53 @@
+"""The stack as `script/server` runs it, for tests that talk to it as a program of somebody else would."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it
+
+
+class Local:
+    """A running stack."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.url: str = msgspec.json.decode((data / "dev.json").read_bytes())["url"]
+
+    def environment(self, tenant: str) -> dict[str, str]:
+        """Return this process' environment, with the API and a new key of `tenant` in it."""
+        command = [sys.executable, "-m", "cli", "keys", "--data", str(self._data), "create", "--json"]
+        named = ["--tenant", tenant, "--name", "test"]
+        done = subprocess.run([*command, *named], check=True, capture_output=True, timeout=PATIENCE_SECONDS)  # noqa: S603
+        return {**os.environ, "TRIGGERS_URL": self.url, "TRIGGERS_API_KEY": msgspec.json.decode(done.stdout)["api_key"]}
+
+
+@contextmanager
+def running(port: int, data: Path) -> Iterator[Local]:
+    """Run the stack until the end of the context."""
+    log = data.with_suffix(".log")
+    command = [sys.executable, "-m", "cli", "dev", "--port", str(port), "--data", str(data)]
+    with log.open("wb") as out:
+        # A session of its own, so that no signal reaches the tests.
+        process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)  # noqa: S603
+    try:
+        until(lambda: (data / "dev.json").exists() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield Local(data)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
