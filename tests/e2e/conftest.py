@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from cli.emulator import free_port
+from tests.e2e.local import Local, running
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """A running stack; each test takes a tenant of its own."""
+    with running(free_port(), tmp_path_factory.mktemp("local") / "data") as stack:
+        yield stack

@@ -1,0 +1,52 @@
+"""The client against the real services."""
+
+import pytest
+
+from tests.e2e.local import Local, client_in, until
+from triggers_client import Client, InvalidRequest, NotFound, TooLarge, Unauthorized
+
+
+def test_all_that_is_sent_is_followed_once_and_gone_when_acked(local: Local) -> None:
+    events = [{"type": f"kind.{n % 2}", "data": n} for n in range(2500)]
+    with client_in(local.environment("client-follow")) as client:
+        accepted = client.send(events, inbox="orders", idempotency_key="the-same")
+        assert [one.id for one in client.send(events, inbox="orders", idempotency_key="the-same")] == [
+            one.id for one in accepted
+        ]
+        seen = []
+        for page in client.follow("orders", types=["kind.*"], limit=1000, wait=5):
+            seen += page.events
+            client.ack(page.events)
+            if len(seen) >= len(events):
+                break
+        assert sorted(event["data"] for event in seen) == list(range(2500))
+        assert sorted(event["id"] for event in seen) == sorted(one.id for one in accepted)
+        until(lambda: not client.page("orders", limit=1).events)
+        assert client.get(accepted[0].id, inbox="orders")["status"] == "delivered"
+
+
+def test_an_event_can_be_looked_up_by_any_id_and_erased(local: Local) -> None:
+    name = "a/b%2F?#Zoë"
+    with client_in(local.environment("client-erase")) as client:
+        client.send([{"type": "t", "id": name, "source": "/s", "data": [1]}])
+        until(lambda: bool(client.page().events))
+        assert client.get(name, source="/s")["event"]["data"] == [1]
+        client.erase(name, source="/s")
+        until(lambda: not client.page().events)
+        with pytest.raises(NotFound):
+            client.get(name, source="/s")
+
+
+def test_refusals_tell_which_they_are(local: Local) -> None:
+    with client_in(local.environment("client-refused")) as client:
+        with pytest.raises(InvalidRequest) as refused:
+            client.send([{"type": "t"}] * 1000 + [{"type": ""}])
+        assert refused.value.faults[0].pointer == "/1000/type"
+        with pytest.raises(TooLarge):
+            client.send([{"type": "t", "data": "x" * 524_288}])
+        with pytest.raises(InvalidRequest) as invalid:
+            client.page(cursor="no cursor")
+        assert [fault.pointer for fault in invalid.value.faults] == ["/after"]
+        assert invalid.value.instance.startswith("urn:triggers:request:")
+    with Client(local.url, "trg_none_none") as stranger, pytest.raises(Unauthorized):
+        stranger.page()
