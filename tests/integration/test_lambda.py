@@ -127,6 +127,18 @@ async def test_a_batch_is_stored_once_however_often_it_comes(function: Function)
     assert sorted(await listed(function.settings)) == ["a", "b", "c"]
 
 
+async def test_an_invocation_writes_what_it_counted(
+    function: Function, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "triggers-worker")
+    await function.send(function.events("a", "b"))
+    await function.invoke(await function.receive(1))
+    [line] = capsys.readouterr().out.splitlines()
+    assert msgspec.json.decode(line)["triggers_worker_events_total_stored"] == 2
+    await function.invoke([])
+    assert "triggers_worker_events_total_stored" not in capsys.readouterr().out
+
+
 async def test_an_ack_takes_effect(function: Function) -> None:
     await function.send(function.events("a", "b"))
     await function.invoke(await function.receive(1))

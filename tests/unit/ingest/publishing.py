@@ -37,7 +37,8 @@ def names_of(queue: HandQueue) -> list[list[str]]:
 class World:
     def __init__(self, settings: Settings) -> None:
         self.queue = HandQueue()
-        self.publisher = Publisher(self.queue, settings, ManualClock(), Metrics())
+        self.metrics = Metrics()
+        self.publisher = Publisher(self.queue, settings, ManualClock(), self.metrics)
         self.tasks: list[asyncio.Task[None]] = []
 
     def post(self, *names: str, tenant: str = "t", key_id: str = "k", body: bytes = b"{}") -> asyncio.Task[None]:

@@ -14,6 +14,7 @@ from shared.errors import Unavailable
 from shared.event import Event
 from shared.key_store import MemoryKeyStore
 from shared.memory_queue import MemoryQueue
+from shared.metrics import Metrics
 from shared.pack import EventPack
 from shared.ports import Outgoing
 from shared.records import Outcome
@@ -54,8 +55,13 @@ class World:
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
         self.queue = Queue(SystemClock())
         self.store = MemoryKeyStore()
+        self.metrics = Metrics()
         self.app: Litestar = create_app(
-            settings or Settings(), queue=self.queue, keys=self.store, clock=clock or StillClock()
+            settings or Settings(),
+            queue=self.queue,
+            keys=self.store,
+            clock=clock or StillClock(),
+            metrics=self.metrics,
         )
         self.client = client_of(self.app)
 

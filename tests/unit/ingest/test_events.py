@@ -12,6 +12,7 @@ from shared.errors import InvalidRequest
 from shared.pack import EventPack
 from shared.position import is_position
 from shared.settings import Settings
+from tests.counted import counted
 from tests.manual import ManualClock
 from tests.unit.ingest.serving import World, check_problem
 
@@ -81,9 +82,10 @@ async def test_what_comes_faster_than_it_is_handled_is_refused_until_the_next_tu
         world.client.headers["authorization"] = f"Bearer {await world.token()}"
         assert (await world.post(b'{"type":"a"}')).status_code == 202
         clock.step_ms = 5
-        statuses = [answer.status_code for answer in await asyncio.gather(*map(world.post, [b'{"type":"a"}'] * 50))]
-        assert 0 < statuses.count(202) < 50
-        assert statuses.count(202) + statuses.count(503) == 50
+        statuses = [answer.status_code for answer in await asyncio.gather(*map(world.post, [b'{"type":"a"}'] * 200))]
+        assert 100 <= statuses.count(202) < 200
+        assert statuses.count(202) + statuses.count(503) == 200
+        assert counted(world.metrics, "ingest_shed") == {"ingest_shed_total turn": statuses.count(503)}
         assert (await world.post(b'{"type":"a"}')).status_code == 202
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from shared.memory_queue import MemoryQueue
+from shared.metrics import Metrics
 from shared.ports import EventQueue, Message, Outgoing
 from shared.settings import Settings
 from tests.simulation.virtual import Process, VirtualLoop
@@ -61,11 +62,13 @@ class Rig:
         self.wire = Scripted(self.queue)
         self.core = Core(work)
         self.stop = asyncio.Event()
+        self.metrics = Metrics()
         self.consumer = Consumer(
             queue=cast("EventQueue", self.wire),
             processor=cast("Processor", self.core),
             clock=self.clock,
             settings=settings,
+            metrics=self.metrics,
         )
         self.running = asyncio.create_task(self.consumer.run(self.stop))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.memory import MemoryBodies, MemoryStore
+from shared.metrics import Metrics
 from shared.position import Minter
 from shared.records import Count, Place, Slice, StoredEvent
 from shared.settings import Settings
@@ -74,7 +75,8 @@ class Bench:
         self.clock = HandClock()
         self.store = Slow(self.clock)
         self.bodies = MemoryBodies()
-        self.inbox = Inbox(self.store, self.bodies, self.clock, SETTINGS)
+        self.metrics = Metrics()
+        self.inbox = Inbox(self.store, self.bodies, self.clock, SETTINGS, self.metrics)
         self.minter = Minter(self.clock)
 
     def event(

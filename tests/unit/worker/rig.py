@@ -14,6 +14,7 @@ from shared.errors import Unclear
 from shared.event import Event, Identity
 from shared.memory import MemoryBodies, MemoryStore
 from shared.memory_queue import MemoryQueue
+from shared.metrics import Metrics
 from shared.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.ports import BodyStore, EventStore, Message, MessageSink
 from shared.position import Minter
@@ -183,6 +184,7 @@ class Rig:
         self.bodies = Scripted(self.bucket)
         self.sink = Scripted(self.dlq)
         self.receipts = Minter(self.clock)
+        self.metrics = Metrics()
         self.start()
 
     def start(self) -> None:
@@ -190,9 +192,18 @@ class Rig:
         store, bodies = cast("EventStore", self.store), cast("BodyStore", self.bodies)
         self.protocol = Protocol(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
         self.dead_letters = DeadLetters(
-            cast("MessageSink", self.sink), self.clock, per_minute=self.settings.dead_letters_per_minute
+            cast("MessageSink", self.sink),
+            self.clock,
+            per_minute=self.settings.dead_letters_per_minute,
+            metrics=self.metrics,
         )
-        self.processor = Processor(store=store, bodies=bodies, dead_letters=self.dead_letters, protocol=self.protocol)
+        self.processor = Processor(
+            store=store,
+            bodies=bodies,
+            dead_letters=self.dead_letters,
+            protocol=self.protocol,
+            metrics=self.metrics,
+        )
         self.resolver = Resolver(store, bodies, self.protocol)
         self.remover = Remover(store, bodies, self.protocol)
 

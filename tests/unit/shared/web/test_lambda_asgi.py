@@ -156,6 +156,16 @@ def test_an_app_starts_before_the_first_request_and_ends_when_closed(counting: C
     assert (counting.starts, counting.ends) == (1, 1)
 
 
+def test_the_end_of_each_invocation_is_told_also_of_one_that_failed(counting: Counting) -> None:
+    ended: list[int] = []
+    function = LambdaApp(counting.app, lambda: ended.append(len(ended)))
+    function(request("/echo", "POST", body="1"), None)
+    with pytest.raises(KeyError):
+        function({}, None)
+    assert ended == [0, 1]
+    function.close()
+
+
 def test_a_start_that_failed_is_tried_again_at_each_request(counting: Counting) -> None:
     counting.broken = True
     function = LambdaApp(counting.app)

@@ -1,0 +1,79 @@
+"""What ingest counts."""
+
+import asyncio
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.records import Outcome
+from shared.settings import Settings
+from tests.counted import counted
+from tests.manual import until
+from tests.unit.ingest.publishing import Make
+from tests.unit.ingest.serving import World
+
+EVENT = b'{"type":"a"}'
+
+
+async def test_events_are_counted_once_they_are_accepted(world: World) -> None:
+    await world.post(EVENT)
+    await world.post(b"[%b,%b]" % (EVENT, EVENT))
+    await world.post(b"{}")
+    world.queue.down = True
+    await world.post(EVENT)
+    assert counted(world.metrics, "events_accepted", "ingest_packs_failed") == {
+        "events_accepted_total": 3,
+        "ingest_packs_failed_total": 1,
+    }
+
+
+async def test_posts_under_way_and_those_past_the_limit_are_counted() -> None:
+    world = World(Settings(max_posts=10))
+    async with world.app.lifespan():
+        world.client.headers["authorization"] = f"Bearer {await world.token()}"
+        await world.post(EVENT)  # from here on the key is known
+        world.queue.open.clear()
+        posts = [asyncio.create_task(world.post(EVENT)) for _ in range(11)]
+        await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        assert counted(world.metrics, "ingest_posts", "ingest_shed", "ingest_buffer_events") == {
+            "ingest_posts_under_way": 10,
+            "ingest_shed_total posts": 1,
+            "ingest_buffer_events": 10,
+        }
+        world.queue.open.set()
+        await asyncio.gather(*posts)
+        assert counted(world.metrics, "ingest_posts", "ingest_buffer") == {}
+
+
+async def test_calls_are_counted_by_their_packs_and_events_and_the_buffer_by_what_it_holds(make: Make) -> None:
+    world = make(queue_sends=1)
+    await world.occupy()
+    waiting = [world.post("a", "b"), world.post("c", tenant="u")]
+    await until(lambda: counted(world.metrics, "ingest_buffer_events") == {"ingest_buffer_events": 4})
+    assert world.metrics.buffer_bytes.of().read()
+    world.queue.gate.set()
+    await asyncio.gather(*waiting)
+    packs, events = world.metrics.send_packs.of(), world.metrics.send_events.of()
+    assert (sum(packs.counts), sum(packs.sums)) == (2, 3)
+    assert (sum(events.counts), sum(events.sums)) == (2, 4)
+    assert sum(world.metrics.send_seconds.of().counts) == 2
+    assert counted(world.metrics, "ingest_buffer", "ingest_packs_failed") == {}
+
+
+async def test_packs_that_were_not_confirmed_are_counted(make: Make) -> None:
+    world = make()
+    world.queue.outcome = lambda _: Outcome.UNCLEAR
+    with pytest.raises(Unavailable):
+        await world.post("a")
+    world.queue.error = Unavailable("told so")
+    with pytest.raises(Unavailable):
+        await world.post("b")
+    assert counted(world.metrics, "ingest_packs_failed") == {"ingest_packs_failed_total": 2}
+
+
+async def test_what_the_buffer_has_no_room_for_is_counted(make: Make) -> None:
+    world = make(queue_sends=1, buffer_events=1000)
+    await world.occupy()
+    with pytest.raises(Unavailable, match="full"):
+        await world.post(*(str(number) for number in range(1000)))
+    assert counted(world.metrics, "ingest_shed") == {"ingest_shed_total buffer": 1}
