@@ -10,7 +10,7 @@ from shared.measures import AnyFamily, Counter, Gauge, Histogram
 from shared.metrics import Metrics
 from shared.settings import Settings
 
-if TYPE_CHECKING:  # loaded where it is used: it takes a third of a second
+if TYPE_CHECKING:  # loaded where it is used
     from prometheus_client.metrics_core import Metric
     from prometheus_client.registry import CollectorRegistry
 
