@@ -16,7 +16,7 @@ from ingest.depth import deeper_than
 from ingest.faults import TOO_DEEP, echo, missing, pointer_to
 from ingest.fields import MAX_TEXT_LENGTH, is_time
 from shared.errors import Fault
-from shared.event import MAX_DATA_DEPTH
+from shared.event import MAX_DATA_DEPTH, TEXT_CHARACTER
 from shared.position import is_position
 
 REQUIRED = ("specversion", "id", "source", "type")
@@ -25,13 +25,18 @@ OURS = frozenset({"inbox", "receivedat", "position", "deliveredat"})
 
 _TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a name
 _MEDIA_TYPE_PATTERN = rf"\A{_TOKEN}/{_TOKEN}[ \t]*(?:;[\t\x20-\x7e]*)?\Z"
-_URI_PATTERN = r"\A[A-Za-z][A-Za-z0-9+.-]*:[!-~]+\Z"
 _BASE64_PATTERN = r"\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z"
 
-_STRING_PATTERN = rf"\A{fields.PLAIN_CHARACTER}*\Z"
+PATTERNS: Mapping[str, str] = {
+    "datacontenttype": _MEDIA_TYPE_PATTERN,
+    "dataschema": fields.URI_PATTERN,
+    "data_base64": _BASE64_PATTERN,
+}
+
+_STRING_PATTERN = rf"\A{TEXT_CHARACTER}*\Z"
 
 _MediaType = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH, pattern=_MEDIA_TYPE_PATTERN)]
-_Uri = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH, pattern=_URI_PATTERN)]
+_Uri = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH, pattern=fields.URI_PATTERN)]
 _Base64 = Annotated[str, Meta(pattern=_BASE64_PATTERN)]
 # CloudEvents' Boolean, Integer (32 bits) and String; all its other types are written as strings.
 _Extension = bool | Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | Annotated[str, Meta(pattern=_STRING_PATTERN)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest import acks, events
 from ingest.coding import CODINGS
-from ingest.documented_bodies import ACCEPTED, ACKS, content, ref
+from ingest.documented_bodies import ACCEPTED, ACKS, SOURCE, TEXT, content, ref
 from ingest.documented_bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
 from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
 from shared.keys import EVENTS_WRITE, INBOX_ACK
@@ -102,10 +102,10 @@ def _delete() -> dict[str, Any]:
         "name": "event_id",
         "required": True,
         "description": "The event's id, percent-encoded.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", **TEXT},
         "example": ACCEPTED["id"],
     }
-    source = {"type": "string", "format": "uri-reference", "maxLength": 255, "default": DEFAULT_SOURCE}
+    source = {"type": "string", **SOURCE, "default": DEFAULT_SOURCE}
     erase = {"type": "string", "enum": ["true", "false"], "default": "false"}
     return {
         "operationId": "DeleteEvent",

@@ -5,13 +5,29 @@ from typing import Any
 import msgspec
 
 from ingest.acks import MAX_POSITIONS, Taken
-from ingest.attributes import REQUIRED
+from ingest.attributes import PATTERNS, REQUIRED
 from ingest.attributes import RULES as ATTRIBUTE_RULES
 from ingest.events import Accepted, AcceptedBatch
-from ingest.fields import RULES, Posted
-from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, MAX_DATA_DEPTH, MAX_EVENTS_PER_REQUEST
+from ingest.fields import MAX_TEXT_LENGTH, RULES, SOURCE_PATTERN, Posted
+from shared.event import (
+    DEFAULT_INBOX,
+    DEFAULT_SOURCE,
+    INBOX_PATTERN,
+    MAX_DATA_DEPTH,
+    MAX_EVENTS_PER_REQUEST,
+    TEXT_CHARACTER,
+)
+from shared.position import PATTERN
 from shared.web.problems import Problem
 
+
+def _documented(pattern: str) -> str:
+    """Return one of our patterns as JSON Schema knows them."""
+    return pattern.replace(r"\A", "^").replace(r"\Z", "$")
+
+
+SOURCE = {"minLength": 1, "maxLength": MAX_TEXT_LENGTH, "pattern": _documented(SOURCE_PATTERN)}
+TEXT = {"minLength": 1, "maxLength": MAX_TEXT_LENGTH, "pattern": f"^{TEXT_CHARACTER}+$"}
 POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
 ACKS = {"inbox": DEFAULT_INBOX, "positions": [POSITION]}
 ACCEPTED = {
@@ -63,9 +79,11 @@ def schemas() -> dict[str, Any]:
     fields = made["Posted"]["properties"]
     for name, rule in RULES.items():
         fields[name]["description"] = rule
+    for name in ("id", "type", "subject"):
+        fields[name] |= TEXT
     fields["data"]["description"] = _DATA
     fields["inbox"] |= _INBOX
-    fields["source"] |= {"format": "uri-reference", "default": DEFAULT_SOURCE}
+    fields["source"] |= SOURCE | {"default": DEFAULT_SOURCE}
     fields["time"]["format"] = "date-time"
     made["Posted"]["description"] = "An event in our own envelope. Of a name given twice the last value counts."
     return made | {"CloudEvent": _cloudevent(), "Acks": _acks()}
@@ -90,7 +108,11 @@ def content() -> dict[str, Any]:
             "examples": {"batch": {"value": [_CLOUDEVENT, _BYTES]}},
         },
         "application/x-ndjson": {
-            "schema": {"type": "string", "description": "One event a line, as in `application/json`; blank lines too."},
+            "schema": {
+                "type": "string",
+                "format": "ndjson",
+                "description": "One event a line, as in `application/json`; blank lines too.",
+            },
             "examples": {"lines": {"value": f"{lines}\n"}},
         },
         "*/*": {"schema": {"description": binary}, "examples": {"text": {"value": "Hello."}}},
@@ -108,11 +130,20 @@ def _cloudevent() -> dict[str, Any]:
         name: {"type": "string" if name in REQUIRED else ["string", "null"], "description": ATTRIBUTE_RULES[name]}
         for name in names
     }
-    text["source"]["format"] = "uri-reference"
+    for name in ("id", "type", "subject"):
+        text[name] |= TEXT
+    text["source"] |= SOURCE
+    for name, pattern in PATTERNS.items():
+        text[name]["pattern"] = _documented(pattern)
     text["time"]["format"] = "date-time"
-    text["dataschema"]["format"] = "uri"
     text["data_base64"]["contentEncoding"] = "base64"
     text["inbox"] |= _INBOX
+    extension = {
+        "type": ["string", "boolean", "integer", "null"],
+        "minimum": -(2**31),
+        "maximum": 2**31 - 1,
+        "pattern": f"^{TEXT_CHARACTER}*$",
+    }
     return {
         "title": "CloudEvent",
         "type": "object",
@@ -127,13 +158,19 @@ def _cloudevent() -> dict[str, Any]:
             **text,
             "data": {"description": _DATA},
         },
-        "patternProperties": {"^(?!data$)[a-z0-9]{1,20}$": {"type": ["string", "boolean", "integer", "null"]}},
+        "patternProperties": {"^(?!data$)[a-z0-9]{1,20}$": extension},
         "additionalProperties": False,
+        "not": {"required": ["data", "data_base64"]},
     }
 
 
 def _acks() -> dict[str, Any]:
-    position = {"type": "string", "format": "uuid", "description": "A position, as an inbox gives it."}
+    position = {
+        "type": "string",
+        "format": "uuid",
+        "pattern": PATTERN,
+        "description": "A position, as an inbox gives it.",
+    }
     return {
         "title": "Acks",
         "type": "object",

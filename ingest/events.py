@@ -38,6 +38,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 _PARAMETERS = {"inbox": Inbox}
 
+_TURN_POSTS = 100
 _TURN_MS = 100
 
 _encoder = msgspec.json.Encoder()
@@ -65,7 +66,8 @@ class Events:
     `publisher` is asked at each request, for it is opened after the handler is made.
 
     What comes faster than it is handled is refused early, while that is cheap: past `most` requests under way (the
-    queue is slow), and past `_TURN_MS` of work in one turn of the event loop (the process is).
+    queue is slow), and in a turn of the event loop that has been at work on `_TURN_POSTS` for more than `_TURN_MS` (the
+    process is; a turn that is long for another reason, such as a machine that stood still, has few).
     """
 
     def __init__(self, publisher: Callable[[], Publisher], clock: Clock, metrics: Metrics, most: int) -> None:
@@ -74,7 +76,8 @@ class Events:
         self._minter = Minter(clock)
         self._most = most
         self._under_way = 0
-        self._turn_began_ms: int | None = None
+        self._turn_began_ms = 0
+        self._turn_posts = 0
         self._accepted = metrics.events_accepted.of()
         self._past_most = metrics.shed.of("posts")
         self._past_turn = metrics.shed.of("turn")
@@ -85,7 +88,7 @@ class Events:
         if self._under_way >= self._most:
             self._past_most.add()
             raise Unavailable("too many requests are under way")
-        if self._turn_ms() > _TURN_MS:
+        if self._is_late():
             self._past_turn.add()
             raise Unavailable("more requests come than can be handled")
         self._under_way += 1
@@ -94,16 +97,16 @@ class Events:
         finally:
             self._under_way -= 1
 
-    def _turn_ms(self) -> int:
-        """Return how long the event loop has been at work on the requests that it found waiting in this turn."""
-        now_ms = self._clock.monotonic_ms()
-        if self._turn_began_ms is None:
-            self._turn_began_ms = now_ms
+    def _is_late(self) -> bool:
+        """Tell whether the event loop has been too long at work on what it found waiting in this turn."""
+        self._turn_posts += 1
+        if self._turn_posts == 1:
+            self._turn_began_ms = self._clock.monotonic_ms()
             asyncio.get_running_loop().call_soon(self._end_turn)  # behind all that is waiting now
-        return now_ms - self._turn_began_ms
+        return self._turn_posts > _TURN_POSTS and self._clock.monotonic_ms() - self._turn_began_ms > _TURN_MS
 
     def _end_turn(self) -> None:
-        self._turn_began_ms = None
+        self._turn_posts = 0
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         access = access_of(scope)

@@ -14,28 +14,28 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from ingest.depth import deeper_than
-from shared.event import INBOX_PATTERN, MAX_DATA_DEPTH
+from shared.event import INBOX_PATTERN, MAX_DATA_DEPTH, TEXT_CHARACTER
 
 MAX_TEXT_LENGTH = 255
 
-# No control characters and none that Unicode says are no characters: they are of no use in a name, and harm logs,
-# terminals and XML. `data` may hold them.
-_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
-PLAIN_CHARACTER = f"[^\\x00-\\x1f\\x7f-\\x9f{_NONCHARACTERS}]"
-_TEXT_PATTERN = f"\\A{PLAIN_CHARACTER}+\\Z"
-# RFC 3986's characters, `%` only before two hex digits, and one fragment at most.
-_URI_CHARACTER = "(?:[A-Za-z0-9._~:/?\\[\\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
-_SOURCE_PATTERN = f"\\A{_URI_CHARACTER}*(?:#{_URI_CHARACTER}*)?\\Z"
+_TEXT_PATTERN = f"\\A{TEXT_CHARACTER}+\\Z"
+# RFC 3986: `%` only before two hex digits, brackets only around an IP address, one fragment at most; a reference
+# without a scheme has no colon in its first segment.
+_URI_CHARACTER = "(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+_SCHEME = "[A-Za-z][A-Za-z0-9+.-]*:"
+_AFTER_SCHEME = f"(?://(?:{_URI_CHARACTER}*@)?\\[[0-9A-Fa-f:.]+\\](?::[0-9]*)?(?=[/?#]|\\Z))?{_URI_CHARACTER}*(?:#{_URI_CHARACTER}*)?"
+SOURCE_PATTERN = f"\\A(?:{_SCHEME}|(?![^/?#]*:)){_AFTER_SCHEME}\\Z"
+URI_PATTERN = f"\\A{_SCHEME}{_AFTER_SCHEME}\\Z"
 _TIME_PATTERN = r"\A\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z"
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_TEXT_PATTERN)]
-Source = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_SOURCE_PATTERN)]
+Source = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=SOURCE_PATTERN)]
 Inbox = Annotated[str, Meta(max_length=64, pattern=f"\\A{INBOX_PATTERN.pattern}\\Z")]
 # A string, for what was posted is kept as it was: a datetime would cut nanoseconds.
 Time = Annotated[str, Meta(max_length=64, pattern=_TIME_PATTERN)]
 
 _text_pattern = re.compile(_TEXT_PATTERN)
-_source_pattern = re.compile(_SOURCE_PATTERN)
+_source_pattern = re.compile(SOURCE_PATTERN)
 _time_pattern = re.compile(_TIME_PATTERN)
 _aware_datetime = Annotated[dt.datetime, Meta(tz=True)]
 

@@ -16,6 +16,11 @@ MAX_DATA_DEPTH = 500
 
 DEFAULT_INBOX = "default"
 DEFAULT_SOURCE = "/"
+# No control characters and none that Unicode says are no characters: they are of no use in a name, and harm logs,
+# terminals and XML. `data` may hold them.
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+TEXT_CHARACTER = f"[^\\x00-\\x1f\\x7f-\\x9f{_NONCHARACTERS}]"
+"""A regular expression for one character of an id, a type or a subject."""
 INBOX_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 

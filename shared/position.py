@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 from shared.clock import Clock
 
+PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+"""What a position looks like, for documents."""
+
 _COUNTER_LIMIT = 1 << 12
 _VERSION_BITS, _VERSION = 0xF << 76, 0x7 << 76
 _VARIANT_BITS, _VARIANT = 0x3 << 62, 0x2 << 62

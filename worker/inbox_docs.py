@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
+from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
 from shared.web.problems import MEDIA_TYPE
 from worker.inbox import MAX_LIMIT
 from worker.inbox_handlers import BATCH, INBOX_PATH, JSON
@@ -103,7 +103,7 @@ _EVENT_PARAMETERS = [
         "in": "path",
         "required": True,
         "description": "The event's id, percent-encoded.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{TEXT_CHARACTER}+$"},
         "example": EVENT["id"],
     },
     {**_query("source", "The event's source.", {"type": "string", "default": DEFAULT_SOURCE}), "example": "/shop"},
