@@ -8,6 +8,7 @@ A DynamoDB item ends at 400 KB; a body that is larger than `INLINE_BODY_BYTES` e
 """
 
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ import msgspec
 import zstandard
 from botocore.exceptions import ClientError
 
-from shared.aws_errors import code_of, translated, translated_read
+from shared.aws_errors import code_of, status_of, translated, translated_read
 from shared.errors import NotFound, Poison
 from shared.event import Event
 
@@ -73,16 +74,24 @@ def body_key(tenant: str, receipt: str) -> str:
 
 
 class S3Bodies:
-    """A bucket as a `BodyStore`. An unclear put may simply be put again."""
+    """A bucket as a `BodyStore`. An unclear put may simply be put again.
+
+    An object is put only where there is none, and deleting leaves an empty one, so that a late put finds it. The
+    bucket's lifecycle removes both.
+    """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     async def put(self, key: str, body: bytes) -> None:
-        """Store `body` under `key`."""
+        """Store `body` under `key`, unless something lies there."""
         with translated():
-            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+            try:
+                await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+            except ClientError as error:
+                if status_of(error) != HTTPStatus.PRECONDITION_FAILED:
+                    raise
 
     async def get(self, key: str) -> bytes:
         """Return the body under `key`; raise `NotFound` if there is none."""
@@ -94,9 +103,12 @@ class S3Bodies:
                     raise NotFound("There is no such body.") from None
                 raise
             async with response["Body"] as stream:
-                return await stream.read()
+                body = await stream.read()
+        if not body:
+            raise NotFound("There is no such body any more.")
+        return body
 
     async def delete(self, key: str) -> None:
-        """Remove the body under `key`, if there is one."""
+        """Leave an empty object under `key`."""
         with translated():
-            await self._client.delete_object(Bucket=self._bucket, Key=key)
+            await self._client.put_object(Bucket=self._bucket, Key=key, Body=b"")

@@ -182,19 +182,18 @@ class MemoryBodies:
         self.bodies: dict[str, bytes] = {}
 
     async def put(self, key: str, body: bytes) -> None:
-        """Store `body`."""
-        self.bodies[key] = body
+        """Store `body`, unless something is or was there."""
+        self.bodies.setdefault(key, body)
 
     async def get(self, key: str) -> bytes:
         """Return the body under `key`; raises `NotFound`."""
-        try:
-            return self.bodies[key]
-        except KeyError:
-            raise NotFound(f"no body {key!r}") from None
+        if body := self.bodies.get(key):
+            return body
+        raise NotFound(f"no body {key!r}")
 
     async def delete(self, key: str) -> None:
-        """Remove the body under `key`."""
-        self.bodies.pop(key, None)
+        """Remove the body under `key` for good."""
+        self.bodies[key] = b""
 
 
 def _key(guard: Guard) -> str:

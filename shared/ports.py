@@ -162,7 +162,7 @@ class BodyStore(Protocol):
     """Bodies too big for an item."""
 
     async def put(self, key: str, body: bytes) -> None:
-        """Store `body`; the same key may be put again with the same body."""
+        """Store `body`, unless something lies under `key`, or did: the same body, or what `delete` left there."""
         ...
 
     async def get(self, key: str) -> bytes:
@@ -170,5 +170,8 @@ class BodyStore(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove the body under `key`; none there is no error."""
+        """Remove the body under `key` for good, if there is one: what is put there from now on is not kept.
+
+        A worker that died may have put it just then, or its put may still be on its way.
+        """
         ...

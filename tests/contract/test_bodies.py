@@ -23,6 +23,18 @@ async def test_a_body_may_be_put_twice(bodies: BodyStore, make: Builder) -> None
     assert await bodies.get(key) == b"{}"
 
 
+async def test_what_is_put_after_a_delete_is_not_kept(bodies: BodyStore, make: Builder) -> None:
+    key, never_put = (body_key(make.tenant, make.position()) for _ in range(2))
+    await bodies.put(key, b"{}")
+
+    for one in (key, never_put):
+        await bodies.delete(one)
+        await bodies.put(one, b"{}")
+
+        with pytest.raises(NotFound):
+            await bodies.get(one)
+
+
 async def test_a_body_that_is_not_there_is_not_found(bodies: BodyStore, make: Builder) -> None:
     with pytest.raises(NotFound):
         await bodies.get(body_key(make.tenant, make.position()))

@@ -144,7 +144,7 @@ def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
         if event.receipt in there and _is_erased(world, event):
             yield f"listed though erased: {event.receipt}"
         key = f"bodies/{TENANT}/{event.receipt}"
-        if _is_erased(world, event) and key in world.bodies.bodies:
+        if _is_erased(world, event) and world.bodies.bodies.get(key):
             yield f"an erased body is still in the bucket: {event.receipt}"
 
 

@@ -115,4 +115,5 @@ async def test_bodies_come_and_go() -> None:
     assert await bodies.get("k") == b"1"
     await bodies.delete("k")
     await bodies.delete("k")
-    assert bodies.bodies == {}
+    await bodies.put("k", b"1")
+    assert not any(bodies.bodies.values())

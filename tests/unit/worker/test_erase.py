@@ -159,4 +159,4 @@ async def test_an_erase_takes_the_body_out_of_the_bucket() -> None:
     assert list(rig.bucket.bodies) == [body_key(TENANT, pack.events[0].receipt)]
     rig.bodies.on("delete", fails(Unavailable("no")))
     await rig.process(rig.removal("a", erase=True))
-    assert rig.bucket.bodies == {}
+    assert not any(rig.bucket.bodies.values())

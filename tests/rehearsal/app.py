@@ -1,0 +1,66 @@
+"""The CDK app that is deployed to the emulator: that of `cdk.app`, on a bundle that this machine can run.
+
+What differs from AWS: the emulator runs functions under its own Python, speaks no TLS, takes no assumed deployment
+roles, and is slow, so the times are longer.
+"""
+
+import platform
+import sys
+from pathlib import Path
+
+import aws_cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from msgspec.structs import replace
+
+from cdk import app as deployment
+from cdk import bundle, config, nag
+from cdk.service_stack import ServiceStack
+
+STAGE = replace(
+    config.STAGES["dev"],
+    enforce_tls=False,
+    worker_timeout_seconds=20,
+    extra_environment={
+        "CLOCK_SKEW_MS": "10",
+        "COMMIT_DEADLINE_MS": "400",
+        "STORE_TIMEOUT_MS": "2000",
+        "SETTLE_MS": "2600",
+    },
+)
+
+
+def main(compiler: str) -> None:
+    """Synthesize, for the Python `compiler`, the emulator's."""
+    python = Path(compiler).resolve().name.removeprefix("python")
+    target = bundle.Target(platform=f"{platform.machine()}-manylinux2014", python=python)
+    made = bundle.build(target, bundle.ROOT / "build", compiler=compiler)
+    app = aws_cdk.App(default_stack_synthesizer=aws_cdk.CliCredentialsStackSynthesizer())
+    code = lambda_.Code.from_asset(str(made), asset_hash=made.name)
+    _allow_what_the_emulator_asks(deployment.add_stacks(app, STAGE, code))
+    for rule in ("S10", "SNS3", "SQS4"):
+        nag.acknowledge(app, rule, "The emulator speaks no TLS.")
+    app.synth()
+
+
+def _allow_what_the_emulator_asks(service: ServiceStack) -> None:
+    """Give roles what the emulator asks for where AWS asks for something else, which they have.
+
+    AWS takes `SendMessage` for `SendMessageBatch` too, and `PartiQLInsert` for a statement that inserts.
+    """
+    queues, worker = service.data.queues, service.worker.function.role
+    for role, queue, *calls in (
+        (service.ingest.role, queues.events, "SendMessage"),
+        (worker, queues.events, "SendMessage", "DeleteMessage", "ChangeMessageVisibility"),
+        (worker, queues.dlq, "SendMessage"),
+    ):
+        actions = [f"sqs:{call}Batch" for call in calls]
+        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[queue.queue_arn]))
+    partiql = ["dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement"]
+    # It does not look into statements for their table either.
+    worker.add_to_principal_policy(iam.PolicyStatement(actions=partiql, resources=["*"]))
+    nag.acknowledge(worker, "IAM5[Resource::*]", "In the emulator alone.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,64 @@
+"""The `cdk` command against the emulator, and what it left there."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cdk.bundle import ROOT
+from tests.rehearsal.cloud import ACCOUNT, PYTHON, REGION
+
+_CDK = ("node", str(ROOT / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"))
+_STACKS = ("Triggers-dev-Data", "Triggers-dev-Service")
+
+
+class Deployment:
+    """Deploys and destroys; keeps what it was told in `directory`."""
+
+    def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
+        self._environ = environ
+        self._directory = directory
+
+    def synthesize(self) -> None:
+        """Describe the deployment, and make its bundle."""
+        self._cdk("synth", "--quiet", app=f"{sys.executable} -m tests.rehearsal.app {PYTHON}")
+
+    def bootstrap(self) -> None:
+        """Prepare the account, as is done once for every account and region."""
+        self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+
+    def deploy(self) -> str:
+        """Deploy both stacks; return the API's URL."""
+        outputs = self._directory / "outputs.json"
+        self._cdk("deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs))
+        service: dict[str, str] = json.loads(outputs.read_text())[_STACKS[1]]
+        return next(value for name, value in service.items() if "Url" in name)
+
+    def destroy(self) -> None:
+        """Destroy both stacks."""
+        self._cdk("destroy", "--all", "--force")
+
+    def resources(self, cloudformation: Any) -> Counter[str]:  # noqa: ANN401 (a boto3 client)
+        """Return how many resources of each kind there are; each is complete."""
+        found = [
+            one
+            for stack in _STACKS
+            for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+            for one in page["StackResourceSummaries"]
+        ]
+        assert {one["ResourceStatus"] for one in found} == {"CREATE_COMPLETE"}
+        return Counter(one["ResourceType"] for one in found)
+
+    def _cdk(self, *arguments: str, app: str | None = None) -> None:
+        assembly = str(self._directory / "cdk.out")
+        where = ["--app", app, "--output", assembly] if app else ["--app", assembly]
+        command = [*_CDK, "--ci", *where, *arguments]
+        done = subprocess.run(  # noqa: S603 (a pinned command)
+            command, cwd=ROOT, env=dict(self._environ), capture_output=True, text=True, check=False
+        )
+        (self._directory / f"{arguments[0]}.log").write_text(done.stdout + done.stderr)
+        if done.returncode:
+            raise RuntimeError(f"cdk {arguments[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}")
