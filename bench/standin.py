@@ -125,6 +125,7 @@ class StandIn:
             "DeleteMessageBatch": self._done,
             "ChangeMessageVisibilityBatch": self._done,
             "PutItem": self._put,
+            "UpdateItem": lambda _: b"{}",  # when a key was last used
             "BatchExecuteStatement": self._execute,
             "GetItem": self._get,
             "Query": self._find,

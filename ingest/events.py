@@ -1,6 +1,5 @@
 """`POST /v1/events`: from bytes to a 202, with as little as possible in between."""
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -18,10 +17,11 @@ from ingest.coding import read_content
 from ingest.envelope import Batch, Terms
 from ingest.fields import MAX_TEXT_LENGTH, Inbox
 from ingest.formats import reader_of
+from ingest.gate import Gate
 from ingest.publisher import Publisher
 from ingest.trace import trace_of
 from shared.clock import Clock, rfc3339
-from shared.errors import Fault, Forbidden, InvalidRequest, Rejected, Unavailable
+from shared.errors import Fault, Forbidden, InvalidRequest, Rejected
 from shared.event import DEFAULT_INBOX, Event
 from shared.keys import EVENTS_WRITE, ApiKey
 from shared.metrics import Metrics
@@ -37,9 +37,6 @@ _BARE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _ESCAPED = re.compile(r"\\(.)")
 
 _PARAMETERS = {"inbox": Inbox}
-
-_TURN_POSTS = 100
-_TURN_MS = 100
 
 _encoder = msgspec.json.Encoder()
 
@@ -64,49 +61,22 @@ class Events:
     """The handler, as a raw ASGI app: 11 µs of Litestar a request, where a normal handler takes 66.
 
     `publisher` is asked at each request, for it is opened after the handler is made.
-
-    What comes faster than it is handled is refused early, while that is cheap: past `most` requests under way (the
-    queue is slow), and in a turn of the event loop that has been at work on `_TURN_POSTS` for more than `_TURN_MS` (the
-    process is; a turn that is long for another reason, such as a machine that stood still, has few).
     """
 
     def __init__(self, publisher: Callable[[], Publisher], clock: Clock, metrics: Metrics, most: int) -> None:
         self._publisher = publisher
         self._clock = clock
         self._minter = Minter(clock)
-        self._most = most
-        self._under_way = 0
-        self._turn_began_ms = 0
-        self._turn_posts = 0
+        self._gate = Gate(clock, metrics, most)
         self._accepted = metrics.events_accepted.of()
-        self._past_most = metrics.shed.of("posts")
-        self._past_turn = metrics.shed.of("turn")
-        metrics.posts_under_way.of().read = lambda: self._under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises every error of `shared.errors` that a request can cause."""
-        if self._under_way >= self._most:
-            self._past_most.add()
-            raise Unavailable("too many requests are under way")
-        if self._is_late():
-            self._past_turn.add()
-            raise Unavailable("more requests come than can be handled")
-        self._under_way += 1
+        self._gate.enter()
         try:
             await self._post(scope, receive, send)
         finally:
-            self._under_way -= 1
-
-    def _is_late(self) -> bool:
-        """Tell whether the event loop has been too long at work on what it found waiting in this turn."""
-        self._turn_posts += 1
-        if self._turn_posts == 1:
-            self._turn_began_ms = self._clock.monotonic_ms()
-            asyncio.get_running_loop().call_soon(self._end_turn)  # behind all that is waiting now
-        return self._turn_posts > _TURN_POSTS and self._clock.monotonic_ms() - self._turn_began_ms > _TURN_MS
-
-    def _end_turn(self) -> None:
-        self._turn_posts = 0
+            self._gate.leave()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         access = access_of(scope)

@@ -12,8 +12,6 @@ from shared.errors import InvalidRequest
 from shared.pack import EventPack
 from shared.position import is_position
 from shared.settings import Settings
-from tests.counted import counted
-from tests.manual import ManualClock
 from tests.unit.ingest.serving import World, check_problem
 
 
@@ -73,30 +71,6 @@ async def test_requests_past_the_limit_are_refused_at_once_and_the_others_answer
         answers = await asyncio.gather(*posts)
         assert sorted(answer.status_code for answer in answers) == [202] * 10 + [503]
         assert (await world.post(b'{"type":"a"}')).status_code == 202
-
-
-async def test_what_comes_faster_than_it_is_handled_is_refused_until_the_next_turn() -> None:
-    clock = _Working()
-    world = World(clock=clock)
-    async with world.app.lifespan():
-        world.client.headers["authorization"] = f"Bearer {await world.token()}"
-        assert (await world.post(b'{"type":"a"}')).status_code == 202
-        clock.step_ms = 5
-        statuses = [answer.status_code for answer in await asyncio.gather(*map(world.post, [b'{"type":"a"}'] * 200))]
-        assert 100 <= statuses.count(202) < 200
-        assert statuses.count(202) + statuses.count(503) == 200
-        assert counted(world.metrics, "ingest_shed") == {"ingest_shed_total turn": statuses.count(503)}
-        assert (await world.post(b'{"type":"a"}')).status_code == 202
-
-
-class _Working(ManualClock):
-    """Goes on whenever it is asked, as if something were done in between."""
-
-    step_ms = 0
-
-    def monotonic_ms(self) -> int:
-        self.now_ms += self.step_ms
-        return self.now_ms
 
 
 async def test_another_spelling_of_the_path_is_the_same(world: World) -> None:
