@@ -65,9 +65,11 @@ class Draft:
 
 def size_of(events: Sequence[Event]) -> int:
     """Return at least the bytes that `events` take in a pack."""
-    names = sum(len(event.id) + len(event.source) + len(event.type) for event in events)
-    bodies = sum(memoryview(event.body).nbytes for event in events)
-    return bodies + _NAME_BYTES * names + _ENVELOPE_BYTES * len(events)
+    size = _ENVELOPE_BYTES * len(events)
+    for event in events:
+        names = len(event.id) + len(event.source) + len(event.type)
+        size += _NAME_BYTES * names + memoryview(event.body).nbytes
+    return size
 
 
 def size_of_removal(whole: AckPack | Removal) -> tuple[int, int]:

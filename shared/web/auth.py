@@ -6,7 +6,7 @@ which does both (a request costs one) and leaves the key as `request.auth`.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -116,7 +116,8 @@ class Access:
 
 def access_of(scope: Scope) -> Access:
     """Return the access of the app that serves `scope`."""
-    return cast("Access", scope["litestar_app"].state[STATE_KEY])
+    access: Access = scope["litestar_app"].state[STATE_KEY]
+    return access
 
 
 def needs(scope_name: str) -> Guard:

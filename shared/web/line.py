@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from litestar.enums import ScopeType
@@ -45,7 +45,8 @@ class RequestLine(msgspec.Struct, kw_only=True):
 
 def line_of(scope: Scope) -> RequestLine:
     """Return the line of the request that `scope` belongs to."""
-    return cast("RequestLine", scope["state"][STATE_KEY])
+    line: RequestLine = scope["state"][STATE_KEY]
+    return line
 
 
 class Observer:
