@@ -11,16 +11,20 @@ from cdk.fargate_stack import FargateStack
 from cdk.service_stack import ServiceStack
 
 
-def add_stacks(app: aws_cdk.App, stage: config.Config, code: lambda_.Code, **stack: object) -> None:
-    """Add a stage's stacks to `app`; the one for sustained volume only where the context says `fargate=true`."""
+def add_stacks(app: aws_cdk.App, stage: config.Config, code: lambda_.Code, **stack: object) -> ServiceStack:
+    """Add a stage's stacks to `app`, and return the one that serves.
+
+    The one for sustained volume is added only where the context says `fargate=true`.
+    """
     prefix = f"Triggers-{stage.stage}"
     data = DataStack(app, f"{prefix}-Data", stage, **stack)
-    ServiceStack(app, f"{prefix}-Service", stage, data, code, **stack)
+    service = ServiceStack(app, f"{prefix}-Service", stage, data, code, **stack)
     if app.node.try_get_context("fargate") in (True, "true"):
         FargateStack(app, f"{prefix}-Fargate", stage, data, **stack)
     aws_cdk.Tags.of(app).add("service", "triggers")
     aws_cdk.Tags.of(app).add("stage", stage.stage)
     nag.check(app)
+    return service
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ class ServiceStack(Stack):
             description="Triggers: functions, HTTP API, alarms and dashboard",
             **stack,
         )
+        self.data = data
         environment = data.environment(config)
         self.ingest = Function(
             self,

@@ -1,0 +1,132 @@
+"""Run the rehearsal and print what happened; `--keep DIR` keeps the logs of `cdk` and of the emulator there."""
+
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from click import echo
+
+from tests.integration.payloads import webhooks
+from tests.rehearsal import cloud, poison
+from tests.rehearsal.deployment import Deployment
+from tests.rehearsal.roles import Roles
+from tests.rehearsal.traffic import Client
+
+_TENANT = "rehearsal"
+
+
+def main(arguments: list[str]) -> None:
+    """Rehearse; any promise that does not hold is raised."""
+    with ExitStack() as stack:
+        keep = arguments[arguments.index("--keep") + 1] if "--keep" in arguments else None
+        directory = Path(keep or stack.enter_context(tempfile.TemporaryDirectory())).resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        port = stack.enter_context(cloud.running(directory))
+        environ = cloud.environment(port)
+        for name in set(os.environ) - set(environ):
+            del os.environ[name]
+        os.environ.update(environ)
+        deployment = Deployment(environ, directory)
+        with _step("described, and the bundle made"):
+            deployment.synthesize()
+        with _step("account bootstrapped"):
+            deployment.bootstrap()
+        with _step("deployed"):
+            url = deployment.deploy()
+        found = deployment.resources(boto3.client("cloudformation"))
+        echo(f"  {found.total()} resources: {', '.join(f'{n} {kind}' for kind, n in found.most_common())}")
+        try:
+            rehearse(url, port, environ)
+        finally:
+            (directory / "functions.log").write_text("".join(_log_lines(boto3.client("logs"))))
+        with _step("destroyed"):
+            _empty(boto3.resource("s3"))
+            deployment.destroy()
+
+
+def rehearse(url: str, port: int, environ: dict[str, str]) -> None:
+    """Send and read events, poison included, then try the roles."""
+    lambda_, sqs = boto3.client("lambda"), boto3.client("sqs")
+    functions = _functions(lambda_)
+    settings = lambda_.get_function_configuration(FunctionName=functions["worker"])["Environment"]["Variables"]
+    environ = environ | settings
+    key = poison.triggers(environ, "keys", "create", "--tenant", _TENANT, "--name", "rehearsal", "--json")
+    client = Client(url, port, key["api_key"])
+    queue_url = sqs.get_queue_url(QueueName=settings["QUEUE_NAME"])["QueueUrl"]
+    posted = webhooks()
+    with _step(f"{len(posted)} webhooks accepted, a third of them twice"):
+        sent = client.send(posted)
+    echo(f"  {client.timing()}")
+    good = poison.send(sqs, queue_url, _TENANT)
+    with _step("listed, each once, with the bytes that were posted"):
+        listed = client.follow(len(sent) + len(good))
+    assert Counter(one.id for one in listed) == Counter([*sent, *good])
+    assert {one.id: bytes(one.data) for one in listed if one.id in sent} == sent
+    with _step("acknowledged: ten are listed no longer"):
+        acked = listed[:10]
+        positions = ",".join(f'"{one.position}"' for one in acked)
+        client.post("/v1/acks", f'{{"inbox":"default","positions":[{positions}]}}'.encode())
+        _until(lambda: not client.listed() & {one.id for one in acked})
+    with _step("poison in the dead-letter queue, and nothing else"):
+        poison.send_unreadable(sqs, queue_url)
+        reasons = poison.dead_letters(environ, 2)
+    echo(f"  {'; '.join(reasons)}")
+    assert len(reasons) == 2
+    with _step("roles tried"):
+        tried = Roles(lambda_, functions, settings | {"QUEUE_URL": queue_url}).check()
+    echo(f"  of {tried.pop('calls')} calls allowed: {', '.join(f'{role} {n}' for role, n in tried.items())}")
+    _check_refusals(client)
+
+
+def _check_refusals(client: Client) -> None:
+    for method, path, status in (("PUT", "/v1/events", 405), ("GET", "/nothing", 404), ("POST", "/nothing", 404)):
+        answer = client.http.request(method, path)
+        assert answer.status_code == status, (method, path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert client.http.get("/v1/inbox", headers={"authorization": "Bearer none"}).status_code == 401
+    echo("  refusals are problems, also those of paths that no route names")
+
+
+def _functions(lambda_: Any) -> dict[str, str]:  # noqa: ANN401 (a boto3 client)
+    """Return the name of each part's function, told by its handler."""
+    parts = {"ingest.lambda_handler": "ingest", "worker.inbox_lambda": "inbox", "worker.lambda_handler": "worker"}
+    found = lambda_.list_functions()["Functions"]
+    return {parts[one["Handler"].rpartition(".")[0]]: one["FunctionName"] for one in found}
+
+
+def _log_lines(logs: Any) -> Iterator[str]:  # noqa: ANN401 (a boto3 client)
+    for group in logs.describe_log_groups(logGroupNamePrefix="/triggers/")["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            yield from (f"{group['logGroupName']} {one['message'].rstrip()}\n" for one in page["events"])
+
+
+def _empty(s3: Any) -> None:  # noqa: ANN401 (a boto3 resource)
+    for bucket in s3.buckets.all():
+        if "bodies" in bucket.name:
+            bucket.objects.all().delete()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(1)
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    echo(f"{time.monotonic() - started:6.1f} s  {what}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

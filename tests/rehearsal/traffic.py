@@ -1,0 +1,87 @@
+"""A producer and a consumer of the deployed API."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from shared.batches import batches
+from tests.integration.deployment import Listed, Page, batch
+from tests.integration.payloads import Webhook
+
+_PATIENCE_SECONDS = 120
+_SINGLES = 30
+_EVENTS_A_POST = 15
+
+
+class Client:
+    """Talks to the API as its URL names it; the emulator tells APIs apart by the name of the host."""
+
+    def __init__(self, url: str, port: int, token: str) -> None:
+        host = urlsplit(url).hostname or ""
+        headers = {"host": f"{host}:{port}", "authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False)
+        self.seconds: list[float] = []
+
+    def post(self, path: str, content: bytes, **headers: str) -> Any:  # noqa: ANN401 (it is JSON)
+        """Post JSON, which is accepted; return the answer."""
+        started = time.monotonic()
+        answer = self.http.post(path, content=content, headers={"content-type": "application/json", **headers})
+        self.seconds.append(time.monotonic() - started)
+        assert answer.status_code == 202, (answer.status_code, answer.text[:500])
+        return answer.json()
+
+    def send(self, webhooks: Sequence[Webhook]) -> dict[str, bytes]:
+        """Post all, some alone and some together, then a third of the requests again; return data by id."""
+        requests = [[one] for one in webhooks[:_SINGLES]] + list(batches(webhooks[_SINGLES:], _EVENTS_A_POST))
+        sent: dict[str, bytes] = {}
+        for number, some in enumerate(requests):
+            ids = self._send(some, number)
+            sent |= zip(ids, (one.data for one in some), strict=True)
+        for number, some in list(enumerate(requests))[::3]:
+            assert set(self._send(some, number)) <= sent.keys()
+        return sent
+
+    def _send(self, some: Sequence[Webhook], number: int) -> list[str]:
+        content = some[0].posted if len(some) == 1 else batch(one.posted for one in some)
+        answer = self.post("/v1/events", content, **{"idempotency-key": f"request-{number}"})
+        return [one["id"] for one in answer.get("events", [answer])]
+
+    def follow(self, count: int) -> list[Listed]:
+        """Return all that a cursor is handed, from the beginning until there are `count`, and a little longer."""
+        found: list[Listed] = []
+        after, deadline = None, time.monotonic() + _PATIENCE_SECONDS
+        quiet = 0
+        while quiet < 2:
+            page = self._page(after)
+            found += page.events
+            after = page.next
+            if len(found) < count and time.monotonic() > deadline:
+                raise TimeoutError(f"only {len(found)} of {count} events are listed")
+            if not page.events:
+                quiet += len(found) >= count
+                time.sleep(2)
+        return found
+
+    def listed(self) -> set[str]:
+        """Return the ids of all that is listed now."""
+        page = self._page(None)
+        found = {one.id for one in page.events}
+        while page.more:
+            page = self._page(page.next)
+            found |= {one.id for one in page.events}
+        return found
+
+    def _page(self, after: str | None) -> Page:
+        answer = self.http.get("/v1/inbox", params={"limit": "100"} | ({"after": after} if after else {}))
+        assert answer.status_code == 200, (answer.status_code, answer.text[:500])
+        return msgspec.json.decode(answer.content, type=Page)
+
+    def timing(self) -> str:
+        """Tell how long POSTs took."""
+        slowest = sorted(self.seconds)
+        return f"{len(slowest)} POSTs, median {statistics.median(slowest) * 1000:.0f} ms, slowest {slowest[-1]:.1f} s"
