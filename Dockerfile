@@ -22,9 +22,12 @@ COPY ingest ingest
 COPY shared shared
 COPY triggers_client triggers_client
 COPY worker worker
-# What only installing needs stays behind. Bytecode is checked by hash never: nobody can write here.
+COPY cdk/prune.py prune.py
+# What only installing needs, and what is never loaded, stays behind. Bytecode is never checked against its source:
+# nobody can write here.
 RUN /opt/triggers/bin/pip install --no-deps --no-build-isolation . \
  && /opt/triggers/bin/pip uninstall --yes setuptools pip \
+ && python prune.py /opt/triggers/lib/python3.13/site-packages \
  && /opt/triggers/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/triggers/lib
 
 FROM ${PYTHON}

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from shared.settings import Settings
 from tests.provisioned import provisioned
 
 _START_SECONDS = 60
+
+# They need the CDK, which lies in an environment of its own: script/cdk-test runs them.
+collect_ignore = [] if find_spec("aws_cdk") else ["cdk"]
 
 # In the background of a script a process ignores Ctrl-C, and so would every process that the tests start and
 # interrupt. One that has a handler of its own hands none down.

@@ -1,0 +1,93 @@
+"""The stacks of each stage, synthesized once; the bundle is an empty directory."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aws_cdk
+import pytest
+from aws_cdk import aws_lambda as lambda_
+from msgspec.structs import replace
+
+from cdk import app as deployment
+from cdk import config
+
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+Resource = Mapping[str, Any]
+
+
+class Assembly:
+    """A stage as CloudFormation is told of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.templates: dict[str, Any] = {
+            path.name.partition(".")[0].rpartition("-")[2]: json.loads(path.read_text())
+            for path in directory.glob("*.template.json")
+        }
+
+    def all(self, kind: str, *stacks: str) -> list[Resource]:
+        """Return all resources of a kind, `Lambda::Function` say, of some stacks or all."""
+        return [
+            resource
+            for stack, template in self.templates.items()
+            if not stacks or stack in stacks
+            for resource in template["Resources"].values()
+            if resource["Type"] == f"AWS::{kind}"
+        ]
+
+    def properties(self, kind: str, *stacks: str) -> list[Mapping[str, Any]]:
+        return [resource["Properties"] for resource in self.all(kind, *stacks)]
+
+    def statements_of(self, role: str, *stacks: str) -> list[Mapping[str, Any]]:
+        """Return what the policies of the role allow whose logical id begins so."""
+        return [
+            statement
+            for policy in self.properties("IAM::Policy", *stacks)
+            if policy["Roles"][0]["Ref"].startswith(role)
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
+    """Synthesize `dev`, `prod`, or `fargate`: prod with a domain and containers."""
+    code = tmp_path_factory.mktemp("bundle")
+    (code / "empty.py").touch()
+
+    @cache
+    def synthesize(name: str) -> Assembly:
+        directory = tmp_path_factory.mktemp(name)
+        fargate = name == "fargate"
+        stage = config.STAGES["prod" if fargate else name]
+        if fargate:
+            stage = replace(stage, domain="events.example.com", certificate_arn=CERTIFICATE, alarm_email="a@b.example")
+        app = aws_cdk.App(outdir=str(directory), context={"fargate": fargate})
+        where = aws_cdk.Environment(region="eu-central-1") if fargate else None
+        deployment.add_stacks(app, stage, lambda_.Code.from_asset(str(code)), env=where)
+        app.synth()
+        return Assembly(directory)
+
+    return synthesize
+
+
+@pytest.fixture(params=["dev", "prod", "fargate"])
+def each(request: pytest.FixtureRequest, assembly: Callable[[str], Assembly]) -> Assembly:
+    return assembly(request.param)
+
+
+@pytest.fixture
+def dev(assembly: Callable[[str], Assembly]) -> Assembly:
+    return assembly("dev")
+
+
+@pytest.fixture
+def prod(assembly: Callable[[str], Assembly]) -> Assembly:
+    return assembly("prod")
+
+
+@pytest.fixture
+def fargate(assembly: Callable[[str], Assembly]) -> Assembly:
+    return assembly("fargate")

@@ -1,0 +1,44 @@
+"""The stages, and what may be said of one by context."""
+
+import pytest
+from msgspec import ValidationError
+from msgspec.structs import replace
+
+from cdk import config
+
+
+def test_a_stage_is_chosen_by_name() -> None:
+    assert config.load({}) == config.STAGES["dev"]
+    assert config.load({"stage": "prod"}) == config.STAGES["prod"]
+
+
+def test_context_says_what_differs() -> None:
+    said = config.load({"stage": "prod", "worker_concurrency": "20", "canary": "false", "alarm_email": "a@b.example"})
+    assert (said.worker_concurrency, said.canary, said.alarm_email) == (20, False, "a@b.example")
+    assert said.keep_data
+
+
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ({"stage": "test"}, "no stage 'test'; there are dev, prod"),
+        ({"worker_concurrency": "1"}, "worker_concurrency must be 2"),
+        ({"worker_concurrency": "many"}, "worker_concurrency"),
+        ({"domain": "a.example"}, "domain and certificate_arn go together"),
+        ({"log_days": "8"}, "log_days"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_at_once(context: dict[str, str], words: str) -> None:
+    with pytest.raises((ValueError, ValidationError), match=words):
+        config.load(context)
+
+
+def test_large_batches_need_a_window() -> None:
+    with pytest.raises(ValueError, match="window of a second"):
+        replace(config.STAGES["dev"], worker_window_seconds=0)
+
+
+def test_settings_of_a_stage_are_valid_and_its_own() -> None:
+    dev, prod = (config.STAGES[name].settings() for name in ("dev", "prod"))
+    assert dev.queue_name != prod.queue_name
+    assert dev.visibility_seconds == 6 * 60 + 1

@@ -1,0 +1,77 @@
+"""The containers for sustained volume."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk
+import pytest
+
+from cdk import config
+from cdk.data_stack import DataStack
+from cdk.fargate_stack import FargateStack
+from tests.cdk.conftest import Assembly
+
+
+def test_it_is_there_only_where_it_is_asked_for(fargate: Assembly, prod: Assembly) -> None:
+    assert set(fargate.templates) == {"Data", "Service", "Fargate"}
+    assert set(prod.templates) == {"Data", "Service"}
+
+
+def test_three_services_run_one_image(fargate: Assembly) -> None:
+    tasks = fargate.properties("ECS::TaskDefinition")
+    definitions = [one["ContainerDefinitions"][0] for one in tasks]
+    assert sorted(tuple(one["Command"]) for one in definitions) == [
+        ("serve", "inbox", "--host", "0.0.0.0"),  # noqa: S104 (within its own network)
+        ("serve", "ingest", "--host", "0.0.0.0"),  # noqa: S104 (the same)
+        ("worker",),
+    ]
+    assert len({str(one["Image"]) for one in definitions}) == 1
+    assert {one["RuntimePlatform"]["CpuArchitecture"] for one in tasks} == {"ARM64"}
+
+
+def test_containers_can_write_nothing_and_are_asked_for_their_health(fargate: Assembly) -> None:
+    for task in fargate.properties("ECS::TaskDefinition"):
+        (one,) = task["ContainerDefinitions"]
+        assert one["ReadonlyRootFilesystem"] is True
+        assert one["StopTimeout"] == 30
+        asked = ["CMD", "triggers", "ready"] + ([] if one["Command"] == ["worker"] else ["http://127.0.0.1:8000"])
+        assert one["HealthCheck"]["Command"] == asked
+
+
+def test_apis_scale_on_cpu_and_the_worker_on_the_queues_age(fargate: Assembly) -> None:
+    policies = fargate.properties("ApplicationAutoScaling::ScalingPolicy")
+    tracked = [one["TargetTrackingScalingPolicyConfiguration"] for one in policies if "Tracking" in one["PolicyType"]]
+    assert [one["PredefinedMetricSpecification"]["PredefinedMetricType"] for one in tracked] == [
+        "ECSServiceAverageCPUUtilization"
+    ] * 2
+    steps = [one for one in policies if one["PolicyType"] == "StepScaling"]
+    assert {one["StepScalingPolicyConfiguration"]["AdjustmentType"] for one in steps} == {"ChangeInCapacity"}
+    watched = {one["MetricName"] for one in fargate.properties("CloudWatch::Alarm", "Fargate")}
+    assert watched == {"ApproximateAgeOfOldestMessage"}
+
+
+def test_services_go_back_if_new_tasks_are_not_healthy(fargate: Assembly) -> None:
+    for service in fargate.properties("ECS::Service"):
+        assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
+
+
+def test_the_only_way_in_is_over_tls(fargate: Assembly) -> None:
+    (listener,) = fargate.properties("ElasticLoadBalancingV2::Listener")
+    assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS")
+    assert "TLS13" in listener["SslPolicy"]
+    (rule,) = fargate.properties("ElasticLoadBalancingV2::ListenerRule")
+    assert rule["Conditions"][0]["HttpRequestMethodConfig"] == {"Values": ["GET", "HEAD"]}
+    assert {one["AssignPublicIp"] for one in networks(fargate)} == {"DISABLED"}
+
+
+def networks(made: Assembly) -> list[Mapping[str, Any]]:
+    return [one["NetworkConfiguration"]["AwsvpcConfiguration"] for one in made.properties("ECS::Service")]
+
+
+def test_without_a_certificate_it_is_refused() -> None:
+    app = aws_cdk.App()
+    stage = config.STAGES["dev"]
+    data = DataStack(app, "Data", stage)
+    with pytest.raises(ValueError, match="certificate_arn"):
+        FargateStack(app, "Fargate", stage, data)

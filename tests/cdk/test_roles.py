@@ -1,0 +1,96 @@
+"""Who may do what."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.cdk.conftest import Assembly
+
+READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket"}
+COUNTS = {"dynamodb:UpdateItem"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+SENDS = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
+CONSUMES = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+WRITES = {
+    "dynamodb:PartiQLDelete",
+    "dynamodb:PartiQLInsert",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "s3:DeleteObject",
+    "s3:PutObject",
+}
+
+
+def listed(value: str | list[Any]) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def actions(statements: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {action for one in statements for action in listed(one["Action"])}
+
+
+def on(statements: Iterable[Mapping[str, Any]], resource: str) -> list[Mapping[str, Any]]:
+    return [one for one in statements if resource in str(one["Resource"])]
+
+
+def test_no_action_and_no_resource_is_everything(each: Assembly) -> None:
+    policies = each.properties("IAM::Policy")
+    assert policies
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert not any("*" in action for action in listed(statement["Action"])), statement
+            if "*" in listed(statement["Resource"]):
+                assert listed(statement["Action"]) == ["ecr:GetAuthorizationToken"]  # which AWS gives for no resource
+
+
+def test_no_function_has_a_managed_policy(each: Assembly) -> None:
+    roles = [
+        role
+        for role in each.properties("IAM::Role", "Service")
+        if "lambda.amazonaws.com" in str(role["AssumeRolePolicyDocument"])
+    ]
+    assert len(roles) == 3
+    assert not any(role.get("ManagedPolicyArns") for role in roles)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem"}),
+        ("Inbox", READS | LOGS | COUNTS),
+        ("WorkWorker", SENDS | CONSUMES | READS | WRITES | LOGS),
+    ],
+)
+def test_a_function_may_do_what_it_does_and_nothing_else(each: Assembly, role: str, allowed: set[str]) -> None:
+    assert actions(each.statements_of(role, "Service")) == allowed
+
+
+def test_the_inbox_writes_no_events(each: Assembly) -> None:
+    statements = each.statements_of("Inbox", "Service")
+    assert actions(on(statements, "TablesEvents")) == {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+    assert not on(statements, "Queues")
+
+
+def test_ingest_never_reaches_the_events(each: Assembly) -> None:
+    statements = each.statements_of("Ingest", "Service")
+    assert not on(statements, "TablesEvents")
+    assert not on(statements, "bodies")
+
+
+@pytest.mark.parametrize("role", ["Ingest", "Inbox"])
+def test_an_api_may_count_what_a_key_spends_but_not_change_what_it_may_do(each: Assembly, role: str) -> None:
+    (update,) = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
+    assert "TablesApiKeys" in str(update["Resource"])
+    assert update["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "last_used_at", "pk", "ttl"]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "function"),
+    [("ContainersIngest", "Ingest"), ("ContainersInbox", "Inbox"), ("ContainersWorker", "WorkWorker")],
+)
+def test_a_container_may_do_what_its_function_may(fargate: Assembly, task: str, function: str) -> None:
+    of_task = fargate.statements_of(f"{task}Role", "Fargate")
+    assert actions(of_task) == actions(fargate.statements_of(function, "Service")) - LOGS

@@ -1,0 +1,117 @@
+"""What serves: functions, event source, HTTP API, log groups."""
+
+import importlib.util
+import json
+
+import pytest
+
+from cdk import config
+from tests.cdk.conftest import CERTIFICATE, Assembly
+
+
+def test_functions_run_the_bundle_on_arm_with_its_python(each: Assembly) -> None:
+    functions = each.properties("Lambda::Function", "Service")
+    assert len(functions) == 3
+    assert {one["Runtime"] for one in functions} == {"python3.13"}
+    assert {tuple(one["Architectures"]) for one in functions} == {("arm64",)}
+    assert len({json.dumps(one["Code"]) for one in functions}) == 1
+
+
+def test_handlers_exist(each: Assembly) -> None:
+    handlers = {one["Handler"] for one in each.properties("Lambda::Function", "Service")}
+    assert handlers == {"ingest.lambda_handler.handler", "worker.inbox_lambda.handler", "worker.lambda_handler.handler"}
+    assert all(importlib.util.find_spec(one.rpartition(".")[0]) for one in handlers)
+
+
+def test_messages_are_hidden_for_six_times_what_a_batch_may_take(each: Assembly) -> None:
+    (worker,) = [one for one in each.properties("Lambda::Function") if one["Handler"].startswith("worker.lambda")]
+    (source,) = each.properties("Lambda::EventSourceMapping")
+    hidden = {one["VisibilityTimeout"] for one in each.properties("SQS::Queue")}
+    assert hidden == {6 * worker["Timeout"] + source["MaximumBatchingWindowInSeconds"]}
+
+
+def test_the_worker_takes_what_failed_again_alone_and_no_more_at_once_than_allowed(prod: Assembly) -> None:
+    (source,) = prod.properties("Lambda::EventSourceMapping")
+    stage = config.STAGES["prod"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": stage.worker_concurrency}
+    assert source["BatchSize"] == stage.worker_batch_messages
+
+
+def test_reads_go_to_the_inbox_and_all_else_to_ingest(each: Assembly) -> None:
+    integrations = {
+        name: "Inbox" if "Inbox" in json.dumps(one["Properties"]["IntegrationUri"]) else "Ingest"
+        for name, one in each.templates["Service"]["Resources"].items()
+        if one["Type"] == "AWS::ApiGatewayV2::Integration"
+    }
+    routes = {
+        one["RouteKey"]: next(to for name, to in integrations.items() if name in json.dumps(one["Target"]))
+        for one in each.properties("ApiGatewayV2::Route")
+    }
+    assert routes == {
+        "POST /v1/events": "Ingest",
+        "POST /v1/acks": "Ingest",
+        "DELETE /v1/events/{id+}": "Ingest",
+        "GET /{path+}": "Inbox",
+        "$default": "Ingest",
+    }
+    assert {one["PayloadFormatVersion"] for one in each.properties("ApiGatewayV2::Integration")} == {"2.0"}
+
+
+def test_the_api_has_limits_metrics_and_a_log(prod: Assembly) -> None:
+    (stage,) = prod.properties("ApiGatewayV2::Stage")
+    wanted = config.STAGES["prod"]
+    assert stage["DefaultRouteSettings"] == {
+        "DetailedMetricsEnabled": True,
+        "ThrottlingBurstLimit": wanted.api_burst,
+        "ThrottlingRateLimit": wanted.api_rate_per_second,
+    }
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert {"request_id", "status", "error"} <= logged.keys()
+
+
+def test_a_function_ends_before_the_api_gives_up(each: Assembly) -> None:
+    functions = each.properties("Lambda::Function", "Service")
+    assert all(one["Timeout"] < 30 for one in functions if not one["Handler"].startswith("worker.lambda_handler"))
+
+
+@pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])
+def test_logs_end(stage: str, days: int, dev: Assembly, prod: Assembly) -> None:
+    groups = {"dev": dev, "prod": prod}[stage].properties("Logs::LogGroup")
+    assert {one["RetentionInDays"] for one in groups} == {days}
+    assert len(groups) == 4
+
+
+def test_traffic_goes_through_aliases(each: Assembly) -> None:
+    assert {one["Name"] for one in each.properties("Lambda::Alias")} == {"live"}
+    for kind, name in (("Lambda::EventSourceMapping", "FunctionName"), ("ApiGatewayV2::Integration", "IntegrationUri")):
+        assert all("Live" in json.dumps(one[name]) for one in each.properties(kind))
+
+
+def test_in_production_a_release_starts_small_and_goes_back_by_itself(prod: Assembly, dev: Assembly) -> None:
+    groups = prod.properties("CodeDeploy::DeploymentGroup")
+    assert len(groups) == 3
+    for group in groups:
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
+    assert all("CodeDeployLambdaAliasUpdate" in one["UpdatePolicy"] for one in prod.all("Lambda::Alias"))
+    assert not dev.all("CodeDeploy::DeploymentGroup")
+
+
+def test_some_sandboxes_are_kept_warm_in_production(prod: Assembly, dev: Assembly) -> None:
+    def warm(made: Assembly) -> list[int]:
+        found = [one.get("ProvisionedConcurrencyConfig") for one in made.properties("Lambda::Alias")]
+        return [one["ProvisionedConcurrentExecutions"] for one in found if one]
+
+    assert warm(prod) == [config.STAGES["prod"].ingest_warm]
+    assert warm(dev) == []
+
+
+def test_an_api_with_a_domain_is_reached_by_that_alone(fargate: Assembly, prod: Assembly) -> None:
+    (domain,) = fargate.properties("ApiGatewayV2::DomainName")
+    (one,) = domain["DomainNameConfigurations"]
+    assert (domain["DomainName"], one["CertificateArn"]) == ("events.example.com", CERTIFICATE)
+    (api,) = fargate.properties("ApiGatewayV2::Api")
+    assert api["DisableExecuteApiEndpoint"] is True
+    assert not prod.all("ApiGatewayV2::DomainName")
