@@ -1,0 +1,141 @@
+"""What the documents name is there: links, settings, metrics, scripts, commands with their options, and alarms."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import click
+import pytest
+
+from cli.main import triggers
+from shared import settings
+from shared.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+FOREIGN = {"build", "node_modules"}
+PAGES = sorted(
+    page
+    for page in ROOT.rglob("*.md")
+    if not any(part in FOREIGN or part.startswith(".") for part in page.relative_to(ROOT).parts)
+)
+METRICS = {family.name: family.kind for family in Metrics().families}
+OF_OTHERS = {
+    "AWS_ENDPOINT_URL",  # the SDK's
+    "AWS_LAMBDA_FUNCTION_NAME",  # Lambda's
+    "OTEL_EXPORTER_OTLP_ENDPOINT",  # OpenTelemetry's
+    "TRIGGERS_API_KEY",  # the client's
+    "TRIGGERS_URL",
+}
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+VARIABLE = re.compile(r"(?<![\w/])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+METRIC = re.compile(r"\btriggers_(?!client\b)[a-z_]+")
+SCRIPT = re.compile(r"\bscript/[a-z][\w.-]*")
+COMMAND = re.compile(r"(?:^|[\s/])triggers ([a-z][^#|&>]*)")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def code_of(page: Path) -> list[str]:
+    """All that `page` sets as code: the lines of blocks, and spans."""
+    text = page.read_text()
+    lines = [line for block in FENCE.findall(text) for line in block.splitlines()]
+    return lines + SPAN.findall(FENCE.sub("", text))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The names that GitHub gives the headings of `page`."""
+    headings = HEADING.findall(FENCE.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def faults_of(words: list[str]) -> Iterator[str]:
+    """What of `triggers WORDS` there is not: commands and options; arguments may be anything."""
+    command: click.Command = triggers
+    rest = iter(words)
+    for word in rest:
+        if word.startswith("-"):
+            options = {name: one for one in command.params for name in (*one.opts, *one.secondary_opts)}
+            option = options.get(word)
+            if option is None and word != "--help":
+                yield f"{command.name} {word}"
+            if isinstance(option, click.Option) and not option.is_flag:
+                next(rest, None)
+        elif isinstance(command, click.Group):
+            if word not in command.commands:
+                yield f"{command.name} {word}"
+                return
+            command = command.commands[word]
+
+
+def test_there_are_pages() -> None:
+    assert {ROOT / "README.md", ROOT / "docs" / "README.md", ROOT / "SECURITY.md"} <= set(PAGES)
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        if "://" in link:
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@each_page
+def test_settings_exist(page: Path) -> None:
+    named = set(VARIABLE.findall(page.read_text()))
+    assert named - OF_OTHERS - set(settings.variable_names()) == set()
+
+
+@each_page
+def test_scripts_exist(page: Path) -> None:
+    named = {name for code in code_of(page) for name in SCRIPT.findall(code)}
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+@each_page
+def test_commands_and_their_options_exist(page: Path) -> None:
+    named = [found for code in code_of(page) for found in COMMAND.findall(code)]
+    assert [fault for words in named for fault in faults_of(shlex.split(words))] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "faults"),
+    [
+        ("dlq --data there list --json", []),
+        ("dlq lst", ["dlq lst"]),
+        ("keys rotate ID --overlap 24h --soon", ["rotate --soon"]),
+        ("frobnicate", ["triggers frobnicate"]),
+    ],
+)
+def test_a_command_that_is_not_there_is_noticed(words: str, faults: list[str]) -> None:
+    assert list(faults_of(shlex.split(words))) == faults
+
+
+# docs/metrics.md also has the names that CloudWatch shows; tests of its own hold it.
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "metrics.md"], ids=lambda page: page.name)
+def test_metrics_exist(page: Path) -> None:
+    series = {name: re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(page.read_text())}
+    assert [name for name, family in series.items() if name not in METRICS and METRICS.get(family) != "histogram"] == []
+
+
+def test_every_alarm_is_explained() -> None:
+    alarms = re.findall(r'_alarm\(\s*f?"(\w+)', (ROOT / "cdk" / "alarms.py").read_text())
+    headings = " ".join(HEADING.findall((ROOT / "docs" / "operating.md").read_text()))
+    assert len(alarms) > 5
+    assert [name for name in alarms if name not in headings] == []
+
+
+def test_errors_that_operators_look_up_are_raised() -> None:
+    sources = "".join(file.read_text() for part in ("ingest", "shared") for file in (ROOT / part).rglob("*.py"))
+    table = re.findall(r"^\| `Unavailable.*", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
+    looked_up = [text for row in table for text in re.findall(r"`(?:Unavailable: )?([^`]+)`", row)]
+    assert len(looked_up) > 5
+    assert [text for text in looked_up if text not in sources] == []
