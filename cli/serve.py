@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from cli.collector import collect_rarely
 from shared import exposition, log, settings, tracing
 from shared.metrics import Metrics
 
@@ -36,6 +37,7 @@ def serve(app: App, host: str, port: int) -> None:
 
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level, hold=True)
+    collect_rarely()
     tracing.configure(os.environ, f"triggers-{app}")
     metrics = Metrics()
     served = create(app, loaded, metrics)

@@ -6,6 +6,7 @@ import signal
 
 import click
 
+from cli.collector import collect_rarely
 from shared import log, settings, tracing
 
 
@@ -16,6 +17,7 @@ def worker() -> None:
 
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
+    collect_rarely()
     tracing.configure(os.environ, "triggers-worker")
     uvloop.run(_run(loaded))
 
