@@ -21,6 +21,7 @@ COPY cli cli
 COPY ingest ingest
 COPY shared shared
 COPY triggers_client triggers_client
+COPY triggers_client triggers_client
 COPY worker worker
 COPY cdk/prune.py prune.py
 # What only installing needs, and what is never loaded, stays behind. Bytecode is never checked against its source:

@@ -31,6 +31,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ingest_warm: int = 0
     """Sandboxes that are kept warm, billed by the hour; no request to them waits for a cold start."""
 
+    inbox_shards: int = 4
+    """Partitions of one inbox; fixed for the life of a table. docs/capacity.md tells how many a rate takes."""
+
     worker_timeout_seconds: int = 60
     worker_batch_messages: int = 100
     worker_window_seconds: int = 1
@@ -88,6 +91,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             dynamodb_table_api_keys=f"triggers-{self.stage}-api-keys",
             log_level=self.log_level,  # type: ignore[arg-type] # the functions check it
             visibility_seconds=self.visibility_seconds,
+            inbox_shards=self.inbox_shards,
         )
 
 

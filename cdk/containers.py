@@ -62,7 +62,8 @@ class Containers(Construct):
             cluster=self._cluster,
             image=self._image,
             command=command,
-            environment=self._data.environment(self._config),
+            # Metrics go to a port that the load balancer does not reach.
+            environment={**self._data.environment(self._config), "METRICS_PORT": "9464"},
             port=port,
             least=least,
         )

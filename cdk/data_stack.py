@@ -34,6 +34,7 @@ class DataStack(Stack):
             "DYNAMODB_TABLE_API_KEYS": settings.dynamodb_table_api_keys,
             "BODIES_BUCKET": self.bodies.bucket.bucket_name,
             "VISIBILITY_SECONDS": str(settings.visibility_seconds),
+            "INBOX_SHARDS": str(settings.inbox_shards),
             "LOG_LEVEL": settings.log_level,
             **config.extra_environment,
         }

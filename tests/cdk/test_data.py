@@ -75,6 +75,7 @@ def test_functions_are_led_to_what_is_declared(stage: Config, dev: Assembly, pro
         for name in ("QUEUE_NAME", "DLQ_NAME", "DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_API_KEYS"):
             assert environment[name] == getattr(settings, name.lower())
         assert environment["VISIBILITY_SECONDS"] == str(settings.visibility_seconds)
+        assert environment["INBOX_SHARDS"] == str(settings.inbox_shards)
         assert "Bucket" in json.dumps(environment["BODIES_BUCKET"])
 
 

@@ -34,6 +34,7 @@ def test_containers_can_write_nothing_and_are_asked_for_their_health(fargate: As
         (one,) = task["ContainerDefinitions"]
         assert one["ReadonlyRootFilesystem"] is True
         assert one["StopTimeout"] == 30
+        assert {"Name": "METRICS_PORT", "Value": "9464"} in one["Environment"]  # not the one that is reached
         asked = ["CMD", "triggers", "ready"] + ([] if one["Command"] == ["worker"] else ["http://127.0.0.1:8000"])
         assert one["HealthCheck"]["Command"] == asked
 

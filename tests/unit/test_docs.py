@@ -24,6 +24,8 @@ METRICS = {family.name: family.kind for family in Metrics().families}
 OF_OTHERS = {
     "AWS_ENDPOINT_URL",  # the SDK's
     "AWS_LAMBDA_FUNCTION_NAME",  # Lambda's
+    "AWS_PROFILE",  # the SDK's
+    "CDK_DEFAULT_REGION",  # the CDK's
     "OTEL_EXPORTER_OTLP_ENDPOINT",  # OpenTelemetry's
     "TRIGGERS_API_KEY",  # the client's
     "TRIGGERS_URL",
