@@ -4,7 +4,7 @@ import uuid
 
 import httpx
 import pytest
-from localstack_client import config, session
+from localstack_client import config, session  # type: ignore[import-untyped] # it has no types
 from msgspec.structs import replace
 
 from cli import emulator
