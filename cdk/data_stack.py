@@ -36,5 +36,7 @@ class DataStack(Stack):
             "VISIBILITY_SECONDS": str(settings.visibility_seconds),
             "INBOX_SHARDS": str(settings.inbox_shards),
             "LOG_LEVEL": settings.log_level,
+            # Each sandbox and each task is a process of its own, and there are many.
+            "RATE_LIMITS": "shared",
             **config.extra_environment,
         }

@@ -8,6 +8,7 @@ import pytest
 from cdk import config
 from cdk.config import Config
 from shared.provision import Queue, Table, declare
+from shared.settings import load
 from tests.cdk.conftest import Assembly
 
 
@@ -77,6 +78,9 @@ def test_functions_are_led_to_what_is_declared(stage: Config, dev: Assembly, pro
         assert environment["VISIBILITY_SECONDS"] == str(settings.visibility_seconds)
         assert environment["INBOX_SHARDS"] == str(settings.inbox_shards)
         assert "Bucket" in json.dumps(environment["BODIES_BUCKET"])
+        assert environment["RATE_LIMITS"] == "shared"  # by many processes
+        loaded = {name: value for name, value in environment.items() if isinstance(value, str)}
+        assert load(loaded).queue_name == settings.queue_name  # all are valid
 
 
 def test_all_is_encrypted(each: Assembly) -> None:
