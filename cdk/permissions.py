@@ -33,7 +33,7 @@ def allow_worker(role: iam.IRole, data: DataStack) -> None:
     _allow(role, (*_SEND, *_CONSUME), data.queues.events.queue_arn)
     _allow(role, _SEND, data.queues.dlq.queue_arn)
     _allow(role, (*_READ_EVENTS, *_WRITE_EVENTS), data.tables.events.table_arn)
-    _bodies(role, data, "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+    _bodies(role, data, "s3:GetObject", "s3:PutObject")
 
 
 def _keys(role: iam.IRole, data: DataStack) -> None:

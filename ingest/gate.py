@@ -13,7 +13,7 @@ from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.metrics import Metrics
 
-_LONG_TURN_MS = 250
+_LONG_TURN_MS = 500
 _LEAST_A_TURN = 16
 
 

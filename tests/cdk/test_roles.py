@@ -17,7 +17,6 @@ WRITES = {
     "dynamodb:PartiQLInsert",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
-    "s3:DeleteObject",
     "s3:PutObject",
 }
 

@@ -8,7 +8,7 @@ from shared.metrics import Metrics
 from tests.counted import counted
 from tests.manual import ManualClock
 
-LONG, SHORT = 0.3, 0.01
+LONG, SHORT = 0.6, 0.01
 
 
 class Loop:
