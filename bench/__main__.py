@@ -47,16 +47,23 @@ def main(names: tuple[str, ...], *, quick: bool, events: int) -> None:
         return
     wanted = {_ALIASES.get(name, name) for name in names or BENCHMARKS}
     rows: list[Row] = []
+    failed = False
     with staged() as stage:
         plan = Plan(stage=stage, quick=quick)
         for name, run in BENCHMARKS.items():
-            if name in wanted:
+            if name not in wanted:
+                continue
+            try:
                 with console.status(f"measuring: {name}"):
                     rows += run(plan)
+            except RuntimeError as error:  # what the others measured in these minutes is kept
+                failed = True
+                console.print(f"{name} failed: {error}", style="red")
     report.show(console, rows)
-    if not quick:
+    if rows and not quick:
         report.save(rows, quick=quick)
         chart.draw(report.load())
+    raise SystemExit(failed)
 
 
 if __name__ == "__main__":
