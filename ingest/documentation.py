@@ -8,6 +8,7 @@ from ingest import acks, events
 from ingest.coding import CODINGS
 from ingest.documented_bodies import ACCEPTED, ACKS, SOURCE, TEXT, content, ref
 from ingest.documented_bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
+from ingest.fields import MAX_TEXT_LENGTH
 from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
 from shared.keys import EVENTS_WRITE, INBOX_ACK
 from shared.web import problems
@@ -51,11 +52,7 @@ def _post_events() -> dict[str, Any]:
         "security": _SECURITY,
         "parameters": [
             _query("inbox", "The inbox for events that name none.", _inbox(), "orders"),
-            _header(
-                "Idempotency-Key",
-                "Stands in for missing ids, in a batch with `:` and the event's number behind it. Quoted or bare.",
-                '"order-1042"',
-            ),
+            _idempotency_key(),
             _encoding(),
             *_trace(),
             _request_id(),
@@ -139,6 +136,13 @@ def _query(name: str, description: str, schema: Mapping[str, Any], example: str)
 def _header(name: str, description: str, example: str) -> dict[str, Any]:
     schema = {"type": "string"}
     return {"in": "header", "name": name, "description": description, "schema": schema, "example": example}
+
+
+def _idempotency_key() -> dict[str, Any]:
+    meaning = "Stands in for missing ids, in a batch with `:` and the event's number behind it. Quoted or bare."
+    pattern = r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-~](?:[ -~]*[!-~])?)$'
+    schema = {"type": "string", "maxLength": MAX_TEXT_LENGTH, "pattern": pattern}
+    return {**_header("Idempotency-Key", meaning, '"order-1042"'), "schema": schema}
 
 
 def _inbox() -> dict[str, Any]:

@@ -128,7 +128,7 @@ def parse_idempotency_key(value: bytes) -> str:
         key = _ESCAPED.sub(r"\1", quoted[1])
     else:
         key = text if _BARE.fullmatch(text) and not text.startswith('"') else ""
-    if not 1 <= len(key) <= MAX_TEXT_LENGTH:
+    if not key or len(text) > MAX_TEXT_LENGTH:
         detail = "Idempotency-Key is a string of 1..255 printable ASCII characters, quoted or bare."
         raise InvalidRequest("The Idempotency-Key is invalid.", [Fault(detail=detail)])
     return key

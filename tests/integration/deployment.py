@@ -108,8 +108,9 @@ class Deployment:
         return await SqsQueue.open(self._sqs, self._sqs, name)
 
     async def bucket_keys(self) -> list[str]:
+        """Return the keys of all bodies; what was deleted left an empty object."""
         answer = await self._s3.list_objects_v2(Bucket=self.settings.bodies_bucket)
-        return [item["Key"] for item in answer.get("Contents", [])]
+        return [item["Key"] for item in answer.get("Contents", []) if item["Size"]]
 
     async def _counts(self, url: str) -> list[int]:
         """Return how many messages wait, are worked on, and are put off."""
