@@ -177,7 +177,9 @@ def _binary() -> list[dict[str, Any]]:
         "inbox": "orders",
     }
     said = "CloudEvents in binary mode: `{name}`, percent-encoded. Extensions are sent the same way."
-    return [_header(f"ce-{name}", said.format(name=name), value) for name, value in attributes.items()]
+    headers = [_header(f"ce-{name}", said.format(name=name), value) for name, value in attributes.items()]
+    headers[0]["schema"]["enum"] = [attributes["specversion"]]
+    return headers
 
 
 def _sent(description: str, example: str) -> dict[str, Any]:
