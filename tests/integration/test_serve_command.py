@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -49,12 +50,12 @@ async def token_of(settings: Settings) -> str:
 async def test_who_waits_is_answered_before_the_process_ends(
     serving: subprocess.Popen[bytes], aws_settings: Settings, free_port: int
 ) -> None:
-    connection = HTTPConnection("127.0.0.1", free_port, timeout=PATIENCE_SECONDS)
-    connection.request("GET", "/v1/inbox?wait=20", headers={"X-API-Key": await token_of(aws_settings)})
-    assert emulator.answers(f"http://127.0.0.1:{free_port}/healthz")  # so the request before it has come, too
-    serving.terminate()
-    # Without being told, it would wait for 20 seconds, and be cut off after 8.
-    answer = connection.getresponse()
-    assert answer.status == 200
-    assert b'"events":[]' in answer.read()
-    serving.wait(PATIENCE_SECONDS)
+    with closing(HTTPConnection("127.0.0.1", free_port, timeout=PATIENCE_SECONDS)) as connection:
+        connection.request("GET", "/v1/inbox?wait=20", headers={"X-API-Key": await token_of(aws_settings)})
+        assert emulator.answers(f"http://127.0.0.1:{free_port}/healthz")  # so the request before it has come, too
+        serving.terminate()
+        # Without being told, it would wait for 20 seconds, and be cut off after 8.
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert b'"events":[]' in answer.read()
+        serving.wait(PATIENCE_SECONDS)
