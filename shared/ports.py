@@ -76,8 +76,8 @@ class EventQueue(MessageSink, Protocol):
         ...
 
 
-class EventReader(Protocol):
-    """The store as the inbox sees it: nothing here writes. All reads but `count` are consistent."""
+class ShardReader(Protocol):
+    """The store as who follows an inbox sees it."""
 
     async def query(
         self,
@@ -92,9 +92,13 @@ class EventReader(Protocol):
         """Return events of one shard after `inbox.position` (exclusive) and before `before` (exclusive).
 
         Evaluates at most `limit` items. Tombstones, expired items, and with `types` (exact, or `order.*`)
-        other types are scanned but not returned.
+        other types are scanned but not returned. The read is consistent.
         """
         ...
+
+
+class EventReader(ShardReader, Protocol):
+    """The store as the inbox sees it: nothing here writes. All reads but `count` are consistent."""
 
     async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
         """Count what `query` would return, oldest first, at half its price. May lag behind by some seconds."""

@@ -4,19 +4,16 @@ The mirror image of `worker.scan`: every shard is known completely down to its f
 the largest frontier can be handed out.
 """
 
-import heapq
 from collections.abc import Sequence
-from operator import attrgetter
+from itertools import chain
 
-from shared.ports import EventReader
+from shared.ports import ShardReader
 from shared.records import Place, StoredEvent
-from worker.scan import MAX_QUERY_ITEMS, MAX_ROUNDS, MAX_SCANNED_BYTES, Stretch, all_of, share
-
-_position = attrgetter("place.position")
+from worker.scan import MAX_QUERY_ITEMS, MAX_ROUNDS, MAX_SCANNED_BYTES, Stretch, all_of, position_of, share
 
 
 async def newest(
-    reader: EventReader, inbox: Place, *, shards: int, before: str, limit: int, types: Sequence[str] = ()
+    reader: ShardReader, inbox: Place, *, shards: int, before: str, limit: int, types: Sequence[str] = ()
 ) -> Stretch:
     """Return up to `limit` events of `inbox` before `before`, none at or before its own position, newest first.
 
@@ -28,21 +25,21 @@ async def newest(
     scans = [_Shard(reader, inbox, shard=shard, before=before, types=types) for shard in range(shards)]
     for attempt in range(MAX_ROUNDS):
         found = _merge(scans)
-        goal = _position(found[limit - 1]) if len(found) >= limit else inbox.position
+        goal = position_of(found[limit - 1]) if len(found) >= limit else inbox.position
         behind = [shard for shard in scans if shard.frontier > goal]
         if not behind or sum(shard.bytes for shard in scans) >= MAX_SCANNED_BYTES:
             break
         size = min(share(limit, shards) << attempt, MAX_QUERY_ITEMS)
         await all_of(shard.advance(size) for shard in behind)
     safe = max(shard.frontier for shard in scans)
-    events = [event for event in _merge(scans) if _position(event) >= safe][:limit]
+    events = [event for event in _merge(scans) if position_of(event) >= safe][:limit]
     return Stretch(events=events, end=inbox.position, more=False)
 
 
 class _Shard:
     """One shard of an inbox and how far back it has been read."""
 
-    def __init__(self, reader: EventReader, start: Place, *, shard: int, before: str, types: Sequence[str]) -> None:
+    def __init__(self, reader: ShardReader, start: Place, *, shard: int, before: str, types: Sequence[str]) -> None:
         self._reader = reader
         self._start = start
         self._shard = shard
@@ -67,4 +64,4 @@ class _Shard:
 
 
 def _merge(scans: Sequence[_Shard]) -> list[StoredEvent]:
-    return list(heapq.merge(*(shard.events for shard in scans), key=_position, reverse=True))
+    return sorted(chain.from_iterable(shard.events for shard in scans), key=position_of, reverse=True)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.ports import EventReader
+from shared.ports import ShardReader
 from shared.records import Place, StoredEvent
 
 MAX_ROUNDS = 6
@@ -26,7 +26,7 @@ MAX_SCANNED_BYTES = 4 * 1024 * 1024
 """Stored event bytes after which no further round begins. One round may add 1 MB a shard."""
 
 _T = TypeVar("_T")
-_position = attrgetter("place.position")
+position_of = attrgetter("place.position")
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def scan(
-    reader: EventReader, inbox: Place, *, shards: int, before: str, limit: int, types: Sequence[str] = ()
+    reader: ShardReader, inbox: Place, *, shards: int, before: str, limit: int, types: Sequence[str] = ()
 ) -> Stretch:
     """Return up to `limit` events of `inbox` after its position (exclusive) and before `before` (exclusive).
 
@@ -57,7 +57,7 @@ async def scan(
     for attempt in range(MAX_ROUNDS):
         # To hand out `limit` events, each shard must be known up to the last of them.
         found = _merge(scans)
-        goal = _position(found[limit - 1]) if len(found) >= limit else before
+        goal = position_of(found[limit - 1]) if len(found) >= limit else before
         behind = [shard for shard in scans if shard.frontier < goal]
         if not behind or sum(shard.bytes for shard in scans) >= MAX_SCANNED_BYTES:
             break
@@ -69,7 +69,7 @@ async def scan(
 class _Shard:
     """One shard of an inbox and how far it has been read."""
 
-    def __init__(self, reader: EventReader, start: Place, *, shard: int, before: str, types: Sequence[str]) -> None:
+    def __init__(self, reader: ShardReader, start: Place, *, shard: int, before: str, types: Sequence[str]) -> None:
         self._reader = reader
         self._start = start
         self._shard = shard
@@ -98,17 +98,17 @@ class _Shard:
 
 def _merge(scans: Sequence[_Shard]) -> list[StoredEvent]:
     # Each shard's events are in order, and sorting merges runs: in a quarter of the time that `heapq.merge` takes.
-    return sorted(chain.from_iterable(shard.events for shard in scans), key=_position)
+    return sorted(chain.from_iterable(shard.events for shard in scans), key=position_of)
 
 
 def _stretch(scans: Sequence[_Shard], start: str, before: str, limit: int) -> Stretch:
     """Cut what was read down to what has no gap."""
     safe = min(shard.frontier for shard in scans)
     known = _merge(scans)
-    events = [event for event in known if _position(event) <= safe][:limit]
+    events = [event for event in known if position_of(event) <= safe][:limit]
     more = len(events) < len(known) or safe < before
     if len(events) == limit:
-        return Stretch(events=events, end=_position(events[-1]), more=more)
+        return Stretch(events=events, end=position_of(events[-1]), more=more)
     # `before` itself is never handed out: positions just below it are this clock's guess. What was scanned is fact.
     scanned_to = max(start, *(shard.scanned_to for shard in scans))
     return Stretch(events=events, end=min(safe, scanned_to), more=more)

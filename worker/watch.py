@@ -16,7 +16,7 @@ from typing import NamedTuple
 from shared import position
 from shared.clock import Clock
 from shared.errors import Unavailable, Unclear
-from shared.ports import EventReader
+from shared.ports import ShardReader
 from shared.records import Place
 from worker.scan import all_of
 from worker.type_filter import matches_any
@@ -77,7 +77,7 @@ class _Waiter:
 class Watches:
     """All inboxes of one events table at which somebody waits."""
 
-    def __init__(self, reader: EventReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
+    def __init__(self, reader: ShardReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
         self._reader = reader
         self._clock = clock
         self._shards = shards

@@ -21,7 +21,7 @@ def of_stage(stage: Config, dev: Assembly, prod: Assembly) -> Assembly:
     return {"dev": dev, "prod": prod}[stage.stage]
 
 
-def table_of(properties: Any) -> Table:  # noqa: ANN401 (of a template)
+def table_of(properties: Any) -> Table:
     keys = {key["KeyType"]: key["AttributeName"] for key in properties["KeySchema"]}
     assert {one["AttributeType"] for one in properties["AttributeDefinitions"]} == {"S"}
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
@@ -36,7 +36,7 @@ def table_of(properties: Any) -> Table:  # noqa: ANN401 (of a template)
     )
 
 
-def queue_of(properties: Any, dlq_name: str) -> Queue:  # noqa: ANN401 (of a template)
+def queue_of(properties: Any, dlq_name: str) -> Queue:
     redrive = properties.get("RedrivePolicy")
     return Queue(
         name=properties["QueueName"],

@@ -17,7 +17,7 @@ SEEN = {identity_of(number): [position] for number, position in enumerate(POSITI
 GOOD = Evidence(accepted=frozenset(SEEN), listed=LISTED, dead=frozenset(), followers={"steady": Followed(seen=SEEN)})
 
 
-def _broken_by(**changes: Any) -> set[str]:  # noqa: ANN401 (any field of the evidence)
+def _broken_by(**changes: Any) -> set[str]:
     return set(violations(msgspec.structs.replace(GOOD, **changes)))
 
 
@@ -64,7 +64,7 @@ def test_positions_are_compared_within_an_inbox_only() -> None:
 
 
 def test_what_a_follower_missed_or_saw_wrongly_is_named() -> None:
-    def following(**changes: Any) -> set[str]:  # noqa: ANN401 (any field of what it saw)
+    def following(**changes: Any) -> set[str]:
         return _broken_by(followers={"steady": msgspec.structs.replace(GOOD.followers["steady"], **changes)})
 
     assert following(seen={identity_of(0): ["0-a"]}) == {"missed by the steady follower"}

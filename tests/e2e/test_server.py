@@ -43,7 +43,7 @@ class Server:
         """Return all that it printed so far."""
         return self._log.read_text()
 
-    def curl(self, path: str) -> Any:  # noqa: ANN401 (it is JSON)
+    def curl(self, path: str) -> Any:
         """Run the printed curl line for `path` through the shell, as printed, and return its answer."""
         (line,) = [line for line in self.printed().splitlines() if line.startswith("curl ") and f"{path} " in line]
         done = subprocess.run(line, shell=True, check=True, capture_output=True)  # noqa: S602 (as it is pasted)

@@ -44,7 +44,7 @@ async def call(arguments: list[str], region: str) -> None:
         await method(**_parameters(client, names[operation], rest))
 
 
-def _parameters(client: Any, operation: str, options: list[str]) -> dict[str, Any]:  # noqa: ANN401 (any client)
+def _parameters(client: Any, operation: str, options: list[str]) -> dict[str, Any]:
     shapes = client.meta.service_model.operation_model(operation).input_shape.members
     names = {f"--{xform_name(name, '-')}": name for name in shapes}
     return {

@@ -50,7 +50,7 @@ class Desk:
         runner = CliRunner(env=self.environ)
         return await asyncio.to_thread(runner.invoke, triggers, ["dlq", *arguments], input="n\n")
 
-    async def json(self, *arguments: str) -> Any:  # noqa: ANN401 (it is JSON)
+    async def json(self, *arguments: str) -> Any:
         done = await self.run(*arguments, "--json")
         assert done.exit_code == 0, done.output
         return msgspec.json.decode(done.stdout)

@@ -31,7 +31,7 @@ class Keys:
         # In a thread, since the command runs a loop of its own.
         return await asyncio.to_thread(CliRunner(env=environ).invoke, keys, arguments)
 
-    async def json(self, *arguments: str) -> Any:  # noqa: ANN401 (it is JSON)
+    async def json(self, *arguments: str) -> Any:
         done = await self.run(*arguments, "--json")
         assert done.exit_code == 0, done.output
         return msgspec.json.decode(done.stdout)

@@ -94,20 +94,20 @@ def _check_refusals(client: Client) -> None:
     echo("  refusals are problems, also those of paths that no route names")
 
 
-def _functions(lambda_: Any) -> dict[str, str]:  # noqa: ANN401 (a boto3 client)
+def _functions(lambda_: Any) -> dict[str, str]:
     """Return the name of each part's function, told by its handler."""
     parts = {"ingest.lambda_handler": "ingest", "worker.inbox_lambda": "inbox", "worker.lambda_handler": "worker"}
     found = lambda_.list_functions()["Functions"]
     return {parts[one["Handler"].rpartition(".")[0]]: one["FunctionName"] for one in found}
 
 
-def _log_lines(logs: Any) -> Iterator[str]:  # noqa: ANN401 (a boto3 client)
+def _log_lines(logs: Any) -> Iterator[str]:
     for group in logs.describe_log_groups(logGroupNamePrefix="/triggers/")["logGroups"]:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
             yield from (f"{group['logGroupName']} {one['message'].rstrip()}\n" for one in page["events"])
 
 
-def _empty(s3: Any) -> None:  # noqa: ANN401 (a boto3 resource)
+def _empty(s3: Any) -> None:
     for bucket in s3.buckets.all():
         if "bodies" in bucket.name:
             bucket.objects.all().delete()

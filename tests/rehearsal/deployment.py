@@ -41,7 +41,7 @@ class Deployment:
         """Destroy both stacks."""
         self._cdk("destroy", "--all", "--force")
 
-    def resources(self, cloudformation: Any) -> Counter[str]:  # noqa: ANN401 (a boto3 client)
+    def resources(self, cloudformation: Any) -> Counter[str]:
         """Return how many resources of each kind there are; each is complete."""
         found = [
             one

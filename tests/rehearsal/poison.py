@@ -21,7 +21,7 @@ _TOO_LONG = "x" * 450_000  # for an item of DynamoDB's, which ends at 400 KB
 _minter = Minter(SystemClock())
 
 
-def send(sqs: Any, queue_url: str, tenant: str) -> set[str]:  # noqa: ANN401 (a boto3 client)
+def send(sqs: Any, queue_url: str, tenant: str) -> set[str]:
     """Send an event that no table takes between two good ones, past the API; return the good ones' ids."""
     good = {"beside-poison-1", "beside-poison-2"}
     events = [_event("beside-poison-1"), _event("poison", _TOO_LONG), _event("beside-poison-2")]
@@ -30,7 +30,7 @@ def send(sqs: Any, queue_url: str, tenant: str) -> set[str]:  # noqa: ANN401 (a 
     return good
 
 
-def send_unreadable(sqs: Any, queue_url: str) -> None:  # noqa: ANN401 (a boto3 client)
+def send_unreadable(sqs: Any, queue_url: str) -> None:
     """Send what is no pack; the queue gives it up after two deliveries, since five would take minutes."""
     answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(answer["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 2}
@@ -50,7 +50,7 @@ def dead_letters(environ: Mapping[str, str], count: int) -> list[str]:
         time.sleep(3)
 
 
-def triggers(environ: Mapping[str, str], *arguments: str) -> Any:  # noqa: ANN401 (it is JSON)
+def triggers(environ: Mapping[str, str], *arguments: str) -> Any:
     """Run a command of `triggers` that prints JSON; return it."""
     command = [sys.executable, "-m", "cli", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=dict(environ), check=True, capture_output=True)  # noqa: S603 (ours)

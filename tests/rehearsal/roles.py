@@ -16,7 +16,7 @@ Call = tuple[str, str, Mapping[str, Any]]
 class Roles:
     """The roles of a deployment's functions, each found by its function's `component` in the stack."""
 
-    def __init__(self, lambda_: Any, functions: Mapping[str, str], environment: Mapping[str, str]) -> None:  # noqa: ANN401 (a boto3 client)
+    def __init__(self, lambda_: Any, functions: Mapping[str, str], environment: Mapping[str, str]) -> None:
         self._lambda = lambda_
         self._functions = functions
         self._names = environment

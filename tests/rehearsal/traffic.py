@@ -27,7 +27,7 @@ class Client:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False)
         self.seconds: list[float] = []
 
-    def post(self, path: str, content: bytes, **headers: str) -> Any:  # noqa: ANN401 (it is JSON)
+    def post(self, path: str, content: bytes, **headers: str) -> Any:
         """Post JSON, which is accepted; return the answer."""
         started = time.monotonic()
         answer = self.http.post(path, content=content, headers={"content-type": "application/json", **headers})

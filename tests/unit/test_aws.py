@@ -44,5 +44,5 @@ async def test_a_long_poll_may_take_its_time() -> None:
         assert _config_of(client).read_timeout > 20
 
 
-def _config_of(client: Any) -> Any:  # noqa: ANN401 (the stubs don't know what a Config holds)
+def _config_of(client: Any) -> Any:
     return client.meta.config

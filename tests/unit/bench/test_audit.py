@@ -17,7 +17,7 @@ def _pack(body: bytes = BODY) -> str:
     return packs.encode(EventPack(tenant="a", key_id="k", accepted_at=0, events=[event] * 3))
 
 
-def _audited(operation: str, request: Any) -> Audit:  # noqa: ANN401 (it is JSON)
+def _audited(operation: str, request: Any) -> Audit:
     audit = Audit()
     audit.add(operation, msgspec.json.encode(request))
     audit.settle()
@@ -28,7 +28,7 @@ def _send(*bodies: str) -> Audit:
     return _audited("SendMessageBatch", {"Entries": [{"Id": "0", "MessageBody": body} for body in bodies]})
 
 
-def _insert(**attributes: Any) -> Audit:  # noqa: ANN401 (DynamoDB's)
+def _insert(**attributes: Any) -> Audit:
     names = ", ".join(f"'{name}': ?" for name in attributes)
     statement = {"Statement": f'INSERT INTO "t" VALUE {{{names}}}', "Parameters": list(attributes.values())}
     return _audited("BatchExecuteStatement", {"Statements": [statement]})

@@ -5,12 +5,12 @@ import msgspec
 from bench.standin import StandIn
 
 
-def _ask(stand_in: StandIn, operation: str, request: Any) -> Any:  # noqa: ANN401 (JSON)
+def _ask(stand_in: StandIn, operation: str, request: Any) -> Any:
     content, _ = stand_in.answer("/", b"Service." + operation.encode(), msgspec.json.encode(request))
     return msgspec.json.decode(content)
 
 
-def _set(stand_in: StandIn, **setup: Any) -> None:  # noqa: ANN401 (JSON)
+def _set(stand_in: StandIn, **setup: Any) -> None:
     stand_in.answer("/_bench/setup", b"", msgspec.json.encode(setup))
 
 

@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 class ScriptedClient:
     """Answers its calls with `answers` in turn; an exception among them is raised."""
 
-    def __init__(self, *answers: Any) -> None:  # noqa: ANN401
+    def __init__(self, *answers: Any) -> None:
         self._answers = list(answers)
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
-        async def call(**arguments: Any) -> Any:  # noqa: ANN401
+        async def call(**arguments: Any) -> Any:
             self.calls.append((operation, arguments))
             answer = self._answers.pop(0)
             if isinstance(answer, Exception):

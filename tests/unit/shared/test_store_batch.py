@@ -15,7 +15,7 @@ def _failed(code: str) -> dict[str, object]:
     return {"Error": {"Code": code, "Message": "?"}}
 
 
-def _scripted(*answers: object) -> Any:  # noqa: ANN401
+def _scripted(*answers: object) -> Any:
     return ScriptedClient(*answers)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from shared.clock import SystemClock
 from shared.errors import Unavailable
@@ -40,26 +41,15 @@ class Slow(MemoryStore):
         self.counts = 0
         self.fails = False
 
-    async def query(
-        self,
-        inbox: Place,
-        *,
-        shard: int,
-        before: str,
-        limit: int,
-        types: Sequence[str] = (),
-        newest_first: bool = False,
-    ) -> Slice:
+    async def query(self, inbox: Place, **asked: Any) -> Slice:
         self.queries += 1
         await self._answering()
-        return await super().query(
-            inbox, shard=shard, before=before, limit=limit, types=types, newest_first=newest_first
-        )
+        return await super().query(inbox, **asked)
 
-    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+    async def count(self, inbox: Place, **asked: Any) -> Count:
         self.counts += 1
         await self._answering()
-        found = await super().query(inbox, shard=shard, before=before, limit=limit, types=types)
+        found = await super().query(inbox, **asked)
         return Count(events=len(found.events), stopped_at=found.stopped_at)
 
     async def _answering(self) -> None:

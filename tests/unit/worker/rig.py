@@ -73,11 +73,11 @@ class Scripted:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._target, name)
 
-        async def call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the target answers
+        async def call(*args: object, **kwargs: object) -> Any:
             step = self._nth.pop(len(self.calls), None)
             self.calls.append(name)
 
-            async def effect() -> Any:  # noqa: ANN401
+            async def effect() -> Any:
                 return await method(*args, **kwargs)
 
             if step is None and self._steps[name]:
@@ -124,7 +124,7 @@ def reports(*outcomes: Outcome) -> Step:
 def answers_after(clock: ManualClock, wait_ms: int) -> Step:
     """The call takes effect; its answer takes a while."""
 
-    async def step(effect: Effect) -> Any:  # noqa: ANN401
+    async def step(effect: Effect) -> Any:
         answer = await effect()
         clock.now_ms += wait_ms
         return answer
@@ -135,7 +135,7 @@ def answers_after(clock: ManualClock, wait_ms: int) -> Step:
 def refuses(index: int, memory: MemoryStore) -> Step:
     """The statement at `index` is refused; the others take effect."""
 
-    async def step(effect: Effect) -> Any:  # noqa: ANN401
+    async def step(effect: Effect) -> Any:
         before = set(memory.records)
         outcomes = await effect()
         added = sorted(set(memory.records) - before)
@@ -149,7 +149,7 @@ def refuses(index: int, memory: MemoryStore) -> Step:
 def meanwhile(happen: Effect, *, then: Step | None = None) -> Step:
     """Something else happens first; the call goes on as usual, or as `then` says."""
 
-    async def step(effect: Effect) -> Any:  # noqa: ANN401
+    async def step(effect: Effect) -> Any:
         await happen()
         return await (effect() if then is None else then(effect))
 
@@ -166,7 +166,7 @@ class Late:
         self._effect = effect
         raise Unclear("told so")
 
-    async def arrive(self) -> Any:  # noqa: ANN401
+    async def arrive(self) -> Any:
         assert self._effect is not None
         return await self._effect()
 

@@ -128,7 +128,7 @@ async def test_a_copy_is_sent_when_deliveries_run_out_so_an_outage_never_fills_t
 
 @pytest.mark.parametrize("refusal", [fails(Unavailable("no")), fails(Unclear("cut off")), answers(Outcome.THROTTLED)])
 @in_virtual_time
-async def test_a_message_whose_copy_was_not_sent_for_certain_is_kept(refusal: Any) -> None:  # noqa: ANN401
+async def test_a_message_whose_copy_was_not_sent_for_certain_is_kept(refusal: Any) -> None:
     rig = Rig(gives(AGAIN, AGAIN, AGAIN, AGAIN, DONE))
     rig.wire.on("send", refusal)
     await rig.send("a")

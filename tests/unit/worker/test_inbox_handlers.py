@@ -267,10 +267,10 @@ async def test_a_client_that_leaves_stops_waiting(world: Served) -> None:
     sent: list[Any] = []
     asked = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])
 
-    async def receive() -> Any:  # noqa: ANN401
+    async def receive() -> Any:
         return next(asked)
 
-    async def send(message: Any) -> None:  # noqa: ANN401
+    async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {

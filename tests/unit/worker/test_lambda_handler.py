@@ -8,7 +8,7 @@ from shared.ports import Message
 from worker.lambda_handler import messages_of
 
 
-def aws_event(name: str) -> Any:  # noqa: ANN401 (it is JSON)
+def aws_event(name: str) -> Any:
     return msgspec.json.decode((Path(__file__).parent / "aws_events" / f"{name}.json").read_bytes())
 
 
@@ -30,6 +30,6 @@ def test_records_of_a_queue_become_messages() -> None:
 
 
 @pytest.mark.parametrize("event", [aws_event("sns"), {}, {"Records": [{"messageId": "1"}]}])
-def test_records_of_anything_else_are_refused(event: Any) -> None:  # noqa: ANN401 (it is JSON)
+def test_records_of_anything_else_are_refused(event: Any) -> None:
     with pytest.raises(msgspec.ValidationError):
         messages_of(event)

@@ -77,7 +77,7 @@ def test_the_newest_are_handed_out_newest_first_and_without_a_gap(
     reader = Backward(items, shards, random.Random(seed))  # noqa: S311 - a replayable schedule
     start, before = at(START_MS + start_ms, 0), at(START_MS + 15, 0)
     stretch = asyncio.run(
-        newest(reader, Place("t", "i", start), shards=shards, before=before, limit=limit, types=types)  # type: ignore[arg-type]
+        newest(reader, Place("t", "i", start), shards=shards, before=before, limit=limit, types=types)
     )
     expected = [
         item.position
@@ -96,6 +96,6 @@ async def test_searching_for_what_is_rare_ends_somewhere() -> None:
     hidden = [Item(at(START_MS + number, number), 0, shown=False) for number in range(20_000)]
     reader = Backward([Item(at(START_MS - 5, 1), 0, shown=True), *hidden], 4, random.Random(1))  # noqa: S311
     start, before = Place("t", "i", position.FIRST), position.floor_of(START_MS + 10**6)
-    stretch = await newest(reader, start, shards=4, before=before, limit=10)  # type: ignore[arg-type]
+    stretch = await newest(reader, start, shards=4, before=before, limit=10)
     assert stretch.events == []
     assert reader.queries <= 4 * MAX_ROUNDS

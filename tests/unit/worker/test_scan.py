@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from shared import position
 from shared.errors import Unavailable
-from shared.event import Identity
-from shared.records import Count, Guard, Place, Record, Slice, StoredEvent
+from shared.records import Place, Slice, StoredEvent
 from worker import scan
 
 SETTLE_MS = 1000
@@ -68,18 +67,6 @@ class Shards:
             scanned_to=scanned[-1].position if stopped else shown[-1].position if shown else None,
             stopped_at=scanned[-1].position if stopped else None,
         )
-
-    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
-        raise NotImplementedError
-
-    async def read_guard(self, identity: Identity) -> Guard | None:
-        raise NotImplementedError
-
-    async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
-        raise NotImplementedError
-
-    async def ready(self) -> None:
-        raise NotImplementedError
 
 
 def stored(inbox: Place, item: Item) -> StoredEvent:
@@ -212,8 +199,8 @@ async def test_a_cursor_ahead_of_the_clock_stays_where_it_is() -> None:
 
 async def test_no_further_round_once_enough_bytes_were_read() -> None:
     class Heavy(Shards):
-        async def query(self, inbox: Place, **how) -> Slice:  # type: ignore[no-untyped-def] # noqa: ANN003
-            answer = await super().query(inbox, **{**how, "limit": 1})
+        async def query(self, inbox: Place, **asked: Any) -> Slice:
+            answer = await super().query(inbox, **{**asked, "limit": 1})
             heavy = [
                 StoredEvent(place=event.place, type="a", body=b"x" * 1024 * 1024, accepted_at=0, expires_at=0)
                 for event in answer.events
@@ -229,10 +216,10 @@ async def test_no_further_round_once_enough_bytes_were_read() -> None:
 
 async def test_one_failing_shard_fails_the_page_bare() -> None:
     class Broken(Shards):
-        async def query(self, inbox: Place, **how) -> Slice:  # type: ignore[no-untyped-def] # noqa: ANN003
-            if how["shard"] == 2:
+        async def query(self, inbox: Place, **asked: Any) -> Slice:
+            if asked["shard"] == 2:
                 raise Unavailable("down")
-            return await super().query(inbox, **how)
+            return await super().query(inbox, **asked)
 
     with pytest.raises(Unavailable, match="down"):
         await one_page(Broken(settled(10), 4, Greedy()), 10)

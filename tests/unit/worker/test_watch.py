@@ -1,7 +1,7 @@
 """Waiting for events, on virtual time: when waiters are told, what it costs the store, and how waiting ends."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -29,20 +29,9 @@ class Store(MemoryStore):
         self.queried_ms: list[int] = []
         self.fails = False
 
-    async def query(
-        self,
-        inbox: Place,
-        *,
-        shard: int,
-        before: str,
-        limit: int,
-        types: Sequence[str] = (),
-        newest_first: bool = False,
-    ) -> Slice:
+    async def query(self, inbox: Place, **asked: Any) -> Slice:
         self.queried_ms.append(self.process.monotonic_ms())
-        found = await super().query(
-            inbox, shard=shard, before=before, limit=limit, types=types, newest_first=newest_first
-        )
+        found = await super().query(inbox, **asked)
         await asyncio.sleep(0.005)
         if self.fails:
             raise Unavailable("the table is gone")

@@ -115,7 +115,7 @@ class Counting:
         yield
         self.ends += 1
 
-    def _echo(self) -> Any:  # noqa: ANN401 (a handler)
+    def _echo(self) -> Any:
         @post("/echo", status_code=200)
         async def echo(request: Request[Any, Any, Any]) -> Response[bytes]:
             self.loops.add(id(asyncio.get_running_loop()))
@@ -123,7 +123,7 @@ class Counting:
 
         return echo
 
-    def _page(self) -> Any:  # noqa: ANN401 (a handler)
+    def _page(self) -> Any:
         @get("/page")
         async def page(size: FromQuery[int]) -> Response[bytes]:
             return Response(b'"' * size, media_type="application/json")
