@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from cli import emulator
-from cli.letters import Letter, Loan, borrowing, letter_of, payloads_of, redrive
 from shared import settings
 from shared.batches import batches
+from shared.letters import Letter, Loan, borrowing, letter_of, payloads_of, redrive
 from shared.ports import MAX_MESSAGES, Message
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from cli import emulator
 from shared import keys as api_keys
 from shared import settings
 from shared.errors import InvalidRequest, NotFound
-from shared.keys import DEFAULT_BURST, DEFAULT_RATE, SCOPES, ApiKey
+from shared.keys import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SCOPES, ApiKey
 
 if TYPE_CHECKING:
     from shared.key_store import KeyStore
@@ -54,7 +54,11 @@ def keys() -> None:
 @click.option("--tenant", required=True, help="Whose events the key sends and reads.")
 @click.option("--name", required=True, help="What the key is for.")
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May be repeated.  [default: all three]"
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="May be repeated. `operate` shows queues and dead letters of all tenants, and redrives.  [default: all but it]",
 )
 @click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
 @click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events a second.")
@@ -79,7 +83,7 @@ def create(
         key, token = api_keys.create(
             tenant=tenant,
             name=name,
-            scopes=scopes or SCOPES,
+            scopes=scopes or DEFAULT_SCOPES,
             types=types,
             now_ms=now_ms,
             rate=rate,

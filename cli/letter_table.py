@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.letters import Letter, Subject
+from shared.letters import Letter, Subject
 
 _WIDE = 200  # of a table that no terminal shows; rich would cut it at 80
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))

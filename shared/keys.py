@@ -12,7 +12,10 @@ from shared.errors import Fault, InvalidRequest
 EVENTS_WRITE = "events:write"
 INBOX_READ = "inbox:read"
 INBOX_ACK = "inbox:ack"
-SCOPES = (EVENTS_WRITE, INBOX_READ, INBOX_ACK)
+OPERATE = "operate"
+"""Of whoever runs the deployment: it shows the queues and the dead letters of all tenants, and redrives those."""
+DEFAULT_SCOPES = (EVENTS_WRITE, INBOX_READ, INBOX_ACK)
+SCOPES = (*DEFAULT_SCOPES, OPERATE)
 
 DEFAULT_RATE = 1000
 """Events a second."""

@@ -59,6 +59,8 @@ async def test_a_key_works_until_it_is_revoked(command: Keys) -> None:
     assert await command.tenant_of(token) == "a#b"
     key_id = token.split("_")[1]
     assert key_id in created.stderr
+    (listed,) = await command.json("list", "--tenant", "a#b")
+    assert listed["scopes"] == ["events:write", "inbox:read", "inbox:ack"]  # and not to operate, unasked
     revoked = await command.run("revoke", key_id)
     assert revoked.stdout == f"Key {key_id} is revoked; it stops working within 30 s.\n"
     with pytest.raises(Unauthorized):

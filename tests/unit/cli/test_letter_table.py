@@ -3,7 +3,7 @@ import time
 import pytest
 
 from cli.letter_table import print_letter, print_letters
-from cli.letters import Letter, Subject
+from shared.letters import Letter, Subject
 
 UNREADABLE = Letter(id="m2", reason="unreadable: unknown pack version 'x'", receives=6)
 ACKS = Letter(

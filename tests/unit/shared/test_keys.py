@@ -108,3 +108,9 @@ def test_what_has_not_the_form_of_a_key_does_not_parse(token: str) -> None:
 )
 def test_types_limit_what_a_key_may_send(types: tuple[str, ...], event_type: str, allowed: bool) -> None:  # noqa: FBT001
     assert make(types=types)[0].may(event_type) is allowed
+
+
+def test_to_operate_is_given_only_to_who_asks_for_it() -> None:
+    assert keys.OPERATE in keys.SCOPES
+    assert keys.OPERATE not in keys.DEFAULT_SCOPES
+    assert make(scopes=[keys.OPERATE])[0].scopes == (keys.OPERATE,)

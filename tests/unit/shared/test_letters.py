@@ -4,14 +4,15 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from cli.letters import Letter, Loan, Subject, borrowing, letter_of, payloads_of, redrive
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.event import Event
+from shared.letters import Letter, Loan, Subject, borrowing, letter_of, payloads_of, redrive
 from shared.memory_queue import MemoryQueue
 from shared.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.ports import Message, Outgoing
 from shared.records import Outcome
+from tests.manual import ManualClock
 
 BODY = msgspec.Raw(b'{"specversion":"1.0","data":"secret"}')
 EVENTS = EventPack(
@@ -240,3 +241,16 @@ async def test_nothing_to_redrive_calls_nobody() -> None:
     queue = Queue()
     assert await redrive(Loan(Queue()), [], queue, fair=False) == 0
     assert queue.calls == []
+
+
+async def test_what_is_taken_stays_hidden_as_long_as_the_loan_says() -> None:
+    clock = ManualClock()
+    dlq = MemoryQueue(clock)
+    await dlq.send([Outgoing(body="x1")])
+
+    loan = Loan(dlq, hidden_seconds=60)
+    assert await loan.find(["m1"])
+    clock.advance(59)
+    assert await dlq.backlog() == 0
+    clock.advance(1)
+    assert await dlq.backlog() == 1

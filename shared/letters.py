@@ -19,8 +19,8 @@ from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
 from shared.records import Outcome
 
 _REASON = "reason"
-# A walk over thousands of letters takes this long; should the process be killed, they stay hidden no longer.
-_HIDDEN_SECONDS = 300
+HIDDEN_SECONDS = 300
+"""A walk over thousands of letters takes this long; should the process be killed, they stay hidden no longer."""
 # A short poll asks only some of SQS's servers and may find nothing where there is something.
 _WAIT_SECONDS = 1
 
@@ -95,10 +95,11 @@ def payloads_of(message: Message) -> list[msgspec.Raw]:
 
 
 class Loan:
-    """Messages of one DLQ, hidden from others until they are deleted or given back."""
+    """Messages of one DLQ, hidden from others until they are deleted or given back, at most `hidden_seconds`."""
 
-    def __init__(self, dlq: EventQueue) -> None:
+    def __init__(self, dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> None:
         self._dlq = dlq
+        self._hidden_seconds = hidden_seconds
         self._held: dict[str, Message] = {}
         self._deleted: set[str] = set()
 
@@ -116,7 +117,7 @@ class Loan:
 
     async def _receive(self) -> list[Message]:
         poll = asyncio.create_task(
-            self._dlq.receive(limit=MAX_MESSAGES, wait_seconds=_WAIT_SECONDS, visibility_seconds=_HIDDEN_SECONDS)
+            self._dlq.receive(limit=MAX_MESSAGES, wait_seconds=_WAIT_SECONDS, visibility_seconds=self._hidden_seconds)
         )
         try:
             await asyncio.wait({poll})
@@ -152,9 +153,9 @@ class Loan:
 
 
 @asynccontextmanager
-async def borrowing(dlq: EventQueue) -> AsyncIterator[Loan]:
+async def borrowing(dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> AsyncIterator[Loan]:
     """Give access to what the DLQ holds; when left, however it is, what was not deleted is visible again."""
-    loan = Loan(dlq)
+    loan = Loan(dlq, hidden_seconds=hidden_seconds)
     try:
         yield loan
     finally:
