@@ -13,13 +13,13 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta, Raw
 
 from ingest.coding import read_content
-from ingest.faults import MAX_FAULTS, echo, pointer_to, reason
+from ingest.faults import MAX_FAULTS, reason
 from ingest.fields import RULES, Inbox
 from ingest.objects import duplicates, fields_of
 from ingest.publisher import Publisher
 from ingest.trace import trace_of
 from shared.clock import Clock
-from shared.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
+from shared.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia, echo, pointer_to
 from shared.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
 from shared.keys import INBOX_ACK
 from shared.pack import AckPack

@@ -13,9 +13,9 @@ from msgspec import Meta
 
 from ingest import fields
 from ingest.depth import deeper_than
-from ingest.faults import TOO_DEEP, echo, missing, pointer_to
+from ingest.faults import TOO_DEEP, missing
 from ingest.fields import MAX_TEXT_LENGTH, is_time
-from shared.errors import Fault
+from shared.errors import Fault, echo, pointer_to
 from shared.event import MAX_DATA_DEPTH, TEXT_CHARACTER
 from shared.position import is_position
 

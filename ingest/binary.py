@@ -15,8 +15,8 @@ import msgspec
 from ingest import attributes
 from ingest.cloudevents import event_of
 from ingest.envelope import Batch, Terms
-from ingest.faults import echo, invalid, malformed, pointer_to
-from shared.errors import Fault
+from ingest.faults import invalid, malformed
+from shared.errors import Fault, echo, pointer_to
 
 Headers = Iterable[tuple[bytes, bytes]]
 

@@ -9,13 +9,11 @@ from msgspec import Raw
 from ingest.depth import deeper_than
 from ingest.fields import FIELDS, RULES, is_time
 from ingest.objects import duplicates, fields_of
-from shared.errors import Fault, InvalidEvent
+from shared.errors import Fault, InvalidEvent, echo, pointer_to
 from shared.event import MAX_DATA_DEPTH, MAX_EVENTS_PER_REQUEST
 
 MAX_FAULTS = 1000
 """An answer names no more than this: a body of 512 KiB can hold 100,000."""
-
-_MAX_ECHO = 64
 
 TOO_DEEP = f"`data` nests deeper than {MAX_DATA_DEPTH} levels."
 NO_OBJECT = "An event is a JSON object."
@@ -95,16 +93,6 @@ def duplicate_faults(item: bytes | Raw, fields: dict[str, bytes], pointer: str) 
 def missing(name: str, pointer: str) -> Fault:
     """Return the fault of an event, at `pointer`, that does not give `name`."""
     return Fault(detail=f"`{name}` is missing.", pointer=f"{pointer}/{name}")
-
-
-def echo(name: str) -> str:
-    """Return a name of the caller's as it may be repeated in an answer."""
-    return name if len(name) <= _MAX_ECHO else f"{name[:_MAX_ECHO]}…"
-
-
-def pointer_to(name: str, pointer: str) -> str:
-    """Return the JSON pointer to the field `name` of what is at `pointer`."""
-    return f"{pointer}/{echo(name).replace('~', '~0').replace('/', '~1')}"
 
 
 def _holds(name: str, value: bytes) -> bool:

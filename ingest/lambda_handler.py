@@ -1,13 +1,9 @@
 """Ingest as an AWS Lambda function behind an HTTP API: its handler is `ingest.lambda_handler.handler`."""
 
 import functools
-import os
 from typing import Any
 
 from ingest.app import create_app
-from shared import emf, log, settings
-from shared.clock import SystemClock
-from shared.metrics import Metrics
 from shared.web.lambda_asgi import LambdaApp
 
 
@@ -21,7 +17,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 (what any module's attribute 
 @functools.cache
 def function() -> LambdaApp:
     """Return this process's function; raise `InvalidSettings` if the environment's settings are."""
-    loaded = settings.load(os.environ)
-    log.configure(loaded.log_level)
-    metrics = Metrics(scraped=False)
-    return LambdaApp(create_app(loaded, metrics=metrics), emf.emitter(metrics, SystemClock(), os.environ))
+    return LambdaApp.of_environment(create_app)

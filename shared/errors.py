@@ -24,6 +24,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+_MAX_ECHO = 64
+
 
 class TriggersError(Exception):
     """The root of the tree."""
@@ -34,6 +36,16 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     detail: str
     pointer: str | None = None
+
+
+def echo(name: str) -> str:
+    """Return a name of the caller's as it may be repeated in an answer."""
+    return name if len(name) <= _MAX_ECHO else f"{name[:_MAX_ECHO]}…"
+
+
+def pointer_to(name: str, parent: str = "") -> str:
+    """Return the JSON pointer to the field `name` of what is at `parent`."""
+    return f"{parent}/{echo(name).replace('~', '~0').replace('/', '~1')}"
 
 
 class Rejected(TriggersError):

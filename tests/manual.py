@@ -34,7 +34,7 @@ class ManualClock:
 
 
 class StillClock(SystemClock):
-    """The machine's own, but no time passes: however slow a test is, nothing is shed and no budget fills again."""
+    """The machine's own, but no time passes: however slow a test is, no budget fills again."""
 
     def monotonic_ms(self) -> int:
         return 0

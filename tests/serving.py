@@ -9,17 +9,9 @@ import httpx
 from litestar import Litestar
 
 
-class _Transport(httpx.ASGITransport):
-    """As a socket would, lets the event loop turn before a request: else all that a test sends is in one turn."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0)
-        return await super().handle_async_request(request)
-
-
 def client_of(app: Litestar) -> httpx.AsyncClient:
     """Return a client of `app`, whose lifespan it leaves alone."""
-    transport = _Transport(cast("Any", app), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://triggers")
 
 

@@ -243,7 +243,7 @@ _READ_EVENT = {
         "400": _problem(
             HTTPStatus.BAD_REQUEST,
             *_INVALID,
-            errors=[{"detail": "There is no parameter `sourc`; there are `source`, `inbox`.", "pointer": "/sourc"}],
+            errors=[{"detail": "There is no parameter `sourc`; known: `source`, `inbox`.", "pointer": "/sourc"}],
         ),
         "404": {
             **_problem(HTTPStatus.NOT_FOUND, "not-found", "Not found", NONE_SUCH),

@@ -1,12 +1,8 @@
 """The inbox as an AWS Lambda function behind an HTTP API: its handler is `worker.inbox_lambda.handler`."""
 
 import functools
-import os
 from typing import Any
 
-from shared import emf, log, settings
-from shared.clock import SystemClock
-from shared.metrics import Metrics
 from shared.web.lambda_asgi import LambdaApp
 from worker.inbox_app import create_app
 
@@ -21,7 +17,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 (what any module's attribute 
 @functools.cache
 def function() -> LambdaApp:
     """Return this process's function; raise `InvalidSettings` if the environment's settings are."""
-    loaded = settings.load(os.environ)
-    log.configure(loaded.log_level)
-    metrics = Metrics(scraped=False)
-    return LambdaApp(create_app(loaded, metrics=metrics), emf.emitter(metrics, SystemClock(), os.environ))
+    return LambdaApp.of_environment(create_app)

@@ -4,15 +4,15 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta
 
 from shared import cursor, position
-from shared.errors import Fault, InvalidRequest
+from shared.errors import InvalidRequest
 from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
 from shared.keys import TYPE_PATTERN
+from shared.web.query import Query
 from worker.inbox import MAX_LIMIT
 
 DEFAULT_LIMIT = 100
@@ -24,7 +24,6 @@ INBOX_PARAMETERS = ("inbox", "after", "since", "limit", "type", "status", "wait"
 EVENT_PARAMETERS = ("source", "inbox")
 
 _MAX_TYPE_LENGTH = 255
-_MAX_NAME_SHOWN = 64
 _whole_number = re.compile(r"[0-9]{1,9}").fullmatch
 # A `+` that was not escaped arrives as a space.
 _space_for_plus = re.compile(r" (?=\d\d:\d\d$)")
@@ -80,65 +79,43 @@ def parse_event(query_string: bytes) -> EventQuery:
     return query
 
 
-class _Given:
-    """The parameters that a request gives, and the faults found in them so far."""
-
-    def __init__(self, query_string: bytes, known: Sequence[str], repeatable: Sequence[str] = ()) -> None:
-        self._values: dict[str, list[str]] = {}
-        self._faults: list[Fault] = []
-        for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-            self._values.setdefault(name, []).append(value)
-        for name, values in self._values.items():
-            if name not in known:
-                shown = name[:_MAX_NAME_SHOWN]
-                there = ", ".join(f"`{parameter}`" for parameter in known)
-                self._fault(shown, f"There is no parameter `{shown}`; there are {there}.")
-            elif len(values) > 1 and name not in repeatable:
-                self._fault(name, f"`{name}` may be given only once.")
-
-    def check(self) -> None:
-        """Raise `InvalidRequest` if there are faults."""
-        if self._faults:
-            raise InvalidRequest("The query is invalid.", self._faults)
-
-    def first(self, name: str, default: str) -> str:
-        """Return the value of `name`."""
-        return self._values.get(name, [default])[0]
+class _Given(Query):
+    """The parameters of reads."""
 
     def inbox(self) -> str:
         """Return the inbox."""
         inbox = self.first("inbox", DEFAULT_INBOX)
         if not INBOX_PATTERN.fullmatch(inbox):
-            self._fault("inbox", f"`inbox` must match {INBOX_PATTERN.pattern}.")
+            self.fault("inbox", f"`inbox` must match {INBOX_PATTERN.pattern}.")
         return inbox
 
     def after(self, inbox: str) -> str | None:
         """Return the position behind which a cursor stands."""
         try:
-            return cursor.decode(self._values["after"][0], inbox) if "after" in self._values else None
+            return cursor.decode(self.first("after", ""), inbox) if self.all("after") else None
         except InvalidRequest as error:
-            self._faults += error.faults
+            self.take(error)
             return None
 
     def since(self) -> str | None:
         """Return the smallest position of a time; before 1970 nothing happened."""
-        if "since" not in self._values:
+        if not self.all("since"):
             return None
         text = _space_for_plus.sub("+", self.first("since", ""))
         try:
             time = msgspec.convert(text, _Time)
             return position.floor_of(max(0, int(time.timestamp() * 1000)))
         except (msgspec.ValidationError, OverflowError):
-            self._fault("since", "`since` must be a time as RFC 3339 writes it, such as 2026-11-22T17:03:11Z.")
+            self.fault("since", "`since` must be a time as RFC 3339 writes it, such as 2026-11-22T17:03:11Z.")
             return None
 
     def types(self) -> tuple[str, ...]:
         """Return the type patterns."""
-        types = self._values.get("type", [])
+        types = self.all("type")
         if len(types) > MAX_TYPES:
-            self._fault("type", f"`type` may be given up to {MAX_TYPES} times.")
+            self.fault("type", f"`type` may be given up to {MAX_TYPES} times.")
         if not all(len(pattern) <= _MAX_TYPE_LENGTH and TYPE_PATTERN.fullmatch(pattern) for pattern in types):
-            self._fault("type", "`type` must be an event type, or the beginning of one and `.*`, such as order.*.")
+            self.fault("type", "`type` must be an event type, or the beginning of one and `.*`, such as order.*.")
         return tuple(types)
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
@@ -146,18 +123,15 @@ class _Given:
         value = self.first(name, str(default))
         if _whole_number(value) and least <= int(value) <= most:
             return int(value)
-        self._fault(name, f"`{name}` must be a whole number from {least} to {most}.")
+        self.fault(name, f"`{name}` must be a whole number from {least} to {most}.")
         return default
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
         """Return which of `choices` is given; the first if none is."""
         value = self.first(name, choices[0])
         if value not in choices:
-            self._fault(name, f"`{name}` must be {' or '.join(choices)}.")
+            self.fault(name, f"`{name}` must be {' or '.join(choices)}.")
         return value
-
-    def _fault(self, name: str, detail: str) -> None:
-        self._faults.append(Fault(detail=detail, pointer="/" + name.replace("~", "~0").replace("/", "~1")))
 
 
 def _later(some: str | None, other: str | None) -> str | None:

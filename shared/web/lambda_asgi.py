@@ -6,12 +6,17 @@ The event loop, the app and its clients live as long as the sandbox does; Lambda
 import asyncio
 import base64
 import logging
+import os
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import quote
 
 from litestar import Litestar
 from litestar.types import HTTPReceiveMessage, HTTPScope, HTTPSendMessage
+
+from shared import emf, log, settings
+from shared.clock import SystemClock
+from shared.metrics import Metrics
 
 _MAX_TEXT_BYTES = 3_000_000
 """Lambda takes answers of up to 6,291,556 bytes of JSON. There text may double, with its quotes escaped, while
@@ -38,6 +43,14 @@ class LambdaApp:
         self._stop = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
         self._runner.run(self._start())
+
+    @classmethod
+    def of_environment(cls, create_app: Callable[..., Litestar]) -> Self:
+        """Return what `create_app` makes of the environment; raise `InvalidSettings` if its settings are invalid."""
+        loaded = settings.load(os.environ)
+        log.configure(loaded.log_level)
+        metrics = Metrics(scraped=False)
+        return cls(create_app(loaded, metrics=metrics), emf.emitter(metrics, SystemClock(), os.environ))
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         """Return the answer to one request, both as the HTTP API spells them."""

@@ -8,8 +8,8 @@ import pytest
 from shared.aws import Aws
 from shared.errors import NotFound, Unavailable
 from shared.key_store import DynamoKeyStore, KeyStore, MemoryKeyStore
-from shared.keys import ApiKey
 from shared.settings import Settings
+from tests.key_records import a_key, a_new_key
 
 
 @pytest.fixture
@@ -26,21 +26,9 @@ def tenant() -> str:
     return uuid.uuid4().hex
 
 
-def a_key(tenant: str = "t", created_at: int = 1, **changes: object) -> ApiKey:
-    fields: dict[str, object] = {
-        "key_id": uuid.uuid4().hex[:8],
-        "tenant": tenant,
-        "name": "a name",
-        "scopes": ("events:write", "inbox:read"),
-        "secret_hash": "$2b$...",
-        "created_at": created_at,
-    }
-    return ApiKey(**(fields | changes))  # type: ignore[arg-type]
-
-
 async def test_a_key_is_read_as_it_was_put(store: KeyStore) -> None:
-    plain = a_key()
-    full = a_key("a#b/ü", types=("order.*", "x"), rate=7, burst=9, expires_at=5, revoked_at=6)
+    plain = a_new_key()
+    full = a_new_key(tenant="a#b/ü", types=("order.*", "x"), rate=7, burst=9, expires_at=5, revoked_at=6)
     for key in (plain, full):
         await store.put(key)
         assert await store.get(key.key_id) == key
@@ -51,16 +39,16 @@ async def test_a_key_that_is_not_there_is_none(store: KeyStore) -> None:
 
 
 async def test_a_key_is_never_replaced(store: KeyStore) -> None:
-    key = a_key()
+    key = a_new_key()
     await store.put(key)
     with pytest.raises(ValueError, match=key.key_id):
-        await store.put(a_key("other", key_id=key.key_id))
+        await store.put(a_key(key.key_id, tenant="other"))
     assert await store.get(key.key_id) == key
 
 
 async def test_keys_are_listed_oldest_first_for_all_or_one_tenant(store: KeyStore, tenant: str) -> None:
-    young, old = a_key(tenant, created_at=3), a_key(tenant, created_at=1)
-    other = a_key(tenant + "2", created_at=2)
+    young, old = a_new_key(tenant=tenant, created_at=3), a_new_key(tenant=tenant, created_at=1)
+    other = a_new_key(tenant=tenant + "2", created_at=2)
     for key in (young, old, other):
         await store.put(key)
     assert await store.keys_of(tenant) == [old, young]
@@ -72,7 +60,7 @@ async def test_a_tenant_without_keys_has_none(store: KeyStore, tenant: str) -> N
 
 
 async def test_revoking_keeps_the_first_time(store: KeyStore) -> None:
-    key = a_key()
+    key = a_new_key()
     await store.put(key)
     assert (await store.revoke(key.key_id, 100)).revoked_at == 100
     assert (await store.revoke(key.key_id, 200)).revoked_at == 100
@@ -88,7 +76,7 @@ async def test_revoking_a_key_that_is_not_there_is_not_found(store: KeyStore) ->
 
 
 async def test_a_key_expires_at_the_earliest_time_it_was_given(store: KeyStore) -> None:
-    key = a_key()
+    key = a_new_key()
     await store.put(key)
     assert (await store.expire(key.key_id, 200)).expires_at == 200
     assert (await store.expire(key.key_id, 100)).expires_at == 100
@@ -99,7 +87,7 @@ async def test_a_key_expires_at_the_earliest_time_it_was_given(store: KeyStore) 
 
 
 async def test_the_latest_use_is_kept(store: KeyStore) -> None:
-    key = a_key()
+    key = a_new_key()
     await store.put(key)
     for used_at in (200, 300, 100):
         await store.record_use(key.key_id, used_at)
@@ -125,7 +113,7 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) ->
         for call in (
             store.ready(),
             store.keys_of(),
-            store.put(a_key()),
+            store.put(a_new_key()),
             store.revoke("abcd", 1),
             store.record_use("a", 1),
         ):
@@ -136,7 +124,8 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) ->
 async def test_a_list_longer_than_a_page_is_read_to_its_end(deployment: Settings, tenant: str) -> None:
     async with Aws(deployment).dynamodb() as client:
         store = DynamoKeyStore(client, deployment.dynamodb_table_api_keys)
-        keys = [a_key(tenant, created_at=number, name="n" * 200_000) for number in range(8)]  # a page is 1 MB
+        many = "n" * 200_000  # a page is 1 MB
+        keys = [a_new_key(tenant=tenant, created_at=number, name=many) for number in range(8)]
         for key in keys:
             await store.put(key)
         assert await store.keys_of(tenant) == keys

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 JSON = {"content-type": "application/json"}
 PATIENCE_SECONDS = 120
-_SHED = 503
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,13 +140,8 @@ class Tenant:
         return await self._http.delete(path, headers=self._headers)
 
     async def accept(self, content: bytes, **headers: str) -> list[Accepted]:
-        """Post `content`, which is accepted; return what the answer says of its events.
-
-        It is repeated while the process sheds: a slow machine does, where a fast one answers.
-        """
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (answer := await self.post(content, **headers)).status_code == _SHED:  # noqa: ASYNC110 - it tells no sooner
-                await asyncio.sleep(0.1)
+        """Post `content`, which is accepted; return what the answer says of its events."""
+        answer = await self.post(content, **headers)
         assert answer.status_code == 202, answer.text
         if content.startswith(b"["):
             return msgspec.json.decode(answer.content, type=_AcceptedBatch).events

@@ -16,7 +16,7 @@ def test_parameters_are_decoded() -> None:
 
 def test_every_fault_is_named_and_no_value_is_repeated() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        query.parse(b"inbox=&source=%FF&erase=yes&erase=true&a%2Fb=secret&" + b"x" * 100, KNOWN)
+        query.parse(b"inbox=&source=%FF&erase=secret&erase=true&a%2Fb=secret", KNOWN)
     faults = [(fault.pointer, fault.detail) for fault in caught.value.faults]
-    assert [pointer for pointer, _ in faults] == ["/inbox", "/source", "/erase", "/erase", "/a~1b", f"/{'x' * 64}…"]
+    assert [pointer for pointer, _ in faults] == ["/erase", "/a~1b", "/inbox", "/source", "/erase"]
     assert not any("secret" in detail for _, detail in faults)

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared import keys
 from shared.budget import Lease, MemoryBudget
 from shared.errors import Unavailable, Unclear
 from shared.keys import ApiKey
 from shared.leased_limits import LAPSE_MS, LeasedLimiter
 from shared.limits import Charge, Limiter
-from tests.manual import START_MS, ManualClock, until
+from tests.key_records import a_key
+from tests.manual import ManualClock, until
 
 
 class Table(MemoryBudget):
@@ -67,19 +67,6 @@ async def world() -> AsyncIterator[World]:
     yield world
     for limiter in world.limiters:
         await limiter.aclose()
-
-
-def a_key(key_id: str = "abcd", *, rate: int = 100, burst: int = 200) -> ApiKey:
-    return ApiKey(
-        key_id=key_id,
-        tenant="t",
-        name="n",
-        scopes=keys.SCOPES,
-        secret_hash="",
-        created_at=START_MS,
-        rate=rate,
-        burst=burst,
-    )
 
 
 async def charge(limiter: LeasedLimiter, key: ApiKey, cost: int = 1) -> Charge:

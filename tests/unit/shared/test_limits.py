@@ -1,23 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import keys
-from shared.keys import ApiKey
 from shared.limits import Limiter
-from tests.manual import START_MS, ManualClock
-
-
-def a_key(key_id: str = "abcd", *, rate: int = 100, burst: int = 200) -> ApiKey:
-    return ApiKey(
-        key_id=key_id,
-        tenant="t",
-        name="n",
-        scopes=keys.SCOPES,
-        secret_hash="",
-        created_at=START_MS,
-        rate=rate,
-        burst=burst,
-    )
+from tests.key_records import a_key
+from tests.manual import ManualClock
 
 
 def test_a_burst_is_granted_and_what_is_over_it_is_not() -> None:
