@@ -58,7 +58,7 @@ def keys() -> None:
     "scopes",
     multiple=True,
     type=click.Choice(SCOPES),
-    help="May be repeated. `operate` shows queues and dead letters of all tenants, and redrives.  [default: all but it]",
+    help="May be repeated. `operate` shows queues and dead letters of all tenants and redrives.  [default: all but it]",
 )
 @click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
 @click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events a second.")
