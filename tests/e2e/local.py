@@ -19,12 +19,12 @@ class Local:
     """A running stack."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
+        self.data = data
         self.url: str = msgspec.json.decode((data / "dev.json").read_bytes())["url"]
 
     def environment(self, tenant: str) -> dict[str, str]:
         """Return this process' environment, with the API and a new key of `tenant` in it."""
-        command = [sys.executable, "-m", "cli", "keys", "--data", str(self._data), "create", "--json"]
+        command = [sys.executable, "-m", "cli", "keys", "--data", str(self.data), "create", "--json"]
         named = ["--tenant", tenant, "--name", "test"]
         done = subprocess.run([*command, *named], check=True, capture_output=True, timeout=PATIENCE_SECONDS)  # noqa: S603
         return {**os.environ, "TRIGGERS_URL": self.url, "TRIGGERS_API_KEY": msgspec.json.decode(done.stdout)["api_key"]}

@@ -1,0 +1,200 @@
+"""The commands of README.md and docs/ do what they say: those for the embedded stack are run, in order, as printed."""
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml  # type: ignore[import-untyped] # it has no types of its own
+
+from cdk.config import Config
+from cli.dev import child_environment
+from cli.dev_data import emulator_port
+from cli.emulator import free_port
+from shared import pack as packs
+from shared import settings
+from shared.aws import Aws
+from shared.clock import SystemClock
+from shared.event import Event
+from shared.position import Minter
+from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in
+from tests.e2e.local import PATIENCE_SECONDS, Local, until
+from triggers_client import Client
+
+COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page in PAGES}
+ALL = [command for commands in COMMANDS.values() for command in commands]
+RUN_OF = {name: [one for one in commands if one.is_run] for name, commands in COMMANDS.items()}
+TENANT = "documented"
+# As printed, curl ends well with an error answer, too; and what the line before started may need a moment.
+CURLRC = "fail-with-body\nnoproxy = *\nretry = 60\nretry-connrefused\nretry-delay = 1\n"
+
+
+class Reader:
+    """Somebody who types what is printed, in a directory where a server runs."""
+
+    def __init__(self, local: Local, directory: Path) -> None:
+        self._local = local
+        self.directory = directory
+        self._emulator = child_environment(os.environ, emulator_port(local.data))
+        self._port = str(free_port())
+        self._started: list[subprocess.Popen[bytes]] = []
+        (directory / ".triggers").symlink_to(local.data)
+        (directory / ".venv").symlink_to(sys.prefix)
+        (directory / ".curlrc").write_text(CURLRC)
+        (directory / "events.ndjson").write_text('{"type":"order.paid"}\n{"type":"order.sent"}\n')
+        self._environment = {
+            **self._emulator,
+            "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+            "CURL_HOME": str(directory),
+            "KEY": (local.data / "api-key").read_text(),
+            "URL": local.url,
+        }
+
+    def type(self, command: Command) -> None:
+        """Run the command to its end, which is a Ctrl-C where it has none."""
+        text = self._put_in(command.text)
+        if text.endswith("&"):
+            self._start(text.removesuffix("&"))
+        elif text == "triggers tail":
+            self._tail(text)
+        else:
+            script = "\n".join([*map(self._put_in, command.earlier), text])
+            done = subprocess.run(  # noqa: S603
+                ["/bin/sh", "-euc", script],
+                input=b"y\n",
+                capture_output=True,
+                env=self._environment,
+                cwd=self.directory,
+                check=False,
+                timeout=PATIENCE_SECONDS,
+            )
+            assert done.returncode == 0, (done.stdout + done.stderr).decode()
+            self.printed = done.stdout.decode()
+
+    def _put_in(self, text: str) -> str:
+        """Put in what is this run's: addresses, and names that stand for others."""
+        text = text.replace("http://127.0.0.1:8000", self._local.url).replace("9464", self._port)
+        if re.search(r"\bKEYID\b", text):
+            text = text.replace("KEYID", self._key_id)
+        if re.search(r"\btriggers dlq\b", text):
+            text = re.sub(r"\bID\b", asyncio.run(self._bury()), text)
+        return text
+
+    @cached_property
+    def _key_id(self) -> str:
+        return self._local.environment(TENANT)["TRIGGERS_API_KEY"].split("_")[1]
+
+    async def _bury(self) -> str:
+        """Put an event into the dead-letter queue; return its message's id."""
+        receipt = Minter(SystemClock()).mint()
+        body = {"specversion": "1.0", "type": "t", "source": "/", "id": receipt, "data": "in the DLQ"}
+        raw = msgspec.Raw(msgspec.json.encode(body))
+        event = Event(receipt=receipt, id=receipt, source="/", inbox="default", type="t", body=raw)
+        pack = packs.EventPack(tenant=TENANT, key_id="k", accepted_at=SystemClock().wall_ms(), events=[event])
+        loaded = settings.load(self._emulator)
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self._emulator.items():
+                environment.setenv(name, value)  # the SDK reads its variables from there
+            async with Aws(loaded).sqs() as sqs:
+                queue = await sqs.get_queue_url(QueueName=loaded.dlq_name)
+                sent = await sqs.send_message(QueueUrl=queue["QueueUrl"], MessageBody=packs.encode(pack))
+        return sent["MessageId"]
+
+    def _start(self, text: str, out: Path | None = None) -> subprocess.Popen[bytes]:
+        path = out or self.directory / "started"
+        with path.open("wb") as file:
+            process = subprocess.Popen(  # noqa: S603
+                ["/bin/sh", "-euc", text],
+                stdout=file,
+                env=self._environment,
+                cwd=self.directory,
+                start_new_session=True,
+            )
+        self._started.append(process)
+        return process
+
+    def _tail(self, text: str) -> None:
+        out = self.directory / "tailed"
+        process = self._start(text, out)
+        with Client(self._local.url, self._environment["KEY"]) as client:
+
+            def came() -> bool:
+                client.send([{"type": "order.paid"}])
+                return bool(out.read_text())
+
+            until(came)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
+        self.printed = out.read_text()
+
+    def leave(self) -> None:
+        """End what still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def reader(local: Local, tmp_path: Path) -> Iterator[Reader]:
+    one = Reader(local, tmp_path)
+    yield one
+    one.leave()
+
+
+@pytest.mark.parametrize("page", [name for name, commands in RUN_OF.items() if commands])
+def test_what_can_be_run_here_does_what_it_says(reader: Reader, page: str) -> None:
+    for command in RUN_OF[page]:
+        reader.type(command)
+        for word, printed in PRINTED.items():
+            if word in command.text:
+                assert re.search(printed, reader.printed), (command.text, reader.printed)
+
+
+PRINTED = {
+    "/v1/inbox": r'"events":\[',
+    "/v1/acks": r'^\{"accepted":1\}$',
+    "-X DELETE": r'^\{"accepted":1\}$',
+    "/metrics": r"(?m)^triggers_\w+",
+    "keys create": r"trg_\w+",
+    "--payload": "in the DLQ",
+    "redrive": r"^\d+ messages? redriven",
+}
+"""What answers, by a part of the command."""
+
+
+def test_every_command_is_run_or_known_to_run_elsewhere() -> None:
+    assert [command.text for command in ALL if not command.is_run and command.elsewhere is None] == []
+    assert {command.elsewhere for command in ALL} - {None} == set(ELSEWHERE)
+    assert len([command for command in ALL if command.is_run]) > 20
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if one.elsewhere], ids=lambda command: command.text)
+def test_what_runs_elsewhere_names_what_there_is(command: Command) -> None:
+    first, *words = shlex.split(command.text)
+    if first.startswith("script/"):
+        assert os.access(ROOT / first, os.X_OK)
+    if first == "script/cdk":
+        named = [setting.partition("=")[0] for flag, setting in pairwise(words) if flag == "-c"]
+        assert set(named) <= {"stage", "fargate", *Config.__struct_fields__}
+    if command.text.startswith("docker compose run "):
+        services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+        assert next(word for word in words[2:] if not word.startswith("-")) in services
+
+
+def test_a_command_that_nobody_knows_is_noticed() -> None:
+    page = "text\n```sh\n# only a comment\nKEY=$(cat x)\nfrobnicate \\\n  --all  # why\n```\n```\nno command\n```\n"
+    assert [one.text for one in commands_in(page)] == ["KEY=$(cat x)", "frobnicate --all"]
+    unknown = commands_in(page)[1]
+    assert unknown.earlier == ("KEY=$(cat x)",)
+    assert not unknown.is_run
+    assert unknown.elsewhere is None
