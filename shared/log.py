@@ -9,7 +9,8 @@ gives
 
 Nothing of a payload or a secret may be logged. So the message is a fixed text, whatever varies is a named field,
 and of an exception only its type and where it was raised are written: its text may quote what it choked on.
-Libraries are heard from WARNING up, however low `LOG_LEVEL`: at DEBUG botocore logs bodies and signatures.
+Libraries are heard from WARNING up, however low `LOG_LEVEL` and their own levels: at DEBUG botocore logs bodies and
+signatures.
 
 A server writes a line a request, which costs less if lines below WARNING are held and written some at a time; one
 that is killed may take the last `_HELD_SECONDS` of them with it.
@@ -29,6 +30,7 @@ import msgspec
 from shared.clock import rfc3339
 
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_OURS = "triggers"
 _MAX_FRAMES = 20
 _HELD_SECONDS = 0.1
 _MAX_HELD = 500
@@ -46,10 +48,11 @@ def configure(level: str, stream: TextIO | None = None, *, hold: bool = False) -
     _held = _HeldLines(stream or sys.stderr) if hold else None
     handler = _held or logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(_is_heard)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("triggers").setLevel(level)
+    logging.getLogger(_OURS).setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "litestar"):
         library = logging.getLogger(name)
         library.handlers.clear()
@@ -64,6 +67,10 @@ def info(logger: logging.Logger, message: str, fields: Mapping[str, Any]) -> Non
         logger.info(message, extra=fields)
     elif logger.isEnabledFor(logging.INFO):
         _held.hold(_line_of(time.time(), "INFO", logger.name, message, fields))
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == _OURS
 
 
 class JsonFormatter(logging.Formatter):

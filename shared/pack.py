@@ -17,6 +17,7 @@ Readers accept every version that was ever written; new fields go last, with a d
 
 import base64
 import binascii
+import re
 import threading
 from collections.abc import Sequence
 
@@ -83,6 +84,9 @@ Pack = EventPack | AckPack | Removal
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Pack] = msgspec.json.Decoder(Pack)
 
+# These errors name offsets and fields, and quote no content but a tag that is not ours: whatever stood there.
+_quotes = re.compile(r" '.*'(?= - at )", re.DOTALL).sub
+
 
 class _Zstd(threading.local):
     """A compressor and a decompressor for each thread: neither may be used by two at once."""
@@ -117,8 +121,7 @@ def decode(body: str) -> Pack:
                 raise Poison(f"unknown pack version {version!r}")
         return _decoder.decode(raw)
     except (binascii.Error, ValueError, zstandard.ZstdError, msgspec.MsgspecError, RecursionError) as error:
-        # The text of these errors names offsets and fields, never content.
-        raise Poison(f"unreadable pack: {type(error).__name__}: {error}") from None
+        raise Poison(f"unreadable pack: {type(error).__name__}: {_quotes('', str(error))}") from None
 
 
 def _inflate(frame: bytes) -> bytes:

@@ -20,6 +20,8 @@ from worker.process import Action, Verdict
 Judged = tuple[Message, Verdict]
 
 _log = logging.getLogger("triggers.worker")
+_TRACEPARENT_LENGTH = 55
+"""Of version 00. What later versions add is whatever the client makes it."""
 
 
 async def carry_out(judged: Sequence[Judged], queue: EventQueue, settings: Settings) -> list[Message]:
@@ -82,7 +84,7 @@ def log_lines(judged: Sequence[Judged], duration_ms: int) -> None:
             "action": verdict.action.value,
             "tenant": verdict.tenant,
             "duration_ms": duration_ms,
-            "traceparent": message.attributes.get("traceparent"),
+            "traceparent": message.attributes.get("traceparent", "")[:_TRACEPARENT_LENGTH] or None,
             "reason": verdict.reason,
             **verdict.counts,
         }

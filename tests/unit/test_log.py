@@ -76,6 +76,16 @@ def test_libraries_are_heard_from_warning_up(lines: list[dict[str, Any]], name: 
     assert [line["message"] for line in lines] == ["loud"]
 
 
+def test_a_library_that_is_told_to_tell_more_is_not_heard_either(lines: list[dict[str, Any]]) -> None:
+    library = logging.getLogger("botocore.endpoint")
+    library.setLevel(logging.DEBUG)
+    try:
+        library.debug("Making request with params: payload, secret")
+    finally:
+        library.setLevel(logging.NOTSET)
+    assert lines == []
+
+
 def test_a_field_that_json_cannot_hold_is_escaped(lines: list[dict[str, Any]]) -> None:
     logging.getLogger("triggers").warning("odd", extra={"inbox": "\ud800"})
     assert lines[0]["inbox"] == ascii("\ud800")

@@ -161,6 +161,14 @@ def test_a_bomb_is_poison_and_is_not_inflated() -> None:
         packs.decode("z" + base64.b64encode(frame).decode())
 
 
+@pytest.mark.parametrize("tag", ["secret", "secret' - at `$", "\nsecret"])
+def test_a_tag_that_is_not_ours_is_not_quoted(tag: str) -> None:
+    body = "p" + base64.b64encode(msgspec.json.encode([tag, "acme"])).decode()
+    with pytest.raises(Poison) as poison:
+        packs.decode(body)
+    assert str(poison.value) == "unreadable pack: ValidationError: Invalid value - at `$[0]`"
+
+
 def test_a_frame_that_claims_more_memory_than_there_is_is_poison() -> None:
     header = zstandard.FRAME_HEADER + bytes([0b11100000]) + struct.pack("<Q", 1 << 60)
     with pytest.raises(Poison, match="claims"):

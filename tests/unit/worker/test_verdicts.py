@@ -106,7 +106,7 @@ def test_a_message_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_message_that_came_with_a_trace_is_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "triggers.worker")
     trace = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
-    traced = Message(id="m1", body="", handle="h", attributes={"traceparent": trace})
+    traced = Message(id="m1", body="", handle="h", attributes={"traceparent": f"{trace}-of-a-later-version"})
     log_lines([(traced, DELETE), (Message(id="m2", body="", handle="h"), DELETE)], 1)
     first, second = (record.__dict__ for record in caplog.records)
     assert first["traceparent"] == trace
