@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     import httpx
 
 _PAGE_EVENTS = 500
-_INTERRUPTED = 130  # as a shell says it
+_WAIT_SECONDS = 20  # the longest that the API keeps us waiting for an event
+_LEAST_SECONDS = 0.25
+"""Between two empty answers. One that comes sooner is of an API that ends, or has too many who wait."""
 
 
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +42,6 @@ _page = msgspec.json.Decoder(_Page)
 @click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept.")
 @click.option("--after", "cursor", help="Begin behind this cursor.")
 @click.option("--once", is_flag=True, help="Stop when there is nothing more; without --after, begin at the start.")
-@click.option(
-    "--interval",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0.01, 3600),
-    help="Seconds between reads while nothing new comes.",
-)
 def tail(
     *,
     url: str | None,
@@ -54,23 +50,21 @@ def tail(
     from_start: bool,
     cursor: str | None,
     once: bool,
-    interval: float,
 ) -> None:
     """Print an inbox's events as they come, one CloudEvents JSON object a line, payloads byte for byte.
 
-    Begins with the events that are stored from now on, unless told otherwise. At the end, however it comes, the
-    cursor behind the last event printed goes to standard error; give it to --after to go on from there.
+    Begins with the events that are stored from now on, unless told otherwise. While there is nothing new it waits at
+    the API, which answers as soon as there is. At the end, however it comes, the cursor behind the last event printed
+    goes to standard error; give it to --after to go on from there.
     """
     if from_start and cursor is not None:
         raise click.UsageError("Give --from-start or --after, not both.")
     if not INBOX_PATTERN.fullmatch(inbox):
         raise click.BadParameter(f"must match {INBOX_PATTERN.pattern}", param_hint="--inbox")
     target = resolve(url, api_key)
-    follower = _Follower(inbox, cursor, interval=interval, once=once, from_now=not (from_start or once or cursor))
+    follower = _Follower(inbox, cursor, once=once, from_now=not (from_start or once or cursor))
     try:
         asyncio.run(follower.run(target))
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
     finally:
         if follower.cursor is not None:
             click.echo(f"cursor: {follower.cursor}", err=True)
@@ -79,10 +73,9 @@ def tail(
 class _Follower:
     """Reads page after page. `cursor` covers what has been printed, and nothing else."""
 
-    def __init__(self, inbox: str, cursor: str | None, *, interval: float, once: bool, from_now: bool) -> None:
+    def __init__(self, inbox: str, cursor: str | None, *, once: bool, from_now: bool) -> None:
         self.cursor = cursor
         self._inbox = inbox
-        self._interval_seconds = interval
         self._once = once
         self._from_now = from_now
         self._out = sys.stdout.buffer
@@ -93,15 +86,18 @@ class _Follower:
             if self._from_now:
                 self.cursor = await self._cursor_of_now(api)
             while True:
-                page = _decoded(await self._read(api, _PAGE_EVENTS))
+                asked_at = time.monotonic()
+                page = _decoded(await self._read(api, _PAGE_EVENTS, wait=not self._once))
                 self._print(page)
                 if self._once and not page.more:
                     return
-                if not page.more:
-                    await asyncio.sleep(self._interval_seconds)
+                if not page.events and not page.more:
+                    await asyncio.sleep(_LEAST_SECONDS - (time.monotonic() - asked_at))
 
-    async def _read(self, api: Api, limit: int) -> "httpx.Response":
+    async def _read(self, api: Api, limit: int, *, wait: bool) -> "httpx.Response":
         params = {"inbox": self._inbox, "limit": str(limit)}
+        if wait:
+            params["wait"] = str(_WAIT_SECONDS)
         if self.cursor is not None:
             params["after"] = self.cursor
         answer = await api.request("GET", "/v1/inbox", params=params, patient=not self._once)
@@ -111,7 +107,7 @@ class _Follower:
 
     async def _cursor_of_now(self, api: Api) -> str:
         """Return a cursor that stands at this moment, by the API's clock: this machine's may be minutes off."""
-        answer = await self._read(api, 1)
+        answer = await self._read(api, 1, wait=False)
         try:
             now = parsedate_to_datetime(answer.headers.get("date", ""))
         except ValueError:

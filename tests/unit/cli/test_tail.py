@@ -23,7 +23,7 @@ def page(*events: bytes, following: str = FIRST, more: bool = False) -> Answer:
 
 
 def run(api: FakeApi, *arguments: str) -> Result:
-    options = ["--url", api.url + "/", "--api-key", "trg_k_s", "--interval", "0.01", *arguments]
+    options = ["--url", api.url + "/", "--api-key", "trg_k_s", *arguments]
     return CliRunner().invoke(tail, options)
 
 
@@ -63,6 +63,15 @@ def test_follows_until_it_is_refused_and_says_where_it_stood(api: FakeApi) -> No
     assert done.exit_code == 1
     assert done.stdout == '{"a":1}\n{"a":2}\n'
     assert done.stderr == "cursor: c2\nError: 401: The API key was revoked.\n"
+
+
+def test_waits_at_the_api_but_not_for_the_cursor_of_now_nor_once(api: FakeApi) -> None:
+    api.answers = [page(following="c1"), page(b"{}", following="c2")]
+    api.otherwise = lambda _: problem(403, "enough")
+    run(api)
+    api.answers = [page()]
+    run(api, "--once")
+    assert [asked.query.get("wait") for asked in api.asked] == [None, ["20"], ["20"], None]
 
 
 def test_by_default_begins_now_by_the_clock_of_the_api(api: FakeApi) -> None:
@@ -105,7 +114,7 @@ def test_an_answer_that_is_no_page_is_a_line(api: FakeApi) -> None:
     assert done.stderr == "Error: /v1/inbox answered with something else than a page of events.\n"
 
 
-@pytest.mark.parametrize("arguments", [["--from-start", "--after", "c"], ["--inbox", "A"], ["--interval", "0"]])
+@pytest.mark.parametrize("arguments", [["--from-start", "--after", "c"], ["--inbox", "A"]])
 def test_arguments_that_make_no_sense(api: FakeApi, arguments: list[str]) -> None:
     assert run(api, *arguments).exit_code == 2
     assert not api.asked
