@@ -11,6 +11,8 @@ import click
 import msgspec
 
 from cli import emulator
+from cli.output import json_option, print_json
+from cli.progress import counting
 from shared import settings
 from shared.batches import batches
 from shared.letters import Letter, Loan, borrowing, letter_of, payloads_of, redrive
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_INTERRUPTED = 130  # as a shell says it
 _MANY = 1000
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 
 
@@ -61,21 +61,23 @@ def dlq() -> None:
 
 @dlq.command("list")
 @click.option("--limit", default=_MANY, show_default=True, type=click.IntRange(1), help="Look at no more messages.")
-@_as_json
+@json_option
 def list_(*, limit: int, as_json: bool) -> None:
     """List messages, those accepted first first: why they are here and what they hold, but no payload."""
 
     async def look(desk: _Desk) -> list[Letter]:
         letters: list[Letter] = []
-        async for messages in desk.loan.take():
-            letters += map(desk.letter, messages)
-            if len(letters) >= limit:
-                break
+        with counting("Looking", min(limit, await desk.dlq.backlog()), sys.stderr) as advance:
+            async for messages in desk.loan.take():
+                letters += map(desk.letter, messages)
+                advance(len(messages))
+                if len(letters) >= limit:
+                    break
         return sorted(letters[:limit], key=lambda letter: letter.accepted_at or 0)
 
     letters = _run(look)
     if as_json:
-        _print_json(letters)
+        print_json(letters)
         return
     from cli.letter_table import print_letters  # noqa: PLC0415 (loads rich)
 
@@ -85,7 +87,7 @@ def list_(*, limit: int, as_json: bool) -> None:
 @dlq.command()
 @click.argument("id_", metavar="ID")
 @click.option("--payload", is_flag=True, help="Also print the events, one CloudEvents JSON object a line.")
-@_as_json
+@json_option
 def show(*, id_: str, payload: bool, as_json: bool) -> None:
     """Show what the message ID holds."""
 
@@ -98,7 +100,7 @@ def show(*, id_: str, payload: bool, as_json: bool) -> None:
         sys.exit(1)
     letter, payloads = shown
     if as_json:
-        _print_json({**msgspec.to_builtins(letter), **({"payloads": payloads} if payload else {})})
+        print_json({**msgspec.to_builtins(letter), **({"payloads": payloads} if payload else {})})
         return
     from cli.letter_table import print_letter  # noqa: PLC0415 (loads rich)
 
@@ -111,7 +113,7 @@ def show(*, id_: str, payload: bool, as_json: bool) -> None:
 @dlq.command("redrive")
 @_ids
 @click.option("--all", "everything", is_flag=True, help="All that is in the DLQ now.")
-@_as_json
+@json_option
 def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Send messages to the queue again, after the cause was mended.
 
@@ -125,11 +127,11 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
         # Counted before: what fails again meanwhile comes back, and would be moved in circles.
         total = await desk.dlq.backlog() if everything else len(set(ids))
         seen = moved = 0
-        with click.progressbar(length=total, label="Redriving", file=sys.stderr) as bar:
+        with counting("Redriving", total, sys.stderr) as advance:
             async for messages in _chosen(desk, ids, total):
                 seen += len(messages)
                 moved += await redrive(desk.loan, messages, desk.queue, fair=desk.settings.fair_queues)
-                bar.update(len(messages))
+                advance(len(messages))
         return moved, (seen if everything else total) - moved
 
     _report("redriven", *_run(move), as_json=as_json)
@@ -138,7 +140,7 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
 @dlq.command()
 @_ids
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@_as_json
+@json_option
 def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete messages for good; their events are lost."""
     if not ids:
@@ -172,10 +174,7 @@ def _run(work: Callable[[_Desk], Coroutine[Any, Any, _T]]) -> _T:
         async with _opened(settings.load(os.environ)) as desk:
             return await work(desk)
 
-    try:
-        return asyncio.run(run())
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+    return asyncio.run(run())
 
 
 @asynccontextmanager
@@ -193,7 +192,7 @@ async def _opened(loaded: settings.Settings) -> AsyncIterator[_Desk]:
 def _report(done: str, count: int, left: int, *, as_json: bool) -> None:
     """Say what was done; exit with 1 if that is not all that was asked for."""
     if as_json:
-        _print_json({done: count, "left": left})
+        print_json({done: count, "left": left})
     else:
         click.echo(f"{_messages(count)} {done}{f', {left:,} not' if left else ''}.")
     if left:
@@ -202,7 +201,3 @@ def _report(done: str, count: int, left: int, *, as_json: bool) -> None:
 
 def _messages(count: int) -> str:
     return f"{count:,} message{'' if count == 1 else 's'}"
-
-
-def _print_json(value: object) -> None:
-    click.echo(msgspec.json.encode(value))

@@ -80,6 +80,10 @@ MISLEADING = (
 """Variables that would lead the SDK away from the emulator."""
 
 
+DATA = "triggers.data"
+"""Under this name a command finds the directory that `--data` named in its context's `meta`."""
+
+
 def data_option(text: str) -> Callable[[_F], _F]:
     """Give a command the option `--data`, which leads it to what a server on this machine runs on."""
     kind = click.Path(file_okay=False, path_type=Path)
@@ -87,11 +91,12 @@ def data_option(text: str) -> Callable[[_F], _F]:
     return click.option("--data", type=kind, help=told, callback=_point_at, expose_value=False)
 
 
-def _point_at(_: click.Context, __: click.Parameter, data: Path | None) -> None:
+def _point_at(ctx: click.Context, __: click.Parameter, data: Path | None) -> None:
     if data is not None:
         from cli.dev_data import emulator_port  # noqa: PLC0415 (loads what `triggers dev` needs)
 
         port = emulator_port(data)
+        ctx.meta[DATA] = data
         for name in MISLEADING:
             os.environ.pop(name, None)
         os.environ.update(client_environment(port))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -44,26 +45,60 @@ def target_options(command: _F) -> _F:
     """Give a command the options `--url` and `--api-key`."""
     source = "else what script/server wrote to .triggers/dev.json here."
     key = click.option("--api-key", envvar="TRIGGERS_API_KEY", help=f"Default: TRIGGERS_API_KEY, {source}")
-    url = click.option("--url", envvar="TRIGGERS_URL", help=f"URL of the API. Default: TRIGGERS_URL, {source}")
+    url = click.option(
+        "--url",
+        envvar="TRIGGERS_URL",
+        shell_complete=complete_url,
+        help=f"URL of the API. Default: TRIGGERS_URL, {source}",
+    )
     return url(key(command))
 
 
 def resolve(url: str | None, api_key: str | None) -> Target:
     """Return the API to talk to; what is not given comes from `.triggers/dev.json`."""
     if not (url and api_key) and _DEV_JSON.exists():
-        try:
-            dev = msgspec.json.decode(_DEV_JSON.read_bytes(), type=Target)
-        except (OSError, msgspec.DecodeError) as error:
-            raise click.ClickException(f"{_DEV_JSON} can't be read: {error}") from None
+        dev = dev_json(_DEV_JSON)
         url, api_key = url or dev.url, api_key or dev.api_key
     if not url or not api_key:
         missing = "API key: give --api-key or set TRIGGERS_API_KEY" if url else "URL: give --url or set TRIGGERS_URL"
         raise click.ClickException(f"No {missing}, or start script/server here.")
-    if not url.startswith(("http://", "https://")):
-        raise click.ClickException("The URL must begin with http:// or https://.")
+    url = url_checked(url)
     if not (api_key.isascii() and api_key.isprintable()):
         raise click.ClickException("The API key holds characters that no key has.")
-    return Target(url=url.rstrip("/"), api_key=api_key)
+    return Target(url=url, api_key=api_key)
+
+
+def url_checked(url: str) -> str:
+    """Return `url` without a slash at its end; raise if it can't be that of an API."""
+    if not url.startswith(("http://", "https://")):
+        raise click.ClickException("The URL must begin with http:// or https://.")
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise click.ClickException(f"The URL is invalid: {error}") from None
+    return url.rstrip("/")
+
+
+def dev_json(path: Path) -> Target:
+    """Return what a server on this machine wrote there."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Target)
+    except (OSError, msgspec.DecodeError) as error:
+        raise click.ClickException(f"{path} can't be read: {error}") from None
+
+
+def is_near(url: str) -> bool:
+    """Tell whether `url` is this machine's: proxies are for the world outside."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def complete_url(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Return the URL of the server that runs in this directory, for a shell to complete."""
+    try:
+        url = dev_json(_DEV_JSON).url
+    except click.ClickException:
+        return []
+    return [url] if url.startswith(incomplete) else []
 
 
 class Api:
@@ -76,15 +111,14 @@ class Api:
         import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
 
         try:
-            host = httpx.URL(target.url).host
+            httpx.URL(target.url)
         except httpx.InvalidURL as error:
             raise ApiError(f"The URL is invalid: {error}") from None
         self._notice = notice
         self._client = httpx.AsyncClient(
             base_url=target.url,
             timeout=_TIMEOUT_SECONDS,
-            # Proxies are for the world outside; script/server is not behind one.
-            trust_env=host not in _LOOPBACK,
+            trust_env=not is_near(target.url),
             headers={"Authorization": f"Bearer {target.api_key}", "User-Agent": "triggers-cli"},
         )
 

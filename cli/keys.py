@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import click
 import msgspec
 
 from cli import emulator
+from cli.output import json_option, print_json, print_table
 from shared import keys as api_keys
 from shared import settings
 from shared.errors import InvalidRequest, NotFound
@@ -22,9 +22,9 @@ from shared.keys import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SCOPES, Api
 if TYPE_CHECKING:
     from shared.key_store import KeyStore
 
+_SPANS = "1h", "24h", "7d", "30d", "90d", "52w"
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COLUMNS = "key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "last used", "status"
-_WIDE = 200  # of a table that no terminal shows; rich would cut it at 80
 
 
 class _Span(click.ParamType[int]):
@@ -38,6 +38,10 @@ class _Span(click.ParamType[int]):
         if not match:
             self.fail(f"{value!r} is no span such as 30m, 12h, 90d or 52w.", param, ctx)
         return int(match[1]) * _SECONDS[match[2]] * 1000
+
+
+def _complete_span(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    return [span for span in _SPANS if span.startswith(incomplete)]
 
 
 @click.group()
@@ -63,8 +67,14 @@ def keys() -> None:
 @click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
 @click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events a second.")
 @click.option("--burst", default=DEFAULT_BURST, show_default=True, help="Events at once.")
-@click.option("--expires", "lasts_ms", type=_Span(), help="After this time, such as 90d.  [default: never]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--expires",
+    "lasts_ms",
+    type=_Span(),
+    shell_complete=_complete_span,
+    help="After this time, such as 90d.  [default: never]",
+)
+@json_option
 def create(
     *,
     tenant: str,
@@ -104,7 +114,7 @@ def create(
 
 @keys.command("list")
 @click.option("--tenant", help="This tenant's only.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@json_option
 def list_(*, tenant: str | None, as_json: bool) -> None:
     """List keys, oldest first; never their secrets."""
 
@@ -114,7 +124,7 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
 
     found = asyncio.run(read())
     if as_json:
-        _print_json([_shown(key) for key in found])
+        print_json([_shown(key) for key in found])
     else:
         _print_table(found)
 
@@ -122,9 +132,15 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
 @keys.command()
 @click.argument("key_id", metavar="KEYID")
 @click.option(
-    "--overlap", "overlap_ms", default="24h", show_default=True, type=_Span(), help="How long the old key still works."
+    "--overlap",
+    "overlap_ms",
+    default="24h",
+    show_default=True,
+    type=_Span(),
+    shell_complete=_complete_span,
+    help="How long the old key still works.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
     """Replace the key KEYID: make one that may do the same, print it, this once, and let the old one expire.
 
@@ -154,7 +170,7 @@ def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key_id", metavar="KEYID")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def revoke(*, key_id: str, as_json: bool) -> None:
     """Revoke the key KEYID. It stops working within KEY_CACHE_SECONDS (30 by default), for good."""
     loaded = settings.load(os.environ)
@@ -168,7 +184,7 @@ def revoke(*, key_id: str, as_json: bool) -> None:
     except NotFound as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        _print_json(_shown(key))
+        print_json(_shown(key))
     else:
         click.echo(f"Key {key_id} is revoked; it stops working within {loaded.key_cache_seconds} s.")
 
@@ -200,19 +216,14 @@ def _said(error: InvalidRequest) -> click.ClickException:
 
 def _print_made(key: ApiKey, token: str, *, as_json: bool) -> None:
     if as_json:
-        _print_json({**_shown(key), "api_key": token})
+        print_json({**_shown(key), "api_key": token})
     else:
         click.echo(f"Key {key.key_id} of tenant {key.tenant}. It can't be shown again:", err=True)
         click.echo(token)
 
 
-def _print_json(value: object) -> None:
-    click.echo(msgspec.json.encode(value))
-
-
 def _print_table(found: list[ApiKey]) -> None:
-    from rich.console import Console  # noqa: PLC0415 (slow to load)
-    from rich.table import Table  # noqa: PLC0415 (the same)
+    from rich.table import Table  # noqa: PLC0415 (slow to load)
     from rich.text import Text  # noqa: PLC0415 (the same)
 
     table = Table(*_COLUMNS, box=None)
@@ -231,7 +242,7 @@ def _print_table(found: list[ApiKey]) -> None:
             _status(key),
         )
         table.add_row(*map(Text, row))  # as text: in a plain string rich takes `[red]` for markup
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)
+    print_table(table)
 
 
 def _day(time_ms: int | None) -> str:

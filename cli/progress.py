@@ -1,4 +1,4 @@
-"""How far `triggers send` is: a bar on a terminal, a line now and then elsewhere."""
+"""How far a command is: a bar on a terminal; elsewhere `triggers send` tells in a line now and then."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +34,13 @@ def showing(
             yield progress
     else:
         yield _lines(stream, seconds_per_line)
+
+
+@contextmanager
+def counting(label: str, total: int, stream: TextIO) -> Iterator[Callable[[int], None]]:
+    """Show how many of about `total` things are done, if `stream` is a terminal; the value takes how many more."""
+    with click.progressbar(length=total, label=label, file=stream, show_pos=True, hidden=not stream.isatty()) as bar:
+        yield lambda more: bar.update(min(more, total - bar.pos))
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
+import msgspec
 
 from cli.batches import BadLine, Batch, read
 from cli.http import Api, ApiError, describe, problem_of, resolve, target_options
+from cli.output import json_option, print_json
 from cli.progress import Progress, showing
 from shared.errors import Fault
 from shared.event import MAX_EVENTS_PER_REQUEST
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 _MAX_FAULTS_SHOWN = 20
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 """Answers that concern this batch alone; any other would meet all that follow too."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What `triggers send --json` prints: events. If it is not `complete`, the rest was not tried, or not answered."""
+
+    accepted: int
+    refused: int
+    complete: bool
 
 
 @click.command()
@@ -41,8 +51,17 @@ _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     "--in-flight", default=4, show_default=True, type=click.IntRange(1, 32), help="Requests under way at once."
 )
 @click.option("--fresh", is_flag=True, help="Send the events as new ones, even if the same file was just sent.")
+@json_option
 def send(
-    *, file: BinaryIO, url: str | None, api_key: str | None, inbox: str | None, size: int, in_flight: int, fresh: bool
+    *,
+    file: BinaryIO,
+    url: str | None,
+    api_key: str | None,
+    inbox: str | None,
+    size: int,
+    in_flight: int,
+    fresh: bool,
+    as_json: bool,
 ) -> None:
     """Post the events in FILE (`-`: standard input), one JSON object a line.
 
@@ -55,15 +74,14 @@ def send(
     request that is repeated, or this whole command run again with the same file and --batch, lists nothing twice
     within the deduplication window (5 minutes by default). --fresh turns that off between runs.
 
-    A batch is accepted or refused as a whole; the faults of those refused are listed by line. Exit code 1 if any
-    event was refused or not sent.
+    A batch is accepted or refused as a whole; the faults of those refused are listed by line on standard error.
     """
     target = resolve(url, api_key)
     salt = f"{uuid.uuid4().hex[:8]}-" if fresh else ""
     with showing(_size_of(file), sys.stderr) as progress:
         sender = _Sender(Api(target, progress.notice), progress, inbox=inbox, salt=salt)
         asyncio.run(sender.run(read(file, size), in_flight))
-    sender.conclude()
+    sender.conclude(as_json=as_json)
 
 
 class _Sender:
@@ -84,9 +102,13 @@ class _Sender:
             for _ in range(in_flight):
                 group.create_task(self._work(todo))
 
-    def conclude(self) -> None:
+    def conclude(self, *, as_json: bool) -> None:
         """Say what was accepted; raise `ApiError` or exit with 1 if that is not everything."""
-        click.echo(f"{_events(self._accepted)} accepted, {self._refused:,} refused.")
+        if as_json:
+            sent = Sent(accepted=self._accepted, refused=self._refused, complete=self._stopped_by is None)
+            print_json(sent)
+        else:
+            click.echo(f"{_events(self._accepted)} accepted, {self._refused:,} refused.")
         if self._stopped_by:
             raise ApiError(
                 f"{self._stopped_by.message}\nNot everything was sent. The same command again sends the rest."

@@ -1,3 +1,4 @@
+import msgspec
 from click.testing import CliRunner
 
 from cli.main import triggers
@@ -9,3 +10,13 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
     done = CliRunner().invoke(triggers, ["provision"], env=environ)
     assert done.output == "Queues, tables and bucket are in place.\n"
     assert done.exit_code == 0
+    told = CliRunner().invoke(triggers, ["provision", "--json"], env=environ)
+    assert msgspec.json.decode(told.stdout) == {
+        "region": "us-east-1",
+        "queue": "cli-queue-name",
+        "dlq": "cli-dlq-name",
+        "events_table": "triggers-events",
+        "api_keys_table": "triggers-api-keys",
+        "bucket": "cli-bodies-bucket",
+    }
+    assert told.stderr == ""

@@ -2,11 +2,11 @@
 
 import asyncio
 
+import msgspec
 from click.testing import CliRunner
 from msgspec.structs import asdict, replace
 
 from cli.main import triggers
-from shared.errors import Unavailable
 from shared.settings import Settings
 
 
@@ -22,5 +22,14 @@ async def test_a_worker_is_ready_when_queues_and_table_answer(aws_settings: Sett
 async def test_without_its_queue_it_is_not(aws_settings: Settings) -> None:
     missing = environ_of(replace(aws_settings, queue_name="no-such-queue"))
     result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready"], env=missing)
-    assert isinstance(result.exception, Unavailable)
-    assert result.output == ""
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "There is no such queue: run `triggers provision`, or check QUEUE_NAME (no-such-queue)" in result.stderr
+
+
+async def test_a_script_is_told_why(aws_settings: Settings) -> None:
+    other = environ_of(replace(aws_settings, inbox_shards=8))
+    result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready", "--json"], env=other)
+    assert (result.exit_code, result.stderr) == (1, "")
+    told = msgspec.json.decode(result.stdout)
+    assert not told["ready"]
+    assert told["reason"].startswith("INBOX_SHARDS=8: ")

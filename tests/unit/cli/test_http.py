@@ -60,7 +60,7 @@ def test_what_is_missing_or_wrong_is_a_line(arguments: list[str], line: str) -> 
     assert done.stderr == line
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://a:b"])
+@pytest.mark.parametrize("url", ["http://[::1", "http://a:b", "http://a\x01b"])
 @pytest.mark.usefixtures("here")
 def test_a_url_that_is_none_is_a_line(url: str) -> None:
     done = run("--url", url, "--api-key", "k")

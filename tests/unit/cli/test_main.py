@@ -1,13 +1,33 @@
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from cli import main
 
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
-def test_help_names_every_command() -> None:
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setattr("sys.argv", ["triggers", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    return ended.value.code
+
+
+def test_help_names_every_command_under_what_it_is_for() -> None:
     done = CliRunner().invoke(main.triggers, ["--help"])
     assert done.exit_code == 0
-    assert {"dev", "provision", "serve", "worker"} <= {line.split()[0] for line in done.output.splitlines() if line}
+    lines = [line for line in done.output.splitlines() if line]
+    assert {"Run it:", "Look after it:", "Use it:", "This command:"} <= set(lines)
+    assert set(main.triggers.commands) <= {line.split()[0] for line in lines}
+    assert not any("..." in line for line in lines[3:])
+
+
+def test_the_version_is_the_one_that_is_installed() -> None:
+    done = CliRunner().invoke(main.triggers, ["--version"])
+    number = done.output.removeprefix("triggers ").strip()
+    assert f'version = "{number}"' in PYPROJECT.read_text().splitlines()
 
 
 def test_every_fault_of_the_environment_is_told_in_a_line(
@@ -15,11 +35,8 @@ def test_every_fault_of_the_environment_is_told_in_a_line(
 ) -> None:
     monkeypatch.setenv("INBOX_SHARDS", "many")
     monkeypatch.setenv("LOG_LEVEL", "LOUD")
-    monkeypatch.setattr("sys.argv", ["triggers", "worker"])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
+    assert run(monkeypatch, "worker") == 1
     lines = capsys.readouterr().err.splitlines()
-    assert ended.value.code == 1
     assert [line.split("=")[0] for line in lines] == ["Invalid setting: LOG_LEVEL", "Invalid setting: INBOX_SHARDS"]
 
 
@@ -29,8 +46,10 @@ def test_an_error_of_ours_is_told_in_a_line(
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "000000000000")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("sys.argv", ["triggers", "provision"])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith("Error: provisioning failed: ")
+    assert run(monkeypatch, "provision") == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"Error: http://127.0.0.1:{free_port} can't be reached (Connection refused): check AWS_REGION (us-east-1),"
+        " AWS_ENDPOINT_URL and the network.\n"
+    )

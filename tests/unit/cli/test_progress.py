@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cli.progress import showing
+from cli.progress import counting, showing
 
 
 class Terminal(io.StringIO):
@@ -38,3 +38,19 @@ def test_a_long_way_is_told_in_lines() -> None:
         progress.advance(100, 1000)
         progress.advance(100, 234)
     assert log.getvalue() == "1,000 events so far\n1,234 events so far\n"
+
+
+def test_a_terminal_sees_how_many_are_done_though_there_are_more_than_was_said() -> None:
+    screen = Terminal()
+    with counting("Looking", 12, screen) as advance:
+        advance(10)
+        advance(10)
+    assert "Looking" in screen.getvalue()
+    assert "12/12" in screen.getvalue()
+
+
+def test_elsewhere_nothing_is_counted() -> None:
+    log = io.StringIO()
+    with counting("Looking", 12, log) as advance:
+        advance(10)
+    assert log.getvalue() == ""

@@ -111,6 +111,21 @@ def test_what_would_meet_every_batch_ends_it(api: FakeApi, status: int) -> None:
     assert len(api.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("trouble", "code", "stdout"),
+    [
+        ([], 0, '{"accepted":25,"refused":0,"complete":true}\n'),
+        ([problem(400, "bad")], 1, '{"accepted":15,"refused":10,"complete":true}\n'),
+        ([problem(401, "no")], 1, '{"accepted":0,"refused":0,"complete":false}\n'),
+    ],
+)
+def test_a_script_reads_one_object(api: FakeApi, trouble: list[Answer], code: int, stdout: str) -> None:
+    api.answers = [*trouble]
+    done = run(api, "--json", "--batch", "10", "--in-flight", "1")
+    assert (done.exit_code, done.stdout) == (code, stdout)
+    assert bool(done.stderr) == bool(trouble)
+
+
 def test_nothing_to_send(api: FakeApi) -> None:
     done = run(api, content=b"\n\n")
     assert done.exit_code == 0

@@ -1,0 +1,57 @@
+"""How a running API is, as it says itself on `/readyz` and `/status`, which need no key."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cli.http import describe, is_near
+
+if TYPE_CHECKING:
+    import httpx
+
+_TIMEOUT_SECONDS = 5.0
+
+
+class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `/status`."""
+
+    version: str
+    uptime_seconds: int
+
+
+class ApiState(msgspec.Struct, frozen=True, kw_only=True):
+    """An API. What is None could not be learned."""
+
+    url: str
+    ready: bool
+    version: str | None = None
+    uptime_seconds: int | None = None
+
+
+async def look_at_api(url: str | None) -> tuple[ApiState | None, list[str]]:
+    """Return how the API at `url` is, None without a URL, and what is not well."""
+    if url is None:
+        return None, []
+    import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
+
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=not is_near(url)) as client:
+            readyz, status = await client.get("/readyz"), await client.get("/status")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = str(error) or type(error).__name__
+        return ApiState(url=url, ready=False), [
+            f"The API at {url} can't be reached ({why}): check that it runs, and --url."
+        ]
+    problems = [] if readyz.is_success else [f"The API at {url} is not ready: {describe(readyz)}. See its log."]
+    told = _decoded(status)
+    if told is None:
+        return ApiState(url=url, ready=False), [f"What answers at {url} is not Triggers: check --url."]
+    state = ApiState(url=url, ready=readyz.is_success, version=told.version, uptime_seconds=told.uptime_seconds)
+    return state, problems
+
+
+def _decoded(answer: "httpx.Response") -> _Status | None:
+    try:
+        return msgspec.json.decode(answer.content, type=_Status)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,221 @@
+"""Looks at all that a deployment stands on, and tells what is not well. Reads, and changes nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from cli import aws_words
+from cli.api_state import ApiState, look_at_api
+from shared import shards
+from shared.aws import Aws
+from shared.aws_errors import AWS_ERRORS
+from shared.errors import InvalidSettings, Unavailable
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_sqs import SQSClient
+
+_T = TypeVar("_T")
+
+_SERVING = ("ACTIVE", "UPDATING")  # a table answers all the time while its description is changed
+
+
+class QueueState(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue. Its numbers are SQS's, about right; `waiting` counts what can be received now."""
+
+    name: str
+    exists: bool | None = None
+    waiting: int | None = None
+    in_flight: int | None = None
+    delayed: int | None = None
+
+
+class TableState(msgspec.Struct, frozen=True, kw_only=True):
+    """A table. `status` is DynamoDB's word; `recovery` is point-in-time recovery."""
+
+    name: str
+    exists: bool | None = None
+    status: str | None = None
+    ttl: bool | None = None
+    recovery: bool | None = None
+
+
+class BucketState(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket."""
+
+    name: str
+    exists: bool | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `triggers status --json` prints. What is None could not be learned; `api` also, if none was named."""
+
+    well: bool
+    region: str
+    queue: QueueState
+    dlq: QueueState
+    events_table: TableState
+    api_keys_table: TableState
+    bucket: BucketState
+    api: ApiState | None
+    problems: list[str]
+
+
+class Clients(NamedTuple):
+    """What is asked."""
+
+    sqs: "SQSClient"
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+
+
+@asynccontextmanager
+async def opened(named: Settings) -> AsyncIterator[Clients]:
+    """Give clients of the AWS account, or emulator, that the environment leads to."""
+    aws = Aws(named)
+    async with aws.sqs() as sqs, aws.dynamodb() as dynamodb, aws.s3() as s3:
+        yield Clients(sqs, dynamodb, s3)
+
+
+async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
+    """Look at everything at once; what can't be asked is a problem, too."""
+    look = _Look(named, clients)
+    queue, dlq, events, api_keys, bucket, api = await asyncio.gather(
+        look.queue(), look.dlq(), look.events(), look.api_keys(), look.bucket(), look_at_api(url)
+    )
+    problems = [*queue[1], *dlq[1], *events[1], *api_keys[1], *bucket[1], *api[1]]
+    # One cause, such as missing credentials, is the problem of all parts; it is told once.
+    told = list(dict.fromkeys(problems))
+    return Report(
+        well=not told,
+        region=named.aws_region,
+        queue=queue[0],
+        dlq=dlq[0],
+        events_table=events[0],
+        api_keys_table=api_keys[0],
+        bucket=bucket[0],
+        api=api[0],
+        problems=told,
+    )
+
+
+class _Look:
+    """Each method returns the state of a part, and what is not well with it."""
+
+    def __init__(self, named: Settings, clients: Clients) -> None:
+        self._named = named
+        self._sqs, self._dynamodb, self._s3 = clients
+
+    async def queue(self) -> tuple[QueueState, list[str]]:
+        """Look at the queue."""
+        state, problems, told = await self._queue(self._named.queue_name, "QUEUE_NAME")
+        policy = json.loads(told.get("RedrivePolicy", "{}"))
+        if told and not str(policy.get("deadLetterTargetArn", "")).endswith(f":{self._named.dlq_name}"):
+            problems.append(
+                f"Queue {state.name} does not hand over what fails to {self._named.dlq_name}: run"
+                " `triggers provision`, or check DLQ_NAME."
+            )
+        return state, problems
+
+    async def dlq(self) -> tuple[QueueState, list[str]]:
+        """Look at the DLQ."""
+        state, problems, _ = await self._queue(self._named.dlq_name, "DLQ_NAME")
+        # Those in flight are only being looked at.
+        if dead := (state.waiting or 0) + (state.in_flight or 0):
+            some = "1 message is" if dead == 1 else f"{dead:,} messages are"
+            problems.append(
+                f"{some} in the DLQ {state.name}: `triggers dlq list` tells why; once the cause is mended, run"
+                " `triggers dlq redrive --all`."
+            )
+        return state, problems
+
+    async def _queue(self, name: str, variable: str) -> tuple[QueueState, list[str], dict[str, str]]:
+        async def ask() -> dict[str, str]:
+            url = (await self._sqs.get_queue_url(QueueName=name))["QueueUrl"]
+            answer = await self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+            return {str(key): value for key, value in answer["Attributes"].items()}
+
+        told, exists, problems = await self._asked(ask(), "queue", name, variable)
+        if told is None:
+            return QueueState(name=name, exists=exists), problems, {}
+        state = QueueState(
+            name=name,
+            exists=True,
+            waiting=_number(told, "ApproximateNumberOfMessages"),
+            in_flight=_number(told, "ApproximateNumberOfMessagesNotVisible"),
+            delayed=_number(told, "ApproximateNumberOfMessagesDelayed"),
+        )
+        return state, problems, told
+
+    async def events(self) -> tuple[TableState, list[str]]:
+        """Look at the table of events."""
+        state, problems = await self._table(self._named.dynamodb_table_events, "DYNAMODB_TABLE_EVENTS")
+        if state.status in _SERVING:
+            try:
+                with suppress(Unavailable):  # who may only describe tables is told as much as that shows
+                    await shards.check(self._dynamodb, self._named)
+            except InvalidSettings as error:
+                problems += [f"{fault}. Every process must have that number." for fault in error.faults]
+        return state, problems
+
+    async def api_keys(self) -> tuple[TableState, list[str]]:
+        """Look at the table of keys."""
+        return await self._table(self._named.dynamodb_table_api_keys, "DYNAMODB_TABLE_API_KEYS")
+
+    async def _table(self, name: str, variable: str) -> tuple[TableState, list[str]]:
+        described = self._dynamodb.describe_table(TableName=name)
+        told, exists, problems = await self._asked(described, "table", name, variable)
+        if told is None:
+            return TableState(name=name, exists=exists), problems
+        status = told["Table"].get("TableStatus", "ACTIVE")
+        state = TableState(
+            name=name, exists=True, status=status, ttl=await self._ttl(name), recovery=await self._recovery(name)
+        )
+        if status not in _SERVING:
+            problems.append(f"Table {name} is {status}: wait until it is ACTIVE; till then it answers nothing.")
+        if state.ttl is False:
+            problems.append(f"Table {name} never deletes what has expired: run `triggers provision` to turn TTL on.")
+        if state.recovery is False:
+            problems.append(f"Table {name} can't be restored: run `triggers provision` to turn recovery on.")
+        return state, problems
+
+    async def _ttl(self, name: str) -> bool | None:
+        with suppress(*AWS_ERRORS):
+            told = (await self._dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
+            return told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return None
+
+    async def _recovery(self, name: str) -> bool | None:
+        with suppress(*AWS_ERRORS):
+            answer = await self._dynamodb.describe_continuous_backups(TableName=name)
+            told = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+            return told.get("PointInTimeRecoveryStatus") == "ENABLED"
+        return None
+
+    async def bucket(self) -> tuple[BucketState, list[str]]:
+        """Look at the bucket."""
+        name = self._named.bodies_bucket
+        told, exists, problems = await self._asked(self._s3.head_bucket(Bucket=name), "bucket", name, "BODIES_BUCKET")
+        return BucketState(name=name, exists=exists if told is None else True), problems
+
+    async def _asked(
+        self, call: Coroutine[Any, Any, _T], what: str, name: str, variable: str
+    ) -> tuple[_T | None, bool | None, list[str]]:
+        """Return what AWS answers; else None, whether the thing is there (None: who knows), and what is wrong."""
+        try:
+            return await call, True, []
+        except AWS_ERRORS as error:
+            if isinstance(error, ClientError) and aws_words.is_missing(error):
+                return None, False, [aws_words.missing(what, name, variable, self._named.aws_region)]
+            return None, None, [aws_words.explain(error, self._named) or type(error).__name__]
+
+
+def _number(told: dict[str, str], name: str) -> int | None:
+    return int(told[name]) if name in told else None

@@ -1,0 +1,177 @@
+"""What each command's `--help` tells beyond its options: examples, the environment, and exit codes of its own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+import msgspec
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of one command's help. `variables` and `exits` are names and what they mean.
+
+    `summary` stands for the command where others list it.
+    """
+
+    summary: str
+    examples: Sequence[str]
+    variables: Mapping[str, str] = {}
+    exits: Mapping[str, str] = {}
+
+
+_API = {
+    "TRIGGERS_URL": "the API; else what script/server wrote here",
+    "TRIGGERS_API_KEY": "the key to it; the same",
+}
+_AWS = {
+    "AWS_REGION, AWS_PROFILE": "where, and as whom; the AWS SDK reads its others, too",
+    "AWS_ENDPOINT_URL": "an emulator in place of AWS",
+}
+_SERVICE = {**_AWS, "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR", "METRICS_PORT": "a port for Prometheus alone"}
+_QUEUES = {"DLQ_NAME, QUEUE_NAME": "the queues", **_AWS}
+_KEYS = {"DYNAMODB_TABLE_API_KEYS": "the table of keys", **_AWS}
+_NAMES = {
+    "QUEUE_NAME, DLQ_NAME": "the queues",
+    "DYNAMODB_TABLE_EVENTS": "the table of events",
+    "DYNAMODB_TABLE_API_KEYS": "the table of keys",
+    "BODIES_BUCKET": "the bucket",
+    **_AWS,
+}
+
+PAGES = {
+    "dev": Page(
+        summary="Run everything on this machine, with one key to it.",
+        examples=["triggers dev", "triggers dev --port 9000 --data /tmp/triggers"],
+        variables={"EVENT_TTL_DAYS, ...": "settings hold here as anywhere; the README lists them"},
+    ),
+    "serve": Page(
+        summary="Run the API: ingest, inbox, or both.",
+        examples=["triggers serve ingest --host 0.0.0.0 --port 8000", "triggers serve all"],
+        variables=_SERVICE,
+        exits={"3": "it could not start; the log tells why"},
+    ),
+    "worker": Page(
+        summary="Run a worker, which stores what is queued.",
+        examples=["triggers worker", "METRICS_PORT=9100 triggers worker"],
+        variables=_SERVICE,
+    ),
+    "provision": Page(
+        summary="Make queues, tables and bucket, or set them right.",
+        examples=["triggers provision", "AWS_PROFILE=prod QUEUE_NAME=orders triggers provision --json"],
+        variables=_NAMES,
+    ),
+    "status": Page(
+        summary="Tell whether everything is there and well.",
+        examples=[
+            "triggers status --data .triggers",
+            "triggers status --url https://api.example.com",
+            "triggers status --json | jq -r '.problems[]'",
+        ],
+        variables={"TRIGGERS_URL": "an API to ask, too", **_NAMES},
+        exits={"1": "something is not well"},
+    ),
+    "ready": Page(
+        summary="Exit with 0 if the API, or a worker's needs, answer.",
+        examples=["triggers ready http://127.0.0.1:8000", "triggers ready --json"],
+        variables=_NAMES,
+        exits={"1": "not ready"},
+    ),
+    "keys": Page(
+        summary="Make, list, rotate and revoke API keys.",
+        examples=["triggers keys list", "triggers keys --data .triggers create --tenant acme --name ci"],
+    ),
+    "keys create": Page(
+        summary="Make a key and print it, once.",
+        examples=[
+            "triggers keys create --tenant acme --name billing --scope inbox:read --expires 90d",
+            "triggers keys create --tenant acme --name shop --scope events:write --type 'order.*'",
+            "KEY=$(triggers keys --data .triggers create --tenant acme --name ci)",
+        ],
+        variables={**_KEYS, "BCRYPT_COST": "of the hash"},
+    ),
+    "keys list": Page(
+        summary="List keys, never their secrets.",
+        examples=["triggers keys list --tenant acme", "triggers keys list --json | jq -r '.[].key_id'"],
+        variables=_KEYS,
+    ),
+    "keys rotate": Page(
+        summary="Replace a key; the old one works on for a while.",
+        examples=["triggers keys rotate KEYID --overlap 24h"],
+        variables=_KEYS,
+    ),
+    "keys revoke": Page(summary="Stop a key from working.", examples=["triggers keys revoke KEYID"], variables=_KEYS),
+    "dlq": Page(
+        summary="List, redrive or drop what could not be stored.",
+        examples=["triggers dlq list", "triggers dlq --data .triggers redrive --all"],
+    ),
+    "dlq list": Page(
+        summary="List messages, why they are here and what they hold.",
+        examples=["triggers dlq list", "triggers dlq list --json | jq -r '.[].reason' | sort | uniq -c"],
+        variables=_QUEUES,
+    ),
+    "dlq show": Page(
+        summary="Show one message.",
+        examples=["triggers dlq show ID", "triggers dlq show ID --payload"],
+        variables=_QUEUES,
+        exits={"1": "there is no such message"},
+    ),
+    "dlq redrive": Page(
+        summary="Send messages to the queue again.",
+        examples=["triggers dlq redrive ID", "triggers dlq redrive --all"],
+        variables=_QUEUES,
+        exits={"1": "not all that was asked for was redriven"},
+    ),
+    "dlq drop": Page(
+        summary="Delete messages for good.",
+        examples=["triggers dlq drop ID", "triggers dlq drop ID ID --yes --json"],
+        variables=_QUEUES,
+        exits={"1": "not all was dropped, or the answer was no"},
+    ),
+    "send": Page(
+        summary="Post a file of events.",
+        examples=[
+            "triggers send events.ndjson",
+            "jq -c '.[]' events.json | triggers send - --inbox orders",
+            "triggers send events.ndjson --json",
+        ],
+        variables=_API,
+        exits={"1": "an event was refused, or not everything was sent"},
+    ),
+    "tail": Page(
+        summary="Print events as they come.",
+        examples=[
+            "triggers tail --inbox orders",
+            "triggers tail --once > all.ndjson",
+            "triggers tail | jq --unbuffered -r .type",
+        ],
+        variables=_API,
+        exits={"130": "Ctrl-C, as it mostly ends"},
+    ),
+    "completion": Page(
+        summary="Print what makes a shell complete this command.",
+        examples=[
+            'eval "$(triggers completion bash)"',
+            "triggers completion zsh > ~/.zfunc/_triggers",
+            "triggers completion fish > ~/.config/fish/completions/triggers.fish",
+        ],
+    ),
+}
+"""By the words that lead to a command."""
+
+
+def attach(root: click.Group) -> None:
+    """Give each command of `root` the end of its help; raises `KeyError` for a page of no command."""
+    for words, page in PAGES.items():
+        command: click.Command = root
+        for word in words.split():
+            command = command.commands[word] if isinstance(command, click.Group) else command
+        command.short_help = page.summary
+        command.epilog = "\n\n".join(_paragraphs(page))
+
+
+def _paragraphs(page: Page) -> Iterator[str]:
+    # \b keeps click from filling the lines of a paragraph.
+    yield "\n".join(["\b", "Examples:", *(f"  {example}" for example in page.examples)])
+    for title, entries in (("Environment:", page.variables), ("Exit codes:", page.exits)):
+        if entries:
+            width = max(map(len, entries))
+            yield "\n".join(["\b", title, *(f"  {name:<{width}}  {meaning}" for name, meaning in entries.items())])

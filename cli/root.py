@@ -1,0 +1,66 @@
+"""The `triggers` command itself: subcommands by purpose, and how whatever goes wrong is told.
+
+Exit codes: 0 done; 1 it could not be done, or not wholly, or something is not well; 2 the command line is wrong;
+130 Ctrl-C. docs/operating.md lists them with those of single commands.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from cli import aws_words
+from shared import settings
+from shared.errors import InvalidSettings, TriggersError, Unavailable, Unclear
+
+_FAILED = 1
+_INTERRUPTED = 130  # as a shell says it
+
+
+class Root(click.Group):
+    """A group that lists its commands under headings, and ends with one line and an exit code where one fails."""
+
+    def __init__(self, *, sections: Mapping[str, Sequence[click.Command]]) -> None:
+        super().__init__(
+            "triggers",
+            help="Take in events fast, store each one once, read them at your own pace.",
+            epilog="`triggers COMMAND --help` tells how, with examples.",
+            context_settings={"help_option_names": ["-h", "--help"]},
+        )
+        self._sections = sections
+        for commands in sections.values():
+            for command in commands:
+                self.add_command(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, a section for each purpose."""
+        width = max(len(name) for name in self.list_commands(ctx))
+        for title, commands in self._sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{command.name:<{width}}", command.short_help or "") for command in commands])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was asked for; no trouble that we know of ends in a stack trace."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+        except InvalidSettings as error:
+            for fault in error.faults:
+                click.echo(f"Invalid setting: {fault}", err=True)
+            sys.exit(_FAILED)
+        except Exception as error:
+            if (line := told(error)) is None:
+                raise
+            raise click.ClickException(line) from None
+
+
+def told(error: Exception) -> str | None:
+    """Return the line that tells of `error`, None if it is none of ours and none of AWS's."""
+    # Of our other errors none is AWS's refusal, though a refusal may have led to one.
+    if not isinstance(error, TriggersError) or isinstance(error, (Unavailable, Unclear)):
+        said = aws_words.explain(error, settings.load(os.environ))
+        if said is not None:
+            return said
+    return str(error) if isinstance(error, TriggersError) else None

@@ -1,0 +1,130 @@
+"""What is not well is found, and told in a sentence that says what to do."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from cli.inspection import BucketState, QueueState, Report, TableState, inspect
+from shared.settings import Settings
+from tests.unit.cli.fake_aws import WELL, Refusal, clients
+
+ARN = "arn:aws:sqs:us-east-1:1:triggers-events"
+NAMED = Settings(aws_region="eu-west-1")
+DENIED = Refusal("AccessDeniedException")
+
+
+async def look(url: str | None = None, **answers: Any) -> Report:
+    report = await inspect(NAMED, clients({**WELL, **answers}), url)
+    assert report.well == (not report.problems)
+    return report
+
+
+def attributes(**changes: str) -> dict[str, dict[str, str]]:
+    return {"Attributes": {**WELL["GetQueueAttributes"]["Attributes"], **changes}}
+
+
+async def test_all_is_well() -> None:
+    queue = QueueState(name="triggers-events", exists=True, waiting=0, in_flight=0)
+    events = TableState(name="triggers-events", exists=True, status="ACTIVE", ttl=True, recovery=True)
+    assert await look() == Report(
+        well=True,
+        region="eu-west-1",
+        queue=queue,
+        dlq=replace(queue, name="triggers-dlq"),
+        events_table=events,
+        api_keys_table=replace(events, name="triggers-api-keys"),
+        bucket=BucketState(name="triggers-bodies", exists=True),
+        api=None,
+        problems=[],
+    )
+
+
+@pytest.mark.parametrize("policy", ["{}", '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:1:other"}'])
+async def test_a_queue_that_gives_nothing_up(policy: str) -> None:
+    report = await look(GetQueueAttributes=attributes(RedrivePolicy=policy))
+    assert report.problems == [
+        (
+            "Queue triggers-events does not hand over what fails to triggers-dlq: run `triggers provision`, or check"
+            " DLQ_NAME."
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "in_flight", "said"), [("1", "0", "1 message is"), ("1000", "234", "1,234 messages are")]
+)
+async def test_dead_letters_also_those_that_somebody_looks_at(waiting: str, in_flight: str, said: str) -> None:
+    numbers = {"ApproximateNumberOfMessages": waiting, "ApproximateNumberOfMessagesNotVisible": in_flight}
+    report = await look(GetQueueAttributes=attributes(**numbers))
+    assert (report.queue.waiting, report.queue.in_flight) == (int(waiting), int(in_flight))
+    assert report.problems == [
+        (
+            f"{said} in the DLQ triggers-dlq: `triggers dlq list` tells why; once the cause is mended, run"
+            " `triggers dlq redrive --all`."
+        )
+    ]
+
+
+async def test_a_table_without_ttl_and_recovery() -> None:
+    report = await look(
+        DescribeTimeToLive={"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
+        DescribeContinuousBackups={"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}},
+    )
+    assert report.problems == [
+        f"Table {name} {said}: run `triggers provision` to turn {what} on."
+        for name in ("triggers-events", "triggers-api-keys")
+        for said, what in (("never deletes what has expired", "TTL"), ("can't be restored", "recovery"))
+    ]
+
+
+@pytest.mark.parametrize(("status", "serves"), [("CREATING", False), ("UPDATING", True)])
+async def test_a_table_in_between(status: str, serves: bool) -> None:  # noqa: FBT001 (a case)
+    report = await look(DescribeTable={"Table": {"TableStatus": status}})
+    assert report.events_table.status == status
+    expected = f"Table triggers-events is {status}: wait until it is ACTIVE; till then it answers nothing."
+    assert (expected in report.problems) is not serves
+
+
+async def test_what_is_missing_is_told_by_name() -> None:
+    report = await look(
+        GetQueueUrl=Refusal("QueueDoesNotExist"),
+        DescribeTable=Refusal("ResourceNotFoundException"),
+        HeadBucket=Refusal("404", status=404),
+    )
+    parts = (report.queue, report.dlq, report.events_table, report.api_keys_table, report.bucket)
+    assert [part.exists for part in parts] == [False] * 5
+    assert report.problems[0] == (
+        "There is no queue triggers-events in eu-west-1: run `triggers provision`, or check QUEUE_NAME, AWS_REGION"
+        " and the AWS account."
+    )
+    variables = ("QUEUE_NAME", "DLQ_NAME", "DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_API_KEYS", "BODIES_BUCKET")
+    assert [f"check {name}," in said for name, said in zip(variables, report.problems, strict=True)] == [True] * 5
+
+
+async def test_what_may_not_be_asked_is_unknown_and_told_once() -> None:
+    said = f"User: arn:aws:iam::1:user/me is not authorized to perform: sqs:getqueueurl on resource: {ARN}"
+    report = await look(GetQueueUrl=Refusal("AccessDenied", said, 403))
+    assert (report.queue.exists, report.events_table.exists) == (None, True)
+    [problem] = report.problems
+    assert f"arn:aws:iam::1:user/me may not sqs:getqueueurl on {ARN}." in problem
+
+
+async def test_who_may_only_describe_tables_is_told_as_much_as_that_shows() -> None:
+    report = await look(DescribeTimeToLive=DENIED, DescribeContinuousBackups=DENIED, GetItem=DENIED)
+    assert report.well
+    assert (report.events_table.ttl, report.events_table.recovery) == (None, None)
+
+
+async def test_another_number_of_shards() -> None:
+    report = await look(GetItem={"Item": {"inbox_shards": {"N": "8"}}})
+    assert report.problems == [
+        "INBOX_SHARDS=4: table 'triggers-events' was made with 8, for good. Every process must have that number."
+    ]
+
+
+async def test_an_api_that_is_down(free_port: int) -> None:
+    report = await look(f"http://127.0.0.1:{free_port}")
+    assert report.api is not None
+    assert not report.api.ready
+    assert len(report.problems) == 1

@@ -1,0 +1,53 @@
+"""How whatever goes wrong in a command is told."""
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.root import Root, told
+from shared.errors import InvalidSettings, NotFound, Unavailable, Unclear
+from tests.unit.shared.scripted import client_error
+
+
+def run(error: BaseException) -> Result:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    return CliRunner().invoke(Root(sections={"All": [fail]}), ["fail"])
+
+
+def caused(error: Exception, by: Exception) -> Exception:
+    error.__cause__ = by
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "lines"),
+    [
+        (NotFound("There is no key k."), 1, ["Error: There is no key k."]),
+        (InvalidSettings(["A=1: no", "B=2: no"]), 1, ["Invalid setting: A=1: no", "Invalid setting: B=2: no"]),
+        (click.ClickException("no"), 1, ["Error: no"]),
+        (KeyboardInterrupt(), 130, []),
+    ],
+)
+def test_a_line_and_a_code(error: BaseException, code: int, lines: list[str]) -> None:
+    done = run(error)
+    assert (done.exit_code, done.stderr.splitlines(), done.stdout) == (code, lines, "")
+
+
+def test_of_an_aws_error_what_to_do_is_told() -> None:
+    assert run(client_error("ExpiredToken")).stderr.startswith("Error: The AWS session has expired: ")
+
+
+@pytest.mark.parametrize("error", [Unavailable("failed"), Unclear("failed")])
+def test_of_an_error_that_aws_caused_too(error: Exception) -> None:
+    assert str(told(caused(error, by=client_error("ExpiredToken")))).startswith("The AWS session has expired: ")
+
+
+def test_an_error_of_another_kind_only_happened_on_the_way() -> None:
+    assert told(caused(NotFound("There is no key k."), by=client_error("ExpiredToken"))) == "There is no key k."
+
+
+def test_a_bug_is_not_hidden() -> None:
+    assert isinstance(run(ZeroDivisionError()).exception, ZeroDivisionError)
