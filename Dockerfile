@@ -18,6 +18,7 @@ RUN python -m venv /opt/triggers \
  && /opt/triggers/bin/pip install --no-deps --require-hashes --only-binary :all: -r requirements/runtime.txt
 COPY pyproject.toml README.md ./
 COPY cli cli
+COPY console console
 COPY ingest ingest
 COPY shared shared
 COPY triggers_client triggers_client

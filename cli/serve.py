@@ -22,15 +22,15 @@ _GRACE_SECONDS = 8
 _STARTUP_FAILED = 3
 """uvicorn's own exit code."""
 
-App = Literal["ingest", "inbox", "all"]
+App = Literal["ingest", "inbox", "console", "all"]
 
 
 @click.command()
-@click.argument("app", type=click.Choice(["ingest", "inbox", "all"]))
+@click.argument("app", type=click.Choice(["ingest", "inbox", "console", "all"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
 def serve(app: App, host: str, port: int) -> None:
-    """Serve the ingest API, the inbox API, or both under one URL."""
+    """Serve the ingest API, the inbox API, the live page with what it needs for operators, or all under one URL."""
     import uvicorn  # noqa: PLC0415 (loaded only where it is used)
 
     from shared.web.app import stop_waiting  # noqa: PLC0415 (the same)
@@ -70,14 +70,17 @@ def serve(app: App, host: str, port: int) -> None:
 
 def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) -> "Litestar":
     """Return the app that `triggers serve APP` serves."""
-    from ingest import app as ingest  # noqa: PLC0415 (loads the SDK and Litestar)
+    from console import app as console  # noqa: PLC0415 (loads the SDK and Litestar)
+    from ingest import app as ingest  # noqa: PLC0415 (the same)
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
     from worker import inbox_app as inbox  # noqa: PLC0415 (the same)
 
     metrics = metrics or Metrics()
-    if app == "all":
-        return build_app(
-            loaded, [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics)], metrics=metrics
-        )
-    create_app = ingest.create_app if app == "ingest" else inbox.create_app
-    return create_app(loaded, metrics=metrics)
+    if app == "ingest":
+        return ingest.create_app(loaded, metrics=metrics)
+    if app == "inbox":
+        return inbox.create_app(loaded, metrics=metrics)
+    if app == "console":
+        return console.create_app(loaded, metrics=metrics)
+    parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
+    return build_app(loaded, parts, metrics=metrics)

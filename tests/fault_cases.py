@@ -61,6 +61,10 @@ def acks(what: str, body: bytes, content_type: str = JSON) -> Case:
     return post(what, body, content_type, "/v1/acks")
 
 
+def redrive(what: str, body: bytes, content_type: str = JSON, key: str = "all", **headers: str) -> Case:
+    return msgspec.structs.replace(post(what, body, content_type, "/v1/dlq/redrive", **headers), key=key)
+
+
 _ANY = (
     get("No key", "/v1/inbox", key="none"),
     get("A key of another form, unknown, or with another secret", "/v1/inbox", key="wrong"),
@@ -166,6 +170,15 @@ _READING = (
     get("One event: wrong parameters", "/v1/events/1?inbox=A&sourc=x"),
     get("One event: an id that is not UTF-8", "/v1/events/%FF"),
 )
+_OPERATING = (
+    get("Looking at queues: a key without the scope `operate`", "/v1/queue", key="writer"),
+    get("Looking at dead letters: the same", "/v1/dlq", key="writer"),
+    redrive("Redriving: the same", b'{"ids":["x"]}', key="writer"),
+    redrive("Another Content-Type", b"{}", NDJSON),
+    redrive("A Content-Encoding", b"{}", content_encoding="gzip"),
+    redrive("A body over 64 KiB", b" " * 65_537),
+    redrive("No ids, more than 100 of them, or anything else", b'{"all":true}'),
+)
 GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("Any request", _ANY),
     ("`POST /v1/events`", _BODIES),
@@ -173,4 +186,5 @@ GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("CloudEvents", _CLOUDEVENTS),
     ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
     ("Reading", _READING),
+    ("`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`", _OPERATING),
 )

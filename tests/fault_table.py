@@ -14,6 +14,8 @@ from litestar import asgi, get
 from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
 from msgspec.structs import replace
 
+from console import app as console
+from console.queues import Pair
 from ingest import app as ingest
 from shared import keys
 from shared.clock import SystemClock
@@ -76,6 +78,7 @@ async def _answering() -> AsyncIterator[Any]:
     parts = [
         ingest.part(Settings(), queue=queue, clock=clock),
         inbox.part(Settings(), store=MemoryStore(clock), bodies=MemoryBodies(), clock=clock),
+        console.part(Settings(), pair=Pair(queue, MemoryQueue(clock))),
         _faulty(),
     ]
     app = build_app(Settings(), parts, keys=store, clock=clock)

@@ -1,0 +1,1 @@
+"""What an operator sees in a browser: the live page, how much waits, and the dead letters."""

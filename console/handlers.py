@@ -1,0 +1,87 @@
+"""`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`, for keys with the scope `operate`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+from litestar import MediaType, Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta
+
+from console.queues import MAX_LETTERS, Queues
+from shared.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
+from shared.keys import OPERATE
+from shared.web.auth import access_of, needs
+from shared.web.body import read_body
+from shared.web.line import line_of
+
+QUEUE_PATH = "/v1/queue"
+DLQ_PATH = "/v1/dlq"
+REDRIVE_PATH = "/v1/dlq/redrive"
+
+MAX_ID_LENGTH = 128
+"""SQS's are UUIDs."""
+
+_MAX_BODY_BYTES = 64 * 1024
+_JSON = "application/json"
+_RULE = f"The body is a JSON object with `ids`, an array of 1..{MAX_LETTERS} ids of messages, and nothing else."
+_HEADERS = {"Cache-Control": "no-store"}
+
+_AnyRequest = Request[Any, Any, Any]
+
+
+class Redrive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which letters to send again."""
+
+    ids: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]], Meta(min_length=1, max_length=MAX_LETTERS)
+    ]
+
+
+_decoder = msgspec.json.Decoder(Redrive)
+
+
+def handlers(queues: Callable[[], Awaitable[Queues]]) -> list[HTTPRouteHandler]:
+    """Return the handlers; `queues` is asked at each request."""
+
+    @get(QUEUE_PATH, guards=[needs(OPERATE)], include_in_schema=False)
+    async def read_queue() -> Response[bytes]:
+        return _answer(await (await queues()).counts())
+
+    @get(DLQ_PATH, guards=[needs(OPERATE)], include_in_schema=False)
+    async def read_dlq() -> Response[bytes]:
+        return _answer(await (await queues()).look())
+
+    @post(REDRIVE_PATH, status_code=200, include_in_schema=False)
+    async def redrive(request: _AnyRequest) -> Response[bytes]:
+        scope = request.scope
+        access = access_of(scope)
+        key = await access.authenticate(scope, OPERATE)
+        try:
+            ids = list(dict.fromkeys(await _ids_of(request)))
+        except Rejected:
+            await access.charge(scope, key, 1)
+            raise
+        # Each costs the queue and the table what a request with events does.
+        await access.charge(scope, key, len(ids))
+        line_of(scope).events = len(ids)
+        return _answer(await (await queues()).redrive(ids))
+
+    return [read_queue, read_dlq, redrive]
+
+
+def _answer(told: msgspec.Struct) -> Response[bytes]:
+    return Response(msgspec.json.encode(told), media_type=MediaType.JSON, status_code=200, headers=_HEADERS)
+
+
+async def _ids_of(request: _AnyRequest) -> list[str]:
+    given = line_of(request.scope).given
+    if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON.encode():
+        raise UnsupportedMedia(f"The Content-Type is not {_JSON}.", (_JSON,))
+    if given.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise UnsupportedMedia("The body may have no Content-Encoding.", codings=("identity",))
+    body = await read_body(request.scope, request.receive, _MAX_BODY_BYTES)
+    try:
+        return _decoder.decode(body.decode()).ids
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest("The redrive is invalid. Nothing was moved.", [Fault(detail=_RULE, pointer="")]) from None

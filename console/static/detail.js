@@ -1,0 +1,96 @@
+// The selected event: its attributes, its data as text, and lines for a shell.
+
+import { posting, reading } from "./curl.js";
+import { at, el } from "./dom.js";
+import { compact, members, pretty, said, visible } from "./json.js";
+
+const FIRST = ["id", "source", "type", "subject", "time", "inbox", "receivedat", "position"];
+const DATA = ["data", "data_base64"];
+const MAX_COLOURED = 20_000;
+
+/** Show `event`; nothing if it is null. */
+export function show(event) {
+  const detail = at("detail");
+  if (event === null) {
+    detail.replaceChildren(el("p", { class: "empty" }, "Select an event to see what it holds."));
+    return;
+  }
+  const fields = members(event.raw);
+  detail.replaceChildren(
+    el("h3", {}, visible(event.type)),
+    attributes(fields, event),
+    ...DATA.filter((name) => fields.has(name)).map((name) => data(name, fields.get(name))),
+    ...commands(event),
+  );
+  detail.scrollTop = 0;
+}
+
+function attributes(fields, event) {
+  const names = [...FIRST.filter((name) => fields.has(name)), ...others(fields)];
+  const pairs = names.flatMap((name) => [el("dt", {}, visible(name)), el("dd", {}, told(fields.get(name)))]);
+  const late = event.storedMs - event.acceptedMs;
+  const stored = `${new Date(event.storedMs).toISOString()}, ${late} ms after it was accepted`;
+  return el("dl", { class: "attributes" }, ...pairs, el("dt", {}, "stored"), el("dd", {}, stored));
+}
+
+function others(fields) {
+  return [...fields.keys()].filter((name) => !FIRST.includes(name) && !DATA.includes(name) && name !== "specversion");
+}
+
+function told(value) {
+  return visible(value.startsWith('"') ? said(value) : compact(value));
+}
+
+function data(name, text) {
+  const { parts, cut } = pretty(text);
+  const code = el("code", {});
+  if (parts.length > MAX_COLOURED) code.append(parts.map(([, some]) => some).join(""));
+  else for (const [kind, some] of parts) code.append(kind === "mark" ? some : el("span", { class: kind }, some));
+  const size = text.length.toLocaleString("en");
+  return el(
+    "section",
+    { class: "data" },
+    el("div", { class: "head" }, el("h4", {}, name), el("span", { class: "note" }, `${size} characters`), copier(text, "Copy")),
+    el("pre", { tabindex: "0", "aria-label": name }, code),
+    cut ? el("p", { class: "note warn" }, "Too long to be shown whole. Copied, or read with curl, it is.") : null,
+  );
+}
+
+function commands(event) {
+  const post = posting(location.origin, event);
+  const repeat = "Within the window for repeats the same id is dropped: give it another.";
+  return [
+    command("Read this event", reading(location.origin, event), ""),
+    post === null
+      ? el("p", { class: "note" }, "Too large to be posted again by one line of a shell.")
+      : command("Post it again", post, repeat),
+  ];
+}
+
+function command(title, line, hint) {
+  return el(
+    "section",
+    { class: "command" },
+    el("div", { class: "head" }, el("h4", {}, title), el("span", { class: "note" }, hint), copier(line, "Copy curl")),
+    el("pre", { tabindex: "0", "aria-label": `${title} with curl` }, el("code", {}, line)),
+  );
+}
+
+function copier(text, label) {
+  const button = el("button", { type: "button", class: "small" }, label);
+  button.addEventListener("click", async () => {
+    const done = await copy(text);
+    button.textContent = done ? "Copied" : "Not allowed: select it";
+    setTimeout(() => (button.textContent = label), 2000);
+  });
+  return button;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false; // no permission, or no TLS
+  }
+}

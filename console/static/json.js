@@ -1,0 +1,145 @@
+// JSON as text. Nothing here goes by way of numbers: 9007199254740993 and 1.10 are shown as they were posted, which
+// JSON.parse would not do. What is no JSON, as a proxy may send it, raises SyntaxError.
+
+const SPACE = /[ \t\r\n]*/y;
+const COLON = /[ \t\r\n]*:[ \t\r\n]*/y;
+const MARK = /["[\]{}]/g;
+const STRING = /"[^"\\]*(?:\\[^][^"\\]*)*"/y;
+const TOKEN = /[ \t\r\n]*(?:([[\]{}:,])|("[^"\\]*(?:\\[^][^"\\]*)*")|([^ \t\r\n[\]{}:,"]+))/y;
+const SCALAR = /[^ \t\r\n[\]{}:,"]+/y;
+// What a reader does not see, or what turns the text around it: it could make one event look like another.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/g;
+const MAX_LINES = 5000;
+const MAX_CHARACTERS = 400_000;
+const MAX_INDENT = 40;
+
+function match(expression, text, at) {
+  expression.lastIndex = at;
+  return expression.exec(text);
+}
+
+function past(expression, text, at) {
+  if (match(expression, text, at) === null) throw new SyntaxError("not JSON");
+  return expression.lastIndex;
+}
+
+/** Return where the value that begins at `at` ends. */
+function endOf(text, at) {
+  if (text[at] === '"') return past(STRING, text, at);
+  if (text[at] !== "{" && text[at] !== "[") return past(SCALAR, text, at);
+  let depth = 0;
+  for (;;) {
+    const mark = match(MARK, text, at);
+    if (mark === null) throw new SyntaxError("not JSON");
+    at = mark.index;
+    if (mark[0] === '"') {
+      at = past(STRING, text, at);
+      continue;
+    }
+    depth += mark[0] === "{" || mark[0] === "[" ? 1 : -1;
+    at += 1;
+    if (depth === 0) return at;
+  }
+}
+
+/** Return the values of an array as they are written. */
+export function items(text) {
+  const found = [];
+  let at = past(SPACE, text, 1 + text.indexOf("["));
+  while (at < text.length && text[at] !== "]") {
+    const end = endOf(text, at);
+    found.push(text.slice(at, end));
+    at = past(SPACE, text, end);
+    if (text[at] === ",") at = past(SPACE, text, at + 1);
+  }
+  return found;
+}
+
+/** Return the values of an object as they are written, by name. */
+export function members(text) {
+  const found = new Map();
+  let at = past(SPACE, text, 1 + text.indexOf("{"));
+  while (at < text.length && text[at] !== "}") {
+    const end = endOf(text, at);
+    const name = JSON.parse(text.slice(at, end));
+    at = past(COLON, text, end);
+    const last = endOf(text, at);
+    found.set(name, text.slice(at, last));
+    at = past(SPACE, text, last);
+    if (text[at] === ",") at = past(SPACE, text, at + 1);
+  }
+  return found;
+}
+
+/** Return the object that has these values. */
+export function object(values) {
+  return `{${[...values].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(",")}}`;
+}
+
+/** Return what a string says; "" if the value is none. */
+export function said(value) {
+  return value?.startsWith('"') ? JSON.parse(value) : "";
+}
+
+/** Return `text` with each character that can't be seen in its place as its escape. */
+export function visible(text) {
+  return text.replace(UNSEEN, escaped);
+}
+
+function escaped(character) {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Return the same JSON on one line, of characters that can be seen; spaces within strings stay. */
+export function compact(text) {
+  let made = "";
+  for (let at = 0; ; at = TOKEN.lastIndex) {
+    const token = match(TOKEN, text, at);
+    if (token === null) return made;
+    made += visible(token[1] ?? token[2] ?? token[3]);
+  }
+}
+
+/**
+ * Return the same JSON, indented, as parts `[kind, text]`: `mark`, `name`, `string`, `number` or `word`. `cut` tells
+ * that it is too long to be shown whole.
+ */
+export function pretty(text) {
+  const parts = [];
+  const open = [];
+  let lines = 1;
+  let length = 0;
+  let before = "";
+  const put = (kind, some) => {
+    parts.push([kind, some]);
+    length += some.length;
+  };
+  const feed = () => {
+    put("mark", `\n${"  ".repeat(Math.min(open.length, MAX_INDENT))}`);
+    lines += 1;
+  };
+  for (let at = 0; ; at = TOKEN.lastIndex) {
+    const token = match(TOKEN, text, at);
+    if (token === null) return { parts, cut: false };
+    if (lines > MAX_LINES || length > MAX_CHARACTERS) return { parts, cut: true };
+    const [, mark, string, rest] = token;
+    const inside = open.at(-1);
+    if (mark === "}" || mark === "]") {
+      open.pop();
+      if (before !== "{" && before !== "[") feed();
+      put("mark", mark);
+    } else {
+      if (before === "{" || before === "[" || before === ",") feed();
+      if (mark === "{" || mark === "[") open.push(mark);
+      if (mark !== undefined) put("mark", mark === ":" ? ": " : mark);
+      else if (string === undefined) put(/^[-0-9]/.test(rest) ? "number" : "word", rest);
+      else {
+        const shown = visible(string);
+        const room = MAX_CHARACTERS - length;
+        put(inside === "{" && before !== ":" ? "name" : "string", shown.slice(0, room));
+        if (shown.length > room) return { parts, cut: true };
+      }
+    }
+    before = mark ?? "value";
+  }
+}

@@ -1,0 +1,167 @@
+// What the tiles show: three minutes in steps, drawn by hand.
+
+import { at } from "./dom.js";
+
+const STEP_MS = 3000;
+const STEPS = 60;
+const WIDTH = 180;
+const HEIGHT = 40;
+const RECENT = 200;
+/** The latest steps that a rate is taken over. */
+const RATE_STEPS = 4;
+
+/** One value a step; what is older is forgotten. Values of one step are joined by `join`. */
+class Series {
+  #values = new Array(STEPS).fill(null);
+  #step = Math.floor(Date.now() / STEP_MS);
+  #join;
+
+  constructor(join) {
+    this.#join = join;
+  }
+
+  add(value, ms = Date.now()) {
+    this.roll();
+    const index = STEPS - 1 - (this.#step - Math.floor(ms / STEP_MS));
+    if (index < 0 || index >= STEPS) return;
+    const before = this.#values[index];
+    this.#values[index] = before === null ? value : this.#join(before, value);
+  }
+
+  roll() {
+    const step = Math.floor(Date.now() / STEP_MS);
+    for (; this.#step < step; this.#step += 1) {
+      this.#values.shift();
+      this.#values.push(null);
+      if (step - this.#step > STEPS) this.#step = step - STEPS;
+    }
+    return this.#values;
+  }
+}
+
+const largest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
+
+function bars(values, most) {
+  const width = WIDTH / STEPS;
+  return values
+    .map((value, index) => {
+      if (!value) return "";
+      const height = Math.max(1.5, (value / most) * HEIGHT);
+      return `M${(index * width).toFixed(1)} ${HEIGHT}v${-height.toFixed(1)}h${(width * 0.7).toFixed(1)}V${HEIGHT}z`;
+    })
+    .join("");
+}
+
+function area(values, most) {
+  const width = WIDTH / (STEPS - 1);
+  const points = values.flatMap((value, index) =>
+    value === null ? [] : [`${(index * width).toFixed(1)} ${(HEIGHT - (value / most) * (HEIGHT - 1)).toFixed(1)}`],
+  );
+  if (points.length === 0) return "";
+  const [first, last] = [points[0].split(" ")[0], points.at(-1).split(" ")[0]];
+  return `M${first} ${HEIGHT}L${points.join("L")}L${last} ${HEIGHT}z`;
+}
+
+class Tile {
+  #value;
+  #unit;
+  #foot;
+  #chart;
+  #path;
+
+  constructor(id) {
+    const tile = at(id);
+    this.element = tile;
+    this.#value = tile.querySelector(".value");
+    this.#unit = tile.querySelector(".unit");
+    this.#foot = tile.querySelector(".foot");
+    this.#chart = tile.querySelector("svg");
+    this.#path = tile.querySelector("path");
+  }
+
+  show({ value, unit, foot, values, draw, label }) {
+    this.#value.textContent = value;
+    if (unit !== undefined) this.#unit.textContent = unit;
+    this.#foot.textContent = foot || "\u00a0";
+    if (!values) return;
+    this.#path.setAttribute("d", draw(values, Math.max(1, largest(values))));
+    this.#chart.setAttribute("aria-label", label);
+  }
+}
+
+const round = (number) => (number >= 10 || number === 0 ? Math.round(number).toLocaleString("en") : number.toFixed(1));
+
+export class Measures {
+  #rates = new Series((some, more) => some + more);
+  #lags = new Series(Math.max);
+  #waiting = new Series((_, latest) => latest);
+  #dead = new Series((_, latest) => latest);
+  #recent = [];
+  #counts = null;
+  #denied = "";
+  #tiles = Object.fromEntries(["rate", "lag", "waiting", "dead"].map((name) => [name, new Tile(`tile-${name}`)]));
+
+  /** Count events that came live. */
+  arrived(events) {
+    if (events.length > 0) this.#rates.add(events.length);
+    for (const event of events) {
+      const late = event.storedMs - event.acceptedMs;
+      if (!Number.isFinite(late)) continue;
+      this.#lags.add(Math.max(0, late));
+      this.#recent.push(Math.max(0, late));
+    }
+    this.#recent.splice(0, this.#recent.length - RECENT);
+  }
+
+  /** Note what the queues hold. */
+  counted(counts) {
+    this.#counts = counts;
+    this.#denied = "";
+    this.#waiting.add(counts.waiting);
+    this.#dead.add(counts.dead);
+  }
+
+  /** Say why the queues can't be seen. */
+  denied(reason) {
+    this.#denied = reason;
+    this.#counts = null;
+  }
+
+  draw() {
+    const rates = this.#rates.roll().map((count) => (count ?? 0) / (STEP_MS / 1000));
+    const rate = rates.slice(-RATE_STEPS - 1, -1).reduce((sum, one) => sum + one, 0) / RATE_STEPS;
+    const peak = round(largest(rates));
+    this.#tiles.rate.show({
+      value: round(rate),
+      foot: `peak ${peak}/s in three minutes`,
+      values: rates,
+      draw: bars,
+      label: `Events stored a second over three minutes, at most ${peak}`,
+    });
+    const lags = this.#lags.roll();
+    const sorted = [...this.#recent].sort((some, other) => some - other);
+    const slowest = largest(lags).toLocaleString("en");
+    this.#tiles.lag.show({
+      value: sorted.length ? sorted[sorted.length >> 1].toLocaleString("en") : "–",
+      foot: sorted.length ? `slowest ${slowest} ms in three minutes` : "no events yet since this page opened",
+      values: lags,
+      draw: bars,
+      label: `Milliseconds from accepted to stored over three minutes, at most ${slowest}`,
+    });
+    this.#count("waiting", this.#waiting.roll(), "every message is a pack of events");
+    this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "listed below" : "all is stored");
+    this.#tiles.dead.element.classList.toggle("bad", Boolean(this.#counts?.dead));
+  }
+
+  #count(name, values, foot) {
+    const known = this.#counts !== null;
+    this.#tiles[name].show({
+      value: known ? this.#counts[name].toLocaleString("en") : "–",
+      foot: known ? foot : this.#denied,
+      values,
+      draw: area,
+      label: `Messages over three minutes, at most ${largest(values).toLocaleString("en")}`,
+    });
+  }
+}
+

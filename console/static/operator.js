@@ -1,0 +1,177 @@
+// What only a key with the scope `operate` may: count messages, look at dead letters, redrive them.
+
+import { backoff, sleep, Trouble } from "./api.js";
+import { at, el, tell } from "./dom.js";
+import { visible } from "./json.js";
+
+const COUNT_SECONDS = 3;
+const FORBIDDEN = 403;
+const KINDS = { events: ["event", "events"], acks: ["ack", "acks"], remove: ["removal", "removals"] };
+
+export class Operator {
+  #api = null;
+  #measures;
+  #unauthorized;
+  #letters = [];
+  #chosen = new Set();
+  #dead = null;
+  #busy = false;
+  #signal = AbortSignal.abort();
+
+  /** `unauthorized(trouble)` is called when the key does not work any more. */
+  constructor(measures, unauthorized) {
+    this.#measures = measures;
+    this.#unauthorized = unauthorized;
+    at("look").addEventListener("click", () => this.#look());
+    at("redrive").addEventListener("click", () => this.#ask());
+    at("confirm-no").addEventListener("click", () => at("confirm").close());
+    at("confirm-yes").addEventListener("click", () => {
+      at("confirm").close();
+      this.#redrive([...this.#chosen]);
+    });
+    at("all-letters").addEventListener("change", ({ target }) => {
+      this.#chosen = new Set(target.checked ? this.#letters.map((letter) => letter.id) : []);
+      this.#draw();
+    });
+    at("letters").addEventListener("change", ({ target }) => {
+      if (target.checked) this.#chosen.add(target.value);
+      else this.#chosen.delete(target.value);
+      this.#enable();
+    });
+  }
+
+  /** Begin anew with another key; null for none. */
+  use(api) {
+    this.#api = api;
+    this.#letters = [];
+    this.#chosen.clear();
+    this.#dead = null;
+    this.#draw();
+    tell(at("letters-note"), "");
+  }
+
+  /** Count, and look when the count changes, until `signal` is aborted or the key may not. */
+  async run(signal) {
+    this.#signal = signal;
+    this.#enable();
+    for (let failures = 0; !signal.aborted; ) {
+      let seconds = COUNT_SECONDS;
+      try {
+        const { text } = await this.#api.get("/v1/queue", signal);
+        const counts = JSON.parse(text);
+        this.#measures.counted(counts);
+        failures = 0;
+        if (counts.dead !== this.#dead && !this.#busy) {
+          this.#dead = counts.dead;
+          if (counts.dead > 0 || this.#letters.length > 0) await this.#look();
+          else tell(at("letters-note"), "None. What can't be stored ends up here, with the reason.");
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#failed(error);
+        if (error.final) return;
+        seconds = backoff(error, failures++);
+      }
+      await sleep(seconds, signal).catch(() => {});
+    }
+  }
+
+  #failed(error) {
+    if (error.status === 401) this.#unauthorized(error);
+    const why = error.status === FORBIDDEN ? "This key may not see it: it lacks the scope operate." : error.message;
+    this.#measures.denied(error.status === FORBIDDEN ? "needs the scope operate" : "not known at the moment");
+    tell(at("letters-note"), why);
+  }
+
+  async #look() {
+    await this.#while("Looking…", async () => {
+      const { text } = await this.#api.get("/v1/dlq", this.#signal, 10);
+      const look = JSON.parse(text);
+      this.#letters = look.letters;
+      const there = new Set(this.#letters.map((letter) => letter.id));
+      this.#chosen = new Set([...this.#chosen].filter((id) => there.has(id)));
+      return look.more ? `The first ${this.#letters.length}; there are others.` : this.#letters.length ? "" : "None.";
+    });
+  }
+
+  #ask() {
+    const count = this.#chosen.size;
+    at("confirm-title").textContent = `Send ${count} ${count === 1 ? "message" : "messages"} to the queue again?`;
+    at("confirm").showModal();
+    at("confirm-no").focus();
+  }
+
+  async #redrive(ids) {
+    await this.#while("Redriving…", async () => {
+      const { text } = await this.#api.post("/v1/dlq/redrive", { ids }, this.#signal);
+      const { redriven, left } = JSON.parse(text);
+      this.#chosen.clear();
+      this.#dead = null; // look again, now or with the next count
+      const look = JSON.parse((await this.#api.get("/v1/dlq", this.#signal, 10)).text);
+      this.#letters = look.letters;
+      return `${redriven} redriven${left ? `, ${left} not: gone, or held by somebody else` : ""}.`;
+    });
+    at("look").focus();
+  }
+
+  /** Do one thing at a time, and tell what came of it. */
+  async #while(meanwhile, work) {
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#enable();
+    tell(at("letters-note"), meanwhile);
+    try {
+      tell(at("letters-note"), await work());
+    } catch (error) {
+      if (this.#signal.aborted) tell(at("letters-note"), "");
+      else if (error instanceof Trouble) this.#failed(error);
+      else throw error;
+    } finally {
+      this.#busy = false;
+      this.#draw();
+    }
+  }
+
+  #draw() {
+    at("letters").replaceChildren(...this.#letters.map((letter) => this.#row(letter)));
+    at("letters-scroll").hidden = this.#letters.length === 0;
+    this.#enable();
+  }
+
+  #row(letter) {
+    const { first } = letter;
+    const accepted = letter.accepted_at === null ? null : new Date(letter.accepted_at).toISOString();
+    const box = el("input", { type: "checkbox", value: letter.id, "aria-label": `Select message ${letter.id}` });
+    box.checked = this.#chosen.has(letter.id);
+    return el(
+      "tr",
+      {},
+      el("td", {}, box),
+      el("td", { class: "reason" }, visible(letter.reason)),
+      el("td", {}, visible(letter.tenant ?? "–")),
+      el("td", { class: "holds" }, held(letter)),
+      el("td", { class: "first" }, ...(first === null ? ["–"] : subject(first))),
+      el("td", { class: "when" }, accepted === null ? "–" : el("time", { datetime: accepted }, accepted.slice(0, 19).replace("T", " "))),
+      el("td", { class: "number" }, letter.receives.toLocaleString("en")),
+    );
+  }
+
+  #enable() {
+    const idle = !this.#busy && !this.#signal.aborted && this.#api !== null;
+    at("look").disabled = !idle;
+    at("redrive").disabled = !idle || this.#chosen.size === 0;
+    at("redrive").textContent = this.#chosen.size ? `Redrive ${this.#chosen.size}…` : "Redrive…";
+    const all = at("all-letters");
+    all.checked = this.#chosen.size > 0 && this.#chosen.size === this.#letters.length;
+    all.indeterminate = this.#chosen.size > 0 && !all.checked;
+  }
+}
+
+function held({ kind, events }) {
+  return kind === null ? "–" : `${events.toLocaleString("en")} ${KINDS[kind][events === 1 ? 0 : 1]}`;
+}
+
+function subject(first) {
+  const type = first.type === null ? null : el("span", { class: "type" }, visible(first.type));
+  return [type, el("span", { class: "id" }, `${visible(first.source)} ${visible(first.id)}`), el("span", { class: "inbox" }, first.inbox)].filter(Boolean);
+}
