@@ -14,14 +14,19 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NotSet
 
+from console import app as console
+from console.queues import Pair
 from ingest import app as ingest
 from ingest.formats import READERS
 from shared import cursor, keys
+from shared import pack as packs
 from shared.clock import SystemClock
 from shared.event import DEFAULT_INBOX
 from shared.key_store import MemoryKeyStore
 from shared.memory import MemoryBodies, MemoryStore
 from shared.memory_queue import MemoryQueue
+from shared.pack import Removal
+from shared.ports import Message, Outgoing
 from shared.position import Minter
 from shared.settings import Settings
 from shared.web.app import build_app
@@ -31,6 +36,15 @@ from worker.inbox_query import MAX_WAIT_SECONDS
 _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
 
 _BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/", "ce-type": "a"}
+
+
+class _Dlq(MemoryQueue):
+    """Answers a look at once, whatever it holds."""
+
+    async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
+        assert wait_seconds
+        return await super().receive(limit=limit, wait_seconds=0, visibility_seconds=visibility_seconds)
+
 
 _clock = SystemClock()
 _key, _token = keys.create(
@@ -45,11 +59,16 @@ _key, _token = keys.create(
 _keys = MemoryKeyStore()
 asyncio.run(_keys.put(_key))
 _settings = Settings()
+_queue, _dlq = MemoryQueue(_clock), _Dlq(_clock)
+_removal = Removal(tenant="t", key_id="k", accepted_at=1, receipt="r", inbox="i", source="/", id="1")
+_letters = [Outgoing(body="x"), Outgoing(body=packs.encode(_removal), attributes={"reason": "why"})]
+asyncio.run(_dlq.send(_letters))
 _app = build_app(
     _settings,
     [
-        ingest.part(_settings, queue=MemoryQueue(_clock)),
+        ingest.part(_settings, queue=_queue),
         inbox.part(_settings, store=MemoryStore(_clock, shards=_settings.inbox_shards), bodies=MemoryBodies()),
+        console.part(_settings, pair=Pair(_queue, _dlq)),
     ],
     keys=_keys,
 )
