@@ -53,7 +53,8 @@ class HttpApi(Construct):
         self._route("/v1/events", api.HttpMethod.POST, to_ingest)
         self._route("/v1/acks", api.HttpMethod.POST, to_ingest)
         self._route("/v1/events/{id+}", api.HttpMethod.DELETE, to_ingest)
-        self._route("/{path+}", api.HttpMethod.GET, to_inbox)
+        for method in (api.HttpMethod.GET, api.HttpMethod.HEAD):
+            self._route("/{path+}", method, to_inbox)
         self.stage = self._stage(config)
         acknowledge(self, "APIG4", "The apps authorize each request themselves, by API keys that this API can't check.")
         CfnOutput(self, "Url", value=f"https://{config.domain}" if config.domain else self.api.api_endpoint)

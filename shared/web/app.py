@@ -18,6 +18,7 @@ from shared.web import auth, docs, event_path, health, openapi, options
 from shared.web import metrics as scraping
 from shared.web.auth import Access
 from shared.web.express import Express, Routes
+from shared.web.head import headed
 from shared.web.line import Observer
 from shared.web.problems import EXCEPTION_HANDLERS
 from shared.web.traced import traced
@@ -94,7 +95,7 @@ def build_app(
         debug=False,
     )
     routes = {name: route for part in parts for name, route in part.express.items()}
-    app.asgi_handler = traced(Observer(Express(event_path.routed(app.asgi_handler), routes), metrics))
+    app.asgi_handler = traced(Observer(Express(headed(event_path.routed(app.asgi_handler)), routes), metrics))
     return app
 
 

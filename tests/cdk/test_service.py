@@ -53,6 +53,7 @@ def test_reads_go_to_the_inbox_and_all_else_to_ingest(each: Assembly) -> None:
         "POST /v1/acks": "Ingest",
         "DELETE /v1/events/{id+}": "Ingest",
         "GET /{path+}": "Inbox",
+        "HEAD /{path+}": "Inbox",
         "$default": "Ingest",
     }
     assert {one["PayloadFormatVersion"] for one in each.properties("ApiGatewayV2::Integration")} == {"2.0"}
