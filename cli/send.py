@@ -80,7 +80,10 @@ def send(
     salt = f"{uuid.uuid4().hex[:8]}-" if fresh else ""
     with showing(_size_of(file), sys.stderr) as progress:
         sender = _Sender(Api(target, progress.notice), progress, inbox=inbox, salt=salt)
-        asyncio.run(sender.run(read(file, size), in_flight))
+        try:
+            asyncio.run(sender.run(read(file, size), in_flight))
+        except KeyboardInterrupt as interrupt:
+            sender.stopped_by = interrupt
     sender.conclude(as_json=as_json)
 
 
@@ -94,7 +97,7 @@ class _Sender:
         self._salt = salt
         self._accepted = 0
         self._refused = 0
-        self._stopped_by: ApiError | None = None
+        self.stopped_by: ApiError | KeyboardInterrupt | None = None
 
     async def run(self, todo: Iterator[Batch | BadLine], in_flight: int) -> None:
         """Send everything, or stop at the first answer that tells that the rest would fare no better."""
@@ -103,16 +106,17 @@ class _Sender:
                 group.create_task(self._work(todo))
 
     def conclude(self, *, as_json: bool) -> None:
-        """Say what was accepted; raise `ApiError` or exit with 1 if that is not everything."""
+        """Say what was accepted; raise what stopped it, or exit with 1, if that is not everything."""
         if as_json:
-            sent = Sent(accepted=self._accepted, refused=self._refused, complete=self._stopped_by is None)
+            sent = Sent(accepted=self._accepted, refused=self._refused, complete=self.stopped_by is None)
             print_json(sent)
         else:
             click.echo(f"{_events(self._accepted)} accepted, {self._refused:,} refused.")
-        if self._stopped_by:
-            raise ApiError(
-                f"{self._stopped_by.message}\nNot everything was sent. The same command again sends the rest."
-            )
+        if self.stopped_by:
+            # What was in flight may have been accepted, too; sent again under the same name it is no second event.
+            rest = "with --fresh it would be sent as new" if self._salt else "the same command again sends the rest"
+            click.echo(f"Not everything was sent; {rest}.", err=True)
+            raise self.stopped_by
         if self._refused:
             sys.exit(1)
 
@@ -126,8 +130,8 @@ class _Sender:
                     try:
                         await self._post(item)
                     except ApiError as error:
-                        self._stopped_by = self._stopped_by or error
-            if self._stopped_by:
+                        self.stopped_by = self.stopped_by or error
+            if self.stopped_by:
                 return
 
     async def _post(self, batch: Batch) -> None:

@@ -1,6 +1,10 @@
 """`triggers send`: what goes out, what comes back, and when it gives up."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from click.testing import CliRunner, Result
@@ -8,6 +12,7 @@ from click.testing import CliRunner, Result
 from cli.send import send
 from tests.unit.cli.fake_api import Answer, FakeApi, problem
 
+ROOT = Path(__file__).parents[3]
 LINES = b"".join(b'{"type":"t","data":{"n": %d, "x":1e999}}\n' % number for number in range(25))
 
 
@@ -76,7 +81,7 @@ def test_gives_up_on_a_service_that_stays_down(api: FakeApi) -> None:
     assert done.exit_code == 1
     assert done.stdout == "0 events accepted, 0 refused.\n"
     assert "Error: 503: full, 8 times." in done.stderr
-    assert "sends the rest" in done.stderr
+    assert "Not everything was sent; the same command again sends the rest." in done.stderr
     assert len(api.asked) == 8
 
 
@@ -109,6 +114,26 @@ def test_what_would_meet_every_batch_ends_it(api: FakeApi, status: int) -> None:
     assert done.exit_code == 1
     assert f"Error: {status}: no" in done.stderr
     assert len(api.asked) == 1
+
+
+def test_an_interrupt_tells_what_was_accepted(api: FakeApi) -> None:
+    api.answers = [Answer(202, b'{"accepted":10,"events":[]}')]
+    api.otherwise = lambda _: problem(503, "down", retry_after="9")
+    arguments = ["--url", api.url, "--api-key", "k", "--batch", "10", "--in-flight", "1", "--fresh", "--json"]
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "cli", "send", "-", *arguments], stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(LINES)
+        process.stdin.close()
+        assert process.stderr is not None
+        assert b"503: down; trying again" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        assert process.stdout is not None
+        assert process.stdout.read() == b'{"accepted":10,"refused":0,"complete":false}\n'
+        assert process.stderr.read() == b"Not everything was sent; with --fresh it would be sent as new.\n"
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize(
