@@ -154,7 +154,7 @@ def _refused(error: "ClientError", named: dict[str, Any]) -> str:
 
     code, operation = _code(error), error.operation_name
     if code in _DENIED:
-        return _denied(error)
+        return _denied(error, named)
     if code in THROTTLES:
         return f"AWS is asked more often than it allows ({operation}: {code}): try again in a moment."
     for codes, line in _REFUSALS:
@@ -165,20 +165,23 @@ def _refused(error: "ClientError", named: dict[str, Any]) -> str:
     return f"AWS refused {operation} ({status_of(error)} {code})."
 
 
-def _denied(error: "ClientError") -> str:
+def _denied(error: "ClientError", named: dict[str, Any]) -> str:
     """Return a line that names action and resource as AWS does, or as well as can be told without it."""
     said, operation = str(error.response.get("Error", {}).get("Message", "")), error.operation_name
-    who = _found(r"User: (arn:[\w:/.@+=,-]+)", said) or "who these credentials belong to"
-    action = _found(r"perform: ([\w-]+:\w+)", said) or f"{_service(operation)}:{_ACTIONS.get(operation, operation)}"
-    resource = _found(r"on resource: (arn:[\w:/.*+=,-]+)", said)
-    where = f" on {resource}" if resource else ""
-    return f"AWS denies access: {who} may not {action}{where}. Allow it in IAM, or use another AWS_PROFILE."
+    who = _found(r"User: (arn:[\w:/.@+=,-]+)", said) or "these credentials"
+    service, resources = _asked(operation)
+    action = _found(r"perform: ([\w-]+:\w+)", said) or f"{service}:{_ACTIONS.get(operation, operation)}"
+    resource = _found(r"on resource: (arn:[\w:/.*+=,-]+)", said) or resources.format(**named)
+    return f"AWS denies access: {who} may not {action} on {resource}. Allow it in IAM, or use another AWS_PROFILE."
 
 
-def _service(operation: str) -> str:
+def _asked(operation: str) -> tuple[str, str]:
+    """Return the service that has the call, and what of ours it may be about."""
     if "Queue" in operation or "Message" in operation:
-        return "sqs"
-    return "s3" if "Bucket" in operation or "Object" in operation else "dynamodb"
+        return "sqs", "queue {queue_name} or {dlq_name}"
+    if "Bucket" in operation or "Object" in operation:
+        return "s3", "bucket {bodies_bucket}"
+    return "dynamodb", "table {dynamodb_table_events} or {dynamodb_table_api_keys}"
 
 
 def _found(pattern: str, text: str) -> str:

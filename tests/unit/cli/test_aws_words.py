@@ -91,18 +91,19 @@ def test_who_may_not_do_what_is_told_as_aws_tells_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "action"),
+    ("operation", "words"),
     [
-        ("HeadBucket", "s3:ListBucket"),
-        ("GetObject", "s3:GetObject"),
-        ("SendMessageBatch", "sqs:SendMessage"),
-        ("CreateQueue", "sqs:CreateQueue"),
-        ("BatchExecuteStatement", "dynamodb:PartiQLInsert"),
-        ("Scan", "dynamodb:Scan"),
+        ("HeadBucket", "s3:ListBucket on bucket triggers-bodies"),
+        ("GetObject", "s3:GetObject on bucket triggers-bodies"),
+        ("SendMessageBatch", "sqs:SendMessage on queue packs or triggers-dlq"),
+        ("CreateQueue", "sqs:CreateQueue on queue packs or triggers-dlq"),
+        ("BatchExecuteStatement", "dynamodb:PartiQLInsert on table triggers-events or triggers-api-keys"),
+        ("Scan", "dynamodb:Scan on table triggers-events or triggers-api-keys"),
     ],
 )
-def test_where_aws_does_not_tell_the_action_follows_from_the_call(operation: str, action: str) -> None:
-    assert f"may not {action}. " in told(refused("AccessDenied", status=403, operation=operation))
+def test_what_aws_does_not_tell_follows_from_the_call(operation: str, words: str) -> None:
+    line = told(refused("AccessDenied", status=403, operation=operation))
+    assert line.startswith(f"AWS denies access: these credentials may not {words}. ")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,17 @@ from click.testing import CliRunner
 
 from cli import main
 
-PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
+ROOT = Path(__file__).parents[3]
+PYPROJECT = ROOT / "pyproject.toml"
+SLOW_TO_LOAD = {"aioboto3", "botocore", "httpx", "litestar", "rich", "uvicorn"}
+PROBE = f"""
+import sys
+from cli.main import triggers
+from cli.root import told
+triggers(["--help"], standalone_mode=False)
+assert told(ZeroDivisionError()) is None
+print({SLOW_TO_LOAD} & sys.modules.keys())
+"""
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
@@ -53,3 +65,8 @@ def test_an_error_of_ours_is_told_in_a_line(
         f"Error: http://127.0.0.1:{free_port} can't be reached (Connection refused): check AWS_REGION (us-east-1),"
         " AWS_ENDPOINT_URL and the network.\n"
     )
+
+
+def test_help_and_completion_load_nothing_that_is_slow_to_load() -> None:
+    done = subprocess.run([sys.executable, "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.splitlines()[-1] == "set()"
