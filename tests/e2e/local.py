@@ -22,10 +22,10 @@ class Local:
         self.data = data
         self.url: str = msgspec.json.decode((data / "dev.json").read_bytes())["url"]
 
-    def environment(self, tenant: str) -> dict[str, str]:
-        """Return this process' environment, with the API and a new key of `tenant` in it."""
+    def environment(self, tenant: str, *scopes: str) -> dict[str, str]:
+        """Return this process' environment, with the API and a new key of `tenant` in it, which may `scopes`."""
         command = [sys.executable, "-m", "cli", "keys", "--data", str(self.data), "create", "--json"]
-        named = ["--tenant", tenant, "--name", "test"]
+        named = ["--tenant", tenant, "--name", "test", *(f"--scope={scope}" for scope in scopes)]
         done = subprocess.run([*command, *named], check=True, capture_output=True, timeout=PATIENCE_SECONDS)  # noqa: S603
         return {**os.environ, "TRIGGERS_URL": self.url, "TRIGGERS_API_KEY": msgspec.json.decode(done.stdout)["api_key"]}
 
