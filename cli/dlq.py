@@ -67,12 +67,15 @@ def list_(*, limit: int, as_json: bool) -> None:
 
     async def look(desk: _Desk) -> list[Letter]:
         letters: list[Letter] = []
-        with counting("Looking", min(limit, await desk.dlq.backlog()), sys.stderr) as advance:
+        total = await desk.dlq.backlog()
+        with counting("Looking", min(limit, total), sys.stderr) as advance:
             async for messages in desk.loan.take():
                 letters += map(desk.letter, messages)
                 advance(len(messages))
                 if len(letters) >= limit:
                     break
+        if total > limit:
+            click.echo(f"These are {limit:,} of about {_messages(total)}; --limit looks at more.", err=True)
         return sorted(letters[:limit], key=lambda letter: letter.accepted_at or 0)
 
     letters = _run(look)

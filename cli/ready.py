@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from cli import emulator
-from cli.http import complete_url
+from cli.http import complete_url, url_checked
 from cli.output import json_option, print_json
 from cli.root import told
 from shared import settings
@@ -40,7 +40,8 @@ def ready(*, url: str | None, as_json: bool) -> None:
 def _reason(url: str | None) -> str | None:
     """Return why it is not ready, None if it is."""
     if url is not None:
-        return None if emulator.answers(f"{url}/readyz") else f"{url}/readyz does not answer 200."
+        asked = f"{url_checked(url)}/readyz"
+        return None if emulator.answers(asked) else f"{asked} does not answer 200."
     named = settings.load(os.environ)
     try:
         asyncio.run(_ask(named))

@@ -117,6 +117,8 @@ async def test_a_list_tells_why_but_no_payload(desk: Desk) -> None:
     assert all(letter["id"] in shown for letter in (unreadable, refused, given_up))
     assert "secret" not in shown
     assert [len(await desk.json("list", "--limit", "1")) for _ in range(3)] == [1, 1, 1]
+    told = (await desk.run("list", "--limit", "1", "--json")).stderr
+    assert told == "These are 1 of about 3 messages; --limit looks at more.\n"
     assert await desk.dlq.backlog() == 3
 
 
