@@ -84,7 +84,8 @@ def find_python(version: str) -> str | None:
 def fingerprint(target: Target, *, compiled: bool) -> str:
     """Return a name for what a bundle is made of: equal inputs, equal name."""
     digest = hashlib.sha256(f"{target}{compiled}".encode())
-    sources = (path for package in _PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    files = (path for package in _PACKAGES for path in sorted((ROOT / package).rglob("*")) if path.is_file())
+    sources = (path for path in files if "__pycache__" not in path.parts)
     for path in (_LOCK, Path(__file__), Path(__file__).with_name("prune.py"), *sources):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

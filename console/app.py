@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 
-from console import documentation, handlers, page
+from console import handlers, page
 from console.queues import Pair, Queues
 from shared.aws import Aws
 from shared.clock import Clock, SystemClock
@@ -77,8 +77,6 @@ def part(settings: Settings, *, pair: Pair | None = None, clock: Clock | None = 
         handlers=[*page.handlers(settings.api_title), *handlers.handlers(console.queues)],
         lifespan=console.lifespan,
         ready=console.ready,
-        paths=documentation.PATHS,
-        schemas=documentation.SCHEMAS,
     )
 
 

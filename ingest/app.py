@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from ingest import acks, documentation, events, removals
+from ingest import acks, events, removals
 from ingest.publisher import Publisher
 from shared.aws import Aws
 from shared.clock import Clock, SystemClock
@@ -69,8 +69,6 @@ def part(
         express={("POST", events.PATH): posts},
         lifespan=ingest.lifespan,
         ready=ingest.ready,
-        paths=documentation.paths(),
-        schemas=documentation.schemas(),
     )
 
 

@@ -18,7 +18,6 @@ from shared.ports import BodyStore, EventReader
 from shared.settings import Settings
 from shared.store_read import DynamoReader
 from shared.web.app import Part, build_app
-from worker import inbox_docs, inbox_schemas
 from worker.inbox import Inbox
 from worker.inbox_handlers import event_handler, inbox_handler
 from worker.lookup import Lookup
@@ -60,8 +59,6 @@ def part(
         lifespan=served.lifespan,
         ready=served.ready,
         stop=served.stop,
-        paths=inbox_docs.PATHS,
-        schemas=inbox_schemas.SCHEMAS,
     )
 
 

@@ -1,8 +1,7 @@
 """Composes an HTTP app from parts: the same way for ingest alone, the inbox alone, and both in one process."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import msgspec
 from litestar import Litestar
@@ -34,8 +33,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One app's share of a process.
 
     `lifespan` makes a context manager that opens what the handlers need and closes it again. `ready` returns if
-    that answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `paths` and `schemas` are
-    OpenAPI of handlers that Litestar can't describe (raw ASGI ones); `express` are those answered ahead of its routing.
+    that answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `express` are handlers that
+    answer ahead of Litestar's routing.
     """
 
     name: str
@@ -44,8 +43,6 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     ready: Callable[[], Awaitable[None]]
     stop: Callable[[], None] = _nothing
     express: Routes = {}
-    paths: Mapping[str, Any] = {}
-    schemas: Mapping[str, Any] = {}
 
 
 def build_app(
@@ -82,7 +79,7 @@ def build_app(
         route_handlers=[
             *options.handlers(handlers),
             *handlers,
-            openapi.handler(settings, handlers, parts),
+            openapi.handler(settings),
             *docs.handlers(settings.api_title, docs.installed()),
         ],
         lifespan=[lifespan],

@@ -41,7 +41,10 @@ def handler(metrics: Metrics) -> HTTPRouteHandler:
         "/metrics",
         media_type=MediaType.TEXT,
         summary="What this process counted, for Prometheus",
-        description="In the text format of Prometheus, or in that of OpenMetrics for who asks for it.",
+        description=(
+            "In the text format of Prometheus, or in that of OpenMetrics for who asks for it. Where METRICS_PORT is"
+            " set, that port answers and this one does not; on Lambda none does."
+        ),
         tags=["operations"],
     )
     async def read_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

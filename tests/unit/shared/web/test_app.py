@@ -229,10 +229,8 @@ async def test_a_table_of_keys_that_is_down_is_not_ready(world: World) -> None:
     assert (await world.client.get("/readyz")).status_code == 503
 
 
-async def test_the_document_is_json_and_nothing_else_is_served_beside_it(world: World) -> None:
-    document = (await world.client.get("/openapi.json")).json()
-    assert {"/healthz", "/readyz", "/status", "/who", "/echo"} <= document["paths"].keys()
-    assert (await world.client.get("/openapi.json")).json() == document
+async def test_nothing_else_is_served_beside_the_document(world: World) -> None:
+    assert (await world.client.get("/openapi.json")).status_code == 200
     for path in ("/schema", "/elements", "/openapi.yaml"):
         answer = await world.client.get(path)
         assert answer.headers["content-type"] == "application/problem+json"
