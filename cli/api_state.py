@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.http import describe, is_near
+from cli.http import describe, is_near, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -34,8 +34,9 @@ async def look_at_api(url: str | None) -> tuple[ApiState | None, list[str]]:
         return None, []
     import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
 
+    near, asked, url = is_near(url), url, shown(url)
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=not is_near(url)) as client:
+        async with httpx.AsyncClient(base_url=asked, timeout=_TIMEOUT_SECONDS, trust_env=not near) as client:
             readyz, status = await client.get("/readyz"), await client.get("/status")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         why = str(error) or type(error).__name__

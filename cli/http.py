@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import click
 import msgspec
@@ -77,6 +77,12 @@ def url_checked(url: str) -> str:
     except ValueError as error:
         raise click.ClickException(f"The URL is invalid: {error}") from None
     return url.rstrip("/")
+
+
+def shown(url: str) -> str:
+    """Return `url` without the name and password that it may hold."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def dev_json(path: Path) -> Target:

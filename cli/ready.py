@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from cli import emulator
-from cli.http import complete_url, url_checked
+from cli.http import complete_url, shown, url_checked
 from cli.output import json_option, print_json
 from cli.root import told
 from shared import settings
@@ -41,7 +41,7 @@ def _reason(url: str | None) -> str | None:
     """Return why it is not ready, None if it is."""
     if url is not None:
         asked = f"{url_checked(url)}/readyz"
-        return None if emulator.answers(asked) else f"{asked} does not answer 200."
+        return None if emulator.answers(asked) else f"{shown(asked)} does not answer 200."
     named = settings.load(os.environ)
     try:
         asyncio.run(_ask(named))

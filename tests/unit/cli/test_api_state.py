@@ -16,6 +16,13 @@ async def test_a_ready_one(api: FakeApi) -> None:
     assert [asked.path for asked in api.asked] == ["/readyz", "/status"]
 
 
+async def test_a_password_in_its_url_is_used_but_not_told(api: FakeApi) -> None:
+    api.answers = [Answer(503, b"down"), Answer(404)]
+    told = await look_at_api(api.url.replace("://", "://me:hidden@"))
+    assert "hidden" not in str(told)
+    assert api.asked[0].headers["authorization"].startswith("Basic ")
+
+
 async def test_one_that_is_not_ready_says_why(api: FakeApi) -> None:
     api.answers = [problem(503, "not ready: inbox"), STATUS]
     state, problems = await look_at_api(api.url)
