@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 8
 """Requests under way get this long after SIGTERM; long polls are answered at once."""
 
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection is kept this long: longer than load balancers do (60 s), which else may use one just hung up."""
+
 _STARTUP_FAILED = 3
 """uvicorn's own exit code."""
 
@@ -59,6 +62,7 @@ def serve(app: App, host: str, port: int) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )

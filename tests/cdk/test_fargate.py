@@ -9,6 +9,7 @@ import pytest
 from cdk import config
 from cdk.data_stack import DataStack
 from cdk.fargate_stack import FargateStack
+from cli.serve import KEEP_ALIVE_SECONDS
 from tests.cdk.conftest import Assembly
 
 
@@ -55,6 +56,12 @@ def test_services_go_back_if_new_tasks_are_not_healthy(fargate: Assembly) -> Non
     for service in fargate.properties("ECS::Service"):
         assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
         assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
+
+
+def test_tasks_keep_connections_longer_than_the_balancer_does(fargate: Assembly) -> None:
+    (balancer,) = fargate.properties("ElasticLoadBalancingV2::LoadBalancer")
+    attributes = {one["Key"]: one["Value"] for one in balancer["LoadBalancerAttributes"]}
+    assert int(attributes["idle_timeout.timeout_seconds"]) < KEEP_ALIVE_SECONDS
 
 
 def test_the_only_way_in_is_over_tls(fargate: Assembly) -> None:

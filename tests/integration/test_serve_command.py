@@ -47,6 +47,18 @@ async def token_of(settings: Settings) -> str:
     return token
 
 
+def test_a_connection_outlives_a_pause(serving: subprocess.Popen[bytes], free_port: int) -> None:
+    assert serving.poll() is None
+    with closing(HTTPConnection("127.0.0.1", free_port, timeout=PATIENCE_SECONDS)) as connection:
+        for pause_seconds in (0, 6):  # left to itself, uvicorn hangs up after 5
+            time.sleep(pause_seconds)
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            answer.read()
+            assert connection.sock is not None
+
+
 async def test_who_waits_is_answered_before_the_process_ends(
     serving: subprocess.Popen[bytes], aws_settings: Settings, free_port: int
 ) -> None:
