@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from cli.collector import collect_rarely
+from cli.starting import telling
 from shared import exposition, log, settings, tracing
 from shared.metrics import Metrics
 
@@ -52,7 +53,8 @@ def serve(app: App, host: str, port: int) -> None:
 
     server = Server(
         uvicorn.Config(
-            served,
+            telling(served),
+            interface="asgi3",
             host=host,
             port=port,
             loop="uvloop",

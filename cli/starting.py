@@ -1,9 +1,11 @@
-"""An app's failure to start, kept, so that `triggers serve` can tell of it as other commands do.
+"""An app's failure to start, told in the log as other commands tell theirs.
 
-uvicorn has only its text, a traceback, and may not print it: there may be what should not be in a log.
+uvicorn knows only its traceback's text, of which no more than the first line is logged: there may be what should not
+be in a log.
 """
 
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from cli.root import told
@@ -11,31 +13,27 @@ from cli.root import told
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
+_log = logging.getLogger("triggers.http")
 
-class Starting:
-    """An ASGI app around `app`, that remembers why `app` could not start. Requests pass it by."""
 
-    def __init__(self, app: "ASGIApp") -> None:
-        self._app = app
-        self._error: BaseException | None = None
+def telling(app: "ASGIApp") -> Callable[[Any, Any, Any], Awaitable[None]]:
+    """Return an ASGI app that is `app`, and logs why it could not start."""
 
-    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:  # noqa: ANN401 (frameworks differ)
-        """Serve a request, or live from start to end."""
-        # A coroutine of our own would cost every request its share.
-        app = self._live if scope["type"] == "lifespan" else self._app
-        return app(scope, receive, send)
-
-    def failure(self) -> str:
-        """Return the line that tells why it did not start."""
-        error = self._error
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        line = told(error) if isinstance(error, Exception) else None
-        return line or f"it can't start ({type(error).__name__})"
-
-    async def _live(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (the same)
+    async def live(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (frameworks differ)
         try:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
         except BaseException as error:
-            self._error = error
+            _log.error("start or end failed", extra={"error": _line(error)})
             raise
+
+    def call(scope: Any, receive: Any, send: Any) -> Awaitable[None]:  # noqa: ANN401 (the same)
+        # A coroutine of its own would cost every request its share.
+        return (live if scope["type"] == "lifespan" else app)(scope, receive, send)
+
+    return call
+
+
+def _line(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return (told(error) if isinstance(error, Exception) else None) or type(error).__name__

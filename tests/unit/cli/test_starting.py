@@ -1,21 +1,11 @@
+import logging
 from typing import Any
 
 import pytest
 
-from cli.starting import Starting
+from cli.starting import telling
 from shared.errors import InvalidSettings
 from tests.unit.shared.scripted import client_error
-
-LIFESPAN: dict[str, Any] = {"type": "lifespan"}
-
-
-def failing(error: BaseException) -> Starting:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        assert scope == LIFESPAN
-        assert receive is send is None
-        raise error
-
-    return Starting(app)
 
 
 @pytest.mark.parametrize(
@@ -23,21 +13,30 @@ def failing(error: BaseException) -> Starting:
     [
         (ExceptionGroup("g", [ExceptionGroup("g", [InvalidSettings(["A=1: no"])])]), "A=1: no"),
         (client_error("ExpiredToken"), "The AWS session has expired: "),
-        (ZeroDivisionError("hidden"), "it can't start (ZeroDivisionError)"),
+        (ZeroDivisionError("hidden"), "ZeroDivisionError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
-async def test_why_an_app_does_not_start_is_told(error: Exception, line: str) -> None:
-    app = failing(error)
-    with pytest.raises(type(error)):
-        await app(LIFESPAN, None, None)
-    assert app.failure().startswith(line)
+async def test_why_an_app_does_not_start_is_logged(
+    error: BaseException, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert (scope["type"], receive, send) == ("lifespan", 1, 2)
+        raise error
+
+    with caplog.at_level(logging.ERROR), pytest.raises(type(error)):
+        await telling(app)({"type": "lifespan"}, 1, 2)
+    [record] = caplog.records
+    assert record.getMessage() == "start or end failed"
+    assert record.__dict__["error"].startswith(line)
+    assert record.exc_info is None
 
 
-async def test_a_request_passes_by() -> None:
-    seen = []
-
+async def test_a_request_passes_by(caplog: pytest.LogCaptureFixture) -> None:
     async def app(*given: Any) -> None:
-        seen.append(given)
+        assert given == ({"type": "http"}, 1, 2)
+        raise ZeroDivisionError
 
-    await Starting(app)({"type": "http"}, 1, 2)
-    assert seen == [({"type": "http"}, 1, 2)]
+    with pytest.raises(ZeroDivisionError):
+        await telling(app)({"type": "http"}, 1, 2)
+    assert caplog.records == []
