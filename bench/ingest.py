@@ -76,9 +76,9 @@ def single_posts(stage: Stage) -> list[bytes]:
     return [payloads.post(event, stage.token) for event in payloads.events(_EVENTS)]
 
 
-def batch_posts(stage: Stage) -> list[bytes]:
-    """Return requests of `BATCH` events each."""
-    return [payloads.post(payloads.batch(some), stage.token) for some in batches(payloads.events(_EVENTS), BATCH)]
+def batch_posts(stage: Stage, size: int = BATCH) -> list[bytes]:
+    """Return requests of `size` events each."""
+    return [payloads.post(payloads.batch(some), stage.token) for some in batches(payloads.events(_EVENTS), size)]
 
 
 def at_full_load(plan: Plan, server: Server, requests: list[bytes], **more: Any) -> Report:  # noqa: ANN401
@@ -89,8 +89,12 @@ def at_full_load(plan: Plan, server: Server, requests: list[bytes], **more: Any)
         port=server.port,
         pid=server.pid,
         requests=requests,
-        connections=_BATCH_CONNECTIONS if size > 10 * payloads.EVENT_BYTES else CONNECTIONS,
-        **{"warm_seconds": plan.warm_seconds, "seconds": plan.seconds, **more},
+        **{
+            "connections": _BATCH_CONNECTIONS if size > 10 * payloads.EVENT_BYTES else CONNECTIONS,
+            "warm_seconds": plan.warm_seconds,
+            "seconds": plan.seconds,
+            **more,
+        },
     )
     report = load(spec)
     check(report)
