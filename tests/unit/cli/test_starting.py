@@ -1,4 +1,8 @@
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,3 +44,12 @@ async def test_a_request_passes_by(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ZeroDivisionError):
         await telling(app)({"type": "http"}, 1, 2)
     assert caplog.records == []
+
+
+def test_serve_logs_it_and_ends() -> None:
+    command = [sys.executable, "-m", "cli", "serve", "ingest"]
+    environ = {**os.environ, "AWS_PROFILE": "no-such-profile"}
+    root = Path(__file__).parents[3]
+    done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 3
+    assert '"error":"There is no AWS profile no-such-profile: check AWS_PROFILE."' in done.stderr
