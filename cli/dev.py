@@ -150,6 +150,8 @@ Triggers is ready on {url}. Stop it with Ctrl-C; events are kept.
 
 API key: {api_key}
 
+Watch it live: {url}/ (the page asks for the key)
+
 Post an event:
 curl -sS {url}/v1/events {bearer} -H 'Content-Type: application/json' -d {body}
 

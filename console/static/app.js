@@ -129,6 +129,11 @@ function restart() {
   resume();
 }
 
+// No need to wait for the next attempt.
+addEventListener("online", () => {
+  halt();
+  resume();
+});
 document.addEventListener("visibilitychange", () => (document.hidden ? halt() : resume()));
 at("pause").addEventListener("click", () => {
   paused = !paused;

@@ -3,6 +3,7 @@
 import { posting, reading } from "./curl.js";
 import { at, el } from "./dom.js";
 import { compact, members, pretty, said, visible } from "./json.js";
+import { span } from "./list.js";
 
 const FIRST = ["id", "source", "type", "subject", "time", "inbox", "receivedat", "position"];
 const DATA = ["data", "data_base64"];
@@ -28,8 +29,8 @@ export function show(event) {
 function attributes(fields, event) {
   const names = [...FIRST.filter((name) => fields.has(name)), ...others(fields)];
   const pairs = names.flatMap((name) => [el("dt", {}, visible(name)), el("dd", {}, told(fields.get(name)))]);
-  const late = event.storedMs - event.acceptedMs;
-  const stored = `${new Date(event.storedMs).toISOString()}, ${late} ms after it was accepted`;
+  const late = span(event.storedMs - event.acceptedMs).join(" ");
+  const stored = `${new Date(event.storedMs).toISOString()}, ${late} after it was accepted`;
   return el("dl", { class: "attributes" }, ...pairs, el("dt", {}, "stored"), el("dd", {}, stored));
 }
 

@@ -92,8 +92,9 @@ export class Feed {
 
   async #next(signal) {
     const from = this.#after ? { after: this.#after } : this.#since ? { since: this.#since } : {};
-    const path = this.#path({ limit: LIMIT, wait: this.seconds, ...from });
-    const { text } = await this.#api.get(path, signal, this.seconds);
+    // After trouble not for long: that it has passed is to be seen at once.
+    const wait = this.trouble === null ? this.seconds : 0;
+    const { text } = await this.#api.get(this.#path({ limit: LIMIT, wait, ...from }), signal, wait);
     const page = members(text);
     this.#after = said(page.get("next"));
     this.#behind = page.get("more") === "true" ? this.#behind + 1 : 0;

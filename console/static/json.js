@@ -8,7 +8,7 @@ const STRING = /"[^"\\]*(?:\\[^][^"\\]*)*"/y;
 const TOKEN = /[ \t\r\n]*(?:([[\]{}:,])|("[^"\\]*(?:\\[^][^"\\]*)*")|([^ \t\r\n[\]{}:,"]+))/y;
 const SCALAR = /[^ \t\r\n[\]{}:,"]+/y;
 // What a reader does not see, or what turns the text around it: it could make one event look like another.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/g;
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufdd0-\ufdef\ufff0-\ufffb\ufffe\uffff]/g;
 const MAX_LINES = 5000;
 const MAX_CHARACTERS = 400_000;
 const MAX_INDENT = 40;

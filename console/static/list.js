@@ -18,6 +18,11 @@ export function clock(ms) {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${milliseconds}`;
 }
 
+/** Return a span as a number and its unit. */
+export function span(ms) {
+  return ms < 10_000 ? [Math.round(ms).toLocaleString("en"), "ms"] : [(ms / 1000).toFixed(1), "s"];
+}
+
 /** Whether `type` is what is looked for: a part of it, or with `.*` its beginning. */
 export function matches(sought, type) {
   if (sought === "" || sought === "*") return true;
@@ -87,7 +92,7 @@ export class List {
       el("span", { class: "type" }, visible(event.type)),
       el("span", { class: "id" }, visible(event.id)),
       el("span", { class: "inbox" }, event.inbox),
-      el("span", { class: "late", title: "From accepted to stored" }, Number.isFinite(late) ? `${late} ms` : ""),
+      el("span", { class: "late", title: "From accepted to stored" }, Number.isFinite(late) ? span(late).join(" ") : ""),
     );
     row.hidden = !matches(this.#sought, event.type);
     row.dataset.key = keyOf(event);

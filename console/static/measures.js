@@ -1,6 +1,7 @@
 // What the tiles show: three minutes in steps, drawn by hand.
 
 import { at } from "./dom.js";
+import { span } from "./list.js";
 
 const STEP_MS = 3000;
 const STEPS = 60;
@@ -140,13 +141,15 @@ export class Measures {
     });
     const lags = this.#lags.roll();
     const sorted = [...this.#recent].sort((some, other) => some - other);
-    const slowest = largest(lags).toLocaleString("en");
+    const slowest = span(largest(lags)).join(" ");
+    const [median, unit] = sorted.length ? span(sorted[sorted.length >> 1]) : ["–", "ms"];
     this.#tiles.lag.show({
-      value: sorted.length ? sorted[sorted.length >> 1].toLocaleString("en") : "–",
-      foot: sorted.length ? `slowest ${slowest} ms in three minutes` : "no events yet since this page opened",
+      value: median,
+      unit: `${unit} median`,
+      foot: sorted.length ? `slowest ${slowest} in three minutes` : "no events yet since this page opened",
       values: lags,
       draw: bars,
-      label: `Milliseconds from accepted to stored over three minutes, at most ${slowest}`,
+      label: `From accepted to stored over three minutes, at most ${slowest}`,
     });
     this.#count("waiting", this.#waiting.roll(), "every message is a pack of events");
     this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "listed below" : "all is stored");

