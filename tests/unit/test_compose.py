@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped] # it has no types of its own
 
+from cli import serve
 from cli.main import triggers
 from shared import settings
 
@@ -19,7 +20,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_all_parts_are_there() -> None:
-    assert set(SERVICES) == {"localstack", "provision", "ingest", "inbox", "worker", "gateway"}
+    assert set(SERVICES) == {"localstack", "provision", "ingest", "inbox", "console", "worker", "gateway"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -71,6 +72,17 @@ def test_commands_exist_and_settings_are_valid(name: str) -> None:
 
 def test_a_worker_may_finish_what_it_has_received() -> None:
     assert SERVICES["worker"]["stop_grace_period"] == "30s"  # the worker itself gives up after 20
+
+
+def test_the_gateway_knows_each_part_that_it_leads_to() -> None:
+    rules = (ROOT / "docker" / "gateway.conf").read_text()
+    led_to = set(re.findall(r"^    (?:default|GET|HEAD|~\S+)\s+(\w+);", rules, re.MULTILINE))
+    assert led_to == {"ingest", "inbox", "console"}
+    paths = [re.compile(path) for path in re.findall(r"^    ~(\S+)\s+console;", rules, re.MULTILINE)]
+    routes = [route.path for route in serve.create("console", settings.Settings()).routes]
+    own = [path for path in routes if path.startswith(("/v1/", "/live/")) or path == "/"]
+    assert all(any(rule.match(path) for rule in paths) for path in own)
+    assert not any(rule.match(path) for rule in paths for path in ("/v1/inbox", "/v1/events", "/v1/acks", "/docs"))
 
 
 def test_mounted_files_exist() -> None:
