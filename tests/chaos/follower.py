@@ -58,8 +58,7 @@ class Follower:
 
     async def _read(self, client: httpx.AsyncClient, inbox: str) -> bool:
         """Read one page; True if it was the last one there is now."""
-        limit = _SMALL_LIMIT if self._rng.random() < _SMALL_SHARE else _LARGE_LIMIT
-        params: dict[str, str | int] = {"inbox": inbox, "limit": self._rng.randint(1, limit)}
+        params: dict[str, str | int] = {"inbox": inbox, **self._asked()}
         if inbox in self._cursors:
             params["after"] = self._cursors[inbox]
         try:
@@ -73,6 +72,11 @@ class Follower:
         page = answer.json()
         self._take(inbox, page)
         return not page["more"]
+
+    def _asked(self) -> dict[str, int]:
+        """Return what is asked of the next page."""
+        limit = _SMALL_LIMIT if self._rng.random() < _SMALL_SHARE else _LARGE_LIMIT
+        return {"limit": self._rng.randint(1, limit)}
 
     def _take(self, inbox: str, page: dict[str, Any]) -> None:
         for event in page["events"]:

@@ -51,12 +51,16 @@ class Producers:
             self._next += size
             if not numbers:  # the others posted the rest meanwhile
                 return
+            await self._due(numbers[0])
             await self._post(numbers)
             if self._rng.random() < _REPEATED_SHARE:
                 group.create_task(self._repeat(numbers))
 
     async def _pace(self) -> None:
         await when(lambda: len(self._ledger.accepted) - self._seen() <= self._plan.outstanding)
+
+    async def _due(self, number: int) -> None:
+        """Return when it is time to post event `number`: at once."""
 
     async def _repeat(self, numbers: Sequence[int]) -> None:
         await asyncio.sleep(self._rng.uniform(0, _REPEAT_WITHIN_SECONDS))

@@ -1,5 +1,6 @@
 """A look at the queue and the DLQ, past the processes under test."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,10 +11,13 @@ from cli import emulator
 from shared import pack as packs
 from shared.pack import EventPack
 from tests.chaos.events import Identity
+from tests.chaos.waiting import until
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
+_QUIET_LOOKS = 5
+_PAUSE_SECONDS = 0.3
 _LOOK_SECONDS = 30  # what was looked at is hidden this long, unless it is shown again before
 
 
@@ -36,6 +40,18 @@ class Queues:
             ],
         )
         return sum(int(number) for number in answer["Attributes"].values())
+
+    async def quiet(self, seconds: float) -> None:
+        """Return when the queue has been empty for a while; raise TimeoutError if it is not within `seconds`."""
+        looks = 0
+
+        async def empty_for_some_time() -> bool:
+            nonlocal looks
+            looks = looks + 1 if await self.waiting() == 0 else 0
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return looks >= _QUIET_LOOKS
+
+        await until("the queue is empty", empty_for_some_time, seconds=seconds)
 
     async def dead_letters(self) -> list[list[Identity]]:
         """Return the events of each message in the DLQ, and leave all of them there."""

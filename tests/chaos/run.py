@@ -19,12 +19,8 @@ from tests.chaos.killer import Killer
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import Plan
 from tests.chaos.producers import Producers
-from tests.chaos.queues import Queues
 from tests.chaos.verdict import Evidence, Followed, positions_of, violations
-from tests.chaos.waiting import until
 
-_QUIET_LOOKS = 5
-_LOOK_SECONDS = 0.3
 _MARGIN_SECONDS = 0.5
 _PAGE = 1000
 _ANSWER_SECONDS = 60
@@ -81,9 +77,9 @@ class _Run:
             stop.set()
         return Evidence(
             accepted=frozenset(self._ledger.accepted),
-            listed=await self._read_all(),
+            listed=await read_all(self._fleet.inbox_url, self._fleet.api_key, self._inboxes),
             dead=dead,
-            followers={"steady": _followed(self._steady), "restarting": _followed(self._restarting)},
+            followers={"steady": followed(self._steady), "restarting": followed(self._restarting)},
             faults=self._ledger.faults,
         )
 
@@ -107,33 +103,16 @@ class _Run:
         known = self._fleet.settings
         names = {"region": known.aws_region, "queue": known.queue_name, "dlq": known.dlq_name}
         async with sqs.opened(self._fleet.emulator_port, **names) as queues:
-            await self._quiet(queues)
+            await queues.quiet(self._plan.patience_seconds)
             dead = await queues.dead_letters()
             self._dead_events = sum(map(len, dead))
             if dead:
                 await self._fleet.run_command("dlq", "redrive", "--all")
-                await self._quiet(queues)
+                await queues.quiet(self._plan.patience_seconds)
                 dead = await queues.dead_letters()
         # What was committed last becomes readable only after this.
         await asyncio.sleep(known.settle_ms / 1000 + _MARGIN_SECONDS)
         return frozenset(one for letter in dead for one in letter)
-
-    async def _quiet(self, queues: Queues) -> None:
-        looks = 0
-
-        async def empty_for_some_time() -> bool:
-            nonlocal looks
-            looks = looks + 1 if await queues.waiting() == 0 else 0
-            await asyncio.sleep(_LOOK_SECONDS)
-            return looks >= _QUIET_LOOKS
-
-        await until("the queue is empty", empty_for_some_time, seconds=self._plan.patience_seconds)
-
-    async def _read_all(self) -> list[dict[str, Any]]:
-        """Read every inbox from the beginning."""
-        headers = {"Authorization": f"Bearer {self._fleet.api_key}"}
-        async with httpx.AsyncClient(base_url=self._fleet.inbox_url, headers=headers, trust_env=False) as client:
-            return [event for inbox in self._inboxes for event in await _read(client, inbox)]
 
     def figures(self, evidence: Evidence) -> dict[str, int]:
         """Return all that was counted."""
@@ -167,6 +146,13 @@ class _Run:
         }
 
 
+async def read_all(url: str, api_key: str, inboxes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what is listed in `inboxes`, each read from the beginning."""
+    headers = {"Authorization": f"Bearer {api_key}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
+        return [event for inbox in inboxes for event in await _read(client, inbox)]
+
+
 async def _read(client: httpx.AsyncClient, inbox: str) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     params: dict[str, str | int] = {"inbox": inbox, "limit": _PAGE}
@@ -179,7 +165,8 @@ async def _read(client: httpx.AsyncClient, inbox: str) -> list[dict[str, Any]]:
     return listed
 
 
-def _followed(follower: Follower) -> Followed:
+def followed(follower: Follower) -> Followed:
+    """Return what it leaves as evidence."""
     return Followed(seen=follower.seen, falling=follower.falling, broken=follower.broken)
 
 

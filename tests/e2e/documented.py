@@ -15,6 +15,7 @@ ELSEWHERE = {
     "script/test": "it runs these tests",
     "script/check": "it asks nothing of the stack",
     "script/bench": "it takes minutes of an idle machine",
+    "script/load": "it takes ten minutes; test_load.py runs a short one",
     "script/audit": "it needs the internet",
     "script/cdk ": "it needs an AWS account",
     "aws ": "it needs an AWS account",

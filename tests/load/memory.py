@@ -1,0 +1,68 @@
+"""What the processes of an embedded stack hold in memory, over time (Linux)."""
+
+import asyncio
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
+
+_SAMPLE_SECONDS = 1.0
+_MIB = 1024 * 1024
+_LONGEST_WINDOW_SECONDS = 60
+_NAMES = {"worker": "worker", "serve": "api"}
+EMULATOR = "emulator"
+"""It keeps everything in memory, so it grows with what is stored."""
+
+
+class Memory:
+    """Samples of each process, in MiB. `emulator_port` tells which processes are the stack's."""
+
+    def __init__(self, emulator_port: int) -> None:
+        self._processes = processes(emulator_port)
+        self._samples: dict[str, list[tuple[float, float]]] = defaultdict(list)
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            for name, pid in self._processes.items():
+                self._samples[name].append((time.monotonic(), resident_mib(pid)))
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    def windows(self) -> dict[str, tuple[float, float, float]]:
+        """Return of each process the mean of the first minute after a minute's warm-up, of the last, and the most.
+
+        A minute, or a fifth of a run that is shorter than five.
+        """
+        return {name: windows_of(samples) for name, samples in self._samples.items()}
+
+
+def windows_of(samples: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return the mean of the first window after warm-up, of the last, and the most."""
+    start, end = samples[0][0], samples[-1][0]
+    window = min(_LONGEST_WINDOW_SECONDS, (end - start) / 5)
+    first = [mib for at, mib in samples if start + window <= at <= start + 2 * window]
+    last = [mib for at, mib in samples if at >= end - window]
+    return fmean(first or [samples[0][1]]), fmean(last), max(mib for _, mib in samples)
+
+
+def processes(emulator_port: int) -> dict[str, int]:
+    """Return the processes of the stack whose emulator listens on `emulator_port`, by name."""
+    found: dict[str, int] = {}
+    clients, itself = f"AWS_ENDPOINT_URL=http://127.0.0.1:{emulator_port}", f"GATEWAY_PORT={emulator_port}"
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environ = (process / "environ").read_text(errors="replace").split("\0")
+            command = (process / "cmdline").read_text(errors="replace").split("\0")
+        except OSError:  # it ended as we looked, or is somebody else's
+            continue
+        name = EMULATOR if itself in environ else next((_NAMES[word] for word in command if word in _NAMES), None)
+        if name is not None and (itself in environ or clients in environ):
+            found[name] = int(process.name)
+    return found
+
+
+def resident_mib(pid: int) -> float:
+    """Return what a process holds; raises `OSError` if it has ended."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / _MIB

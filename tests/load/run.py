@@ -1,0 +1,178 @@
+"""One run: load, then quiet, then the account."""
+
+import asyncio
+import contextlib
+import random
+import secrets
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from cli.dev import child_environment
+from cli.dev_data import emulator_port
+from cli.emulator import free_port
+from shared import settings
+from tests.chaos import queues as sqs
+from tests.chaos.events import Identity, identity_of
+from tests.chaos.queues import Queues
+from tests.chaos.run import followed, read_all
+from tests.chaos.verdict import Evidence, Followed, positions_of, violations
+from tests.e2e.local import Local, running
+from tests.load.memory import EMULATOR, Memory
+from tests.load.plan import Plan
+from tests.load.timing import Poller, SteadyProducers, Times
+
+_LANES = 2
+_MARGIN_SECONDS = 0.5
+_GROWTH = 1.2
+_JUDGED_SECONDS = 300  # a shorter run has not warmed up
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run counted and measured, and every promise that it found broken.
+
+    `times` are p50, p99 and the longest, in seconds; `memory` is of each process the mean of the first minute after
+    warm-up, of the last, and the most, in MiB.
+    """
+
+    figures: Mapping[str, int]
+    times: Mapping[str, Sequence[float]]
+    memory: Mapping[str, Sequence[float]]
+    violations: Mapping[str, Sequence[str]]
+
+
+@contextmanager
+def stack(data: Path | None, directory: Path) -> Iterator[Local]:
+    """Give the stack that runs with `data`, or one of our own in `directory`, until the end of the context."""
+    if data is not None:
+        yield Local(data)
+        return
+    with running(free_port(), directory / "data") as own:
+        yield own
+
+
+def load(plan: Plan, local: Local) -> Report:
+    """Put the load on a stack; raise TimeoutError if it does not come to an end."""
+    return asyncio.run(_Run(plan, local).through())
+
+
+class _Run:
+    def __init__(self, plan: Plan, local: Local) -> None:
+        self._plan = plan
+        self._url = local.url
+        self._port = emulator_port(local.data)
+        self._settings = settings.load(child_environment({}, self._port))
+        self._key = _key(local)
+        self._rng = random.Random(plan.seed)  # noqa: S311 (a seed replays the choices)
+        self._times = Times()
+        self._memory = Memory(self._port)
+        self._inboxes = Counter(identity_of(number).inbox for number in range(plan.events))
+        # An inbox is awaited before it begins to fill: the other half follows the one before.
+        lanes = [dict(list(self._inboxes.items())[lane::_LANES]) for lane in range(_LANES)]
+        self._pollers = [
+            Poller(self._url, self._key, lanes[number % _LANES], self._rng, self._times.see)
+            for number in range(plan.pollers)
+        ]
+
+    async def through(self) -> Report:
+        names = {
+            "region": self._settings.aws_region,
+            "queue": self._settings.queue_name,
+            "dlq": self._settings.dlq_name,
+        }
+        async with asyncio.timeout(self._plan.patience_seconds), sqs.opened(self._port, **names) as queues:
+            before = _flat(await queues.dead_letters())
+            sampling = asyncio.create_task(self._memory.run())
+            try:
+                await self._load(queues)
+            finally:
+                sampling.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sampling
+            dead = _flat(await queues.dead_letters()) - before
+            return self._report(
+                Evidence(
+                    accepted=frozenset(self._times.accepted),
+                    listed=await read_all(self._url, self._key, list(self._inboxes)),
+                    dead=dead,
+                    followers=self._followers(),
+                    faults=self._times.faults,
+                )
+            )
+
+    async def _load(self, queues: Queues) -> None:
+        stop, headers = asyncio.Event(), {"Authorization": f"Bearer {self._key}"}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._plan.producers)
+        async with asyncio.TaskGroup() as group:
+            for poller in self._pollers:
+                group.create_task(poller.run(stop))
+            async with httpx.AsyncClient(base_url=self._url, headers=headers, limits=limits, trust_env=False) as client:
+                await SteadyProducers(client, self._times, self._plan, self._rng).run()
+            await queues.quiet(self._plan.patience_seconds)
+            # What was committed last becomes readable only after this.
+            await asyncio.sleep(self._settings.settle_ms / 1000 + _MARGIN_SECONDS)
+            stop.set()
+
+    def _followers(self) -> dict[str, Followed]:
+        """Return what the pollers saw: one of each lane together saw everything."""
+        pairs = [self._pollers[at : at + _LANES] for at in range(0, len(self._pollers) - 1, _LANES)]
+        return {f"{at + 1}.": _together([followed(one) for one in pair]) for at, pair in enumerate(pairs)}
+
+    def _report(self, evidence: Evidence) -> Report:
+        places, memory = positions_of(evidence.listed), self._memory.windows()
+        found = violations(evidence)
+        if evidence.dead:
+            found["in the DLQ"] = [str(one) for one in sorted(evidence.dead)]
+        grown = [name for name, (first, last, _) in memory.items() if name != EMULATOR and last > _GROWTH * first]
+        if grown and self._plan.seconds >= _JUDGED_SECONDS:
+            found["grown"] = grown
+        answers = self._times.answers
+        figures = {
+            "accepted events": len(evidence.accepted),
+            "accepted repeats of them": self._times.repeats,
+            "POSTs answered 202": answers["202"],
+            "POSTs answered 503": answers["503"],
+            "POSTs given up or cut off": answers["timeout"] + answers["cut"],
+            "listed": len(places),
+            "lost": len(evidence.accepted - places.keys() - evidence.dead),
+            "listed twice": sum(len(at) > 1 for at in places.values()),
+            "in the DLQ": len(evidence.dead),
+            "seen twice by a poller": sum(len(one.twice) for one in evidence.followers.values()),
+            "reads that failed": sum(poller.failed_reads for poller in self._pollers),
+        }
+        times = {"POST": percentiles(self._times.posts), "accepted to readable": percentiles(self._times.delays)}
+        return Report(figures=figures, times=times, memory=memory, violations=found)
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return p50, p99 and the largest; zeros of nothing."""
+    if not values:
+        return (0.0, 0.0, 0.0)
+    ranked = sorted(values)
+    return (ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100], ranked[-1])
+
+
+def _together(parts: Sequence[Followed]) -> Followed:
+    return Followed(
+        seen={identity: at for part in parts for identity, at in part.seen.items()},
+        falling=[one for part in parts for one in part.falling],
+        broken=[one for part in parts for one in part.broken],
+    )
+
+
+def _flat(letters: Sequence[Sequence[Identity]]) -> frozenset[Identity]:
+    return frozenset(one for letter in letters for one in letter)
+
+
+def _key(local: Local) -> str:
+    """Return a key without limits that matter, of a tenant whose inboxes are empty."""
+    named = ("--tenant", f"load-{secrets.token_hex(4)}", "--name", "load", "--rate", "100000", "--burst", "100000")
+    command = [sys.executable, "-m", "cli", "keys", "--data", str(local.data), "create", *named, "--json"]
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    return str(msgspec.json.decode(done.stdout)["api_key"])
