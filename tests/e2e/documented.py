@@ -1,6 +1,7 @@
 """The commands in the fenced shell blocks of README.md and docs/: which there are, and which can't be run here."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -42,6 +43,22 @@ class Command(msgspec.Struct, frozen=True):
     def elsewhere(self) -> str | None:
         """Return the beginning by which it is known as one that can't be run here."""
         return next((start for start in ELSEWHERE if f"{self.text} ".startswith(start)), None)
+
+
+def once(pages: Mapping[str, Sequence[Command]]) -> dict[str, list[Command]]:
+    """Return the commands of each page that can be run, each where it is met first: a second time shows no more.
+
+    `--data .triggers` leads to the server whose variables are set here anyway.
+    """
+    met: dict[str, str] = {}
+    for name, commands in pages.items():
+        for command in commands:
+            if command.is_run:
+                met.setdefault(command.text.replace("--data .triggers ", ""), name)
+    return {
+        name: [one for one in commands if met.get(one.text.replace("--data .triggers ", "")) == name]
+        for name, commands in pages.items()
+    }
 
 
 def commands_in(page: str) -> list[Command]:

@@ -26,13 +26,13 @@ from shared.aws import Aws
 from shared.clock import SystemClock
 from shared.event import Event
 from shared.position import Minter
-from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in
+from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in, once
 from tests.e2e.local import PATIENCE_SECONDS, Local, until
 from triggers_client import Client
 
 COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page in PAGES}
 ALL = [command for commands in COMMANDS.values() for command in commands]
-RUN_OF = {name: [one for one in commands if one.is_run] for name, commands in COMMANDS.items()}
+RUN_OF = once(COMMANDS)
 TENANT = "documented"
 # As printed, curl ends well with an error answer, too; and what the line before started may need a moment.
 CURLRC = "fail-with-body\nnoproxy = *\nretry = 60\nretry-connrefused\nretry-delay = 1\n"
@@ -189,6 +189,14 @@ def test_what_runs_elsewhere_names_what_there_is(command: Command) -> None:
     if command.text.startswith("docker compose run "):
         services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
         assert next(word for word in words[2:] if not word.startswith("-")) in services
+
+
+def test_a_command_that_stands_on_two_pages_is_run_on_the_first() -> None:
+    listing, both = Command("triggers dlq list"), [Command("triggers dlq --data .triggers list"), Command("aws x")]
+    assert once({"a": both, "b": [listing, Command("triggers tail")]}) == {
+        "a": both[:1],
+        "b": [Command("triggers tail")],
+    }
 
 
 def test_a_command_that_nobody_knows_is_noticed() -> None:
