@@ -7,10 +7,11 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -170,6 +171,32 @@ PRINTED = {
     "redrive": r"^\d+ messages? redriven",
 }
 """What answers, by a part of the command."""
+
+
+def test_the_lines_of_python_in_the_readme_do_what_they_show(local: Local) -> None:
+    (lines,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    api_key = local.environment("documented-python")["TRIGGERS_API_KEY"]
+    handled: list[Mapping[str, Any]] = []
+    cursors: list[str] = []
+
+    class EnoughError(Exception):
+        pass
+
+    def handle(events: Sequence[Mapping[str, Any]]) -> None:
+        if handled and events:  # those before have been acked
+            raise EnoughError
+        if events:
+            handled.extend(events)
+            with Client(local.url, api_key) as client:
+                client.send([{"type": "order.sent"}])
+
+    names = {"api_key": api_key, "saved": None, "handle": handle, "save": cursors.append}
+    with pytest.raises(EnoughError):
+        exec(lines.replace("http://127.0.0.1:8000", local.url), names)  # noqa: S102 (the lines under test)
+    assert [(event["id"], event["data"]) for event in handled] == [("order-17", {"total": 99.5})]
+    assert cursors
+    with Client(local.url, api_key) as client:
+        until(lambda: client.get("order-17")["status"] == "delivered")
 
 
 def test_every_command_is_run_or_known_to_run_elsewhere() -> None:

@@ -87,6 +87,8 @@ def refused(key_id: str, secret: str) -> Iterator[Call]:
     yield Call("GET", f"/{MARK}")
     yield Call("PUT", f"/v1/events/{MARK}", _BYTES)
     yield Call("POST", "/v1/acks", b'{"positions":["%b"]}' % _BYTES, {"content-type": JSON})
+    for body in (b'{"ids":"%b"}', b'{"ids":["1"],"unknown":"%b"}', b"%b"):
+        yield Call("POST", "/v1/dlq/redrive", body % _BYTES, {"content-type": JSON})
     for token in (
         MARK,
         f"trg_{MARK}_{MARK}",

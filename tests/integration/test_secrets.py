@@ -28,7 +28,7 @@ from tests.integration.marked import MARK
 from tests.provisioned import provisioned
 
 PATIENCE_SECONDS = 120
-PAGES = ("/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.json", "/metrics")
+PAGES = ("/", "/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.json", "/metrics", "/v1/queue", "/v1/dlq")
 _TRIGGERS = [sys.executable, "-P", "-m", "cli"]
 _LAMBDA = """
 import json, sys
@@ -136,7 +136,8 @@ async def test_nothing_secret_comes_out(stack: Stack) -> None:
                 return len(seen) >= len(bodies) and any(line.get("dead") for line in seen)
 
             await until(worked)
-            said += [client.get(page).text for page in (*PAGES, f"http://127.0.0.1:{stack.metrics_port}/metrics")]
+            said += pages(client, token)
+            said.append(client.get(f"http://127.0.0.1:{stack.metrics_port}/metrics").text)
         said += await asyncio.gather(stack.command("dlq", "list", "--json"), on_lambda(stack, bodies))
     said.append(stack.out.read_text())
     everything = "\n".join(said)
@@ -158,6 +159,14 @@ def traffic(client: httpx.Client, token: str, key_id: str, secret: str) -> Itera
         answer = client.request(call.method, call.path, content=call.body, headers=raw)
         assert 400 <= answer.status_code < 500, (call, answer.text)
         yield f"{call.method} {answer.status_code} {dict(answer.headers)} {answer.text}"
+
+
+def pages(client: httpx.Client, token: str) -> Iterator[str]:
+    """Yield what is shown without a payload being asked for."""
+    for page in PAGES:
+        answer = client.get(page, headers={"authorization": f"Bearer {token}"})
+        assert answer.status_code == 200, (page, answer.text)
+        yield answer.text
 
 
 async def on_lambda(stack: Stack, bodies: list[str]) -> str:
