@@ -61,6 +61,7 @@ function close(message) {
   list.clear();
   show(null);
   operator.use(null);
+  measures.forget();
   for (const id of ["page", "pause", "forget"]) at(id).hidden = true;
   at("door").hidden = false;
   at("key-error").textContent = message;

@@ -93,14 +93,29 @@ class Tile {
 const round = (number) => (number >= 10 || number === 0 ? Math.round(number).toLocaleString("en") : number.toFixed(1));
 
 export class Measures {
-  #rates = new Series((some, more) => some + more);
-  #lags = new Series(Math.max);
-  #waiting = new Series((_, latest) => latest);
-  #dead = new Series((_, latest) => latest);
-  #recent = [];
-  #counts = null;
-  #denied = "";
+  #rates;
+  #lags;
+  #waiting;
+  #dead;
+  #recent;
+  #counts;
+  #denied;
   #tiles = Object.fromEntries(["rate", "lag", "waiting", "dead"].map((name) => [name, new Tile(`tile-${name}`)]));
+
+  constructor() {
+    this.forget();
+  }
+
+  /** Begin anew: what one key saw is not another's. */
+  forget() {
+    this.#rates = new Series((some, more) => some + more);
+    this.#lags = new Series(Math.max);
+    this.#waiting = new Series((_, latest) => latest);
+    this.#dead = new Series((_, latest) => latest);
+    this.#recent = [];
+    this.#counts = null;
+    this.#denied = "";
+  }
 
   /** Count events that came live. */
   arrived(events) {
@@ -134,7 +149,7 @@ export class Measures {
     const peak = round(largest(rates));
     this.#tiles.rate.show({
       value: round(rate),
-      foot: `peak ${peak}/s in three minutes`,
+      foot: `peak ${peak}/s in 3 min`,
       values: rates,
       draw: bars,
       label: `Events stored a second over three minutes, at most ${peak}`,
@@ -146,12 +161,12 @@ export class Measures {
     this.#tiles.lag.show({
       value: median,
       unit: `${unit} median`,
-      foot: sorted.length ? `slowest ${slowest} in three minutes` : "no events yet since this page opened",
+      foot: sorted.length ? `slowest ${slowest} in 3 min` : "none since this page opened",
       values: lags,
       draw: bars,
       label: `From accepted to stored over three minutes, at most ${slowest}`,
     });
-    this.#count("waiting", this.#waiting.roll(), "every message is a pack of events");
+    this.#count("waiting", this.#waiting.roll(), "each a pack of events");
     this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "listed below" : "all is stored");
     this.#tiles.dead.element.classList.toggle("bad", Boolean(this.#counts?.dead));
   }

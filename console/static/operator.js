@@ -1,6 +1,6 @@
 // What only a key with the scope `operate` may: count messages, look at dead letters, redrive them.
 
-import { backoff, sleep, Trouble } from "./api.js";
+import { backoff, sleep } from "./api.js";
 import { at, el, tell } from "./dom.js";
 import { visible } from "./json.js";
 
@@ -128,8 +128,7 @@ export class Operator {
       tell(at("letters-note"), await work());
     } catch (error) {
       if (this.#signal.aborted) tell(at("letters-note"), "");
-      else if (error instanceof Trouble) this.#failed(error);
-      else throw error;
+      else this.#failed(error);
     } finally {
       this.#busy = false;
       this.#draw();

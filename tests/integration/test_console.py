@@ -1,0 +1,35 @@
+"""The console on real queues."""
+
+from msgspec.structs import replace
+
+from console import app
+from shared import keys
+from shared.aws import Aws
+from shared.clock import SystemClock
+from shared.key_store import MemoryKeyStore
+from shared.ports import Outgoing
+from shared.queue import SqsQueue
+from shared.settings import Settings
+from tests.serving import client_of, serving
+
+
+async def test_letters_are_redriven_as_soon_as_there_are_queues(aws_settings: Settings) -> None:
+    settings = replace(aws_settings, dlq_name=f"{aws_settings.dlq_name}-later")
+    now_ms, store = SystemClock().wall_ms(), MemoryKeyStore()
+    key, token = keys.create(tenant="t", name="n", scopes=[keys.OPERATE], now_ms=now_ms, bcrypt_cost=4)
+    await store.put(key)
+    console = app.create_app(settings, keys=store)
+    async with client_of(console) as client, Aws(settings).sqs() as sqs:
+        client.headers["authorization"] = f"Bearer {token}"
+        async with serving(console):
+            assert (await client.get("/readyz")).status_code == 200  # events do not wait for it
+            assert (await client.get("/v1/queue")).status_code == 503
+            await sqs.create_queue(QueueName=settings.dlq_name)
+            dlq = await SqsQueue.open(sqs, sqs, settings.dlq_name)
+            await dlq.send([Outgoing(body="x"), Outgoing(body="y")])
+            assert (await client.get("/v1/queue")).json() == {"waiting": 0, "dead": 2}
+            look = (await client.get("/v1/dlq")).json()
+            assert [letter["receives"] for letter in look["letters"]] == [1, 1]
+            answer = await client.post("/v1/dlq/redrive", json={"ids": [look["letters"][0]["id"]]})
+            assert answer.json() == {"redriven": 1, "left": 0}
+            assert (await client.get("/v1/queue")).json() == {"waiting": 1, "dead": 1}
