@@ -1,0 +1,103 @@
+"""How the page follows an inbox, run by node against an API that answers as it is told."""
+
+import subprocess
+from typing import Any
+
+import msgspec
+
+from console.page import FOLDER
+from tests.unit.console.test_scripts import NODE
+
+_SCRIPT = """\
+const [{ Feed }, { Trouble }] = await Promise.all(["feed", "api"].map((name) => import(`FOLDER/${name}.js`)));
+const answers = JSON.parse((await import("node:fs")).readFileSync(0, "utf8"));
+const stop = new AbortController();
+const told = [];
+const api = {
+  async get(path) {
+    told.push(["asked", path]);
+    const answer = answers.shift();
+    if (answer === undefined) {
+      stop.abort();
+      throw new Trouble("the end");
+    }
+    if (answer.status) throw new Trouble(answer.detail, answer);
+    return { text: JSON.stringify(answer), serverMs: Date.parse("2026-11-22T17:00:30Z") };
+  },
+};
+const hear = {
+  events: (found, { live }) => found.length && told.push([live ? "live" : "newest", found.map((event) => event.id)]),
+  state: (feed) => told.push(["state", feed.state]),
+  skipped: () => told.push(["skipped"]),
+};
+await new Feed("orders", api, TYPES, hear).run(stop.signal);
+process.stdout.write(JSON.stringify(told));
+"""
+POSITION = "019aac9b-2e80-7000-8000-000000000000"  # its time is 2025-11-22T17:27:22.496Z
+NEWEST = {"id": POSITION, "eventid": "e1", "type": "t", "source": "/", "position": POSITION, "data": 1}
+
+
+def event(event_id: str) -> dict[str, Any]:
+    return {"id": event_id, "type": "t", "source": "/", "position": POSITION}
+
+
+def page(*ids: str, after: str = "c1", more: bool = False) -> dict[str, Any]:
+    return {"events": [event(one) for one in ids], "next": after, "more": more}
+
+
+def follow(*answers: object, types: tuple[str, ...] = ()) -> list[list[Any]]:
+    """Return what the feed asked and told until there were no more answers."""
+    script = _SCRIPT.replace("FOLDER", FOLDER.as_uri()).replace("TYPES", msgspec.json.encode(types).decode())
+    command = [str(NODE), "--input-type=module", "--eval", script]
+    given = msgspec.json.encode(answers)
+    done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=60)  # noqa: S603
+    told: list[list[Any]] = msgspec.json.decode(done.stdout)
+    return told
+
+
+def asked(told: list[list[Any]]) -> list[str]:
+    return [path.partition("?")[2] for what, path in (one for one in told if one[0] == "asked") if what]
+
+
+def test_it_begins_with_the_newest_and_goes_on_by_cursor() -> None:
+    told = follow([NEWEST], page("e1", "e2"), page("e3", after="c2"))
+    newest, since, after, last = asked(told)
+    assert newest == "inbox=orders&format=zapier&limit=50"
+    assert since == "inbox=orders&limit=500&wait=20&since=2025-11-22T17%3A27%3A22.496Z"
+    assert after == "inbox=orders&limit=500&wait=20&after=c1"
+    assert last.endswith("after=c2")
+    # The first page holds the newest event again: the list knows it by its position.
+    assert [one[1] for one in told if one[0] in {"newest", "live"}] == [["e1"], ["e1", "e2"], ["e3"]]
+
+
+def test_in_an_empty_inbox_it_begins_a_little_before_the_servers_time() -> None:
+    told = follow([], page())
+    assert asked(told)[1].endswith("&since=2026-11-22T17%3A00%3A20.000Z")
+
+
+def test_types_are_asked_for_each_time() -> None:
+    told = follow([NEWEST], page(), types=("order.*",))
+    assert all(query.endswith("&type=order.*") for query in asked(told))
+
+
+def test_who_can_not_keep_up_skips_to_the_newest_and_says_so() -> None:
+    told = follow([NEWEST], *(page("e", more=True) for _ in range(11)), [NEWEST], page())
+    states = [one[1] for one in told if one[0] == "state"]
+    assert states[:4] == ["live", "live", "behind", "behind"]
+    at = told.index(["skipped"])
+    assert told[at + 1] == ["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"]
+    assert "since=" in asked(told)[-2]
+
+
+def test_after_trouble_it_asks_again_without_waiting_for_events() -> None:
+    told = follow([NEWEST], {"status": 503, "detail": "full"}, page())
+    assert ["state", "waiting"] in told
+    queries = asked(told)
+    assert "wait=20" in queries[1]
+    assert "wait=0" in queries[2]
+    assert "wait=20" in queries[3]
+
+
+def test_what_the_key_may_not_is_not_asked_again() -> None:
+    told = follow({"status": 403, "detail": "no"}, [NEWEST])
+    assert told == [["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"], ["state", "refused"]]
