@@ -5,6 +5,8 @@ import { at, el, tell } from "./dom.js";
 import { visible } from "./json.js";
 
 const COUNT_SECONDS = 3;
+/** Looking hides letters from others for a moment, so the page does not look each time that one comes. */
+const LOOK_MS = 15_000;
 const FORBIDDEN = 403;
 const KINDS = { events: ["event", "events"], acks: ["ack", "acks"], remove: ["removal", "removals"] };
 
@@ -15,6 +17,7 @@ export class Operator {
   #letters = [];
   #chosen = new Set();
   #dead = null;
+  #lookedMs = 0;
   #busy = false;
   #failing = false;
   #signal = AbortSignal.abort();
@@ -47,6 +50,7 @@ export class Operator {
     this.#letters = [];
     this.#chosen.clear();
     this.#dead = null;
+    this.#lookedMs = 0;
     this.#draw();
     tell(at("letters-note"), "");
   }
@@ -62,9 +66,13 @@ export class Operator {
         const counts = JSON.parse(text);
         this.#measures.counted(counts);
         failures = 0;
-        if (this.#failing) this.#dead = null; // what is said of the letters is the failure
-        this.#failing = false;
-        if (counts.dead !== this.#dead && !this.#busy) {
+        if (this.#failing) {
+          this.#failing = false;
+          this.#dead = null;
+          tell(at("letters-note"), "");
+        }
+        const due = Date.now() - this.#lookedMs > LOOK_MS;
+        if (counts.dead !== this.#dead && due && !this.#busy) {
           this.#dead = counts.dead;
           if (counts.dead > 0 || this.#letters.length > 0) await this.#look();
           else tell(at("letters-note"), "None. What can't be stored ends up here, with the reason.");
@@ -88,6 +96,7 @@ export class Operator {
   }
 
   async #look() {
+    this.#lookedMs = Date.now();
     await this.#while("Looking…", async () => {
       const { text } = await this.#api.get("/v1/dlq", this.#signal, 10);
       const look = JSON.parse(text);
@@ -110,7 +119,8 @@ export class Operator {
       const { text } = await this.#api.post("/v1/dlq/redrive", { ids }, this.#signal);
       const { redriven, left } = JSON.parse(text);
       this.#chosen.clear();
-      this.#dead = null; // look again, now or with the next count
+      this.#dead = null; // look again now, and once more when what came of it has been read
+      this.#lookedMs = Date.now();
       const look = JSON.parse((await this.#api.get("/v1/dlq", this.#signal, 10)).text);
       this.#letters = look.letters;
       return `${redriven} redriven${left ? `, ${left} not: gone, or held by somebody else` : ""}.`;
