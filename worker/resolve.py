@@ -46,11 +46,12 @@ class Resolver:
         if current.receipt == work.event.receipt:
             return await self._advance(work, current, current)
         verdict = self._compare(work, current)
-        if verdict is not None:
-            return verdict
         if work.accepted_at > current.accepted_at:
-            return await self._enter(work, current, self._take_over)
-        return await self._enter_older(work, current)
+            return verdict or await self._enter(work, current, self._take_over)
+        # An erase that has marked the current guard may not have come to this event yet, which is listed until then.
+        if verdict in (None, Result.ERASED):
+            return await self._enter_older(work, current)
+        return verdict
 
     def _compare(self, work: Work, other: Guard) -> Result | None:
         """Return why `work` is dropped in the face of `other`, or None if that is no reason to.

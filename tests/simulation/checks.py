@@ -14,13 +14,14 @@ from tests.simulation.world import SETTINGS, TENANT, Accepted, World
 _WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 
 
-class _Data(msgspec.Struct):
+class _Data(msgspec.Struct, frozen=True):
     r: str  # the receipt
 
 
 class _Seen(msgspec.Struct):
-    data: _Data
+    data: _Data = _Data(r="")
     position: str = ""
+    dataerror: str = ""
 
 
 _NO_BODY = b'{"data":{"r":"a body that is gone"}}'
@@ -34,10 +35,13 @@ class Sightings:
         self.acks = acks
         self.receipts: Counter[str] = Counter()
         self.positions: list[str] = []
+        self.without_body: list[str] = []
 
     def add(self, events: Iterable[bytes]) -> dict[str, str]:
         """Take in one page; return its receipts by position."""
-        seen = {event.position: event.data.r for event in map(_decoder.decode, events)}
+        decoded = list(map(_decoder.decode, events))
+        self.without_body += [event.position for event in decoded if event.dataerror]
+        seen = {event.position: event.data.r for event in decoded}
         self.receipts.update(seen.values())
         self.positions += seen
         return seen
@@ -64,6 +68,7 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
     ]
     admitted: Counter[str] = Counter()
     for seen in sightings:
+        violations += [f"a follower got an event without its body: {position}" for position in seen.without_body]
         if seen.positions != sorted(set(seen.positions)):
             violations.append("a follower saw positions out of order")
         twice = [receipt for receipt, times in seen.receipts.items() if times > 1]

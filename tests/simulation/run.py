@@ -41,6 +41,9 @@ def simulate(seed: int) -> Report:
         return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), _END_SECONDS))
     except TimeoutError:
         return _report(world, seed, ["the run never ends"])
+    except Exception as error:
+        error.add_note(f"seed {seed}")
+        raise
     finally:
         loop.close()
 
