@@ -6,7 +6,7 @@ from shared.bodies import body_key, expand
 from shared.errors import Unavailable, Unclear
 from shared.pack import EventPack
 from shared.settings import Settings
-from tests.unit.worker.rig import NOISE, TENANT, Rig, counts, fails
+from tests.unit.worker.rig import NOISE, TENANT, WINDOW_MS, Rig, counts, fails, meanwhile
 
 SMALL = Settings(inline_body_bytes=100)
 
@@ -63,6 +63,25 @@ async def test_the_body_of_an_event_erased_before_it_came_is_cleared() -> None:
     await rig.process(rig.removal("a", erase=True))
     assert counts(await rig.process(pack)) == [{"erased": 1}]
     assert not any(rig.bucket.bodies.values())
+
+
+async def test_an_event_that_its_erase_has_not_come_to_keeps_its_body_until_then() -> None:
+    rig = Rig(SMALL)
+    older = big_pack(rig, accepted_ago_ms=WINDOW_MS)
+    await rig.process(older)
+    await rig.store_events("a")
+    erase = rig.removal("a", erase=True)
+
+    async def deliver_again() -> None:
+        assert [event.body_key for event in rig.listed()] == [key_of(older)]
+        assert counts(await rig.process(older)) == [{"stored": 1}]
+        assert rig.bucket.bodies[key_of(older)]
+
+    rig.store.on("erase", meanwhile(rig.passes(0)), meanwhile(deliver_again))
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert rig.listed() == []
+    assert not any(rig.bucket.bodies.values())
+    assert counts(await rig.process(older)) == [{"erased": 1}]
 
 
 async def test_a_body_that_cannot_be_cleared_holds_nothing_up() -> None:
