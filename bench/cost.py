@@ -9,7 +9,7 @@ import msgspec
 
 from bench import payloads
 from bench.builds import Stage
-from bench.ingest import BATCH, CONNECTIONS, check
+from bench.ingest import BATCH, check, connections_for
 from bench.load import Spec
 from bench.plan import Plan
 from bench.processes import ROOT, Server, load
@@ -110,7 +110,7 @@ def through(stage: Stage, ingest: Start, worker: Start, requests: list[bytes], e
                     port=server.port,
                     pid=server.pid,
                     requests=requests,
-                    connections=min(CONNECTIONS, len(requests)),
+                    connections=connections_for(requests),
                     total=len(requests),
                 )
             )

@@ -81,16 +81,20 @@ def batch_posts(stage: Stage, size: int = BATCH) -> list[bytes]:
     return [payloads.post(payloads.batch(some), stage.token) for some in batches(payloads.events(_EVENTS), size)]
 
 
+def connections_for(requests: list[bytes]) -> int:
+    """Return how many clients keep a server busy with `requests`."""
+    return _BATCH_CONNECTIONS if len(requests[0]) > 10 * payloads.EVENT_BYTES else CONNECTIONS
+
+
 def at_full_load(plan: Plan, server: Server, requests: list[bytes], **more: Any) -> Report:  # noqa: ANN401
     """Keep a server as busy as it gets; raise if it answers anything but 202, or sends what can't be read."""
     plan.stage.aws.setup()
-    size = len(requests[0])
     spec = Spec(
         port=server.port,
         pid=server.pid,
         requests=requests,
         **{
-            "connections": _BATCH_CONNECTIONS if size > 10 * payloads.EVENT_BYTES else CONNECTIONS,
+            "connections": connections_for(requests),
             "warm_seconds": plan.warm_seconds,
             "seconds": plan.seconds,
             **more,

@@ -23,6 +23,10 @@ _GRACE_SECONDS = 8
 KEEP_ALIVE_SECONDS = 75
 """An idle connection is kept this long: longer than load balancers do (60 s), which else may use one just hung up."""
 
+_LISTENERS = 32
+"""Handles of the listening socket. On each, libuv accepts one connection a turn of the event loop. With one handle, who
+connects to a busy process, whose turns take a tenth of a second, would wait for minutes."""
+
 _STARTUP_FAILED = 3
 """uvicorn's own exit code."""
 
@@ -51,25 +55,25 @@ def serve(app: App, host: str, port: int) -> None:
             super().handle_exit(sig, frame)
             stop_waiting(served)  # before uvicorn waits for the requests that wait
 
-    server = Server(
-        uvicorn.Config(
-            telling(served),
-            interface="asgi3",
-            host=host,
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+    config = uvicorn.Config(
+        telling(served),
+        interface="asgi3",
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    server = Server(config)
     with exposition.listening(metrics, loaded), suppress(KeyboardInterrupt):  # uvicorn raises it again once drained
-        server.run()
+        listener = config.bind_socket()
+        server.run([listener, *(listener.dup() for _ in range(_LISTENERS - 1))])
     if not server.started:
         sys.exit(_STARTUP_FAILED)
 

@@ -59,6 +59,14 @@ def test_a_connection_outlives_a_pause(serving: subprocess.Popen[bytes], free_po
             assert connection.sock is not None
 
 
+def test_many_can_connect_in_one_turn_of_the_loop(serving: subprocess.Popen[bytes], free_port: int) -> None:
+    # Of connections that come while a turn lasts, libuv accepts one on each handle of the socket.
+    listening = f":{free_port:04X} 00000000:0000 0A"
+    [inode] = [line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if listening in line]
+    handles = [handle.readlink() for handle in Path(f"/proc/{serving.pid}/fd").iterdir()]
+    assert handles.count(Path(f"socket:[{inode}]")) == 32
+
+
 async def test_who_waits_is_answered_before_the_process_ends(
     serving: subprocess.Popen[bytes], aws_settings: Settings, free_port: int
 ) -> None:
