@@ -13,9 +13,8 @@ def test_all_that_is_sent_is_followed_and_gone_when_acked(local: Local) -> None:
         assert [one.id for one in client.send(events, inbox="orders", idempotency_key="the-same")] == [
             one.id for one in accepted
         ]
-        seen: dict[
-            str, int
-        ] = {}  # by id: where an emulator takes longer than SETTLE_MS, a follower may see an event twice
+        # By id: where an emulator takes longer than SETTLE_MS, a follower may see an event twice.
+        seen: dict[str, int] = {}
         for page in client.follow("orders", types=["kind.*"], limit=1000, wait=5):
             seen |= {event["id"]: event["data"] for event in page.events}
             client.ack(page.events)
