@@ -87,7 +87,7 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
 def _listed(world: World) -> Iterator[Listed]:
     for place, record in world.store.records.items():
         if isinstance(record, StoredEvent):
-            body = world.bodies.bodies.get(record.body_key, _NO_BODY) if record.body_key else record.body
+            body = (world.bodies.bodies.get(record.body_key) or _NO_BODY) if record.body_key else record.body
             yield Listed(receipt=_decoder.decode(expand(body)).data.r, place=place)
 
 
