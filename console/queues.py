@@ -9,7 +9,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.letters import Letter, Loan, borrowing, letter_of, redrive
-from shared.ports import EventQueue, Message
+from shared.ports import EventQueue
 from shared.settings import Settings
 from shared.single_flight import SingleFlight
 
@@ -89,18 +89,11 @@ class Queues:
         when this is repeated.
         """
         async with self._borrowing() as loan:
-            moved = await redrive(loan, await self._find(loan, ids), self._queue, fair=self._settings.fair_queues)
+            give_up_ms = self._clock.monotonic_ms() + _WALK_MS
+            found = await loan.find(ids, enough=lambda: self._clock.monotonic_ms() >= give_up_ms)
+            moved = await redrive(loan, found, self._queue, fair=self._settings.fair_queues)
             self._dead = max(0, self._dead - moved)
         return Moved(redriven=moved, left=len(set(ids)) - moved)
-
-    async def _find(self, loan: Loan, ids: Sequence[str]) -> list[Message]:
-        wanted, found = set(ids), list[Message]()
-        give_up_ms = self._clock.monotonic_ms() + _WALK_MS
-        async for messages in loan.take():
-            found += [message for message in messages if message.id in wanted]
-            if len(found) == len(wanted) or self._clock.monotonic_ms() >= give_up_ms:
-                break
-        return found
 
     async def _look(self) -> Look:
         letters: list[Letter] = []

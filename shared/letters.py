@@ -6,7 +6,7 @@ policy of its own, so a letter may be looked at any number of times.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -128,12 +128,15 @@ class Loan:
             self._held.update((message.id, message) for message in received)
         return received
 
-    async def find(self, ids: Sequence[str]) -> list[Message]:
-        """Return the messages called `ids`, as far as there are any; looks no further once it has them all."""
+    async def find(self, ids: Sequence[str], *, enough: Callable[[], bool] = lambda: False) -> list[Message]:
+        """Return the messages called `ids`, as far as there are any.
+
+        Looks no further once it has them all, or when `enough` says so after some.
+        """
         wanted, found = set(ids), list[Message]()
         async for messages in self.take():
             found += [message for message in messages if message.id in wanted]
-            if len(found) == len(wanted):
+            if len(found) == len(wanted) or enough():
                 break
         return found
 
