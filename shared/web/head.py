@@ -10,29 +10,41 @@ def headed(app: ASGIApp) -> ASGIApp:
     """Return `app`, a Litestar's, such that it answers HEAD wherever it answers GET, and says so in `Allow`."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        is_head = scope.get("method") == "HEAD"
-
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [(name, _allowed(name, value)) for name, value in message["headers"]]
-            elif message["type"] == "http.response.body" and is_head:
-                message["body"] = b""
-            await send(message)
-
-        if not is_head:
-            await app(scope, receive, send_head)
-            return
-        # A copy: by its own scope the server sees that no body is to come.
-        asked = {**scope, "method": "GET"}
-        try:
-            await app(asked, receive, send_head)  # type: ignore[arg-type] # as much a scope as the one it copies
-        finally:
-            scope.update({"path_template": asked["path_template"]} if "path_template" in asked else {})  # type: ignore[typeddict-item]
+        match scope.get("method"):
+            case "GET":
+                await app(scope, receive, send)
+            case "HEAD":
+                await _answer_head(app, scope, receive, send)
+            case _:  # only these answers have an `Allow` with GET in it
+                await app(scope, receive, _naming_head(send))
 
     return answer
 
 
-def _allowed(name: bytes, value: bytes) -> bytes:
+async def _answer_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    # A copy: by its own scope the server sees that no body is to come.
+    asked = {**scope, "method": "GET"}
+    try:
+        await app(asked, receive, send_head)  # type: ignore[arg-type] # as much a scope as the one it copies
+    finally:
+        scope.update({"path_template": asked["path_template"]} if "path_template" in asked else {})  # type: ignore[typeddict-item]
+
+
+def _naming_head(send: Send) -> Send:
+    async def send_named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [(name, _with_head(name, value)) for name, value in message["headers"]]
+        await send(message)
+
+    return send_named
+
+
+def _with_head(name: bytes, value: bytes) -> bytes:
     if name.lower() != b"allow":
         return value
     methods = {method.strip() for method in value.split(b",")}
