@@ -1,7 +1,6 @@
 """`triggers serve`: the HTTP side, under uvicorn."""
 
 import os
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -26,9 +25,6 @@ KEEP_ALIVE_SECONDS = 75
 _LISTENERS = 32
 """Handles of the listening socket. On each, libuv accepts one connection a turn of the event loop. With one handle, who
 connects to a busy process, whose turns take a tenth of a second, would wait for minutes."""
-
-_STARTUP_FAILED = 3
-"""uvicorn's own exit code."""
 
 App = Literal["ingest", "inbox", "console", "all"]
 
@@ -74,8 +70,6 @@ def serve(app: App, host: str, port: int) -> None:
     with exposition.listening(metrics, loaded), suppress(KeyboardInterrupt):  # uvicorn raises it again once drained
         listener = config.bind_socket()
         server.run([listener, *(listener.dup() for _ in range(_LISTENERS - 1))])
-    if not server.started:
-        sys.exit(_STARTUP_FAILED)
 
 
 def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) -> "Litestar":
@@ -86,11 +80,13 @@ def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) 
     from worker import inbox_app as inbox  # noqa: PLC0415 (the same)
 
     metrics = metrics or Metrics()
-    if app == "ingest":
-        return ingest.create_app(loaded, metrics=metrics)
-    if app == "inbox":
-        return inbox.create_app(loaded, metrics=metrics)
-    if app == "console":
-        return console.create_app(loaded, metrics=metrics)
-    parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
-    return build_app(loaded, parts, metrics=metrics)
+    match app:
+        case "ingest":
+            return ingest.create_app(loaded, metrics=metrics)
+        case "inbox":
+            return inbox.create_app(loaded, metrics=metrics)
+        case "console":
+            return console.create_app(loaded, metrics=metrics)
+        case "all":
+            parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
+            return build_app(loaded, parts, metrics=metrics)
