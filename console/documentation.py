@@ -1,30 +1,39 @@
 """What an operator may ask, as OpenAPI. By hand, like that of the other parts."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
-from console.handlers import DLQ_PATH, MAX_ID_LENGTH, QUEUE_PATH, REDRIVE_PATH
+from console.handlers import DLQ_PATH, MAX_BODY_BYTES, MAX_ID_LENGTH, QUEUE_PATH, REDRIVE_PATH
 from console.queues import MAX_LETTERS
+from shared.errors import Fault, Forbidden, InvalidRequest, TooLarge, TooSlow, Unavailable, UnsupportedMedia
 from shared.keys import OPERATE
-from shared.web import problems
+from shared.web.body import BODY_SECONDS
+from shared.web.describing import REQUEST_ID, SECURITY, SENT, ref, refusals, sent
 
-_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
 _JSON = "application/json"
 _ID = "5fea7756-0ea4-451a-a703-a558b933e274"
 
-_REFUSALS: Mapping[int, str] = {
-    400: "The body is no such object; nothing was moved.",
-    401: "No API key, or none that is valid now.",
-    403: f"The key lacks the scope `{OPERATE}`.",
-    408: "The body took longer than 30 seconds to come.",
-    413: "The body is larger than 64 KiB.",
-    415: "The body is no JSON, or compressed.",
-    429: "Over the key's rate; `Retry-After` says when to come back.",
-    500: "A fault in the service; it is logged under `instance`.",
-    503: "A queue does not answer. Repeat the request after `Retry-After`: what was moved by then stays moved.",
-}
-_OF_READS = (401, 403, 429, 500, 503)
+_FORBIDDEN = (Forbidden(f"The API key lacks the scope {OPERATE}."), f"The key lacks the scope `{OPERATE}`.")
+_OF_READS = refusals(
+    _FORBIDDEN, (Unavailable("down"), "A queue does not answer. Repeat the request after `Retry-After`.")
+)
+_OF_REDRIVE = refusals(
+    (
+        InvalidRequest("The body is invalid.", [Fault(detail="`ids` is missing.", pointer="/ids")]),
+        "The body is no such object; nothing was moved.",
+    ),
+    _FORBIDDEN,
+    (TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to come."),
+    (TooLarge(MAX_BODY_BYTES), "The body is larger than 64 KiB."),
+    (
+        UnsupportedMedia(f"The Content-Type is not {_JSON}.", accepted=[_JSON]),
+        "The body is no JSON, or compressed.",
+    ),
+    (
+        Unavailable("down"),
+        "A queue does not answer. Repeat the request after `Retry-After`: what was moved by then stays moved.",
+    ),
+)
 
 LETTER: Mapping[str, Any] = {
     "id": _ID,
@@ -42,59 +51,24 @@ _LOOK = {"letters": [LETTER], "more": False}
 _MOVED = {"redriven": 1, "left": 0}
 
 
-def _sent(description: str, example: str) -> dict[str, Any]:
-    return {"description": description, "schema": {"type": "string"}, "example": example}
-
-
-_HEADERS = {
-    "RateLimit": _sent("What is left of the key's limit.", '"default";r=940;t=1'),
-    "RateLimit-Policy": _sent("The key's limit.", '"default";q=1000;w=1'),
-    "X-Request-ID": _sent("Names the request in the log.", "req-1"),
-}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
 def _answer(description: str, schema: str, example: object) -> dict[str, Any]:
-    content = {_JSON: {"schema": _ref(schema), "example": example}}
-    headers = _HEADERS | {"Cache-Control": _sent("Nothing is kept.", "no-store")}
+    content = {_JSON: {"schema": ref(schema), "example": example}}
+    headers = SENT | {"Cache-Control": sent("Nothing is kept.", "no-store")}
     return {"description": description, "headers": headers, "content": content}
 
 
-def _refusal(status: int, description: str) -> dict[str, Any]:
-    example: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": description,
-        "instance": "urn:triggers:request:req-1",
-    }
-    headers = {"X-Request-ID": _HEADERS["X-Request-ID"]}
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers["Retry-After"] = _sent("Seconds to wait.", "1")
-    body = {problems.MEDIA_TYPE: {"schema": _ref("Problem"), "example": example}}
-    return {"description": description, "headers": headers, "content": body}
-
-
-def _operation(name: str, summary: str, description: str, answer: Mapping[str, Any], *refusals: int) -> dict[str, Any]:
-    request_id = {
-        "in": "header",
-        "name": "X-Request-ID",
-        "description": "Comes back in the answer, and is in the log.",
-        "schema": {"type": "string"},
-        "example": "req-1",
-    }
+def _operation(
+    name: str, summary: str, description: str, answer: Mapping[str, Any], refused: Mapping[str, Any]
+) -> dict[str, Any]:
     needs = f" Needs the scope `{OPERATE}`, which shows what is of all tenants."
     return {
         "operationId": name,
         "tags": ["operating"],
         "summary": summary,
         "description": description + needs,
-        "security": _SECURITY,
-        "parameters": [request_id],
-        "responses": {"200": answer, **{str(status): _refusal(status, _REFUSALS[status]) for status in refusals}},
+        "security": SECURITY,
+        "parameters": [REQUEST_ID],
+        "responses": {"200": answer, **refused},
     }
 
 
@@ -105,7 +79,7 @@ _READ_QUEUE = _operation(
     " it holds many events, or acks. Those that somebody works on, or looks at, are not counted. Costs one of the key's"
     " rate.",
     _answer("How many messages there are", "QueueCounts", _COUNTS),
-    *_OF_READS,
+    _OF_READS,
 )
 _READ_DLQ = _operation(
     "readDeadLetters",
@@ -113,7 +87,7 @@ _READ_DLQ = _operation(
     f"Up to {MAX_LETTERS} messages of the DLQ, why they are there and what they hold, but no payload. Looking takes a"
     " second or two and hides them from others for as long. Costs one of the key's rate.",
     _answer("Dead letters, those accepted first first", "DeadLetters", _LOOK),
-    *_OF_READS,
+    _OF_READS,
 )
 _REDRIVE = {
     **_operation(
@@ -122,11 +96,11 @@ _REDRIVE = {
         "After the cause was mended. Each is deleted from the DLQ only once its copy is in the queue; what is sent"
         " twice is stored once, so this may be repeated. Each id costs one of the key's rate.",
         _answer("What became of them", "Redriven", _MOVED),
-        *_REFUSALS,
+        _OF_REDRIVE,
     ),
     "requestBody": {
         "required": True,
-        "content": {_JSON: {"schema": _ref("Redrive"), "examples": {"one": {"value": {"ids": [_ID]}}}}},
+        "content": {_JSON: {"schema": ref("Redrive"), "examples": {"one": {"value": {"ids": [_ID]}}}}},
     },
 }
 
@@ -181,7 +155,7 @@ SCHEMAS: Mapping[str, Any] = {
     "DeadLetters": _object(
         "Some of the DLQ.",
         {
-            "letters": {"type": "array", "maxItems": MAX_LETTERS, "items": _ref("DeadLetter")},
+            "letters": {"type": "array", "maxItems": MAX_LETTERS, "items": ref("DeadLetter")},
             "more": {"type": "boolean", "description": "There are others."},
         },
     ),

@@ -22,7 +22,7 @@ REDRIVE_PATH = "/v1/dlq/redrive"
 MAX_ID_LENGTH = 128
 """SQS's are UUIDs."""
 
-_MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 _JSON = "application/json"
 _RULE = f"The body is a JSON object with `ids`, an array of 1..{MAX_LETTERS} ids of messages, and nothing else."
 _HEADERS = {"Cache-Control": "no-store"}
@@ -80,7 +80,7 @@ async def _ids_of(request: _AnyRequest) -> list[str]:
         raise UnsupportedMedia(f"The Content-Type is not {_JSON}.", (_JSON,))
     if given.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise UnsupportedMedia("The body may have no Content-Encoding.", codings=("identity",))
-    body = await read_body(request.scope, request.receive, _MAX_BODY_BYTES)
+    body = await read_body(request.scope, request.receive, MAX_BODY_BYTES)
     try:
         return _decoder.decode(body.decode()).ids
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

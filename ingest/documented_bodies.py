@@ -18,6 +18,7 @@ from shared.event import (
     TEXT_CHARACTER,
 )
 from shared.position import PATTERN
+from shared.web.describing import ref
 from shared.web.problems import Problem
 
 
@@ -66,11 +67,6 @@ _BYTES = {
 }
 _DATA = f"Any JSON, at most {MAX_DATA_DEPTH} levels deep; read back byte for byte."
 _INBOX = {"pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
-
-
-def ref(name: str) -> dict[str, str]:
-    """Return a reference to a component schema."""
-    return {"$ref": _REF.format(name=name)}
 
 
 def schemas() -> dict[str, Any]:

@@ -22,7 +22,6 @@ from shared.errors import (
     RateLimited,
     TooLarge,
     TooSlow,
-    TriggersError,
     Unauthorized,
     Unavailable,
     Unclear,
@@ -88,45 +87,41 @@ def responses(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
+def problem_of(error: Exception, instance: str) -> tuple[Problem, dict[str, str]]:
+    """Return what answers `error`, and the headers beside it. Of what is not expected, nothing is told."""
+    if status := _lookup(_STATUS, error):
+        name, title = _lookup(_TITLES, error)
+        problem = Problem(
+            type=f"urn:triggers:problem:{name}",
+            title=title,
+            status=status,
+            detail=str(error) if status < HTTPStatus.INTERNAL_SERVER_ERROR else _TRY_AGAIN,
+            instance=instance,
+            errors=(error.faults if isinstance(error, InvalidRequest) else ()) or msgspec.UNSET,
+        )
+        return problem, _headers_of(error)
+    if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = Problem(
+            title=HTTPStatus(error.status_code).phrase,
+            status=error.status_code,
+            detail=error.detail,
+            instance=instance,
+            errors=_faults_of(error.extra) or msgspec.UNSET,
+        )
+        return problem, dict(error.headers or {})
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = "The error is logged under the instance named here."
+    return Problem(title=status.phrase, status=status, detail=detail, instance=instance), {}
+
+
 def _render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
-    """Return the status, headers and body that answer `error`. What is not expected is logged, and says nothing."""
+    """Return the status, headers and body that answer `error`, and log what the answer does not say."""
     line = line_of(scope)
-    instance = f"urn:triggers:request:{line.request_id}"
-    match error:
-        case TriggersError() if status := _lookup(_STATUS, error):
-            name, title = _lookup(_TITLES, error)
-            detail = str(error)
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                line.error, detail = f"{type(error).__name__}: {error}", _TRY_AGAIN
-            problem = Problem(
-                type=f"urn:triggers:problem:{name}",
-                title=title,
-                status=status,
-                detail=detail,
-                instance=instance,
-                errors=(error.faults if isinstance(error, InvalidRequest) else ()) or msgspec.UNSET,
-            )
-            headers = _headers_of(error)
-        case HTTPException(status_code=status_code) if status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            problem = Problem(
-                type="about:blank",
-                title=HTTPStatus(status_code).phrase,
-                status=status_code,
-                detail=error.detail,
-                instance=instance,
-                errors=_faults_of(error.extra) or msgspec.UNSET,
-            )
-            headers = dict(error.headers or {})
-        case _:
-            logger.error("unhandled", exc_info=error, extra={"request_id": line.request_id})
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            problem = Problem(
-                title=status.phrase,
-                status=status,
-                detail="The error is logged under the instance named here.",
-                instance=instance,
-            )
-            headers = {}
+    problem, headers = problem_of(error, f"urn:triggers:request:{line.request_id}")
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("unhandled", exc_info=error, extra={"request_id": line.request_id})
+    elif problem.status > HTTPStatus.INTERNAL_SERVER_ERROR:
+        line.error = f"{type(error).__name__}: {error}"
     # A plain int: an HTTPStatus would reach the log as its name.
     return int(problem.status), headers, msgspec.json.encode(problem)
 
@@ -153,7 +148,7 @@ def _lookup(table: Mapping[type[Exception], Any], error: Exception) -> Any:  # n
     return next((table[cls] for cls in type(error).__mro__ if cls in table), None)
 
 
-def _headers_of(error: TriggersError) -> dict[str, str]:
+def _headers_of(error: Exception) -> dict[str, str]:
     match error:
         case Unauthorized():
             return {"www-authenticate": "Bearer"}
