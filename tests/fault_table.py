@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,14 @@ from console.queues import Pair
 from ingest import app as ingest
 from shared import keys
 from shared.clock import SystemClock
-from shared.errors import Unavailable
 from shared.key_store import MemoryKeyStore
 from shared.memory import MemoryBodies, MemoryStore
 from shared.memory_queue import MemoryQueue
-from shared.ports import Outgoing
-from shared.records import Outcome
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.body import read_body
 from tests.fault_cases import GROUPS, Case
-from tests.manual import StillClock
+from tests.manual import DownableQueue, StillClock
 from tests.serving import client_of, serving
 from worker import inbox_app as inbox
 
@@ -49,15 +46,6 @@ _SHOWN = ("allow", "accept-post", "accept-encoding", "www-authenticate", "retry-
 _MAX_ERRORS = 8
 
 
-class _Queue(MemoryQueue):
-    down = False
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        if self.down:
-            raise Unavailable("down")
-        return await super().send(messages)
-
-
 async def table() -> str:
     """Return the document, with the answers as they are now."""
     lines = [_HEAD]
@@ -74,7 +62,7 @@ async def table() -> str:
 
 @asynccontextmanager
 async def _answering() -> AsyncIterator[Any]:
-    clock, queue, store = StillClock(), _Queue(SystemClock()), MemoryKeyStore()
+    clock, queue, store = StillClock(), DownableQueue(SystemClock()), MemoryKeyStore()
     parts = [
         ingest.part(Settings(), queue=queue, clock=clock),
         inbox.part(Settings(), store=MemoryStore(clock), bodies=MemoryBodies(), clock=clock),

@@ -7,6 +7,7 @@ from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.key_store import MemoryKeyStore
 from shared.keys import ApiKey
+from shared.memory_queue import MemoryQueue
 from shared.ports import Outgoing
 from shared.records import Outcome
 
@@ -65,6 +66,24 @@ class CountingKeyStore(MemoryKeyStore):
     async def ready(self) -> None:
         if self.down:
             raise Unavailable("told so")
+
+
+class DownableQueue(MemoryQueue):
+    """Takes and counts nothing while `down`."""
+
+    down = False
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        self._answer()
+        return await super().send(messages)
+
+    async def backlog(self) -> int:
+        self._answer()
+        return await super().backlog()
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("AWS said something internal")
 
 
 class HandQueue:

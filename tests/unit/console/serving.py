@@ -1,6 +1,6 @@
 """The console over memory, with keys, and letters to find."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -11,15 +11,13 @@ from console import app
 from console.queues import Pair
 from shared import keys, pack
 from shared.clock import SystemClock
-from shared.errors import Unavailable
 from shared.event import Event
 from shared.key_store import MemoryKeyStore
 from shared.keys import ApiKey
-from shared.memory_queue import MemoryQueue
 from shared.pack import EventPack
 from shared.ports import Message, Outgoing
-from shared.records import Outcome
 from shared.settings import Settings
+from tests.manual import DownableQueue
 from tests.serving import client_of, serving
 
 _KEYS = {"operator": [keys.OPERATE], "tenant": keys.DEFAULT_SCOPES}
@@ -35,23 +33,12 @@ def _made() -> dict[str, tuple[ApiKey, str]]:
     }
 
 
-class Queue(MemoryQueue):
-    """May be down, and counts receives."""
+class Queue(DownableQueue):
+    """Counts receives."""
 
     def __init__(self) -> None:
         super().__init__(SystemClock())
-        self.down = False
         self.receives = 0
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        if self.down:
-            raise Unavailable("AWS said something internal")
-        return await super().send(messages)
-
-    async def backlog(self) -> int:
-        if self.down:
-            raise Unavailable("AWS said something internal")
-        return await super().backlog()
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
         assert wait_seconds  # SQS asks only some of its servers if nobody waits

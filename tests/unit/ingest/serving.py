@@ -10,24 +10,22 @@ from litestar import Litestar
 from ingest.app import create_app
 from shared import keys, pack
 from shared.clock import Clock, SystemClock
-from shared.errors import Unavailable
 from shared.event import Event
 from shared.key_store import MemoryKeyStore
-from shared.memory_queue import MemoryQueue
 from shared.metrics import Metrics
 from shared.pack import EventPack
 from shared.ports import Outgoing
 from shared.records import Outcome
 from shared.settings import Settings
-from tests.manual import StillClock
+from tests.manual import DownableQueue, StillClock
 from tests.serving import client_of
 
 Content = bytes | AsyncIterator[bytes]
 JSON = {"content-type": "application/json"}
 
 
-class Queue(MemoryQueue):
-    down = False
+class Queue(DownableQueue):
+    """Sends nothing on while it is not `open`."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -36,14 +34,7 @@ class Queue(MemoryQueue):
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         await self.open.wait()
-        if self.down:
-            raise Unavailable("AWS said something internal")
         return await super().send(messages)
-
-    async def backlog(self) -> int:
-        if self.down:
-            raise Unavailable("AWS said something internal")
-        return await super().backlog()
 
     @property
     def events(self) -> list[Event]:
