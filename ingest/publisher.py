@@ -1,11 +1,11 @@
 """Group commit: concurrent requests share calls to SQS, and those of one tenant and key share packs.
 
-A call costs about 1 ms of CPU whatever it carries. So a request's events join a draft, and:
+A call costs about 1 ms of CPU whatever it carries. So a request's events join a draft, and what is drafted goes out:
 
-* while fewer than `sends` calls are in flight, what is drafted goes out at once;
-* else the drafts grow until a call returns.
+* at once, while no call is in flight: an idle service adds no latency;
+* else as soon as the last call is `pace` old. Calls that carry little would take the CPU from those who wait for them;
+* in at most `sends` calls at a time. While those are in flight, the drafts grow until one returns.
 
-There is no timer, so an idle service adds no latency, and a busy one batches by exactly as much as it must.
 A request is answered when the pack that holds it is confirmed, never before.
 """
 
@@ -39,13 +39,16 @@ class Publisher:
         self._queue = queue
         self._clock = clock
         self._sends = settings.queue_sends
+        self._pace_seconds = settings.queue_pace_ms / 1000
         self._timeout_seconds = settings.queue_timeout_ms / 1000
         self._max_bytes = settings.buffer_bytes
         self._max_events = settings.buffer_events
         self._fair = settings.fair_queues
         self._drafts: deque[Draft] = deque()
         self._open: dict[tuple[str, str], Draft] = {}
-        self._senders: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._next_call_at = 0.0  # by the loop's clock
+        self._timer: asyncio.TimerHandle | None = None
         self._held_bytes = 0
         self._held_events = 0
         self._closed = False
@@ -83,18 +86,15 @@ class Publisher:
         draft.traceparent = draft.traceparent or traceparent
         waiter = asyncio.get_running_loop().create_future()
         draft.waiters.append(waiter)
-        if len(self._senders) < self._sends:
-            sender = asyncio.create_task(self._send_all())
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
+        self._start()
         # If this request is cancelled only its waiter is: the pack goes out as it is, for the others in it.
         await waiter
 
     async def aclose(self) -> None:
         """Take no more, and return when all that was taken is sent or failed."""
         self._closed = True
-        while self._senders:
-            await asyncio.wait(self._senders)
+        while self._calls:
+            await asyncio.wait(self._calls)
 
     def _admit(self, size: int, count: int) -> None:
         if self._closed:
@@ -115,19 +115,45 @@ class Publisher:
             self._drafts.append(draft)
         return draft
 
-    async def _send_all(self) -> None:
-        """Send drafts, a call at a time, until there are none."""
-        while self._drafts:
-            call: list[Draft] = []
-            try:
-                await self._load(call)
-                errors = await self._send(call)
-            except asyncio.CancelledError:
-                self._settle(call, [Unavailable("ingest was stopped")] * len(call))
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, these requests must hear of it
-                errors = [error] * len(call)
-            self._settle(call, errors)
+    def _start(self) -> None:
+        """Start a call if there is something to send and it is time for one, or see to it that it is started then."""
+        if not self._drafts or self._timer or len(self._calls) >= self._sends:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._calls and now < self._next_call_at:
+            self._timer = loop.call_at(self._next_call_at, self._start_on_time)
+            return
+        self._next_call_at = now + self._pace_seconds
+        call = asyncio.create_task(self._call())
+        self._calls.add(call)
+        call.add_done_callback(self._end)
+
+    def _start_on_time(self) -> None:
+        self._timer = None
+        self._start()
+
+    def _end(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if self._timer and not self._calls:
+            self._timer.cancel()
+            self._timer = None
+        self._start()
+
+    async def _call(self) -> None:
+        """Send what one call carries, and tell those who wait for it."""
+        call: list[Draft] = []
+        try:
+            await self._load(call)
+            if not call:  # another took all, as it began first
+                return
+            errors = await self._send(call)
+        except asyncio.CancelledError:
+            self._settle(call, [Unavailable("ingest was stopped")] * len(call))
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, these requests must hear of it
+            errors = [error] * len(call)
+        self._settle(call, errors)
 
     async def _load(self, call: list[Draft]) -> None:
         """Move drafts to `call`, as many as one call carries, and encode them."""

@@ -78,6 +78,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue_sends: Annotated[
         int, Meta(ge=1, le=64, description="SendMessageBatch calls in flight per ingest process")
     ] = 4
+    queue_pace_ms: Annotated[
+        int, Meta(ge=0, le=1000, description="While a call is in flight, the next starts this long after the last one")
+    ] = 8
     queue_timeout_ms: Annotated[int, Meta(ge=100, description="Longest wait for one send to the queue")] = 5000
     max_posts: Annotated[
         int, Meta(ge=10, description="Requests that post events at once in an ingest process before it answers 503")

@@ -41,7 +41,7 @@ async def test_requests_that_come_while_all_sends_are_in_flight_share_the_next_p
 
 
 async def test_no_more_calls_are_in_flight_than_set(make: Make) -> None:
-    world = make(queue_sends=3)
+    world = make(queue_sends=3, queue_pace_ms=0)
     world.queue.gate.clear()
     posting = []
     for number in range(20):
@@ -52,6 +52,36 @@ async def test_no_more_calls_are_in_flight_than_set(make: Make) -> None:
     world.queue.gate.set()
     await asyncio.gather(*posting)
     assert world.queue.most_in_flight == 3
+
+
+async def test_while_a_call_is_in_flight_the_next_starts_a_while_after_it_and_carries_what_came(make: Make) -> None:
+    world = make(queue_pace_ms=200)
+    began = asyncio.get_running_loop().time()
+    await world.occupy()
+    posting = [world.post(str(number)) for number in range(5)]
+    await until(lambda: world.queue.in_flight == 2)
+    assert asyncio.get_running_loop().time() - began >= 0.2
+    world.queue.gate.set()
+    await asyncio.gather(*posting)
+    assert names_of(world.queue) == [["first"], [str(number) for number in range(5)]]
+
+
+async def test_what_waits_goes_out_as_soon_as_no_call_is_in_flight(make: Make) -> None:
+    world = make(queue_pace_ms=3_600_000)
+    for name in "abcdef":
+        await world.occupy()
+        posting = world.post(name)
+        await asyncio.sleep(0)
+        assert world.queue.in_flight == 1
+        world.queue.gate.set()
+        await posting
+    assert world.queue.most_in_flight == 1
+
+
+async def test_a_call_that_finds_nothing_left_to_send_sends_nothing(make: Make) -> None:
+    world = make(queue_pace_ms=0)
+    await asyncio.gather(world.post("a"), world.post("b"))
+    assert names_of(world.queue) == [["a", "b"]]
 
 
 async def test_tenants_and_keys_never_share_a_pack_but_share_a_call(make: Make) -> None:
