@@ -114,6 +114,9 @@ class Metrics:
         self.chunk_seconds = self._histogram(
             "triggers_worker_chunk_duration_seconds", _FAST, "Chunks, by how long claim and commit took"
         )
+        self.lanes = self._gauge(
+            "triggers_worker_lanes", "Chunks that a worker writes at once; fewer than 8 while the table is slow"
+        )
         self.messages = self._counter(
             "triggers_worker_messages_total",
             "Messages by what was done with them: `delete` done, `retry` later, `leave` to the redrive: unreadable",

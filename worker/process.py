@@ -24,6 +24,7 @@ from shared.pack import AckPack, EventPack, Pack, Removal
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore, Message
 from shared.records import Outcome
 from worker.dead_letters import DeadLetters
+from worker.lanes import Lanes
 from worker.patience import persist
 from worker.process_counts import ProcessorCounts
 from worker.removal import Removed, Remover
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("triggers.worker")
 
-_CALLS_AT_ONCE = 8
+_CHUNKS_AT_ONCE = 8
 _ACK_PATIENCE_MS = 300_000
 _RETRY_SECONDS = (1, 5, 15, 60)
 _NOT_KEPT = frozenset({Result.DUPLICATE, Result.CONFLICT, Result.ERASED})
@@ -93,7 +94,8 @@ class Processor:
         self._counts = ProcessorCounts(metrics)
         self._resolver = Resolver(store, bodies, protocol, metrics)
         self._remover = Remover(store, bodies, protocol)
-        self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._lanes = Lanes(_CHUNKS_AT_ONCE)
+        metrics.lanes.of().read = lambda: self._lanes.open
 
     async def process(self, messages: Sequence[Message], *, give_up: Callable[[], bool] = never) -> list[Verdict]:
         """Bring all events of `messages` to their end, and return a verdict on each message.
@@ -144,10 +146,18 @@ class Processor:
         await self._resolve_all(followers, give_up)
 
     async def _store_chunk(self, chunk: Sequence[Work], give_up: Callable[[], bool]) -> None:
-        async with self._calls:
+        await self._lanes.enter()
+        late = False
+        try:
             await asyncio.gather(*(self._park(work) for work in chunk if not work.is_parked))
             with self._counts.chunk(len(chunk)):
-                await self._commit(await self._claim([work for work in chunk if work.is_parked]))
+                began_ms = self._protocol.clock.monotonic_ms()
+                claimed = await self._claim([work for work in chunk if work.is_parked])
+                took_ms = self._protocol.clock.monotonic_ms() - began_ms
+                late = took_ms > self._protocol.settings.commit_deadline_ms
+                await self._commit(claimed)
+        finally:
+            self._lanes.leave(late=late)
         await self._resolve_all([work for work in chunk if work.result is None], give_up)
 
     async def _park(self, work: Work) -> None:

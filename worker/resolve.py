@@ -5,6 +5,7 @@ it is known what became of it. Each round starts from the identity's current gua
 change names the guard's version, so a round that worked from an old picture changes nothing and is repeated.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -14,6 +15,8 @@ from shared.ports import BodyStore, EventStore
 from shared.records import Guard, Outcome, StoredEvent, Tombstone
 from worker.patience import persist
 from worker.work import Protocol, Result, Work
+
+_MOVES_AT_ONCE = 8
 
 
 class Resolver:
@@ -28,6 +31,7 @@ class Resolver:
         self._store = store
         self._bodies = bodies
         self._protocol = protocol
+        self._moves = asyncio.Semaphore(_MOVES_AT_ONCE)
 
     async def resolve(self, work: Work, *, give_up: Callable[[], bool]) -> Result:
         """Return what became of `work`; `POSTPONED` once `give_up` says so.
@@ -160,14 +164,16 @@ class Resolver:
         return await self._reposition(work, current, own)
 
     async def _reposition(self, work: Work, current: Guard, own: Guard) -> Result | None:
-        position = work.mint()
-        work.begin_move(current, position)
-        moved = False
-        with contextlib.suppress(Unclear):
-            moved = await self._store.reposition(current, own, work.stored_at(position))
-            work.end_move(current)
-        if moved:
-            self._repositions.add()
-            work.judge(position, Outcome.DONE)
-        await self.confirm([(work, position)])
+        # Minted once it is this event's turn: while hundreds move at once, all would be too old when they arrive.
+        async with self._moves:
+            position = work.mint()
+            work.begin_move(current, position)
+            moved = False
+            with contextlib.suppress(Unclear):
+                moved = await self._store.reposition(current, own, work.stored_at(position))
+                work.end_move(current)
+            if moved:
+                self._repositions.add()
+                work.judge(position, Outcome.DONE)
+            await self.confirm([(work, position)])
         return work.result
