@@ -7,6 +7,7 @@ from shared.errors import Fault, Forbidden, InvalidRequest, NotAcceptable, NotFo
 from shared.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
 from shared.keys import INBOX_READ
 from shared.web.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
+from worker.counts import MAX_COUNT
 from worker.inbox import MAX_LIMIT
 from worker.inbox_handlers import BATCH, INBOX_PATH, JSON
 from worker.inbox_query import DEFAULT_LIMIT, MAX_TYPES, MAX_WAIT_SECONDS
@@ -102,7 +103,7 @@ _HEADERS = {
     "Vary": sent("Answers of over 1 KiB are compressed with zstd or gzip where asked.", "Accept, Accept-Encoding"),
     **SENT,
 }
-_UNDELIVERED = sent("For bare arrays, with `count=true`: as `undelivered` of an `InboxPage`.", "17")
+_UNDELIVERED = sent("For bare arrays, with `count=true`: as `undelivered` of an `InboxPage`.", f"{MAX_COUNT}+")
 _LINK = sent(f"For `{BATCH}`: the next page.", LINK)
 
 

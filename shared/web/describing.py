@@ -30,7 +30,9 @@ def query(name: str, description: str, schema: Mapping[str, Any], example: str |
 
 
 def sent(description: str, example: str) -> dict[str, Any]:
-    """Return a header of an answer."""
+    """Return a header of an answer; a number if `example` is one."""
+    if example.isdigit():
+        return {"description": description, "schema": {"type": "integer"}, "example": int(example)}
     return {"description": description, "schema": {"type": "string"}, "example": example}
 
 
