@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
 _MANY = 1000
 _BUSY = 0.5
-_LOAD_BEFORE = os.getloadavg()[1]  # read as the run begins: what it measures is a load, too
+_LOAD_BEFORE = os.getloadavg()[0]  # read as the run begins: what it measures is a load, too
 
 _VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
 
