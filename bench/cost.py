@@ -60,13 +60,13 @@ class Bill(msgspec.Struct, frozen=True):
 
 def cost(plan: Plan) -> Iterator[Row]:
     """Compare dollars per million events of 1 KB."""
-    stage, count = plan.stage, 1000 if plan.quick else 20_000
+    stage, count = plan.stage, 500 if plan.quick else 20_000
     events = payloads.events(count, EVENT_BYTES)
     singles = [payloads.post(event, stage.token) for event in events]
     many = [payloads.post(payloads.batch(some), stage.token) for some in batches(events, BATCH)]
     single = through(stage, stage.ingest, stage.worker, singles, count)
     batched = through(stage, stage.ingest, stage.worker, many, count)
-    few = 200 if plan.quick else 2000
+    few = 100 if plan.quick else 2000
     plain = through(stage, stage.plain_ingest, stage.plain_worker, singles[:few], few)
     for what, ours, goal in (("one a POST", single, 1 / 2), (f"{BATCH} a POST", batched, 1 / 3)):
         yield row(

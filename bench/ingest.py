@@ -46,7 +46,7 @@ def ingest(plan: Plan) -> Iterator[Row]:
             "req/s",
         )
         # As many as take about as long as a round of the others: a plain POST of 100 takes the better part of a second.
-        posts = {"ours": 200 if plan.quick else 1600, "plain": 8 if plan.quick else 24}
+        posts = {"ours": 100 if plan.quick else 1600, "plain": 3 if plan.quick else 24}
 
         def events(server: Server, total: int) -> Callable[[], float]:
             def measure() -> float:

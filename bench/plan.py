@@ -19,9 +19,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seconds(self) -> float:
         """How long each measurement takes."""
-        return 0.5 if self.quick else 4.0
+        return 0.4 if self.quick else 4.0
 
     @property
     def warm_seconds(self) -> float:
         """How long a side runs before it is measured."""
-        return 0.25 if self.quick else 1.0
+        return 0.2 if self.quick else 1.0
