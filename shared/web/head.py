@@ -10,13 +10,10 @@ def headed(app: ASGIApp) -> ASGIApp:
     """Return `app`, a Litestar's, such that it answers HEAD wherever it answers GET, and says so in `Allow`."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        match scope.get("method"):
-            case "GET":
-                await app(scope, receive, send)
-            case "HEAD":
-                await _answer_head(app, scope, receive, send)
-            case _:  # only these answers have an `Allow` with GET in it
-                await app(scope, receive, _naming_head(send))
+        if scope.get("method") == "HEAD":
+            await _answer_head(app, scope, receive, _naming_head(send))
+        else:
+            await app(scope, receive, _naming_head(send))
 
     return answer
 

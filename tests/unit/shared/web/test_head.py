@@ -52,15 +52,15 @@ async def test_a_head_has_the_status_and_headers_of_a_get_and_no_body(client: ht
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/page/1", {"GET", "HEAD", "OPTIONS"}),
-        ("OPTIONS", "/page/1", {"GET", "HEAD", "OPTIONS"}),
-        ("HEAD", "/page", {"OPTIONS", "POST"}),
+        ("DELETE", "/page/1", "GET, HEAD, OPTIONS"),
+        ("OPTIONS", "/page/1", "GET, HEAD, OPTIONS"),
+        ("HEAD", "/page", "OPTIONS, POST"),
     ],
 )
 async def test_allow_names_head_where_there_is_a_get(
-    client: httpx.AsyncClient, method: str, path: str, allow: set[str]
+    client: httpx.AsyncClient, method: str, path: str, allow: str
 ) -> None:
-    assert set((await client.request(method, path)).headers["allow"].split(", ")) == allow
+    assert (await client.request(method, path)).headers["allow"] == allow
 
 
 async def test_a_head_is_counted_as_one_by_its_route(client: httpx.AsyncClient) -> None:
