@@ -20,7 +20,6 @@ _ETAG = 'W/"5b0b8a6c4f0b9f0d1c2e3a49"'
 _TYPE_PATTERN = r"^(\*|[^*]{1,255}|[^*]{1,253}\.\*)$"
 _INBOX_SCHEMA = {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
 
-
 _IF_NONE_MATCH = header("If-None-Match", "`ETag` of an earlier answer: if the new one is the same, it is a 304.", _ETAG)
 
 _INBOX_PARAMETERS = [
@@ -90,12 +89,11 @@ _EVENT_PARAMETERS = [
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{TEXT_CHARACTER}+$"},
         "example": EVENT["id"],
     },
-    {**query("source", "The event's source.", {"type": "string", "default": DEFAULT_SOURCE}), "example": "/shop"},
+    query("source", "The event's source.", {"type": "string", "default": DEFAULT_SOURCE}, "/shop"),
     query("inbox", "The inbox that it was posted to.", _INBOX_SCHEMA),
     _IF_NONE_MATCH,
     REQUEST_ID,
 ]
-
 
 _HEADERS = {
     "ETag": sent("Names this answer, for `If-None-Match`.", _ETAG),
@@ -105,8 +103,6 @@ _HEADERS = {
 }
 _UNDELIVERED = sent("For bare arrays, with `count=true`: as `undelivered` of an `InboxPage`.", f"{MAX_COUNT}+")
 _LINK = sent(f"For `{BATCH}`: the next page.", LINK)
-
-
 _NOT_MODIFIED = {"description": "The answer is the one that `If-None-Match` names.", "headers": _HEADERS}
 _FORBIDDEN = (Forbidden(f"The API key lacks the scope {INBOX_READ}."), "The key lacks the scope.")
 _UNAVAILABLE = (Unavailable("The table does not answer."), "The table does not answer. Repeat it after `Retry-After`.")
