@@ -18,16 +18,15 @@ RUN python -m venv /opt/triggers \
  && /opt/triggers/bin/pip install --no-deps --require-hashes --only-binary :all: -r requirements/runtime.txt
 COPY pyproject.toml README.md ./
 COPY cli cli
+COPY clients/python clients/python
 COPY console console
 COPY ingest ingest
 COPY shared shared
-COPY triggers_client triggers_client
-COPY triggers_client triggers_client
 COPY worker worker
 COPY cdk/prune.py prune.py
 # What only installing needs, and what is never loaded, stays behind. Bytecode is never checked against its source:
 # nobody can write here.
-RUN /opt/triggers/bin/pip install --no-deps --no-build-isolation . \
+RUN /opt/triggers/bin/pip install --no-deps --no-build-isolation . ./clients/python \
  && /opt/triggers/bin/pip uninstall --yes setuptools pip \
  && python prune.py /opt/triggers/lib/python3.13/site-packages \
  && /opt/triggers/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/triggers/lib

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from bench.sizes import write_units
-from shared import bodies
-from shared import pack as packs
-from shared.errors import Poison
-from shared.pack import EventPack
+from shared.aws import s3
+from shared.model import pack as packs
+from shared.model.errors import Poison
+from shared.model.pack import EventPack
 
 MAX_HELD_BYTES = 96 * 1024 * 1024
 SQS_UNIT_BYTES = 64 * 1024
@@ -157,7 +157,7 @@ def _event_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
     if body is None:
         return {name: value for name, value in item.items() if name not in ("pk", "sk")}
     stored = body["S"].encode() if "S" in body else base64.b64decode(body["B"])
-    event: Mapping[str, Any] = msgspec.json.decode(bodies.expand(stored))
+    event: Mapping[str, Any] = msgspec.json.decode(s3.expand(stored))
     return event
 
 

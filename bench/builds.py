@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 import msgspec
 
 from bench.processes import UVICORN, Server, StandIn, http_server, stand_in, worker
-from shared import keys
-from shared.aws import Aws
-from shared.key_store import DynamoKeyStore
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
+from shared.model import api_key
 from shared.settings import Settings
 
 TENANT = "bench"
@@ -67,8 +67,8 @@ def staged() -> Iterator[Stage]:
 async def _make_key(aws: StandIn) -> str:
     environment = aws.environment()
     os.environ.update({name: value for name, value in environment.items() if name.startswith("AWS_")})
-    key, token = keys.create(
-        tenant=TENANT, name="bench", scopes=keys.SCOPES, now_ms=0, rate=_UNLIMITED, burst=_UNLIMITED
+    key, token = api_key.create(
+        tenant=TENANT, name="bench", scopes=api_key.SCOPES, now_ms=0, rate=_UNLIMITED, burst=_UNLIMITED
     )
     settings = Settings()
     async with Aws(settings).dynamodb() as dynamodb:

@@ -14,7 +14,7 @@ from bench.load import Spec
 from bench.plan import Plan
 from bench.processes import ROOT, Server, load
 from bench.results import Row, Samples, row
-from shared.batches import batches
+from shared.containers import batches
 
 # US dollars a million, us-east-1, November 2026.
 SQS_UNIT = 0.40

@@ -16,13 +16,13 @@ from bench.plan import Plan
 from bench.processes import Server, load
 from bench.results import Row, alternate, row
 from bench.worker import packed_messages
-from shared import cursor
-from shared import pack as packs
-from shared.bodies import compress
-from shared.pack import EventPack
-from shared.records import Place, StoredEvent
+from shared.aws.items import record_item
+from shared.aws.s3 import compress
+from shared.model import cursor
+from shared.model import pack as packs
+from shared.model.pack import EventPack
+from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
-from shared.store_items import record_item
 
 PAGE = 100
 _EVENTS = 2000

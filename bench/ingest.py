@@ -10,7 +10,7 @@ from bench.load import Report, Spec
 from bench.plan import Plan
 from bench.processes import Server, load
 from bench.results import Row, Samples, alternate, row
-from shared.batches import batches
+from shared.containers import batches
 
 CONNECTIONS = 128
 """For one event a POST. A benchmark of a server under full load needs enough clients to keep it busy."""

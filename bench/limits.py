@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from shared.budget import MemoryBudget
+from shared.auth.leased_rate_limit import LeasedLimiter
+from shared.auth.rate_limit import Limiter, Limits
+from shared.aws.budget import MemoryBudget
 from shared.clock import SystemClock
-from shared.keys import SCOPES, ApiKey
-from shared.leased_limits import LeasedLimiter
-from shared.limits import Limiter, Limits
+from shared.model.api_key import SCOPES, ApiKey
 
 _CHARGES = 100_000
 _ROUNDS = 5

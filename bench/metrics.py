@@ -8,12 +8,12 @@ from typing import Any
 from litestar import Litestar
 
 from ingest.app import create_app
-from shared import keys
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.key_store import MemoryKeyStore
-from shared.memory_queue import MemoryQueue
-from shared.metrics import Metrics
+from shared.memory.queue import MemoryQueue
+from shared.model import api_key
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from shared.web.metrics import Requests
 
 _POSTS = 3000
@@ -26,8 +26,8 @@ _LIMIT = 10_000_000  # so that nothing is refused
 async def post_us() -> float:
     """Return the µs of a POST in the app, without a server, and with a queue that answers at once."""
     clock, store = SystemClock(), MemoryKeyStore()
-    key, token = keys.create(
-        tenant="t", name="n", scopes=[keys.EVENTS_WRITE], now_ms=clock.wall_ms(), rate=_LIMIT, burst=_LIMIT
+    key, token = api_key.create(
+        tenant="t", name="n", scopes=[api_key.EVENTS_WRITE], now_ms=clock.wall_ms(), rate=_LIMIT, burst=_LIMIT
     )
     await store.put(key)
     best = float("inf")

@@ -16,7 +16,7 @@ import msgspec
 import psutil
 
 from bench.load import Report, Spec
-from cli import emulator
+from cli.local import emulator
 
 ROOT = Path(__file__).parent.parent
 _START_SECONDS = 30

@@ -29,9 +29,9 @@ from rich.table import Table
 
 from bench import payloads
 from bench.processes import ROOT
-from cli import emulator
-from cli.dev_data import emulator_port
-from shared.aws import Aws
+from cli.local import emulator
+from cli.local.dev_data import emulator_port
+from shared.aws.clients import Aws
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # the client's types are a development dependency only

@@ -17,13 +17,13 @@ from bench.plain_event import Event
 from bench.plan import Plan
 from bench.processes import Server
 from bench.results import Row, alternate, row
-from ingest.envelope import Terms, read_json
-from shared import pack as packs
-from shared.batches import batches
+from ingest.formats.json import Terms, read_json
 from shared.clock import SystemClock
-from shared.event import Event as Packed
-from shared.pack import EventPack
-from shared.position import Minter
+from shared.containers import batches
+from shared.model import pack as packs
+from shared.model.event import Event as Packed
+from shared.model.pack import EventPack
+from shared.model.position import Minter
 
 _EVENTS = 8000
 _START_SECONDS = 20

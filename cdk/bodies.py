@@ -6,11 +6,11 @@ from constructs import Construct
 
 from cdk.config import Config
 from cdk.nag import acknowledge
-from shared.provision import declare
+from shared.aws.provision import declare
 
 
 class Bodies(Construct):
-    """The bucket as `shared.provision` declares it: encrypted, private, over TLS only, and emptied by age.
+    """The bucket as `shared.aws.provision` declares it: encrypted, private, over TLS only, and emptied by age.
 
     Not versioned: a body that somebody asked to erase must be gone.
     """

@@ -5,11 +5,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.config import Config
-from shared.provision import Queue, declare
+from shared.aws.provision import Queue, declare
 
 
 class Queues(Construct):
-    """Both queues as `shared.provision` declares them: encrypted, and over TLS only."""
+    """Both queues as `shared.aws.provision` declares them: encrypted, and over TLS only."""
 
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)

@@ -46,7 +46,7 @@ class ServiceStack(Stack):
             self,
             "Inbox",
             config,
-            handler="worker.inbox_lambda.handler",
+            handler="worker.inbox.lambda_handler.handler",
             code=code,
             environment=environment,
             memory_mb=config.inbox_memory_mb,

@@ -5,11 +5,11 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from cdk.config import Config
-from shared.provision import Table, declare
+from shared.aws.provision import Table, declare
 
 
 class Tables(Construct):
-    """Both tables as `shared.provision` declares them: on demand, encrypted, restorable to any second of 35 days."""
+    """Both tables as `shared.aws.provision` declares them: on demand, encrypted, with point-in-time recovery."""
 
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)

@@ -20,7 +20,7 @@ class Worker(Construct):
             self,
             "Worker",
             config,
-            handler="worker.lambda_handler.handler",
+            handler="worker.commit.lambda_handler.handler",
             code=code,
             environment=data.environment(config),
             memory_mb=config.worker_memory_mb,

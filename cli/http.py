@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 import msgspec
 
-from shared.errors import Fault
+from shared.model.errors import Fault
 
 if TYPE_CHECKING:
     import httpx

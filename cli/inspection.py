@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 from botocore.exceptions import ClientError
 
-from cli import aws_words
+from cli import aws_error_messages
 from cli.api_state import ApiState, look_at_api
-from shared import shards
-from shared.aws import Aws
-from shared.aws_errors import AWS_ERRORS
-from shared.errors import InvalidSettings, Unavailable
+from shared.aws import layout
+from shared.aws.clients import Aws
+from shared.aws.errors import AWS_ERRORS
+from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _Look:
         if state.status in _SERVING:
             try:
                 with suppress(Unavailable):  # who may only describe tables is told as much as that shows
-                    await shards.check(self._dynamodb, self._named)
+                    await layout.check(self._dynamodb, self._named)
             except InvalidSettings as error:
                 problems += [f"{fault}. Every process must have that number." for fault in error.faults]
         return state, problems
@@ -212,9 +212,9 @@ class _Look:
         try:
             return await call, True, []
         except AWS_ERRORS as error:
-            if isinstance(error, ClientError) and aws_words.is_missing(error):
-                return None, False, [aws_words.missing(what, name, variable, self._named.aws_region)]
-            return None, None, [aws_words.explain(error, self._named) or type(error).__name__]
+            if isinstance(error, ClientError) and aws_error_messages.is_missing(error):
+                return None, False, [aws_error_messages.missing(what, name, variable, self._named.aws_region)]
+            return None, None, [aws_error_messages.explain(error, self._named) or type(error).__name__]
 
 
 def _number(told: dict[str, str], name: str) -> int | None:

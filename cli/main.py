@@ -3,18 +3,18 @@
 import click
 
 from cli import manual
-from cli.completion import completion
-from cli.dev import dev
-from cli.dlq import dlq
-from cli.keys import keys
-from cli.provision import provision
-from cli.ready import ready
+from cli.commands.completion import completion
+from cli.commands.dev import dev
+from cli.commands.dlq import dlq
+from cli.commands.keys import keys
+from cli.commands.provision import provision
+from cli.commands.ready import ready
+from cli.commands.send import send
+from cli.commands.serve import serve
+from cli.commands.status import status
+from cli.commands.tail import tail
+from cli.commands.worker import worker
 from cli.root import Root
-from cli.send import send
-from cli.serve import serve
-from cli.status import status
-from cli.tail import tail
-from cli.worker import worker
 
 triggers = Root(
     sections={

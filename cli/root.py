@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from cli import aws_words
+from cli import aws_error_messages
 from shared import settings
-from shared.errors import InvalidSettings, TriggersError, Unavailable, Unclear
+from shared.model.errors import InvalidSettings, TriggersError, Unavailable, Unclear
 
 _FAILED = 1
 _INTERRUPTED = 130  # as a shell says it
@@ -60,7 +60,7 @@ def told(error: Exception) -> str | None:
     """Return the line that tells of `error`, None if it is none of ours and none of AWS's."""
     # Of our other errors none is AWS's refusal, though a refusal may have led to one.
     if not isinstance(error, TriggersError) or isinstance(error, (Unavailable, Unclear)):
-        said = aws_words.explain(error, settings.load(os.environ))
+        said = aws_error_messages.explain(error, settings.load(os.environ))
         if said is not None:
             return said
     return str(error) if isinstance(error, TriggersError) else None

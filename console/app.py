@@ -9,13 +9,13 @@ from litestar import Litestar
 
 from console import handlers, page
 from console.queues import Pair, Queues
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.key_store import KeyStore
+from shared.aws.sqs import SqsQueue
 from shared.clock import Clock, SystemClock
-from shared.errors import Unavailable
-from shared.key_store import KeyStore
-from shared.metrics import Metrics
-from shared.queue import SqsQueue
+from shared.model.errors import Unavailable
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app
 
 if TYPE_CHECKING:  # the client's types are a development dependency only

@@ -9,11 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from console.queues import MAX_LETTERS, Queues
-from shared.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
-from shared.keys import OPERATE
+from shared.model.api_key import OPERATE
+from shared.model.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
 from shared.web.auth import access_of, needs
 from shared.web.body import read_body
-from shared.web.line import line_of
+from shared.web.context import line_of
 
 QUEUE_PATH = "/v1/queue"
 DLQ_PATH = "/v1/dlq"

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from shared.clock import Clock
-from shared.letters import Letter, Loan, borrowing, letter_of, redrive
+from shared.concurrency import SingleFlight
+from shared.dead_letters import Letter, Loan, borrowing, letter_of, redrive
 from shared.ports import EventQueue
 from shared.settings import Settings
-from shared.single_flight import SingleFlight
 
 MAX_LETTERS = 100
 """Letters that one look shows, and that one request redrives."""

@@ -3,7 +3,7 @@
 // TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key, which needs the scopes inbox:read and inbox:ack.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { Client } from "./triggers.mjs";
+import { Client } from "../clients/javascript/triggers.mjs";
 
 // Killed before the cursor is saved, an event comes here again: by its id you know it.
 function handle(event) {

@@ -2,7 +2,7 @@
 //
 // Run it twice within five minutes and each order is still listed once, because an order is named for its number.
 
-import { Client } from "./triggers.mjs";
+import { Client } from "../clients/javascript/triggers.mjs";
 
 const client = new Client(process.env.TRIGGERS_URL, process.env.TRIGGERS_API_KEY);
 const orders = Array.from({ length: Number(process.argv[2]) }, (_, n) => ({

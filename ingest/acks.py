@@ -12,20 +12,20 @@ from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta, Raw
 
-from ingest.coding import read_content
-from ingest.faults import MAX_FAULTS, reason
-from ingest.fields import RULES, Inbox
-from ingest.objects import duplicates, fields_of
+from ingest.formats.fields import RULES, Inbox
+from ingest.formats.objects import duplicates, fields_of
+from ingest.formats.validation import MAX_FAULTS, reason
 from ingest.publisher import Publisher
-from ingest.trace import trace_of
+from ingest.request_body import read_content
+from ingest.trace_context import trace_of
 from shared.clock import Clock
-from shared.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia, echo, pointer_to
-from shared.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
-from shared.keys import INBOX_ACK
-from shared.pack import AckPack
-from shared.position import is_position
+from shared.model.api_key import INBOX_ACK
+from shared.model.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia, echo, pointer_to
+from shared.model.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
+from shared.model.pack import AckPack
+from shared.model.position import is_position
 from shared.web.auth import access_of
-from shared.web.line import line_of
+from shared.web.context import line_of
 
 PATH = "/v1/acks"
 MAX_POSITIONS = MAX_EVENTS_PER_REQUEST

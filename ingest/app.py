@@ -5,16 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from ingest import acks, events, removals
+from ingest import acks, deletes, events
 from ingest.publisher import Publisher
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.key_store import KeyStore
+from shared.aws.sqs import SqsQueue
 from shared.clock import Clock, SystemClock
-from shared.errors import Unavailable
-from shared.key_store import KeyStore
-from shared.metrics import Metrics
+from shared.model.errors import Unavailable
 from shared.ports import EventQueue
-from shared.queue import SqsQueue
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app
 
 
@@ -65,7 +65,7 @@ def part(
     posts = events.Events(ingest.publisher, clock, metrics, settings.max_posts)
     return Part(
         name="ingest",
-        handlers=[events.handler(posts), *(make.handler(ingest.publisher, clock) for make in (acks, removals))],
+        handlers=[events.handler(posts), *(make.handler(ingest.publisher, clock) for make in (acks, deletes))],
         express={("POST", events.PATH): posts},
         lifespan=ingest.lifespan,
         ready=ingest.ready,

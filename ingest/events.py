@@ -13,21 +13,21 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ingest import query
-from ingest.coding import read_content
-from ingest.envelope import Batch, Terms
-from ingest.fields import MAX_TEXT_LENGTH, Inbox
-from ingest.formats import reader_of
-from ingest.gate import Gate
+from ingest.formats.fields import MAX_TEXT_LENGTH, Inbox
+from ingest.formats.json import Batch, Terms
+from ingest.formats.registry import reader_of
+from ingest.load_shedding import Gate
 from ingest.publisher import Publisher
-from ingest.trace import trace_of
+from ingest.request_body import read_content
+from ingest.trace_context import trace_of
 from shared.clock import Clock, rfc3339
-from shared.errors import Fault, Forbidden, InvalidRequest, Rejected
-from shared.event import DEFAULT_INBOX, Event
-from shared.keys import EVENTS_WRITE, ApiKey
-from shared.metrics import Metrics
-from shared.position import Minter
+from shared.model.api_key import EVENTS_WRITE, ApiKey
+from shared.model.errors import Fault, Forbidden, InvalidRequest, Rejected
+from shared.model.event import DEFAULT_INBOX, Event
+from shared.model.position import Minter
+from shared.telemetry.catalog import Metrics
 from shared.web.auth import access_of
-from shared.web.line import line_of
+from shared.web.context import line_of
 
 PATH = "/v1/events"
 
@@ -71,7 +71,7 @@ class Events:
         self._accepted = metrics.events_accepted.of()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; raises every error of `shared.errors` that a request can cause."""
+        """Answer one request; raises every error of `shared.model.errors` that a request can cause."""
         self._gate.enter()
         try:
             await self._post(scope, receive, send)

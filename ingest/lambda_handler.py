@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from ingest.app import create_app
-from shared.web.lambda_asgi import LambdaApp
+from shared.web.aws_lambda import LambdaApp
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (what any module's attribute is)

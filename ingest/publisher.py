@@ -15,16 +15,16 @@ from collections import deque
 from collections.abc import Sequence
 from time import perf_counter
 
-from ingest.draft import Draft, size_of, size_of_removal
-from shared import pack
+from ingest.pending_pack import Draft, size_of, size_of_removal
 from shared.clock import Clock
-from shared.errors import TooLarge, TriggersError, Unavailable
-from shared.event import MAX_REQUEST_BYTES, Event
-from shared.metrics import Metrics
-from shared.pack import AckPack, Removal
+from shared.model import pack
+from shared.model.errors import TooLarge, TriggersError, Unavailable
+from shared.model.event import MAX_REQUEST_BYTES, Event
+from shared.model.pack import AckPack, Removal
+from shared.model.records import Outcome
 from shared.ports import MAX_MESSAGES, MessageSink
-from shared.records import Outcome
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 
 logger = logging.getLogger("triggers.ingest")
 

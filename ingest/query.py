@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.fields import RULES
+from ingest.formats.fields import RULES
 from shared.web.query import Query
 
 _RULES = {**RULES, "erase": "`erase` is true or false."}

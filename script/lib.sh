@@ -53,10 +53,10 @@ make_environment() { # PYTHON ENVIRONMENT LOCK...
 
 make_main() { # PYTHON KIND
     make_environment "$1" .venv requirements/build.txt "requirements/$2.txt" || return
-    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . || return
+    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable clients/python || return
     # The tools' lock holds all of the runtime's.
     for kind in runtime "$2"; do
-        stamp_of pyproject.toml requirements/build.txt "requirements/$kind.txt" >".venv/made-for-$kind"
+        stamp_of pyproject.toml clients/python/pyproject.toml requirements/build.txt "requirements/$kind.txt" >".venv/made-for-$kind"
     done
 }
 
@@ -85,7 +85,7 @@ setup() ( # runtime | dev
     cd "$ROOT"
     main=
     emulator=
-    is_current .venv "made-for-$1" pyproject.toml requirements/build.txt "requirements/$1.txt" || main=stale
+    is_current .venv "made-for-$1" pyproject.toml clients/python/pyproject.toml requirements/build.txt "requirements/$1.txt" || main=stale
     is_current .venv-emulator made-for-emulator requirements/emulator.txt || emulator=stale
     [ -n "$main$emulator" ] || exit 0
     python=$(find_python) || exit 1

@@ -1,11 +1,11 @@
-"""Write the table of `docs/metrics.md` from `shared.metrics`; `--check` only compares."""
+"""Write the table of `docs/metrics.md` from `shared.telemetry.catalog`; `--check` only compares."""
 
 import re
 import sys
 from pathlib import Path
 
-from shared.measures import AnyFamily
-from shared.metrics import Metrics
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.instruments import AnyFamily
 
 _PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 _TABLE = re.compile(r"(?<=<!-- metrics -->\n).*(?=<!-- /metrics -->)", re.DOTALL)
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     if wanted == page and _TABLE.search(page):
         return 0
     if "--check" in arguments or not _TABLE.search(page):
-        print("docs/metrics.md does not match shared/metrics.py; run script/metrics.py")
+        print("docs/metrics.md does not match shared/telemetry/catalog.py; run script/metrics.py")
         return 1
     _PAGE.write_text(wanted)
     return 0

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from shared.event import Identity
-from shared.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent
+from shared.model.event import Identity
+from shared.model.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent
 
 MAX_STATEMENTS = 25
 """DynamoDB: statements in one BatchExecuteStatement."""

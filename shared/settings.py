@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from shared.errors import InvalidSettings
+from shared.model.errors import InvalidSettings
 
 _Name = Meta(min_length=1, max_length=255)
 

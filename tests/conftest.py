@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import emulator
+from cli.local import emulator
 from shared.settings import Settings
 from tests.provisioned import provisioned
 

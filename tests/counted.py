@@ -1,7 +1,7 @@
 """What metrics hold, in a form that a test can spell out."""
 
-from shared.measures import Counter, Gauge, Histogram
-from shared.metrics import Metrics
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.instruments import Counter, Gauge, Histogram
 
 
 def counted(metrics: Metrics, *prefixes: str) -> dict[str, float]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared import cursor
-from shared.event import MAX_REQUEST_BYTES
+from shared.model import cursor
+from shared.model.event import MAX_REQUEST_BYTES
 
 JSON = "application/json"
 CLOUD = "application/cloudevents+json"

@@ -17,18 +17,18 @@ from msgspec.structs import replace
 from console import app as console
 from console.queues import Pair
 from ingest import app as ingest
-from shared import keys
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.key_store import MemoryKeyStore
-from shared.memory import MemoryBodies, MemoryStore
-from shared.memory_queue import MemoryQueue
+from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.queue import MemoryQueue
+from shared.model import api_key
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.body import read_body
 from tests.fault_cases import GROUPS, Case
 from tests.manual import DownableQueue, StillClock
 from tests.serving import client_of, serving
-from worker import inbox_app as inbox
+from worker.inbox import app as inbox
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "faults.md"
 
@@ -114,15 +114,15 @@ async def _tokens(store: MemoryKeyStore) -> dict[str, str]:
     tokens = {"wrong": f"trg_abcdefghij_{'x' * 43}"}
     changes: dict[str, dict[str, Any]] = {
         "all": {"rate": 100_000, "burst": 100_000},
-        "writer": {"scopes": [keys.EVENTS_WRITE]},
+        "writer": {"scopes": [api_key.EVENTS_WRITE]},
         "orders": {"types": ["order.*"]},
         "slow": {"rate": 1, "burst": 1},
         "revoked": {},
         "expired": {},
     }
     for name, changed in changes.items():
-        fields: dict[str, Any] = {"tenant": "t", "name": "n", "scopes": keys.SCOPES, "now_ms": now_ms} | changed
-        key, tokens[name] = keys.create(**fields)
+        fields: dict[str, Any] = {"tenant": "t", "name": "n", "scopes": api_key.SCOPES, "now_ms": now_ms} | changed
+        key, tokens[name] = api_key.create(**fields)
         if name == "revoked":
             key = replace(key, revoked_at=now_ms)
         if name == "expired":

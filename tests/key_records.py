@@ -2,7 +2,7 @@
 
 import uuid
 
-from shared.keys import SCOPES, ApiKey
+from shared.model.api_key import SCOPES, ApiKey
 
 
 def a_key(key_id: str = "abcd", **changes: object) -> ApiKey:

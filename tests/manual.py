@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.errors import Unavailable
-from shared.key_store import MemoryKeyStore
-from shared.keys import ApiKey
-from shared.memory_queue import MemoryQueue
+from shared.memory.queue import MemoryQueue
+from shared.model.api_key import ApiKey
+from shared.model.errors import Unavailable
+from shared.model.records import Outcome
 from shared.ports import Outgoing
-from shared.records import Outcome
 
 START_MS = 1_800_000_000_000
 

@@ -4,7 +4,7 @@ import uuid
 
 from msgspec.structs import replace
 
-from shared.provision import provision
+from shared.aws.provision import provision
 from shared.settings import Settings
 
 

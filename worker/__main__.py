@@ -3,11 +3,11 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from shared.exposition import listening
 from shared.settings import Settings
-from worker.consumer import Consumer
+from shared.telemetry.prometheus import listening
+from shared.telemetry.queue_depth import sampling
+from worker.commit.consumer import Consumer
 from worker.runtime import Runtime
-from worker.sampler import sampling
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

@@ -4,18 +4,18 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Self
 
-from shared import shards
-from shared.aws import Aws
-from shared.bodies import S3Bodies
+from shared.aws import layout
+from shared.aws.clients import Aws
+from shared.aws.event_store import DynamoStore
+from shared.aws.s3 import S3Bodies
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.metrics import Metrics
-from shared.position import Minter
-from shared.queue import SqsQueue
+from shared.model.position import Minter
 from shared.settings import Settings
-from shared.store import DynamoStore
-from worker.dead_letters import DeadLetters
-from worker.process import Processor
-from worker.work import Protocol
+from shared.telemetry.catalog import Metrics
+from worker.commit.dead_letters import DeadLetters
+from worker.commit.event_commit import Protocol
+from worker.commit.processor import Processor
 
 # Bodies are never deep enough to matter to ingest (MAX_DATA_DEPTH), but a pack nests them some levels deeper.
 _RECURSION_LIMIT = 4000
@@ -82,7 +82,7 @@ class Runtime:
         settings, clock = self.settings, self.clock
         dynamodb = await opening.enter_async_context(self._aws.dynamodb_once())
         s3 = await opening.enter_async_context(self._aws.s3())
-        await shards.claim(dynamodb, settings)
+        await layout.claim(dynamodb, settings)
         return Processor(
             store=DynamoStore(dynamodb, settings, clock),
             bodies=S3Bodies(s3, settings.bodies_bucket),

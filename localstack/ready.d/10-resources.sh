@@ -1,5 +1,5 @@
 #!/bin/sh
-# LocalStack runs this once it serves: it makes the queues, tables and bucket that `shared/provision.py` declares.
+# LocalStack runs this once it serves: it makes the queues, tables and bucket that `shared/aws/provision.py` declares.
 # A test runs it against an emulator and compares what it made with what `triggers provision` makes.
 set -eu
 

@@ -8,19 +8,19 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
+from shared.aws.key_store import KeyStore
 from shared.clock import Clock, SystemClock
-from shared.event import MAX_REQUEST_BYTES
-from shared.key_store import KeyStore
-from shared.metrics import Metrics
+from shared.model.event import MAX_REQUEST_BYTES
 from shared.settings import Settings
-from shared.web import auth, docs, event_path, health, openapi, options
+from shared.telemetry.catalog import Metrics
+from shared.web import auth, event_path, health, openapi, options, static
 from shared.web import metrics as scraping
 from shared.web.auth import Access
-from shared.web.express import Express, Routes
+from shared.web.context import Observer
 from shared.web.head import headed
-from shared.web.line import Observer
 from shared.web.problems import EXCEPTION_HANDLERS
-from shared.web.traced import traced
+from shared.web.routing import Express, Routes
+from shared.web.tracing import traced
 
 _STOP_KEY = "triggers_stop"
 
@@ -80,7 +80,7 @@ def build_app(
             *options.handlers(handlers),
             *handlers,
             openapi.handler(settings),
-            *docs.handlers(settings.api_title, docs.installed()),
+            *static.handlers(settings.api_title, static.installed()),
         ],
         lifespan=[lifespan],
         state=State({auth.STATE_KEY: access, _STOP_KEY: [part.stop for part in parts]}),

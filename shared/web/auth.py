@@ -12,18 +12,18 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
-from shared.aws import Aws
-from shared.budget import Budget, DynamoBudget, MemoryBudget
+from shared.auth.leased_rate_limit import LeasedLimiter
+from shared.auth.rate_limit import Limiter, Limits
+from shared.auth.verifier import KeyRing
+from shared.aws.budget import Budget, DynamoBudget, MemoryBudget
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore, KeyStore
 from shared.clock import Clock
-from shared.errors import Forbidden, RateLimited, Unauthorized, Unavailable
-from shared.key_ring import KeyRing
-from shared.key_store import DynamoKeyStore, KeyStore
-from shared.keys import ApiKey
-from shared.leased_limits import LeasedLimiter
-from shared.limits import Limiter, Limits
-from shared.metrics import Metrics
+from shared.model.api_key import ApiKey
+from shared.model.errors import Forbidden, RateLimited, Unauthorized, Unavailable
 from shared.settings import Settings
-from shared.web.line import line_of
+from shared.telemetry.catalog import Metrics
+from shared.web.context import line_of
 
 STATE_KEY = "triggers_access"
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from litestar.types import HTTPReceiveMessage, Receive, Scope
 
-from shared.errors import InvalidRequest, TooLarge, TooSlow
-from shared.web.line import line_of
+from shared.model.errors import InvalidRequest, TooLarge, TooSlow
+from shared.web.context import line_of
 
 BODY_SECONDS = 30.0
 """So long a body may take, however it trickles: 512 KiB at 17 KiB a second."""

@@ -4,7 +4,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from shared.errors import Fault, InvalidRequest
+from shared.model.errors import Fault, InvalidRequest
 
 TEMPLATE = "/v1/events/{event_id:path}"
 """For Litestar; its own value of `event_id` has lost double slashes and those at the end."""

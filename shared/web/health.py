@@ -8,9 +8,9 @@ from litestar import MediaType, get
 from litestar.handlers import HTTPRouteHandler
 
 from shared.clock import Clock
-from shared.errors import Unavailable
+from shared.concurrency import SingleFlight
+from shared.model.errors import Unavailable
 from shared.settings import Settings
-from shared.single_flight import SingleFlight
 from shared.web.problems import responses
 
 _TIMEOUT_SECONDS = 3

@@ -6,9 +6,9 @@ from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Scope
 
-from shared import exposition
-from shared.measures import Histogram
-from shared.metrics import METHODS, ROUTES, Metrics
+from shared.telemetry import prometheus
+from shared.telemetry.catalog import METHODS, ROUTES, Metrics
+from shared.telemetry.instruments import Histogram
 from shared.web import event_path
 
 _KNOWN_ROUTES = {**{route: route for route in ROUTES}, event_path.TEMPLATE.replace(":path", ""): "/v1/events/{id}"}
@@ -48,7 +48,7 @@ def handler(metrics: Metrics) -> HTTPRouteHandler:
         tags=["operations"],
     )
     async def read_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        content, media_type = exposition.text(metrics, request.headers.get("accept", ""))
+        content, media_type = prometheus.text(metrics, request.headers.get("accept", ""))
         return Response(content=content, headers={"content-type": media_type})
 
     return read_metrics

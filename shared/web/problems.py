@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, Scope, Send
 
-from shared.errors import (
+from shared.model.errors import (
     Fault,
     Forbidden,
     InvalidEvent,
@@ -27,7 +27,7 @@ from shared.errors import (
     Unclear,
     UnsupportedMedia,
 )
-from shared.web.line import line_of
+from shared.web.context import line_of
 
 logger = logging.getLogger("triggers.http")
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from urllib.parse import parse_qsl
 
-from shared.errors import Fault, InvalidRequest, echo, pointer_to
+from shared.model.errors import Fault, InvalidRequest, echo, pointer_to
 
 
 class Query:

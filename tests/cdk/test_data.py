@@ -1,4 +1,4 @@
-"""What is kept: as `shared.provision` declares it, encrypted, over TLS only, and not to be lost."""
+"""What is kept: as `shared.aws.provision` declares it, encrypted, over TLS only, and not to be lost."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from cdk import config
 from cdk.config import Config
-from shared.provision import Queue, Table, declare
+from shared.aws.provision import Queue, Table, declare
 from shared.settings import load
 from tests.cdk.conftest import Assembly
 

@@ -9,7 +9,7 @@ import pytest
 from cdk import config
 from cdk.data_stack import DataStack
 from cdk.fargate_stack import FargateStack
-from cli.serve import KEEP_ALIVE_SECONDS
+from cli.commands.serve import KEEP_ALIVE_SECONDS
 from tests.cdk.conftest import Assembly
 
 

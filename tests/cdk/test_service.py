@@ -19,7 +19,11 @@ def test_functions_run_the_bundle_on_arm_with_its_python(each: Assembly) -> None
 
 def test_handlers_exist(each: Assembly) -> None:
     handlers = {one["Handler"] for one in each.properties("Lambda::Function", "Service")}
-    assert handlers == {"ingest.lambda_handler.handler", "worker.inbox_lambda.handler", "worker.lambda_handler.handler"}
+    assert handlers == {
+        "ingest.lambda_handler.handler",
+        "worker.inbox.lambda_handler.handler",
+        "worker.commit.lambda_handler.handler",
+    }
     assert all(importlib.util.find_spec(one.rpartition(".")[0]) for one in handlers)
 
 
@@ -73,7 +77,9 @@ def test_the_api_has_limits_metrics_and_a_log(prod: Assembly) -> None:
 
 def test_a_function_ends_before_the_api_gives_up(each: Assembly) -> None:
     functions = each.properties("Lambda::Function", "Service")
-    assert all(one["Timeout"] < 30 for one in functions if not one["Handler"].startswith("worker.lambda_handler"))
+    assert all(
+        one["Timeout"] < 30 for one in functions if not one["Handler"].startswith("worker.commit.lambda_handler")
+    )
 
 
 @pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from cli import emulator
-from cli.dev import child_environment
+from cli.commands.dev import child_environment
+from cli.local import emulator
 from shared import settings
 from tests.chaos.events import INLINE_BODY_BYTES
 from tests.chaos.process import Service

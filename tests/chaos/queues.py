@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import aioboto3
 
-from cli import emulator
-from shared import pack as packs
-from shared.pack import EventPack
+from cli.local import emulator
+from shared.model import pack as packs
+from shared.model.pack import EventPack
 from tests.chaos.events import Identity
 from tests.chaos.waiting import until
 

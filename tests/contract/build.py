@@ -5,12 +5,12 @@ import itertools
 import uuid
 from typing import NamedTuple
 
-from shared.aws import Aws
+from shared.aws.clients import Aws
 from shared.clock import SystemClock
-from shared.event import Identity
+from shared.model.event import Identity
+from shared.model.position import Minter
+from shared.model.records import Guard, Place, StoredEvent
 from shared.ports import EventQueue
-from shared.position import Minter
-from shared.records import Guard, Place, StoredEvent
 from shared.settings import Settings
 
 SHARDS = 4

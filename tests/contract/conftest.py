@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from types_aiobotocore_sqs import SQSClient
 
-from cli import emulator
-from shared.bodies import S3Bodies
+from cli.local import emulator
+from shared.aws.event_store import DynamoStore
+from shared.aws.s3 import S3Bodies
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.memory import MemoryBodies, MemoryStore
-from shared.memory_queue import MemoryQueue
+from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.queue import MemoryQueue
 from shared.ports import BodyStore, EventStore
-from shared.queue import SqsQueue
 from shared.settings import Settings
-from shared.store import DynamoStore
 from tests.contract import dynoxide
 from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of
 from tests.provisioned import provisioned

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from shared.aws import Aws
-from shared.errors import Unavailable, Unclear
+from shared.aws.clients import Aws
+from shared.aws.event_store import DynamoStore
+from shared.aws.sqs import SqsQueue
+from shared.model.errors import Unavailable, Unclear
 from shared.ports import Outgoing
-from shared.queue import SqsQueue
 from shared.settings import Settings
-from shared.store import DynamoStore
 from tests.contract.build import END, NOW_MS, Builder
 
 Misbehave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

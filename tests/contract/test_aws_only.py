@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from shared.bodies import S3Bodies
-from shared.errors import NotFound, Poison, Unavailable
+from shared.aws.event_store import DynamoStore
+from shared.aws.s3 import S3Bodies
+from shared.aws.sqs import SqsQueue
+from shared.model.errors import NotFound, Poison, Unavailable
+from shared.model.records import Outcome
 from shared.ports import EventStore, Outgoing
-from shared.queue import SqsQueue
-from shared.records import Outcome
 from shared.settings import Settings
-from shared.store import DynamoStore
 from tests.contract.build import END, NOW_MS, Builder, aws_of
 
 _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [

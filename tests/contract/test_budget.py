@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.budget import MAX_SKEW_MS, Budget, DynamoBudget, Lease, MemoryBudget, available
-from shared.errors import Unavailable
-from shared.key_store import DynamoKeyStore
+from shared.aws.budget import MAX_SKEW_MS, Budget, DynamoBudget, Lease, MemoryBudget, available
+from shared.aws.key_store import DynamoKeyStore
+from shared.model.errors import Unavailable
 from shared.settings import Settings
 from tests.contract.build import aws_of
 from tests.key_records import a_new_key

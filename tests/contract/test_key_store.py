@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.aws import Aws
-from shared.errors import NotFound, Unavailable
-from shared.key_store import DynamoKeyStore, KeyStore, MemoryKeyStore
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore, KeyStore, MemoryKeyStore
+from shared.model.errors import NotFound, Unavailable
 from shared.settings import Settings
 from tests.key_records import a_key, a_new_key
 

@@ -3,11 +3,11 @@ import base64
 
 import msgspec
 
-from shared import pack as packs
-from shared.event import Event
-from shared.pack import EventPack
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.pack import EventPack
+from shared.model.records import Outcome
 from shared.ports import EventQueue, Message, Outgoing
-from shared.records import Outcome
 from tests.contract.build import MAX_RECEIVES, Queues
 
 _LONG = 20

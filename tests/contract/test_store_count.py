@@ -1,6 +1,6 @@
+from shared.model.position import FIRST
+from shared.model.records import Count, Outcome
 from shared.ports import EventStore
-from shared.position import FIRST
-from shared.records import Count, Outcome
 from tests.contract.build import END, NOW_MS, Builder
 
 _SHARD = 1

@@ -2,9 +2,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from shared.bodies import compress
+from shared.aws.s3 import compress
+from shared.model.records import Outcome, Place, Tombstone
 from shared.ports import EventStore
-from shared.records import Outcome, Place, Tombstone
 from tests.contract.build import NOW_MS, SHARDS, Builder
 
 

@@ -3,10 +3,10 @@ import contextlib
 
 from msgspec.structs import replace
 
-from shared.errors import Unavailable
-from shared.event import Identity
+from shared.model.errors import Unavailable
+from shared.model.event import Identity
+from shared.model.records import Guard, Outcome
 from shared.ports import EventStore
-from shared.records import Guard, Outcome
 from tests.contract.build import LATER, NOW_MS, Builder
 
 

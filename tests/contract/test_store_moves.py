@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from shared.clock import SystemClock
+from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from shared.ports import EventStore
-from shared.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from tests.contract.build import NOW_MS, Builder
 
 _DAY_SECONDS = 86_400

@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from shared.model.position import FIRST
+from shared.model.records import Outcome, Place, Slice, StoredEvent
 from shared.ports import EventStore
-from shared.position import FIRST
-from shared.records import Outcome, Place, Slice, StoredEvent
 from tests.contract.build import END, NOW_MS, Builder
 
 _SHARD = 2

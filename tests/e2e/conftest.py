@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.emulator import free_port
+from cli.local.emulator import free_port
 from tests.e2e.local import Local, running
 
 

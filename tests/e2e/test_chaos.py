@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import emulator
+from cli.local import emulator
 from tests.chaos.plan import Plan
 from tests.chaos.run import chaos
 from tests.chaos.verdict import summary

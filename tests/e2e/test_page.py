@@ -9,17 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli import emulator
-from cli.dev_data import emulator_port
-from shared import pack as packs
-from shared.aws import Aws
+from cli.local import emulator
+from cli.local.dev_data import emulator_port
+from shared.aws.clients import Aws
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.keys import EVENTS_WRITE, INBOX_READ, OPERATE
-from shared.pack import EventPack
+from shared.model import pack as packs
+from shared.model.api_key import EVENTS_WRITE, INBOX_READ, OPERATE
+from shared.model.event import Event
+from shared.model.pack import EventPack
+from shared.model.position import Minter
 from shared.ports import Outgoing
-from shared.position import Minter
-from shared.queue import SqsQueue
 from shared.settings import Settings
 from tests.e2e.chromium import Page, browsing, installed
 from tests.e2e.local import PATIENCE_SECONDS, Local, client_in

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli import emulator
+from cli.local import emulator
 
 ROOT = Path(__file__).parents[2]
 SERVER = str(ROOT / "script" / "server")

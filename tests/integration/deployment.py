@@ -13,12 +13,12 @@ import httpx
 import msgspec
 from msgspec import Raw
 
-from cli import serve
-from shared import keys
-from shared.aws import Aws
+from cli.commands import serve
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.key_store import DynamoKeyStore
-from shared.queue import SqsQueue
+from shared.model import api_key
 from shared.settings import Settings
 from tests.serving import client_of, serving
 from worker.__main__ import run
@@ -85,7 +85,7 @@ class Deployment:
         """Return `name` as a producer and consumer, with a new key that knows no limits."""
         now_ms, many = SystemClock().wall_ms(), 1_000_000
         key, token = await asyncio.to_thread(
-            keys.create, tenant=name, name="n", scopes=keys.SCOPES, now_ms=now_ms, rate=many, burst=many
+            api_key.create, tenant=name, name="n", scopes=api_key.SCOPES, now_ms=now_ms, rate=many, burst=many
         )
         await DynamoKeyStore(self._dynamodb, self.settings.dynamodb_table_api_keys).put(key)
         return Tenant(self, token)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared.aws import Aws
+from shared.aws.clients import Aws
 from shared.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import random
 import string
 from collections.abc import Mapping
 
-from shared.event import MAX_DATA_DEPTH, MAX_REQUEST_BYTES
+from shared.model.event import MAX_DATA_DEPTH, MAX_REQUEST_BYTES
 from tests.integration.deployment import batch, event
 
 

@@ -4,12 +4,12 @@ import asyncio
 
 import msgspec
 
-from shared.aws import Aws
-from shared.bodies import S3Bodies
+from shared.aws.clients import Aws
+from shared.aws.event_reader import DynamoReader
+from shared.aws.s3 import S3Bodies
 from shared.clock import SystemClock
 from shared.settings import Settings
-from shared.store_read import DynamoReader
-from worker.inbox import Inbox
+from worker.inbox.reader import Inbox
 
 
 class _Listed(msgspec.Struct):

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from shared import pack as packs
 from shared.clock import SystemClock
-from shared.event import MAX_REQUEST_BYTES, Event
-from shared.pack import EventPack
-from shared.position import Minter
+from shared.model import pack as packs
+from shared.model.event import MAX_REQUEST_BYTES, Event
+from shared.model.pack import EventPack
+from shared.model.position import Minter
 from tests.integration.payloads import webhooks
 
 MARK = "m4rked"

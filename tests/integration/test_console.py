@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 
 from console import app
-from shared import keys
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.key_store import MemoryKeyStore
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.key_store import MemoryKeyStore
+from shared.model import api_key
 from shared.ports import Outgoing
-from shared.queue import SqsQueue
 from shared.settings import Settings
 from tests.serving import client_of, serving
 
@@ -16,7 +16,7 @@ from tests.serving import client_of, serving
 async def test_letters_are_redriven_as_soon_as_there_are_queues(aws_settings: Settings) -> None:
     settings = replace(aws_settings, dlq_name=f"{aws_settings.dlq_name}-later")
     now_ms, store = SystemClock().wall_ms(), MemoryKeyStore()
-    key, token = keys.create(tenant="t", name="n", scopes=[keys.OPERATE], now_ms=now_ms, bcrypt_cost=4)
+    key, token = api_key.create(tenant="t", name="n", scopes=[api_key.OPERATE], now_ms=now_ms, bcrypt_cost=4)
     await store.put(key)
     console = app.create_app(settings, keys=store)
     async with client_of(console) as client, Aws(settings).sqs() as sqs:

@@ -17,17 +17,17 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from cli.main import triggers
-from shared import pack as packs
-from shared.aws import Aws
-from shared.batches import batches
+from shared.aws.clients import Aws
+from shared.aws.provision import provision
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.pack import EventPack, Pack
+from shared.containers import batches
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.pack import EventPack, Pack
+from shared.model.position import Minter
+from shared.model.records import Outcome
 from shared.ports import MAX_MESSAGES, Outgoing
-from shared.position import Minter
-from shared.provision import provision
-from shared.queue import SqsQueue
-from shared.records import Outcome
 from shared.settings import Settings
 from tests.integration.listing import listed
 from worker.__main__ import run

@@ -6,17 +6,19 @@ import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
 
-from shared import bodies, keys, shards
-from shared.aws import Aws
-from shared.bodies import S3Bodies
+from shared.aws import layout
+from shared.aws import s3 as bodies
+from shared.aws.clients import Aws
+from shared.aws.event_store import DynamoStore
+from shared.aws.key_store import DynamoKeyStore
+from shared.aws.s3 import S3Bodies
 from shared.clock import SystemClock
-from shared.errors import InvalidSettings
-from shared.key_store import DynamoKeyStore
-from shared.position import Minter
-from shared.records import Place, StoredEvent
+from shared.model import api_key
+from shared.model.errors import InvalidSettings
+from shared.model.position import Minter
+from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
-from shared.store import DynamoStore
-from worker import inbox_app
+from worker.inbox import app
 
 
 class Earlier(SystemClock):
@@ -35,7 +37,7 @@ class InboxPage(msgspec.Struct):
 async def test_events_are_read_back_byte_for_byte(aws_settings: Settings) -> None:
     payloads = [b'{"specversion":"1.0","data":[1.0, 1e999, "%b"]}' % (b"\xef\xbf\xbf" * size) for size in (1, 900, 9)]
     token, places = await fill(aws_settings, payloads)
-    async with AsyncTestClient(inbox_app.create_app(aws_settings)) as client:
+    async with AsyncTestClient(app.create_app(aws_settings)) as client:
         assert (await client.get("/readyz")).status_code == 200
         seen: list[bytes] = []
         after: dict[str, str] = {}
@@ -53,8 +55,8 @@ async def test_another_number_of_shards_is_refused_at_the_start(
     aws_settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Aws(aws_settings).dynamodb() as client:
-        await shards.claim(client, aws_settings)
-    part = inbox_app.part(msgspec.structs.replace(aws_settings, inbox_shards=7))
+        await layout.claim(client, aws_settings)
+    part = app.part(msgspec.structs.replace(aws_settings, inbox_shards=7))
     with pytest.raises(InvalidSettings, match="INBOX_SHARDS"):
         await part.lifespan().__aenter__()
     assert [record.__dict__["faults"] for record in caplog.records if record.name == "triggers.inbox"]
@@ -76,9 +78,9 @@ async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str
     ]
     events[-1] = msgspec.structs.replace(events[-1], body=b"", body_key="bodies/tenant/x")
     async with aws.dynamodb() as client, aws.s3() as s3:
-        await shards.claim(client, settings)
+        await layout.claim(client, settings)
         await S3Bodies(s3, settings.bodies_bucket).put("bodies/tenant/x", payloads[-1])
         await DynamoStore(client, settings).insert_events(events)
-        key, token = keys.create(tenant="tenant", name="n", scopes=[keys.INBOX_READ], now_ms=now_ms)
+        key, token = api_key.create(tenant="tenant", name="n", scopes=[api_key.INBOX_READ], now_ms=now_ms)
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     return token, [event.place.position for event in events]

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.keys import keys
-from shared.aws import Aws
+from cli.commands.keys import keys
+from shared.auth.verifier import KeyRing
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
 from shared.clock import SystemClock
-from shared.errors import Unauthorized
-from shared.key_ring import KeyRing
-from shared.key_store import DynamoKeyStore
+from shared.model.errors import Unauthorized
 from shared.settings import Settings
 
 DAY_MS = 86_400_000

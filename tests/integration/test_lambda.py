@@ -9,19 +9,19 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from shared import pack as packs
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.provision import provision
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.pack import AckPack, EventPack, Pack
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.pack import AckPack, EventPack, Pack
+from shared.model.position import Minter
+from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
-from shared.position import Minter
-from shared.provision import provision
-from shared.queue import SqsQueue
-from shared.records import Outcome
 from shared.settings import Settings
 from tests.integration.listing import listed
-from worker import lambda_handler
+from worker.commit import lambda_handler
 
 PLENTY_MS = 60_000
 

@@ -10,13 +10,13 @@ import pytest
 from msgspec.structs import asdict
 
 from ingest import lambda_handler as ingest
-from shared import keys
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.key_store import DynamoKeyStore
-from shared.queue import SqsQueue
+from shared.model import api_key
 from shared.settings import Settings
-from worker import inbox_lambda as inbox
+from worker.inbox import lambda_handler as inbox
 
 Invoke = Callable[..., Any]
 
@@ -47,7 +47,7 @@ async def invoke(aws_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asy
 
 
 async def token_of(settings: Settings) -> str:
-    key, token = keys.create(tenant="acme", name="n", scopes=keys.SCOPES, now_ms=SystemClock().wall_ms())
+    key, token = api_key.create(tenant="acme", name="n", scopes=api_key.SCOPES, now_ms=SystemClock().wall_ms())
     async with Aws(settings).dynamodb() as client:
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     return token

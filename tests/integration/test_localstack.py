@@ -7,8 +7,8 @@ import pytest
 from localstack_client import config, session  # type: ignore[import-untyped] # it has no types
 from msgspec.structs import replace
 
-from cli import emulator
-from shared.provision import provision
+from cli.local import emulator
+from shared.aws.provision import provision
 from shared.settings import Settings
 from tests.integration.deployment import deployed, event
 from tests.integration.described import described

@@ -1,11 +1,11 @@
-"""LocalStack's ready hook makes what `shared/provision.py` declares."""
+"""LocalStack's ready hook makes what `shared/aws/provision.py` declares."""
 
 from pathlib import Path
 
 import pytest
 from msgspec.structs import asdict, replace
 
-from shared.provision import provision
+from shared.aws.provision import provision
 from shared.settings import Settings
 from tests.integration import awslocal
 from tests.integration.described import described

@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack
 import msgspec
 from msgspec.structs import replace
 
-from shared import pack
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.pack import EventPack
+from shared.model import pack
+from shared.model.event import Event
+from shared.model.pack import EventPack
+from shared.model.position import Minter
 from shared.ports import Outgoing
-from shared.position import Minter
-from shared.queue import SqsQueue
 from shared.settings import Settings
 from worker.__main__ import run
 

@@ -17,21 +17,21 @@ from schemathesis.core import NotSet
 from console import app as console
 from console.queues import Pair
 from ingest import app as ingest
-from ingest.formats import READERS
-from shared import cursor, keys
-from shared import pack as packs
+from ingest.formats.registry import READERS
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.event import DEFAULT_INBOX
-from shared.key_store import MemoryKeyStore
-from shared.memory import MemoryBodies, MemoryStore
-from shared.memory_queue import MemoryQueue
-from shared.pack import Removal
+from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.queue import MemoryQueue
+from shared.model import api_key, cursor
+from shared.model import pack as packs
+from shared.model.event import DEFAULT_INBOX
+from shared.model.pack import Removal
+from shared.model.position import Minter
 from shared.ports import Message, Outgoing
-from shared.position import Minter
 from shared.settings import Settings
 from shared.web.app import build_app
-from worker import inbox_app as inbox
-from worker.inbox_query import MAX_WAIT_SECONDS
+from worker.inbox import app as inbox
+from worker.inbox.query import MAX_WAIT_SECONDS
 
 _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
 
@@ -47,10 +47,10 @@ class _Dlq(MemoryQueue):
 
 
 _clock = SystemClock()
-_key, _token = keys.create(
+_key, _token = api_key.create(
     tenant="acme",
     name="schemathesis",
-    scopes=keys.SCOPES,
+    scopes=api_key.SCOPES,
     rate=1_000_000,
     burst=1_000_000,
     now_ms=_clock.wall_ms(),

@@ -13,14 +13,14 @@ import pytest_asyncio
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from shared import pack as packs
-from shared.batches import batches
 from shared.clock import SystemClock
-from shared.event import MAX_REQUEST_BYTES, Event
-from shared.pack import EventPack
+from shared.containers import batches
+from shared.model import pack as packs
+from shared.model.event import MAX_REQUEST_BYTES, Event
+from shared.model.pack import EventPack
+from shared.model.position import Minter
+from shared.model.records import Outcome
 from shared.ports import Outgoing
-from shared.position import Minter
-from shared.records import Outcome
 from tests.integration.deployment import (
     PATIENCE_SECONDS,
     Deployment,

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from shared import shards
-from shared.aws import Aws
-from shared.errors import InvalidSettings, Unavailable
-from shared.provision import provision
+from shared.aws import layout
+from shared.aws.clients import Aws
+from shared.aws.provision import provision
+from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
 
 
@@ -72,16 +72,16 @@ async def test_shards_of_an_unused_table_fit_any_number(aws_settings: Settings) 
         await dynamodb.delete_item(
             TableName=aws_settings.dynamodb_table_events, Key={"pk": {"S": "config"}, "sk": {"S": "config"}}
         )
-        await shards.check(dynamodb, msgspec.structs.replace(aws_settings, inbox_shards=8))
+        await layout.check(dynamodb, msgspec.structs.replace(aws_settings, inbox_shards=8))
 
 
 async def test_a_missing_table_is_unavailable(aws_settings: Settings) -> None:
     missing = msgspec.structs.replace(aws_settings, dynamodb_table_events="no-such-table")
     async with Aws(missing).dynamodb() as dynamodb:
         with pytest.raises(Unavailable):
-            await shards.claim(dynamodb, missing)
+            await layout.claim(dynamodb, missing)
         with pytest.raises(Unavailable):
-            await shards.check(dynamodb, missing)
+            await layout.check(dynamodb, missing)
 
 
 async def test_an_endpoint_that_does_not_answer_is_unavailable(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from shared.aws import Aws
+from shared.aws.clients import Aws
 from tests.integration.deployment import PATIENCE_SECONDS, Deployment, Tenant, batch, deployed, event
 from tests.provisioned import provisioned
 

@@ -14,14 +14,14 @@ import httpx
 import msgspec
 import pytest
 
-from cli import emulator
-from shared import keys
-from shared.aws import Aws
+from cli.local import emulator
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
+from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.key_store import DynamoKeyStore
+from shared.model import api_key
+from shared.model.records import Outcome
 from shared.ports import Outgoing
-from shared.queue import SqsQueue
-from shared.records import Outcome
 from shared.settings import Settings
 from tests.integration import marked
 from tests.integration.marked import MARK
@@ -116,7 +116,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def test_nothing_secret_comes_out(stack: Stack) -> None:
     async with AsyncExitStack() as opened:
         aws = Aws(stack.settings)
-        key, token = keys.create(tenant=marked.TENANT, name="n", scopes=keys.SCOPES, now_ms=SystemClock().wall_ms())
+        key, token = api_key.create(
+            tenant=marked.TENANT, name="n", scopes=api_key.SCOPES, now_ms=SystemClock().wall_ms()
+        )
         dynamodb = await opened.enter_async_context(aws.dynamodb())
         await DynamoKeyStore(dynamodb, stack.settings.dynamodb_table_api_keys).put(key)
         sqs = await opened.enter_async_context(aws.sqs())

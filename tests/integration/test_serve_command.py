@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import emulator
-from shared import keys
-from shared.aws import Aws
-from shared.key_store import DynamoKeyStore
+from cli.local import emulator
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
+from shared.model import api_key
 from shared.settings import Settings
 
 PATIENCE_SECONDS = 60
@@ -41,7 +41,7 @@ def serving(aws_settings: Settings, free_port: int, tmp_path: Path) -> Iterator[
 
 
 async def token_of(settings: Settings) -> str:
-    key, token = keys.create(tenant="t", name="n", scopes=[keys.INBOX_READ], now_ms=time.time_ns() // 1_000_000)
+    key, token = api_key.create(tenant="t", name="n", scopes=[api_key.INBOX_READ], now_ms=time.time_ns() // 1_000_000)
     async with Aws(settings).dynamodb() as client:
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     return token

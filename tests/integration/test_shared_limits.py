@@ -10,10 +10,10 @@ from litestar import Request, get
 from litestar.testing import AsyncTestClient
 from msgspec.structs import replace
 
-from shared import keys
-from shared.aws import Aws
+from shared.aws.clients import Aws
+from shared.aws.key_store import DynamoKeyStore
 from shared.clock import SystemClock
-from shared.key_store import DynamoKeyStore
+from shared.model import api_key
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
@@ -21,8 +21,8 @@ from shared.web.auth import needs
 BURST = 20
 
 
-@get("/who", guards=[needs(keys.INBOX_READ)])
-async def who(request: Request[keys.ApiKey, Any, Any]) -> str:
+@get("/who", guards=[needs(api_key.INBOX_READ)])
+async def who(request: Request[api_key.ApiKey, Any, Any]) -> str:
     return str(request.auth.tenant)
 
 
@@ -38,7 +38,7 @@ async def ready() -> None:
 async def granted_by_two(settings: Settings) -> int:
     async with Aws(settings).dynamodb() as client:
         now_ms = SystemClock().wall_ms()
-        key, token = keys.create(tenant="t", name="n", scopes=keys.SCOPES, now_ms=now_ms, rate=1, burst=BURST)
+        key, token = api_key.create(tenant="t", name="n", scopes=api_key.SCOPES, now_ms=now_ms, rate=1, burst=BURST)
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     part = Part(name="who", handlers=[who], lifespan=nothing, ready=ready)
     started_ms = SystemClock().wall_ms()

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from cli.main import triggers
-from shared.aws import Aws
+from shared.aws.clients import Aws
 from shared.settings import Settings
 from tests.integration.test_ready_command import environ_of
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from cli.dev import child_environment
-from cli.dev_data import emulator_port
-from cli.emulator import free_port
+from cli.commands.dev import child_environment
+from cli.local.dev_data import emulator_port
+from cli.local.emulator import free_port
 from shared import settings
 from tests.chaos import queues as sqs
 from tests.chaos.events import Identity, identity_of

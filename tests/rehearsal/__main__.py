@@ -96,7 +96,11 @@ def _check_refusals(client: Client) -> None:
 
 def _functions(lambda_: Any) -> dict[str, str]:
     """Return the name of each part's function, told by its handler."""
-    parts = {"ingest.lambda_handler": "ingest", "worker.inbox_lambda": "inbox", "worker.lambda_handler": "worker"}
+    parts = {
+        "ingest.lambda_handler": "ingest",
+        "worker.inbox.lambda_handler": "inbox",
+        "worker.commit.lambda_handler": "worker",
+    }
     found = lambda_.list_functions()["Functions"]
     return {parts[one["Handler"].rpartition(".")[0]]: one["FunctionName"] for one in found}
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli import emulator
+from cli.local import emulator
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

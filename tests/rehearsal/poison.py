@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from cdk.bundle import ROOT
-from shared import pack as packs
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.pack import EventPack
-from shared.position import Minter
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.pack import EventPack
+from shared.model.position import Minter
 
 _PATIENCE_SECONDS = 120
 _TOO_LONG = "x" * 450_000  # for an item of DynamoDB's, which ends at 400 KB

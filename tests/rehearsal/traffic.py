@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from shared.batches import batches
+from shared.containers import batches
 from tests.integration.deployment import Listed, Page, batch
 from tests.integration.payloads import Webhook
 

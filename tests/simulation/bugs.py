@@ -10,17 +10,17 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
-from shared.memory import MemoryStore
-from shared.position import floor_of
-from shared.records import Guard, Outcome, Place, StoredEvent, Tombstone
+from shared.memory.event_store import MemoryStore
+from shared.model.position import floor_of
+from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from tests.simulation.world import SETTINGS
-from worker import scan
-from worker.consumer import Consumer
-from worker.inbox import Inbox
-from worker.process import Processor
-from worker.removal import Removed, Remover
-from worker.resolve import Resolver
-from worker.work import Protocol, Result, Work
+from worker.commit.consumer import Consumer
+from worker.commit.event_commit import Protocol, Result, Work
+from worker.commit.processor import Processor
+from worker.commit.removal import Removed, Remover
+from worker.commit.resolver import Resolver
+from worker.inbox import scan
+from worker.inbox.reader import Inbox
 
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import msgspec
 
-from shared.bodies import expand
-from shared.event import Identity
-from shared.records import Place, StoredEvent
+from shared.aws.s3 import expand
+from shared.model.event import Identity
+from shared.model.records import Place, StoredEvent
 from tests.simulation.world import SETTINGS, TENANT, Accepted, World
 
 _WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000

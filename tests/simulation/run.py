@@ -6,10 +6,10 @@ from collections import Counter
 
 import msgspec
 
-from shared.errors import Unavailable, Unclear
-from shared.event import Identity
+from shared.model.errors import Unavailable, Unclear
+from shared.model.event import Identity
+from shared.model.records import Outcome
 from shared.ports import Outgoing
-from shared.records import Outcome
 from tests.simulation.checks import Sightings, check
 from tests.simulation.virtual import Process, VirtualLoop
 from tests.simulation.world import INBOX, SETTINGS, TENANT, World

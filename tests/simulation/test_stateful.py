@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.bodies import expand
-from shared.pack import EventPack, Pack
-from shared.records import StoredEvent
-from tests.unit.worker.rig import SETTINGS, WINDOW_MS, Effect, Rig, Step, counts
+from shared.aws.s3 import expand
+from shared.model.pack import EventPack, Pack
+from shared.model.records import StoredEvent
+from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Effect, Rig, Step, counts
 
 T = TypeVar("T")
 

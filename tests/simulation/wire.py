@@ -7,11 +7,11 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from shared.errors import Unavailable, Unclear
-from shared.memory import MemoryStore
-from shared.memory_queue import MemoryQueue
+from shared.memory.event_store import MemoryStore
+from shared.memory.queue import MemoryQueue
+from shared.model.errors import Unavailable, Unclear
+from shared.model.records import Outcome
 from shared.ports import EventQueue, EventStore, Message
-from shared.records import Outcome
 from tests.simulation.virtual import Process
 
 T = TypeVar("T")

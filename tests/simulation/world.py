@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.event import Event, Identity
-from shared.memory import MemoryBodies, MemoryStore
-from shared.memory_queue import MemoryQueue
-from shared.pack import AckPack, EventPack, Pack, Removal, encode
+from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.queue import MemoryQueue
+from shared.model.event import Event, Identity
+from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
+from shared.model.position import Minter
 from shared.ports import Outgoing
-from shared.position import Minter
 from shared.settings import Settings
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
-from worker.consumer import Consumer
-from worker.dead_letters import DeadLetters
-from worker.inbox import Inbox
-from worker.process import Processor
-from worker.work import Protocol
+from worker.commit.consumer import Consumer
+from worker.commit.dead_letters import DeadLetters
+from worker.commit.event_commit import Protocol
+from worker.commit.processor import Processor
+from worker.inbox.reader import Inbox
 
 TENANT, INBOX = "acme", "orders"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped] # it has no types of its own
 
-from cli import serve
+from cli.commands import serve
 from cli.main import triggers
 from shared import settings
 

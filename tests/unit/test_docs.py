@@ -11,7 +11,7 @@ import pytest
 
 from cli.main import triggers
 from shared import settings
-from shared.metrics import Metrics
+from shared.telemetry.catalog import Metrics
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = {"build", "node_modules"}

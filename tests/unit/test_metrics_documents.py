@@ -1,4 +1,4 @@
-"""`docs/metrics.md` and the Grafana dashboard name what `shared.metrics` has, and nothing else."""
+"""`docs/metrics.md` and the Grafana dashboard name what `shared.telemetry.catalog` has, and nothing else."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from shared.measures import AnyFamily
-from shared.metrics import Metrics
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.instruments import AnyFamily
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {family.name: family for family in Metrics().families}

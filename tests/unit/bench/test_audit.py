@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from bench.audit import Audit
-from shared import pack as packs
-from shared.bodies import compress
-from shared.event import Event
-from shared.pack import EventPack
+from shared.aws.s3 import compress
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.pack import EventPack
 
 BODY = b'{"specversion":"1.0","id":"1","source":"/","type":"t","data":"' + b"data " * 100 + b'"}'
 

@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.commands.tail import tail
 from cli.http import resolve
-from cli.tail import tail
 from tests.unit.cli.fake_api import Answer, FakeApi
 
 EMPTY = Answer(200, b'{"events":[],"next":"c","more":false}')

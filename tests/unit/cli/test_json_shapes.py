@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cli.commands.provision import Provisioned
+from cli.commands.ready import Readiness
+from cli.commands.send import Sent
 from cli.inspection import Report
-from cli.provision import Provisioned
-from cli.ready import Readiness
-from cli.send import Sent
-from shared.keys import ApiKey
-from shared.letters import Letter
+from shared.dead_letters import Letter
+from shared.model.api_key import ApiKey
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
 ROWS = dict(re.findall(r"^\| `triggers ([\w ]+)`[^|]* \| (.*) \|$", PAGE.partition("## Scripts")[2], re.MULTILINE))

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.root import Root, told
-from shared.errors import InvalidSettings, NotFound, Unavailable, Unclear
-from tests.unit.shared.scripted import client_error
+from shared.model.errors import InvalidSettings, NotFound, Unavailable, Unclear
+from tests.unit.shared.aws.scripted import client_error
 
 
 def run(error: BaseException) -> Result:

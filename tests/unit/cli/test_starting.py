@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cli.starting import telling
-from shared.errors import InvalidSettings
-from tests.unit.shared.scripted import client_error
+from shared.model.errors import InvalidSettings
+from tests.unit.shared.aws.scripted import client_error
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,18 @@ import msgspec
 
 from console import app
 from console.queues import Pair
-from shared import keys, pack
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.event import Event
-from shared.key_store import MemoryKeyStore
-from shared.keys import ApiKey
-from shared.pack import EventPack
+from shared.model import api_key, pack
+from shared.model.api_key import ApiKey
+from shared.model.event import Event
+from shared.model.pack import EventPack
 from shared.ports import Message, Outgoing
 from shared.settings import Settings
 from tests.manual import DownableQueue
 from tests.serving import client_of, serving
 
-_KEYS = {"operator": [keys.OPERATE], "tenant": keys.DEFAULT_SCOPES}
+_KEYS = {"operator": [api_key.OPERATE], "tenant": api_key.DEFAULT_SCOPES}
 
 
 @cache
@@ -28,7 +28,7 @@ def _made() -> dict[str, tuple[ApiKey, str]]:
     """Return the keys and their tokens; bcrypt takes its time."""
     now_ms = SystemClock().wall_ms()
     return {
-        name: keys.create(tenant="t", name=name, scopes=scopes, now_ms=now_ms, burst=1000, bcrypt_cost=4)
+        name: api_key.create(tenant="t", name=name, scopes=scopes, now_ms=now_ms, burst=1000, bcrypt_cost=4)
         for name, scopes in _KEYS.items()
     }
 

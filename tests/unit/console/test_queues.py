@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from console.queues import MAX_LETTERS, Counts, Moved, Pair, Queues
 from shared.clock import SystemClock
-from shared.memory_queue import MemoryQueue
+from shared.memory.queue import MemoryQueue
+from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
-from shared.records import Outcome
 from shared.settings import Settings
 from tests.manual import ManualClock
 from tests.unit.console.serving import Queue, letter

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import msgspec
 
 from ingest.publisher import Publisher
-from shared import pack
-from shared.event import Event
-from shared.metrics import Metrics
-from shared.pack import EventPack
+from shared.model import pack
+from shared.model.event import Event
+from shared.model.pack import EventPack
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from tests.manual import HandQueue, ManualClock, until
 
 

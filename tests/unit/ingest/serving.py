@@ -8,15 +8,15 @@ import httpx
 from litestar import Litestar
 
 from ingest.app import create_app
-from shared import keys, pack
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import Clock, SystemClock
-from shared.event import Event
-from shared.key_store import MemoryKeyStore
-from shared.metrics import Metrics
-from shared.pack import EventPack
+from shared.model import api_key, pack
+from shared.model.event import Event
+from shared.model.pack import EventPack
+from shared.model.records import Outcome
 from shared.ports import Outgoing
-from shared.records import Outcome
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from tests.manual import DownableQueue, StillClock
 from tests.serving import client_of
 
@@ -57,8 +57,8 @@ class World:
         self.client = client_of(self.app)
 
     async def token(self, **changes: object) -> str:
-        fields: dict[str, object] = {"tenant": "a#b", "name": "n", "scopes": [keys.EVENTS_WRITE]}
-        key, token = keys.create(**(fields | changes), now_ms=SystemClock().wall_ms())  # type: ignore[arg-type]
+        fields: dict[str, object] = {"tenant": "a#b", "name": "n", "scopes": [api_key.EVENTS_WRITE]}
+        key, token = api_key.create(**(fields | changes), now_ms=SystemClock().wall_ms())  # type: ignore[arg-type]
         await self.store.put(key)
         return token
 

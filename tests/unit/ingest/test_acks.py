@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from ingest.acks import MAX_POSITIONS, read_acks
-from ingest.faults import MAX_FAULTS
-from shared import keys, pack
+from ingest.formats.validation import MAX_FAULTS
 from shared.clock import SystemClock
-from shared.errors import InvalidRequest
-from shared.event import MAX_REQUEST_BYTES
-from shared.pack import AckPack
-from shared.position import Minter
+from shared.model import api_key, pack
+from shared.model.errors import InvalidRequest
+from shared.model.event import MAX_REQUEST_BYTES
+from shared.model.pack import AckPack
+from shared.model.position import Minter
 from tests.unit.ingest.serving import Content, World, check_problem
 
 POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
@@ -22,7 +22,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 
 
 async def ack(world: World, content: Content, token: str | None = None, **headers: str) -> httpx.Response:
-    token = token or await world.token(scopes=[keys.INBOX_ACK])
+    token = token or await world.token(scopes=[api_key.INBOX_ACK])
     return await world.post(content, "/v1/acks", **({"authorization": f"Bearer {token}"} | headers))
 
 
@@ -32,7 +32,7 @@ def positions(count: int) -> list[str]:
 
 
 async def test_acks_go_to_the_queue_as_a_pack_of_their_own(world: World) -> None:
-    token, before = await world.token(tenant="t", scopes=[keys.INBOX_ACK]), SystemClock().wall_ms()
+    token, before = await world.token(tenant="t", scopes=[api_key.INBOX_ACK]), SystemClock().wall_ms()
     sent = positions(3)
     answer = await ack(world, msgspec.json.encode({"inbox": "orders", "positions": sent}), token)
     assert (answer.status_code, answer.json()) == (202, {"accepted": 3})
@@ -60,7 +60,7 @@ async def test_a_position_given_twice_is_acked_once(world: World) -> None:
 
 
 async def test_a_key_limited_to_types_may_ack_what_it_has_read(world: World) -> None:
-    token = await world.token(scopes=[keys.INBOX_ACK], types=["order.*"])
+    token = await world.token(scopes=[api_key.INBOX_ACK], types=["order.*"])
     assert (await ack(world, msgspec.json.encode({"positions": [POSITION]}), token)).status_code == 202
 
 
@@ -77,7 +77,7 @@ async def test_the_trace_travels_with_the_message(world: World) -> None:
 
 
 async def test_each_position_costs_one(world: World) -> None:
-    token = await world.token(scopes=[keys.INBOX_ACK], rate=1, burst=3)
+    token = await world.token(scopes=[api_key.INBOX_ACK], rate=1, burst=3)
     body = msgspec.json.encode({"positions": positions(3)})
     assert (await ack(world, body, token)).status_code == 202
     check_problem(await ack(world, body, token), 429)
@@ -85,12 +85,12 @@ async def test_each_position_costs_one(world: World) -> None:
 
 
 async def test_a_refused_request_costs_one(world: World) -> None:
-    token = await world.token(scopes=[keys.INBOX_ACK], rate=1, burst=2)
+    token = await world.token(scopes=[api_key.INBOX_ACK], rate=1, burst=2)
     assert [(await ack(world, b"{", token)).status_code for _ in range(3)] == [400, 400, 429]
 
 
 async def test_without_the_scope_it_is_forbidden(world: World) -> None:
-    token = await world.token(scopes=[keys.EVENTS_WRITE, keys.INBOX_READ])
+    token = await world.token(scopes=[api_key.EVENTS_WRITE, api_key.INBOX_READ])
     problem = check_problem(await ack(world, b"{}", token), 403)
     assert "inbox:ack" in problem["detail"]
 

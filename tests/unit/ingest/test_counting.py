@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from shared.errors import Unavailable
-from shared.records import Outcome
+from shared.model.errors import Unavailable
+from shared.model.records import Outcome
 from shared.settings import Settings
 from tests.counted import counted
 from tests.manual import until

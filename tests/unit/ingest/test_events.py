@@ -6,11 +6,11 @@ import logging
 import pytest
 
 from ingest.events import parse_idempotency_key
-from ingest.formats import READERS
-from shared import keys, pack
-from shared.errors import InvalidRequest
-from shared.pack import EventPack
-from shared.position import is_position
+from ingest.formats.registry import READERS
+from shared.model import api_key, pack
+from shared.model.errors import InvalidRequest
+from shared.model.pack import EventPack
+from shared.model.position import is_position
 from shared.settings import Settings
 from tests.unit.ingest.serving import World, check_problem
 
@@ -94,7 +94,7 @@ async def test_without_a_valid_key_the_answer_is_401(world: World, value: str) -
 
 
 async def test_a_key_without_the_scope_is_forbidden(world: World) -> None:
-    token = await world.token(scopes=[keys.INBOX_READ])
+    token = await world.token(scopes=[api_key.INBOX_READ])
     problem = check_problem(await world.post(b'{"type":"a"}', authorization=f"Bearer {token}"), 403)
     assert "events:write" in problem["detail"]
 

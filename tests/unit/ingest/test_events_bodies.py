@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from shared.event import MAX_REQUEST_BYTES
+from shared.model.event import MAX_REQUEST_BYTES
 from tests.unit.ingest.serving import Content, World, check_problem
 
 

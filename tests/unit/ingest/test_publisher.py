@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from shared import pack
-from shared.errors import TooLarge, Unavailable
-from shared.pack import AckPack, Removal
+from shared.model import pack
+from shared.model.errors import TooLarge, Unavailable
+from shared.model.pack import AckPack, Removal
 from tests.manual import START_MS, until
 from tests.unit.ingest.publishing import Make, an_event, names_of, noise, packs_of
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from shared import pack
-from shared.errors import Unavailable, Unclear
-from shared.pack import AckPack, Removal
+from shared.model import pack
+from shared.model.errors import Unavailable, Unclear
+from shared.model.pack import AckPack, Removal
+from shared.model.records import Outcome
 from shared.ports import Outgoing
-from shared.records import Outcome
 from tests.manual import until
 from tests.unit.ingest.publishing import Make, names_of, noise
 

@@ -3,8 +3,8 @@ from typing import Literal
 import pytest
 
 from ingest import query
-from ingest.fields import Inbox, Source
-from shared.errors import InvalidRequest
+from ingest.formats.fields import Inbox, Source
+from shared.model.errors import InvalidRequest
 
 KNOWN = {"inbox": Inbox, "source": Source, "erase": Literal["true", "false"]}
 

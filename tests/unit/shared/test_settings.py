@@ -3,7 +3,7 @@
 import pytest
 
 from shared import settings
-from shared.errors import InvalidSettings
+from shared.model.errors import InvalidSettings
 from shared.settings import Settings
 
 

@@ -2,7 +2,6 @@ import json
 from typing import Any
 
 import pytest
-
 from triggers_client.batches import MAX_BYTES, MAX_EVENTS, Event, batches
 
 

@@ -1,5 +1,6 @@
 import httpx
 import pytest
+from triggers_client.errors import refused
 
 from tests.unit.triggers_client.talking import Api, problem
 from triggers_client import (
@@ -12,7 +13,6 @@ from triggers_client import (
     TriggersError,
     Unauthorized,
 )
-from triggers_client.errors import refused
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-
 from triggers_client.retries import pause_seconds
 
 

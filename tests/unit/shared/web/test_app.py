@@ -13,9 +13,9 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, Parameter
 
-from shared import keys
-from shared.errors import Forbidden, NotFound, Rejected, Unavailable, Unclear
-from shared.key_store import MemoryKeyStore
+from shared.aws.key_store import MemoryKeyStore
+from shared.model import api_key
+from shared.model.errors import Forbidden, NotFound, Rejected, Unavailable, Unclear
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
@@ -23,8 +23,8 @@ from tests.manual import CountingKeyStore, ManualClock, until
 from tests.serving import client_of, serving
 
 
-@get("/who", guards=[needs(keys.INBOX_READ)])
-async def who(request: Request[keys.ApiKey, Any, Any], limit: Annotated[int, Parameter(ge=1)] = 1) -> dict[str, Any]:
+@get("/who", guards=[needs(api_key.INBOX_READ)])
+async def who(request: Request[api_key.ApiKey, Any, Any], limit: Annotated[int, Parameter(ge=1)] = 1) -> dict[str, Any]:
     return {"tenant": request.auth.tenant, "limit": limit}
 
 
@@ -77,7 +77,7 @@ class World:
             raise Unavailable("internal words")
 
     async def token(self, *scopes: str) -> str:
-        key, token = keys.create(tenant="t", name="n", scopes=scopes, now_ms=self.clock.wall_ms())
+        key, token = api_key.create(tenant="t", name="n", scopes=scopes, now_ms=self.clock.wall_ms())
         await self.store.put(key)
         return token
 
@@ -97,7 +97,7 @@ async def test_parts_are_opened_in_order_and_closed_in_reverse() -> None:
 
 
 async def test_a_guarded_route_knows_its_key_and_tells_the_limits(world: World) -> None:
-    answer = await world.client.get("/who", headers={"x-api-key": await world.token(keys.INBOX_READ)})
+    answer = await world.client.get("/who", headers={"x-api-key": await world.token(api_key.INBOX_READ)})
     assert answer.json() == {"tenant": "t", "limit": 1}
     assert answer.headers["ratelimit-policy"] == '"default";q=1000;w=1'
     assert answer.headers["ratelimit"] == '"default";r=1999;t=1'
@@ -105,12 +105,12 @@ async def test_a_guarded_route_knows_its_key_and_tells_the_limits(world: World) 
 
 async def test_a_guarded_route_refuses_no_key_and_a_key_without_the_scope(world: World) -> None:
     assert (await world.client.get("/who")).status_code == 401
-    token = await world.token(keys.EVENTS_WRITE)
+    token = await world.token(api_key.EVENTS_WRITE)
     assert (await world.client.get("/who", headers={"x-api-key": token})).status_code == 403
 
 
 async def test_a_table_of_keys_that_is_down_is_503(world: World) -> None:
-    token = await world.token(keys.INBOX_READ)
+    token = await world.token(api_key.INBOX_READ)
     world.store.down = True
     assert (await world.client.get("/who", headers={"x-api-key": token})).status_code == 503
 
@@ -155,7 +155,7 @@ async def test_405_names_the_methods_that_are_allowed(world: World) -> None:
 
 
 async def test_a_parameter_that_breaks_a_rule_is_named(world: World) -> None:
-    headers = {"x-api-key": await world.token(keys.INBOX_READ)}
+    headers = {"x-api-key": await world.token(api_key.INBOX_READ)}
     answer = await world.client.get("/who?limit=0", headers=headers)
     assert answer.status_code == 400
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/limit"]

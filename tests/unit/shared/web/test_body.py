@@ -5,9 +5,9 @@ from typing import Any, cast
 import pytest
 from litestar.types import HTTPReceiveMessage, Scope
 
-from shared.errors import InvalidRequest, TooLarge, TooSlow
+from shared.model.errors import InvalidRequest, TooLarge, TooSlow
 from shared.web.body import read_body
-from shared.web.line import STATE_KEY, RequestLine, line_of
+from shared.web.context import STATE_KEY, RequestLine, line_of
 from tests.manual import until
 
 

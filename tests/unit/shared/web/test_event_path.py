@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.types import Scope
 
-from shared.errors import InvalidRequest
+from shared.model.errors import InvalidRequest
 from shared.web.event_path import event_id_of, path_of
 
 

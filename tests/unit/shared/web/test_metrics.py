@@ -5,12 +5,12 @@ import pytest
 from litestar import Litestar, get
 from litestar.exceptions import HTTPException
 
-from shared import keys
+from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.errors import Unavailable
-from shared.key_store import MemoryKeyStore
-from shared.metrics import Metrics
+from shared.model import api_key
+from shared.model.errors import Unavailable
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from shared.web import event_path
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
@@ -26,7 +26,7 @@ async def read_event() -> str:
     return "an event"
 
 
-@get("/v1/inbox", guards=[needs(keys.INBOX_READ)])
+@get("/v1/inbox", guards=[needs(api_key.INBOX_READ)])
 async def read_inbox() -> str:
     return "a page"
 
@@ -88,7 +88,7 @@ async def test_metrics_are_not_served_where_a_port_of_their_own_or_cloudwatch_ha
 
 async def test_too_many_wrong_secrets_are_counted() -> None:
     world = World()
-    key, token = keys.create(tenant="t", name="n", scopes=[keys.INBOX_READ], now_ms=SystemClock().wall_ms())
+    key, token = api_key.create(tenant="t", name="n", scopes=[api_key.INBOX_READ], now_ms=SystemClock().wall_ms())
     await world.store.put(key)
     async with serving(world.app), world.client:
         wrong = [{"x-api-key": f"{token[:-2]}{number:02}"} for number in range(6)]
@@ -99,7 +99,9 @@ async def test_too_many_wrong_secrets_are_counted() -> None:
 
 async def test_a_key_over_its_rate_is_counted() -> None:
     world = World()
-    key, token = keys.create(tenant="t", name="n", scopes=[keys.INBOX_READ], now_ms=SystemClock().wall_ms(), burst=1)
+    key, token = api_key.create(
+        tenant="t", name="n", scopes=[api_key.INBOX_READ], now_ms=SystemClock().wall_ms(), burst=1
+    )
     await world.store.put(msgspec.structs.replace(key, rate=1))
     async with serving(world.app), world.client:
         statuses = [(await world.client.get("/v1/inbox", headers={"x-api-key": token})).status_code for _ in range(3)]

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.errors import Fault, InvalidRequest
+from shared.model.errors import Fault, InvalidRequest
 from shared.web.query import Query
 
 

@@ -1,0 +1,206 @@
+"""`triggers dlq`: look at what could not be stored, and send it to the queue again or delete it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from cli.local import emulator
+from cli.output import json_option, print_json
+from cli.progress import counting
+from shared import settings
+from shared.containers import batches
+from shared.dead_letters import Letter, Loan, borrowing, letter_of, payloads_of, redrive
+from shared.ports import MAX_MESSAGES, Message
+
+if TYPE_CHECKING:
+    from shared.aws.sqs import SqsQueue
+
+_T = TypeVar("_T")
+
+_MANY = 1000
+
+_ids = click.argument("ids", metavar="ID...", nargs=-1)
+
+
+class _Desk:
+    """The DLQ, on loan, and the queue that its letters came from."""
+
+    def __init__(self, loaded: settings.Settings, loan: Loan, dlq: "SqsQueue", queue: "SqsQueue") -> None:
+        self.settings = loaded
+        self.loan = loan
+        self.dlq = dlq
+        self.queue = queue
+
+    def letter(self, message: Message) -> Letter:
+        """Return what is told of `message`."""
+        return letter_of(message, max_receives=self.settings.max_receives)
+
+    async def find(self, ids: Sequence[str]) -> list[Message]:
+        """Return the messages called `ids`; tells of those that are not there, on stderr."""
+        found = await self.loan.find(ids)
+        for missing in dict.fromkeys(ids):
+            if missing not in {message.id for message in found}:
+                click.echo(f"There is no message {missing} in the DLQ, or another command holds it now.", err=True)
+        return found
+
+
+@click.group()
+@emulator.data_option("Work on the DLQ of the script/server that runs with this directory.")
+def dlq() -> None:
+    """Look at what could not be stored; send it to the queue again, or delete it.
+
+    Works on the queues that DLQ_NAME and QUEUE_NAME name. Looking hides messages for as long as it takes.
+    """
+
+
+@dlq.command("list")
+@click.option("--limit", default=_MANY, show_default=True, type=click.IntRange(1), help="Look at no more messages.")
+@json_option
+def list_(*, limit: int, as_json: bool) -> None:
+    """List messages, those accepted first first: why they are here and what they hold, but no payload."""
+
+    async def look(desk: _Desk) -> list[Letter]:
+        letters: list[Letter] = []
+        total = await desk.dlq.backlog()
+        with counting("Looking", min(limit, total), sys.stderr) as advance:
+            async for messages in desk.loan.take():
+                letters += map(desk.letter, messages)
+                advance(len(messages))
+                if len(letters) >= limit:
+                    break
+        if total > limit:
+            click.echo(f"These are {limit:,} of about {_messages(total)}; --limit looks at more.", err=True)
+        return sorted(letters[:limit], key=lambda letter: letter.accepted_at or 0)
+
+    letters = _run(look)
+    if as_json:
+        print_json(letters)
+        return
+    from cli.dead_letter_table import print_letters  # noqa: PLC0415 (loads rich)
+
+    print_letters(letters)
+
+
+@dlq.command()
+@click.argument("id_", metavar="ID")
+@click.option("--payload", is_flag=True, help="Also print the events, one CloudEvents JSON object a line.")
+@json_option
+def show(*, id_: str, payload: bool, as_json: bool) -> None:
+    """Show what the message ID holds."""
+
+    async def look(desk: _Desk) -> tuple[Letter, list[msgspec.Raw]] | None:
+        found = await desk.find([id_])
+        return (desk.letter(found[0]), payloads_of(found[0])) if found else None
+
+    shown = _run(look)
+    if shown is None:
+        sys.exit(1)
+    letter, payloads = shown
+    if as_json:
+        print_json({**msgspec.to_builtins(letter), **({"payloads": payloads} if payload else {})})
+        return
+    from cli.dead_letter_table import print_letter  # noqa: PLC0415 (loads rich)
+
+    print_letter(letter)
+    for event in payloads if payload else ():
+        # In JSON a line can only end between tokens, where white space means nothing.
+        click.echo(bytes(event).replace(b"\r", b" ").replace(b"\n", b" "))
+
+
+@dlq.command("redrive")
+@_ids
+@click.option("--all", "everything", is_flag=True, help="All that is in the DLQ now.")
+@json_option
+def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Send messages to the queue again, after the cause was mended.
+
+    May be stopped at any time and run again: a message is deleted only once its copy is in the queue, and an event
+    that is sent twice is stored once.
+    """
+    if bool(ids) == everything:
+        raise click.UsageError("Give the ids of messages, or --all.")
+
+    async def move(desk: _Desk) -> tuple[int, int]:
+        # Counted before: what fails again meanwhile comes back, and would be moved in circles.
+        total = await desk.dlq.backlog() if everything else len(set(ids))
+        seen = moved = 0
+        with counting("Redriving", total, sys.stderr) as advance:
+            async for messages in _chosen(desk, ids, total):
+                seen += len(messages)
+                moved += await redrive(desk.loan, messages, desk.queue, fair=desk.settings.fair_queues)
+                advance(len(messages))
+        return moved, (seen if everything else total) - moved
+
+    _report("redriven", *_run(move), as_json=as_json)
+
+
+@dlq.command()
+@_ids
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete messages for good; their events are lost."""
+    if not ids:
+        raise click.UsageError("Give the ids of messages.")
+    if not yes:
+        click.confirm(f"Delete {_messages(len(set(ids)))} for good?", abort=True, err=True)
+
+    async def delete(desk: _Desk) -> tuple[int, int]:
+        found = await desk.find(ids)
+        for some in batches(found, MAX_MESSAGES):
+            await desk.loan.delete(some)
+        return len(found), len(set(ids)) - len(found)
+
+    _report("dropped", *_run(delete), as_json=as_json)
+
+
+async def _chosen(desk: _Desk, ids: Sequence[str], total: int) -> AsyncIterator[Sequence[Message]]:
+    """Yield the messages called `ids`; without any the first `total`."""
+    if ids:
+        yield await desk.find(ids)
+        return
+    async for messages in desk.loan.take():
+        yield messages[:total]
+        total -= len(messages)
+        if total <= 0:
+            return
+
+
+def _run(work: Callable[[_Desk], Coroutine[Any, Any, _T]]) -> _T:
+    async def run() -> _T:
+        async with _opened(settings.load(os.environ)) as desk:
+            return await work(desk)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _opened(loaded: settings.Settings) -> AsyncIterator[_Desk]:
+    from shared.aws.clients import Aws  # noqa: PLC0415 (loads the SDK)
+    from shared.aws.sqs import SqsQueue  # noqa: PLC0415 (the same)
+
+    aws = Aws(loaded)
+    async with aws.sqs() as sqs, aws.sqs_polling() as polling:
+        dlq_, queue = [await SqsQueue.open(sqs, polling, name) for name in (loaded.dlq_name, loaded.queue_name)]
+        async with borrowing(dlq_) as loan:
+            yield _Desk(loaded, loan, dlq_, queue)
+
+
+def _report(done: str, count: int, left: int, *, as_json: bool) -> None:
+    """Say what was done; exit with 1 if that is not all that was asked for."""
+    if as_json:
+        print_json({done: count, "left": left})
+    else:
+        click.echo(f"{_messages(count)} {done}{f', {left:,} not' if left else ''}.")
+    if left:
+        sys.exit(1)
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'' if count == 1 else 's'}"

@@ -1,0 +1,257 @@
+"""`triggers keys`: make, list, rotate and revoke API keys, in the key table that the settings name."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from cli.local import emulator
+from cli.output import json_option, print_json, print_table
+from shared import settings
+from shared.model import api_key as api_keys
+from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SCOPES, ApiKey
+from shared.model.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from shared.aws.key_store import KeyStore
+
+_SPANS = "1h", "24h", "7d", "30d", "90d", "52w"
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_COLUMNS = "key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "last used", "status"
+
+
+class _Span(click.ParamType[int]):
+    """A span of time: `90d`. Becomes milliseconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Return the milliseconds of `value`."""
+        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", str(value))
+        if not match:
+            self.fail(f"{value!r} is no span such as 30m, 12h, 90d or 52w.", param, ctx)
+        return int(match[1]) * _SECONDS[match[2]] * 1000
+
+
+def _complete_span(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    return [span for span in _SPANS if span.startswith(incomplete)]
+
+
+@click.group()
+@emulator.data_option("Work on the keys of the script/server that runs with this directory.")
+def keys() -> None:
+    """Make, list, rotate and revoke API keys.
+
+    Works on the table that DYNAMODB_TABLE_API_KEYS names, with the AWS credentials and endpoint of the environment;
+    with --data on that of a server on this machine.
+    """
+
+
+@keys.command()
+@click.option("--tenant", required=True, help="Whose events the key sends and reads.")
+@click.option("--name", required=True, help="What the key is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="May be repeated. `operate` shows queues and dead letters of all tenants and redrives.  [default: all but it]",
+)
+@click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
+@click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events a second.")
+@click.option("--burst", default=DEFAULT_BURST, show_default=True, help="Events at once.")
+@click.option(
+    "--expires",
+    "lasts_ms",
+    type=_Span(),
+    shell_complete=_complete_span,
+    help="After this time, such as 90d.  [default: never]",
+)
+@json_option
+def create(
+    *,
+    tenant: str,
+    name: str,
+    scopes: tuple[str, ...],
+    types: tuple[str, ...],
+    rate: int,
+    burst: int,
+    lasts_ms: int | None,
+    as_json: bool,
+) -> None:
+    """Make a key and print it, this once: only a hash of it is kept."""
+    loaded = settings.load(os.environ)
+    now_ms = _now_ms()
+    try:
+        key, token = api_keys.create(
+            tenant=tenant,
+            name=name,
+            scopes=scopes or DEFAULT_SCOPES,
+            types=types,
+            now_ms=now_ms,
+            rate=rate,
+            burst=burst,
+            expires_at=None if lasts_ms is None else now_ms + lasts_ms,
+            bcrypt_cost=loaded.bcrypt_cost,
+        )
+    except InvalidRequest as error:
+        raise _said(error) from None
+
+    async def put() -> None:
+        async with _store(loaded) as store:
+            await store.put(key)
+
+    asyncio.run(put())
+    _print_made(key, token, as_json=as_json)
+
+
+@keys.command("list")
+@click.option("--tenant", help="This tenant's only.")
+@json_option
+def list_(*, tenant: str | None, as_json: bool) -> None:
+    """List keys, oldest first; never their secrets."""
+
+    async def read() -> list[ApiKey]:
+        async with _store(settings.load(os.environ)) as store:
+            return await store.keys_of(tenant)
+
+    found = asyncio.run(read())
+    if as_json:
+        print_json([_shown(key) for key in found])
+    else:
+        _print_table(found)
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEYID")
+@click.option(
+    "--overlap",
+    "overlap_ms",
+    default="24h",
+    show_default=True,
+    type=_Span(),
+    shell_complete=_complete_span,
+    help="How long the old key still works.",
+)
+@json_option
+def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
+    """Replace the key KEYID: make one that may do the same, print it, this once, and let the old one expire.
+
+    The new key lasts as long as the old one was made to.
+    """
+    loaded = settings.load(os.environ)
+
+    async def replace() -> None:
+        async with _store(loaded) as store:
+            if (old := await store.get(key_id)) is None:
+                raise NotFound(f"There is no key {key_id}.")
+            now_ms = _now_ms()
+            key, token = api_keys.rotate(old, now_ms=now_ms, bcrypt_cost=loaded.bcrypt_cost)
+            await store.put(key)
+            # Before the old key is given its end: if that fails, what was made is known, and this can be repeated.
+            _print_made(key, token, as_json=as_json)
+            old = await store.expire(key_id, now_ms + overlap_ms)
+            click.echo(f"Key {key_id} works until {_moment(old.expires_at)}.", err=True)
+
+    try:
+        asyncio.run(replace())
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    except InvalidRequest as error:
+        raise _said(error) from None
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEYID")
+@json_option
+def revoke(*, key_id: str, as_json: bool) -> None:
+    """Revoke the key KEYID. It stops working within KEY_CACHE_SECONDS (30 by default), for good."""
+    loaded = settings.load(os.environ)
+
+    async def mark() -> ApiKey:
+        async with _store(loaded) as store:
+            return await store.revoke(key_id, _now_ms())
+
+    try:
+        key = asyncio.run(mark())
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        print_json(_shown(key))
+    else:
+        click.echo(f"Key {key_id} is revoked; it stops working within {loaded.key_cache_seconds} s.")
+
+
+@asynccontextmanager
+async def _store(loaded: settings.Settings) -> AsyncIterator["KeyStore"]:
+    from shared.aws.clients import Aws  # noqa: PLC0415 (loads the SDK)
+    from shared.aws.key_store import DynamoKeyStore  # noqa: PLC0415 (the same)
+
+    async with Aws(loaded).dynamodb() as client:
+        yield DynamoKeyStore(client, loaded.dynamodb_table_api_keys)
+
+
+def _shown(key: ApiKey) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(key)
+    del fields["secret_hash"]
+    return {**fields, "status": _status(key)}
+
+
+def _status(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.lapsed(_now_ms()) else "active"
+
+
+def _said(error: InvalidRequest) -> click.ClickException:
+    return click.ClickException(" ".join(fault.detail for fault in error.faults))
+
+
+def _print_made(key: ApiKey, token: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**_shown(key), "api_key": token})
+    else:
+        click.echo(f"Key {key.key_id} of tenant {key.tenant}. It can't be shown again:", err=True)
+        click.echo(token)
+
+
+def _print_table(found: list[ApiKey]) -> None:
+    from rich.table import Table  # noqa: PLC0415 (slow to load)
+    from rich.text import Text  # noqa: PLC0415 (the same)
+
+    table = Table(*_COLUMNS, box=None)
+    for key in found:
+        row = (
+            key.key_id,
+            key.tenant,
+            key.name,
+            " ".join(key.scopes),
+            " ".join(key.types) or "all",
+            str(key.rate),
+            str(key.burst),
+            _day(key.created_at),
+            _day(key.expires_at),
+            _day(key.last_used_at),
+            _status(key),
+        )
+        table.add_row(*map(Text, row))  # as text: in a plain string rich takes `[red]` for markup
+    print_table(table)
+
+
+def _day(time_ms: int | None) -> str:
+    return _moment(time_ms).partition(" ")[0]
+
+
+def _moment(time_ms: int | None) -> str:
+    return "never" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,47 @@
+"""`triggers provision`: make the queues, tables and bucket that the settings name."""
+
+import asyncio
+import os
+
+import click
+import msgspec
+
+from cli.output import json_option, print_json
+from shared import settings
+
+
+class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What `triggers provision --json` prints: the names of what is there now."""
+
+    region: str
+    queue: str
+    dlq: str
+    events_table: str
+    api_keys_table: str
+    bucket: str
+
+
+@click.command()
+@json_option
+def provision(*, as_json: bool) -> None:
+    """Make queues, tables and bucket, or set them right; may be run any number of times.
+
+    Nothing is ever deleted, and what a table holds is left alone. Needs the rights to create and describe them.
+    """
+    from shared.aws import provision as resources  # noqa: PLC0415 (loads the SDK)
+
+    named = settings.load(os.environ)
+    asyncio.run(resources.provision(named))
+    if not as_json:
+        click.echo("Queues, tables and bucket are in place.")
+        return
+    print_json(
+        Provisioned(
+            region=named.aws_region,
+            queue=named.queue_name,
+            dlq=named.dlq_name,
+            events_table=named.dynamodb_table_events,
+            api_keys_table=named.dynamodb_table_api_keys,
+            bucket=named.bodies_bucket,
+        )
+    )

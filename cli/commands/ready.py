@@ -1,0 +1,61 @@
+"""`triggers ready`: does what a part needs answer? For health checks of containers."""
+
+import asyncio
+import os
+import sys
+
+import click
+import msgspec
+
+from cli.http import complete_url, shown, url_checked
+from cli.local import emulator
+from cli.output import json_option, print_json
+from cli.root import told
+from shared import settings
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """What `triggers ready --json` prints; `reason` is None if it is ready."""
+
+    ready: bool
+    reason: str | None = None
+
+
+@click.command()
+@click.argument("url", required=False, shell_complete=complete_url)
+@json_option
+def ready(*, url: str | None, as_json: bool) -> None:
+    """Exit with 0 if the API at URL says that it is ready; without URL, if queues and table answer a worker."""
+    reason = _reason(url)
+    if as_json:
+        print_json(Readiness(ready=reason is None, reason=reason))
+    elif reason is None:
+        click.echo("ready")
+    if reason is not None:
+        if not as_json:
+            click.echo(f"Error: {reason}", err=True)
+        sys.exit(1)
+
+
+def _reason(url: str | None) -> str | None:
+    """Return why it is not ready, None if it is."""
+    if url is not None:
+        asked = f"{url_checked(url)}/readyz"
+        return None if emulator.answers(asked) else f"{shown(asked)} does not answer 200."
+    named = settings.load(os.environ)
+    try:
+        asyncio.run(_ask(named))
+    except Exception as error:
+        if (line := told(error)) is None:
+            raise
+        return line
+    return None
+
+
+async def _ask(named: settings.Settings) -> None:
+    """Open what a worker opens; raise `Unavailable` or `InvalidSettings` where it could not start."""
+    from worker.runtime import Runtime  # noqa: PLC0415 (loads the SDK)
+
+    async with Runtime(named) as runtime:
+        await runtime.processor()
+        await (await runtime.queue()).backlog()

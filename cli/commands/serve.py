@@ -1,0 +1,93 @@
+"""`triggers serve`: the HTTP side, under uvicorn."""
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from cli.collector import collect_rarely
+from cli.starting import telling
+from shared import settings
+from shared.telemetry import log, prometheus, tracing
+from shared.telemetry.catalog import Metrics
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from litestar import Litestar
+
+_GRACE_SECONDS = 8
+"""Requests under way get this long after SIGTERM; long polls are answered at once."""
+
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection is kept this long: longer than load balancers do (60 s), which else may use one just hung up."""
+
+_LISTENERS = 32
+"""Handles of the listening socket. On each, libuv accepts one connection a turn of the event loop. With one handle, who
+connects to a busy process, whose turns take a tenth of a second, would wait for minutes."""
+
+App = Literal["ingest", "inbox", "console", "all"]
+
+
+@click.command()
+@click.argument("app", type=click.Choice(["ingest", "inbox", "console", "all"]))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
+def serve(app: App, host: str, port: int) -> None:
+    """Serve the ingest API, the inbox API, the live page with what it needs for operators, or all under one URL."""
+    import uvicorn  # noqa: PLC0415 (loaded only where it is used)
+
+    from shared.web.app import stop_waiting  # noqa: PLC0415 (the same)
+
+    loaded = settings.load(os.environ)
+    log.configure(loaded.log_level, hold=True)
+    collect_rarely()
+    tracing.configure(os.environ, f"triggers-{app}")
+    metrics = Metrics()
+    served = create(app, loaded, metrics)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            super().handle_exit(sig, frame)
+            stop_waiting(served)  # before uvicorn waits for the requests that wait
+
+    config = uvicorn.Config(
+        telling(served),
+        interface="asgi3",
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    server = Server(config)
+    with prometheus.listening(metrics, loaded), suppress(KeyboardInterrupt):  # uvicorn raises it again once drained
+        listener = config.bind_socket()
+        server.run([listener, *(listener.dup() for _ in range(_LISTENERS - 1))])
+
+
+def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) -> "Litestar":
+    """Return the app that `triggers serve APP` serves."""
+    from console import app as console  # noqa: PLC0415 (loads the SDK and Litestar)
+    from ingest import app as ingest  # noqa: PLC0415 (the same)
+    from shared.web.app import build_app  # noqa: PLC0415 (the same)
+    from worker.inbox import app as inbox  # noqa: PLC0415 (the same)
+
+    metrics = metrics or Metrics()
+    match app:
+        case "ingest":
+            return ingest.create_app(loaded, metrics=metrics)
+        case "inbox":
+            return inbox.create_app(loaded, metrics=metrics)
+        case "console":
+            return console.create_app(loaded, metrics=metrics)
+        case "all":
+            parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
+            return build_app(loaded, parts, metrics=metrics)

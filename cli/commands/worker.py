@@ -1,0 +1,32 @@
+"""`triggers worker`: take packs from the queue and store their events, until told to stop."""
+
+import asyncio
+import os
+import signal
+
+import click
+
+from cli.collector import collect_rarely
+from shared import settings
+from shared.telemetry import log, tracing
+
+
+@click.command()
+def worker() -> None:
+    """Store queued events until SIGTERM or Ctrl-C, then finish what is in hand and exit."""
+    import uvloop  # noqa: PLC0415 (loaded only where it is used)
+
+    loaded = settings.load(os.environ)
+    log.configure(loaded.log_level)
+    collect_rarely()
+    tracing.configure(os.environ, "triggers-worker")
+    uvloop.run(_run(loaded))
+
+
+async def _run(loaded: settings.Settings) -> None:
+    from worker.__main__ import run  # noqa: PLC0415 (loads the SDK)
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(loaded, stop)

@@ -1,0 +1,1 @@
+"""Request bodies: from each media type to events."""

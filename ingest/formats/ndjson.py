@@ -1,0 +1,49 @@
+"""NDJSON: one event a line, in the same envelope as in `application/json`. Blank lines are passed over."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ingest.formats.fields import Posted, is_sound
+from ingest.formats.json import Batch, Terms, batch_of
+from ingest.formats.objects import duplicates, fields_of
+from ingest.formats.validation import count_fault, faults_of, invalid, malformed, reason
+from shared.model.errors import Fault, InvalidEvent
+
+_decoder = msgspec.json.Decoder(Posted)
+
+
+def read_ndjson(body: bytes, terms: Terms) -> Batch:
+    """Read 1..1000 lines; raise `InvalidEvent` with everything that is wrong with them, and in which line."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise malformed(body, error) from None
+    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    if fault := count_fault(len(lines)):
+        raise fault
+    try:
+        posted = [_decoder.decode(line) for _, line in lines]
+    except (msgspec.DecodeError, RecursionError):
+        raise _explained(lines) from None
+    if not all(_is_sound(item, line) for item, (_, line) in zip(posted, lines, strict=True)):
+        raise _explained(lines)
+    return batch_of(posted, terms, single=False)
+
+
+def _is_sound(item: Posted, line: bytes) -> bool:
+    return is_sound(item) and not duplicates(line, fields_of(line))
+
+
+def _explained(lines: list[tuple[int, bytes]]) -> InvalidEvent:
+    return invalid(_faults(lines), single=False)
+
+
+def _faults(lines: list[tuple[int, bytes]]) -> Iterator[Fault]:
+    for index, (number, line) in enumerate(lines):
+        try:
+            found = list(faults_of(line, f"/{index}"))
+        except (msgspec.DecodeError, RecursionError) as error:
+            found = [Fault(detail=reason(line, error), pointer=f"/{index}")]
+        for fault in found:
+            yield Fault(detail=f"Line {number}: {fault.detail}", pointer=fault.pointer)

@@ -1,0 +1,55 @@
+"""From a request's body to events, one reader for each format.
+
+To read another: write a function `(body, terms) -> Batch` and name it in `READERS`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+
+from ingest.formats.binary import MARKS, Headers, read_binary
+from ingest.formats.cloudevents import read_batch, read_structured
+from ingest.formats.json import Batch, Terms, read_json
+from ingest.formats.ndjson import read_ndjson
+from shared.model.errors import UnsupportedMedia
+
+Reader = Callable[[bytes, Terms], Batch]
+
+READERS: Mapping[str, Reader] = {
+    "application/json": read_json,
+    "application/cloudevents+json": read_structured,
+    "application/cloudevents-batch+json": read_batch,
+    "application/x-ndjson": read_ndjson,
+}
+"""Media types of `POST /v1/events`, and how each is read."""
+
+_CLOUDEVENTS = b"application/cloudevents"
+
+
+def reader_of(given: Mapping[bytes, bytes], headers: Headers) -> Reader:
+    """Return the reader for a request with these headers, once by name and once as they came.
+
+    Raises `UnsupportedMedia` if there is none.
+    """
+    content_type = given.get(b"content-type", b"")
+    if given.keys().isdisjoint(MARKS) or content_type.lower().startswith(_CLOUDEVENTS):
+        return _reader_of(content_type)
+    return partial(read_binary, headers)
+
+
+@lru_cache(maxsize=256)
+def _reader_of(content_type: bytes) -> Reader:
+    media_type, _, parameters = content_type.decode("latin-1").partition(";")
+    reader = READERS.get(media_type.strip().lower())
+    if reader is None:
+        accepted = tuple(READERS)
+        raise UnsupportedMedia(f"The Content-Type is none of: {', '.join(accepted)}.", accepted)
+    if parameters:
+        _check_charset(parameters)
+    return reader
+
+
+def _check_charset(parameters: str) -> None:
+    for parameter in parameters.lower().split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMedia("The body's charset must be UTF-8.", tuple(READERS))

@@ -1,0 +1,97 @@
+"""A request's content: its body, bounded, and inflated if it came with a Content-Encoding."""
+
+import zlib
+from collections.abc import Callable, Mapping
+
+import zstandard
+from litestar.types import Receive, Scope
+
+from shared.model.errors import InvalidRequest, TooLarge, UnsupportedMedia
+from shared.model.event import MAX_REQUEST_BYTES
+from shared.web.body import read_body
+from shared.web.context import line_of
+
+CODINGS = ("gzip", "zstd")
+
+_GZIP_BITS = 31
+"""zlib's number for gzip's header and trailer around the largest window."""
+
+_MAX_WINDOW_BYTES = 8 * 1024 * 1024
+"""RFC 9659: a decoder must support so much, and an encoder must not ask for more."""
+
+_MAX_PIECES = 100
+"""Members of gzip, frames of zstd: tools that work in parallel write several, but each costs a copy of the rest."""
+
+
+async def read_content(scope: Scope, receive: Receive) -> bytes:
+    """Return what the body holds, at most `MAX_REQUEST_BYTES` as it comes and as many inflated.
+
+    Raises `UnsupportedMedia` for a Content-Encoding other than gzip or zstd, or more than one; `TooLarge` (nothing is
+    inflated beyond the limit); `InvalidRequest` if the body is broken; and what `read_body` raises.
+    """
+    coding = line_of(scope).given.get(b"content-encoding")
+    if coding is None:
+        return await read_body(scope, receive, MAX_REQUEST_BYTES)
+    inflate = _inflater(coding)
+    body = await read_body(scope, receive, MAX_REQUEST_BYTES)
+    try:
+        return inflate(body, MAX_REQUEST_BYTES)
+    except (zlib.error, zstandard.ZstdError, EOFError):
+        raise InvalidRequest("The body is not what its Content-Encoding says, or is broken or cut off.") from None
+
+
+def _inflater(coding: bytes) -> Callable[[bytes, int], bytes]:
+    name = coding.decode("latin-1").strip().lower()
+    if "," in name:
+        raise UnsupportedMedia("The body may have one Content-Encoding only.", codings=CODINGS)
+    if name not in _INFLATE:
+        raise UnsupportedMedia(f"The Content-Encoding is none of: {', '.join(CODINGS)}.", codings=CODINGS)
+    return _INFLATE[name]
+
+
+def _plain(body: bytes, _: int) -> bytes:
+    return body
+
+
+def _gunzip(body: bytes, limit_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    room = limit_bytes + 1
+    for _ in range(_MAX_PIECES):
+        member = zlib.decompressobj(_GZIP_BITS)
+        parts.append(member.decompress(body, room))
+        room -= len(parts[-1])
+        if not room:  # to zlib that would mean without bound
+            raise TooLarge(limit_bytes)
+        if not member.eof:
+            raise EOFError
+        body = member.unused_data
+        if not body:
+            return b"".join(parts)
+    raise EOFError
+
+
+def _unzstd(body: bytes, limit_bytes: int) -> bytes:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
+    # The one way to inflate with a bound does not tell whether the end was reached; the other has no bound.
+    with decompressor.stream_reader(body, read_across_frames=True) as reader:
+        plain = reader.read(limit_bytes + 1)
+    if len(plain) > limit_bytes:
+        raise TooLarge(limit_bytes)
+    for _ in range(_MAX_PIECES):
+        frame = decompressor.decompressobj()
+        frame.decompress(body)
+        if not frame.eof:
+            raise EOFError
+        body = frame.unused_data
+        if not body:
+            return plain
+    raise EOFError
+
+
+# `x-gzip` is gzip's old name, and `identity` should not be sent but says no more than no header.
+_INFLATE: Mapping[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "zstd": _unzstd,
+    "identity": _plain,
+}

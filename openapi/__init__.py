@@ -1,0 +1,1 @@
+"""Builds the OpenAPI document; nothing at run time imports it."""

@@ -1,0 +1,148 @@
+"""What the inbox answers with, as OpenAPI schemas and examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.model import cursor
+from shared.model.event import DEFAULT_INBOX
+from worker.inbox.counts import MAX_COUNT
+
+_POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
+
+EVENT: Mapping[str, Any] = {
+    "specversion": "1.0",
+    "id": "order-17-paid",
+    "source": "/shop",
+    "type": "order.paid",
+    "time": "2026-11-22T17:03:11.042Z",
+    "datacontenttype": "application/json",
+    "data": {"order": 17, "total": 99.5},
+    "inbox": DEFAULT_INBOX,
+    "receivedat": "2026-11-22T17:03:11.050Z",
+    "position": _POSITION,
+}
+
+_NEXT = cursor.encode(_POSITION, DEFAULT_INBOX)
+LINK = f'</v1/inbox?inbox={DEFAULT_INBOX}&after={_NEXT}&limit=100>; rel="next"'
+
+PAGES: Mapping[str, Any] = {
+    "page": {"summary": "A page", "value": {"events": [EVENT], "next": _NEXT, "more": False}},
+    "empty": {"summary": "Nothing new", "value": {"events": [], "next": _NEXT, "more": False}},
+    "count": {
+        "summary": "With `count=true`",
+        "value": {"events": [EVENT], "next": _NEXT, "more": True, "undelivered": f"{MAX_COUNT}+"},
+    },
+    "zapier": {
+        "summary": "With `format=zapier`",
+        "value": [{**EVENT, "id": _POSITION, "eventid": EVENT["id"]}],
+    },
+}
+
+FATE: Mapping[str, Any] = {
+    "id": EVENT["id"],
+    "status": "stored",
+    "position": _POSITION,
+    "receivedat": EVENT["receivedat"],
+    "storedat": "2026-11-22T17:03:11.390Z",
+    "expiresat": "2026-12-22T17:03:11.000Z",
+    "event": EVENT,
+}
+
+
+def _time(description: str) -> dict[str, str]:
+    return {"type": "string", "format": "date-time", "description": description}
+
+
+_PLACE = {
+    "inbox": {"type": "string"},
+    "receivedat": _time("When the API accepted it."),
+    "position": {"type": "string", "format": "uuid", "description": "A UUIDv7; an inbox is sorted by it."},
+}
+_DELIVERED_AT = _time("When it was acknowledged; not there before.")
+
+SCHEMAS: Mapping[str, Any] = {
+    "InboxEvent": {
+        "title": "InboxEvent",
+        "type": "object",
+        "description": "A CloudEvents 1.0 event as it was accepted, and where it lies. Extensions are kept.",
+        "required": ["specversion", "id", "source", "type", "inbox", "receivedat", "position"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string"},
+            "source": {"type": "string", "format": "uri-reference"},
+            "type": {"type": "string"},
+            "subject": {"type": "string"},
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"type": "string"},
+            "data": {"description": "Any JSON, byte for byte as it was posted."},
+            "data_base64": {"type": "string", "description": "In place of `data`: what was posted is not JSON."},
+            "dataerror": {
+                "enum": ["missing", "broken"],
+                "description": "In place of `data`, and rare: the store has lost what was posted.",
+            },
+            **_PLACE,
+            "deliveredat": _DELIVERED_AT,
+        },
+        "additionalProperties": True,
+    },
+    "InboxPage": {
+        "title": "InboxPage",
+        "type": "object",
+        "required": ["events", "next", "more"],
+        "properties": {
+            "events": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/InboxEvent"},
+                "description": "Oldest first. May be fewer than `limit`, or none, also when `more` is true.",
+            },
+            "next": {"type": "string", "description": "Cursor to give as `after` next time. Always there."},
+            "more": {"type": "boolean", "description": "Asking again at once is worthwhile."},
+            "undelivered": {
+                "oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+\\+$"}],
+                "description": (
+                    "With `count=true`: how many undelivered events of the types asked for the inbox holds, wherever"
+                    f" `after` stands. Up to two seconds old. `{MAX_COUNT}+`: more than that; another number and `+`:"
+                    " at least so many, the events are too large to count further."
+                ),
+            },
+        },
+    },
+    "InboxBatch": {
+        "title": "InboxBatch",
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/InboxEvent"},
+    },
+    "ZapierEvents": {
+        "title": "ZapierEvents",
+        "type": "array",
+        "description": "Newest first.",
+        "items": {
+            "type": "object",
+            "required": ["id", "eventid", "source", "type", "inbox", "receivedat", "position"],
+            "description": "An InboxEvent whose `id` is its position, unique over all sources.",
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "eventid": {"type": "string", "description": "The event's own id."},
+                "source": {"type": "string"},
+                "type": {"type": "string"},
+                **_PLACE,
+            },
+            "additionalProperties": True,
+        },
+    },
+    "EventFate": {
+        "title": "EventFate",
+        "type": "object",
+        "required": ["id", "status", "position", "receivedat", "storedat", "expiresat", "event"],
+        "properties": {
+            "id": {"type": "string"},
+            "status": {"enum": ["stored", "delivered"], "description": "`delivered`: it was acknowledged."},
+            "position": _PLACE["position"],
+            "receivedat": _PLACE["receivedat"],
+            "storedat": _time("When the worker stored it."),
+            "deliveredat": _DELIVERED_AT,
+            "expiresat": _time("Until when it is kept."),
+            "event": {"$ref": "#/components/schemas/InboxEvent"},
+        },
+    },
+}

@@ -1,0 +1,205 @@
+"""OpenAPI of what takes events and acks. By hand, since their bodies and headers are read by hand."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ingest import acks, events
+from ingest.formats.fields import MAX_TEXT_LENGTH, RULES
+from ingest.formats.registry import READERS
+from ingest.request_body import CODINGS
+from openapi.bodies import ACCEPTED, ACKS, SOURCE, TEXT, content
+from openapi.bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
+from openapi.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
+from shared.model.api_key import EVENTS_WRITE, INBOX_ACK
+from shared.model.errors import (
+    Fault,
+    Forbidden,
+    InvalidEvent,
+    InvalidRequest,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+    UnsupportedMedia,
+)
+from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, MAX_REQUEST_BYTES
+from shared.web.body import BODY_SECONDS
+
+EVENT_PATH = "/v1/events/{event_id}"
+
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
+
+_NO_TYPE = InvalidEvent("The event is invalid.", [Fault(detail="`type` is missing.", pointer="/type")])
+_NO_POSITIONS = InvalidRequest(
+    "The acks are invalid. None was accepted.", [Fault(detail="`positions` is missing.", pointer="/positions")]
+)
+_NO_ID = InvalidRequest("The path is invalid.", [Fault(detail=RULES["id"], pointer="/id")])
+
+
+def paths() -> dict[str, Any]:
+    """Return the path items."""
+    return {events.PATH: {"post": _post_events()}, acks.PATH: {"post": _post_acks()}, EVENT_PATH: {"delete": _delete()}}
+
+
+def _post_events() -> dict[str, Any]:
+    single = {"$ref": "#/components/schemas/Accepted"}
+    examples = {"one": {"value": ACCEPTED}, "batch": {"value": {"accepted": 1, "events": [ACCEPTED]}}}
+    return {
+        "operationId": "PostEvents",
+        "tags": ["events"],
+        "summary": "Post events",
+        "description": (
+            "202 means that the queue holds them all. Reading them back takes about a second more. A request is"
+            f" accepted or refused as a whole. Needs the scope `{EVENTS_WRITE}`; each event costs one of the key's"
+            " rate."
+        ),
+        "security": SECURITY,
+        "parameters": [
+            query("inbox", "The inbox for events that name none.", _inbox(), "orders"),
+            _idempotency_key(),
+            _encoding(),
+            *_trace(),
+            REQUEST_ID,
+            *_binary(),
+        ],
+        "requestBody": {"required": True, "content": content()},
+        "responses": {
+            "202": {
+                "description": "Accepted: the queue holds every event.",
+                "headers": SENT | {"Location": sent("Where a single event can be read.", "/v1/events/order-1042")},
+                "content": {
+                    "application/json": {"schema": {"oneOf": [single, ref("AcceptedBatch")]}, "examples": examples}
+                },
+            },
+            **_refusals(EVENTS_WRITE, _NO_TYPE, *_of_body(*READERS)),
+        },
+    }
+
+
+def _post_acks() -> dict[str, Any]:
+    return {
+        "operationId": "PostAcks",
+        "tags": ["inbox"],
+        "summary": "Acknowledge events by position",
+        "description": (
+            "Events that are acknowledged leave the inbox and can be read as delivered. A worker sees to it; until then"
+            " they stay. Acks may be repeated, and a position that holds no event is passed over. Needs the scope"
+            f" `{INBOX_ACK}`; each position costs one of the key's rate."
+        ),
+        "security": SECURITY,
+        "parameters": [_encoding(), *_trace()[:1], REQUEST_ID],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": ref("Acks"), "examples": {"acks": {"value": ACKS}}}},
+        },
+        "responses": {
+            "202": _taken("The queue holds every ack."),
+            **_refusals(INBOX_ACK, _NO_POSITIONS, *_of_body("application/json")),
+        },
+    }
+
+
+def _delete() -> dict[str, Any]:
+    path = {
+        "in": "path",
+        "name": "event_id",
+        "required": True,
+        "description": "The event's id, percent-encoded.",
+        "schema": {"type": "string", **TEXT},
+        "example": ACCEPTED["id"],
+    }
+    source = {"type": "string", **SOURCE, "default": DEFAULT_SOURCE}
+    erase = {"type": "string", "enum": ["true", "false"], "default": "false"}
+    return {
+        "operationId": "DeleteEvent",
+        "tags": ["events"],
+        "summary": "Acknowledge or erase one event",
+        "description": (
+            "Acknowledges an event by its identity. With `erase=true` its payload is removed for good, also from the"
+            " delivered, and what is posted again under the identity within the window is dropped. May be repeated."
+            f" Needs the scope `{INBOX_ACK}`, and a key that is not limited to some types."
+        ),
+        "security": SECURITY,
+        "parameters": [
+            path,
+            query("source", "The event's source.", source, "/shop"),
+            query("inbox", "The inbox that it was posted to.", _inbox(), "orders"),
+            query("erase", "Remove the payload for good, as a person may ask for.", erase, "true"),
+            *_trace()[:1],
+            REQUEST_ID,
+        ],
+        "responses": {
+            "202": _taken("The queue holds the request."),
+            **_refusals(INBOX_ACK, _NO_ID),
+        },
+    }
+
+
+def _idempotency_key() -> dict[str, Any]:
+    meaning = "Stands in for missing ids, in a batch with `:` and the event's number behind it. Quoted or bare."
+    pattern = r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-~](?:[ -~]*[!-~])?)$'
+    schema = {"type": "string", "maxLength": MAX_TEXT_LENGTH, "pattern": pattern}
+    return {**header("Idempotency-Key", meaning, '"order-1042"'), "schema": schema}
+
+
+def _inbox() -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
+
+
+def _encoding() -> dict[str, Any]:
+    described = header("Content-Encoding", "How the body is compressed; 512 KiB is the limit also inflated.", "gzip")
+    return {**described, "schema": {"type": "string", "enum": [*CODINGS, "identity"]}}
+
+
+def _trace() -> list[dict[str, Any]]:
+    return [
+        header("traceparent", "W3C trace context: kept with events that name none, and in the worker's log.", _TRACE),
+        header("tracestate", "Kept with it.", "vendor=1"),
+    ]
+
+
+def _binary() -> list[dict[str, Any]]:
+    attributes = {
+        "specversion": "1.0",
+        "id": "order-1042",
+        "source": "/shop",
+        "type": "order.created",
+        "subject": "Jos%C3%A9",
+        "time": "2026-11-22T17:03:11.042Z",
+        "dataschema": "https://shop.example/schema",
+        "inbox": "orders",
+    }
+    said = "CloudEvents in binary mode: `{name}`, percent-encoded. Extensions are sent the same way."
+    headers = [header(f"ce-{name}", said.format(name=name), value) for name, value in attributes.items()]
+    headers[0]["schema"]["enum"] = [attributes["specversion"]]
+    return headers
+
+
+def _taken(description: str) -> dict[str, Any]:
+    example = {"schema": ref("Taken"), "example": {"accepted": 1}}
+    return {"description": description, "headers": SENT, "content": {"application/json": example}}
+
+
+def _refusals(scope: str, invalid: InvalidRequest, *own: tuple[Exception, str]) -> dict[str, Any]:
+    """Return the answers that refuse: `invalid` requests, keys without `scope`, and `own` causes."""
+    return refusals(
+        (
+            invalid,
+            "The body, the path, the query or a header is invalid; `errors` lists every fault. Nothing was accepted.",
+        ),
+        (
+            Forbidden(f"The API key lacks the scope {scope}."),
+            "The key lacks the scope, or may not send or name events of this type.",
+        ),
+        (
+            Unavailable("The queue does not answer."),
+            "The queue did not confirm, or too much waits for it. Repeat the request after `Retry-After`.",
+        ),
+        *own,
+    )
+
+
+def _of_body(*media_types: str) -> Iterator[tuple[Exception, str]]:
+    yield TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to come."
+    yield TooLarge(MAX_REQUEST_BYTES), "The body is larger than 512 KiB, as it came or inflated."
+    unread = UnsupportedMedia(f"The Content-Type is none of: {', '.join(media_types)}.", media_types, CODINGS)
+    yield unread, "No format or coding that is read; `Accept-Post` or `Accept-Encoding` lists those."

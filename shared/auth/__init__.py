@@ -1,0 +1,1 @@
+"""API keys: verification and rate limits."""

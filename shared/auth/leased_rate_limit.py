@@ -1,0 +1,179 @@
+"""Rate limits with one budget per key across processes: tokens are leased from a `Budget`, a few at a time.
+
+Only leased tokens are granted, so all processes together grant no more than rate x time + burst (and rate x the
+difference of their clocks). What it costs them is the tokens that others hold: a lease is about what a key used in
+the last second here, or a hundredth of its burst, and lapses unless it is used or renewed within `LAPSE_MS`.
+
+    charge   takes from what is held, in microseconds; below a quarter of a lease it has the next one fetched
+    settle   is for a charge that was refused: it waits for a lease, unless the budget is known to hold too little
+
+While the budget does not answer each process limits on its own, as `shared.auth.rate_limit` does.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable
+
+from shared.auth.rate_limit import MAX_BUCKETS, Charge, Limiter
+from shared.aws.budget import Budget, available
+from shared.clock import Clock
+from shared.model.api_key import ApiKey
+from shared.model.errors import Unavailable, Unclear
+
+logger = logging.getLogger("triggers.limits")
+
+LAPSE_MS = 10_000
+"""Tokens that are held so long without a new lease are forgotten; the budget has them back by then, or is full."""
+
+_AHEAD_MS = 1000
+"""A lease covers about so much of a key's use, so a busy key costs a write a second and process."""
+_LEAST_SHARE = 100  # of the burst: the smallest lease that is fetched ahead
+_PAUSE_MS = 100
+"""After a lease that came back short: an exhausted key costs ten writes a second and process, not one a request."""
+_ANSWER_SECONDS = 0.5
+_ALONE_MS = 5000
+_ROUNDS = 4
+
+
+class _Purse:
+    """What this process holds of one key's budget. Times are the steady clock's milliseconds."""
+
+    __slots__ = ("ask_at_ms", "flight", "full_us", "lapse_at_ms", "lease", "leased_at_ms", "spent", "tokens", "wanted")
+
+    def __init__(self, lease: int, now_ms: int) -> None:
+        self.tokens = 0
+        self.lease = lease
+        self.spent = 0  # since the last lease
+        self.wanted = 0  # by those who wait
+        self.full_us = 0
+        self.leased_at_ms = now_ms
+        self.lapse_at_ms = now_ms
+        self.ask_at_ms = now_ms
+        self.flight: asyncio.Task[None] | None = None
+
+
+class LeasedLimiter:
+    """Grants what it leased before. One per process; not thread-safe. Memory is bounded by `max_purses`."""
+
+    def __init__(self, budget: Budget, clock: Clock, max_purses: int = MAX_BUCKETS) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._max_purses = max_purses
+        self._purses: dict[str, _Purse] = {}
+        self._flights: set[asyncio.Task[None]] = set()
+        self._alone: Limiter | None = None  # while the budget does not answer
+        self._try_at_ms = 0
+
+    def charge(self, key: ApiKey, cost: int) -> Charge:
+        """Take `cost` tokens (never more than the burst) from those held for `key`, or none if there are too few."""
+        now_ms = self._clock.monotonic_ms()
+        purse = self._purses.get(key.key_id) or self._add(key, now_ms)
+        if self._alone:
+            self._try_again(key, purse, now_ms)
+            return self._alone.charge(key, cost)
+        if now_ms >= purse.lapse_at_ms:
+            purse.tokens = 0
+        cost = min(cost, key.burst)
+        if cost > purse.tokens:
+            return self._told(key, purse, cost - purse.tokens)
+        purse.tokens -= cost
+        purse.spent += cost
+        if 4 * purse.tokens < purse.lease and purse.flight is None and now_ms >= purse.ask_at_ms:
+            self._fetch(key, purse, least=1)
+        return self._told(key, purse, 0)
+
+    async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
+        """Charge again once a lease has come, if there is hope for one; else return `refused`."""
+        cost, charge, rounds = min(cost, key.burst), refused, _ROUNDS
+        while charge.retry_after_seconds and rounds and not self._alone:
+            rounds -= 1
+            now_ms = self._clock.monotonic_ms()
+            purse = self._purses.get(key.key_id) or self._add(key, now_ms)
+            least = cost - purse.tokens
+            if available(key, purse.full_us, self._clock.wall_ms()) < least:
+                break
+            if purse.flight is None and now_ms < purse.ask_at_ms:
+                break
+            await self._wait(purse, cost, purse.flight or self._fetch(key, purse, least=max(1, least)))
+            charge = self.charge(key, cost)
+        return charge
+
+    async def aclose(self) -> None:
+        """Stop fetching. What is held lapses."""
+        for flight in self._flights:
+            flight.cancel()
+        await asyncio.gather(*self._flights, return_exceptions=True)
+
+    async def _wait(self, purse: _Purse, cost: int, flight: Awaitable[None]) -> None:
+        purse.wanted += cost
+        try:
+            await asyncio.shield(flight)
+        finally:
+            purse.wanted -= cost
+
+    def _fetch(self, key: ApiKey, purse: _Purse, *, least: int) -> asyncio.Task[None]:
+        flight = purse.flight = asyncio.create_task(self._lease(key, purse, least))
+        self._flights.add(flight)
+        flight.add_done_callback(self._flights.discard)
+        return flight
+
+    async def _lease(self, key: ApiKey, purse: _Purse, least: int) -> None:
+        await asyncio.sleep(0)  # so that all who wait by now are counted
+        now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
+        purse.lease = _next_lease(key, purse, now_ms)
+        most = max(least, purse.lease + purse.wanted - purse.tokens)
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                lease = await self._budget.take(key, least=least, most=most, now_ms=wall_ms, full_us=purse.full_us)
+        except (Unavailable, Unclear, TimeoutError) as error:
+            self._go_alone(error)
+            return
+        finally:
+            purse.flight = None
+        now_ms, self._alone = self._clock.monotonic_ms(), None
+        purse.leased_at_ms, purse.spent, purse.full_us = now_ms, 0, lease.full_us
+        purse.tokens += lease.tokens
+        if lease.tokens:
+            purse.lapse_at_ms = now_ms + LAPSE_MS
+        if available(key, lease.full_us, wall_ms) <= 0:
+            purse.ask_at_ms = now_ms + _PAUSE_MS
+
+    def _go_alone(self, error: Exception) -> None:
+        if self._alone is None:
+            logger.warning("each process limits alone", extra={"error": f"{type(error).__name__}: {error}"})
+            self._alone = Limiter(self._clock, self._max_purses)
+        self._try_at_ms = self._clock.monotonic_ms() + _ALONE_MS
+
+    def _try_again(self, key: ApiKey, purse: _Purse, now_ms: int) -> None:
+        """Every few seconds one lease is tried for, and nobody waits for it."""
+        if now_ms >= self._try_at_ms and purse.flight is None:
+            self._try_at_ms = now_ms + _ALONE_MS
+            self._fetch(key, purse, least=1)
+
+    def _told(self, key: ApiKey, purse: _Purse, missing: int) -> Charge:
+        """Return what the headers tell: what is held and what the joint bucket should still hold."""
+        joint = max(0, available(key, purse.full_us, self._clock.wall_ms()))
+        remaining = min(key.burst, purse.tokens + joint)
+        return Charge(
+            remaining=remaining,
+            full_after_seconds=math.ceil((key.burst - remaining) / key.rate),
+            retry_after_seconds=max(missing - joint, 1) / key.rate if missing else 0.0,
+        )
+
+    def _add(self, key: ApiKey, now_ms: int) -> _Purse:
+        if len(self._purses) >= self._max_purses:
+            del self._purses[next(iter(self._purses))]
+        purse = self._purses[key.key_id] = _Purse(_least_lease(key), now_ms)
+        return purse
+
+
+def _least_lease(key: ApiKey) -> int:
+    return max(1, key.burst // _LEAST_SHARE)
+
+
+def _next_lease(key: ApiKey, purse: _Purse, now_ms: int) -> int:
+    """Return the tokens for the next second, by the use since the last lease; at most doubled, or halved, at once."""
+    used = purse.spent * _AHEAD_MS // max(1, now_ms - purse.leased_at_ms)
+    lease = min(max(used, purse.lease // 2), 2 * purse.lease)
+    return min(max(lease, _least_lease(key)), key.burst)

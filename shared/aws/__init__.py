@@ -1,0 +1,1 @@
+"""The ports on SQS, DynamoDB and S3."""

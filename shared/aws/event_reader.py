@@ -1,0 +1,198 @@
+"""The events table as the inbox sees it, an `EventReader`: nothing here writes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shared.aws.errors import translated_read
+from shared.aws.items import (
+    CURRENT,
+    Item,
+    guard_from,
+    identity_key,
+    number,
+    place_key,
+    record_from,
+    shard_key,
+    text,
+)
+from shared.clock import Clock, SystemClock
+from shared.model import position as positions
+from shared.model.errors import Unavailable
+from shared.model.event import Identity
+from shared.model.records import Count, Guard, Place, Record, Slice, StoredEvent
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+_BATCH_PAUSES_MS = (0, 20, 40, 80, 160)
+"""Before each try of a BatchGetItem, which leaves keys out when it is throttled or its answer reaches 16 MB."""
+
+_SYSTEM_CLOCK = SystemClock()
+
+
+class DynamoReader:
+    """Reads one events table. All its errors are `Unavailable`, for a read has no effect that could be unclear."""
+
+    def __init__(self, client: "DynamoDBClient", settings: Settings, clock: Clock = _SYSTEM_CLOCK) -> None:
+        self._client = client
+        self._table = settings.dynamodb_table_events
+        self._shards = settings.inbox_shards
+        self._clock = clock
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> Slice:
+        """Return events of one shard between two positions, both exclusive; see `EventReader`.
+
+        DynamoDB also stops at 1 MB of items. It takes at most about 100 `types`.
+        """
+        between = _between(inbox.position, before)
+        if between is None:
+            return Slice(events=[], scanned_to=None, stopped_at=None)
+        with translated_read():
+            response = await self._client.query(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                Limit=limit,
+                ScanIndexForward=not newest_first,
+                **_with_types({":pk": text(shard_key(inbox, shard)), **between}, types),
+            )
+        return self._slice(response["Items"], response.get("LastEvaluatedKey"), inbox)
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        """Count events of one shard between two positions, both exclusive; see `EventReader`."""
+        between = _between(inbox.position, before)
+        if between is None:
+            return Count(events=0, stopped_at=None)
+        now = self._clock.wall_ms() // 1000
+        with translated_read():
+            response = await self._client.query(
+                TableName=self._table,
+                Select="COUNT",
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                Limit=limit,
+                **_living({":pk": text(shard_key(inbox, shard)), **between}, types, now),
+            )
+        last_key = response.get("LastEvaluatedKey")
+        return Count(events=response["Count"], stopped_at=last_key["sk"]["S"] if last_key else None)
+
+    async def read_guard(self, identity: Identity) -> Guard | None:
+        """Return the current guard of `identity`."""
+        with translated_read():
+            response = await self._client.get_item(
+                TableName=self._table,
+                Key={"pk": text(identity_key(identity)), "sk": text(CURRENT)},
+                ConsistentRead=True,
+            )
+        item = response.get("Item")
+        return None if item is None else guard_from(item, identity)
+
+    async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
+        """Return what lies at up to 25 places, in their order. Expired items are returned."""
+        keys = [place_key(place, self._shards) for place in places]
+        # DynamoDB refuses a batch that names one key twice.
+        found = await self._batch_get({_name(key): key for key in keys})
+        items = [found.get(_name(key)) for key in keys]
+        return [None if item is None else record_from(item, place) for item, place in zip(items, places, strict=True)]
+
+    async def ready(self) -> None:
+        """Return if the table answers; raise `Unavailable` if it does not. Half a read unit."""
+        with translated_read():
+            await self._client.get_item(TableName=self._table, Key={"pk": {"S": "ready"}, "sk": {"S": "ready"}})
+
+    async def _batch_get(self, keys: dict[tuple[str, str], Item]) -> dict[tuple[str, str], Item]:
+        if not keys:
+            return {}
+        pending: Any = list(keys.values())
+        found: dict[tuple[str, str], Item] = {}
+        for pause_ms in _BATCH_PAUSES_MS:
+            await self._clock.sleep_ms(pause_ms)
+            with translated_read():
+                response = await self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": pending, "ConsistentRead": True}}
+                )
+            found |= {_name(item): item for item in response["Responses"].get(self._table, [])}
+            if self._table not in response["UnprocessedKeys"]:
+                return found
+            pending = response["UnprocessedKeys"][self._table]["Keys"]
+        raise Unavailable("the events table answers only some of the keys asked for")
+
+    def _slice(self, items: Sequence[Item], last_key: Item | None, inbox: Place) -> Slice:
+        now = self._clock.wall_ms() // 1000
+        tenant, name, _, delivered = inbox
+        records = (record_from(item, Place(tenant, name, item["sk"]["S"], delivered)) for item in items)
+        # Without a last key the query came to its end, whatever it found. With one, no position behind it has
+        # been looked at, though the key may be that of the very last item.
+        stopped_at = last_key["sk"]["S"] if last_key else None
+        return Slice(
+            events=[record for record in records if isinstance(record, StoredEvent) and record.expires_at > now],
+            scanned_to=stopped_at or (items[-1]["sk"]["S"] if items else None),
+            stopped_at=stopped_at,
+        )
+
+
+def _name(item: Item) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
+def _between(after: str, before: str) -> Item | None:
+    """Return the first and last position between the two, exclusive; None if there is none.
+
+    A sort key takes one condition, and BETWEEN includes its bounds; positions are numbers, so the next and the
+    previous one are exact. DynamoDB refuses bounds in the wrong order.
+    """
+    first = int.from_bytes(positions.to_bytes(after)) + 1
+    last = int.from_bytes(positions.to_bytes(before)) - 1
+    if first > last:
+        return None
+    return {
+        ":first": text(positions.from_bytes(first.to_bytes(16))),
+        ":last": text(positions.from_bytes(last.to_bytes(16))),
+    }
+
+
+def _with_types(values: Item, types: Sequence[str]) -> dict[str, Any]:
+    """Return the query's values, and a filter if only some types are asked for."""
+    if not types or "*" in types:
+        return {"ExpressionAttributeValues": values}
+    condition = _type_is(values, types)
+    return {
+        "ExpressionAttributeValues": values,
+        "ExpressionAttributeNames": {"#type": "type"},
+        "FilterExpression": condition,
+    }
+
+
+def _living(values: Item, types: Sequence[str], now: int) -> dict[str, Any]:
+    """Return the values and the filter of a count: what a query returns is looked at here, a count's is not."""
+    values[":now"] = number(now)
+    names, condition = {"#ttl": "ttl"}, "attribute_not_exists(tombstone) AND #ttl > :now"
+    if types and "*" not in types:
+        names["#type"] = "type"
+        condition += f" AND ({_type_is(values, types)})"
+    return {
+        "ExpressionAttributeValues": values,
+        "ExpressionAttributeNames": names,
+        "FilterExpression": condition,
+    }
+
+
+def _type_is(values: Item, types: Sequence[str]) -> str:
+    """Return the condition that an item has one of `types`; add its values to `values`."""
+    conditions = []
+    for index, pattern in enumerate(types):
+        if pattern.endswith("*"):
+            conditions.append(f"begins_with(#type, :type{index})")
+        else:
+            conditions.append(f"#type = :type{index}")
+        values[f":type{index}"] = text(pattern.removesuffix("*"))
+    return " OR ".join(conditions)

@@ -1,0 +1,119 @@
+"""The events table as the worker sees it, an `EventStore`.
+
+Every change to guards after their claim is one conditional call: it names the receipt and version of the
+identity's current guard, so of two changes that began from the same state one fails, and reads again. What else
+a change touches is in the same transaction.
+
+The SDK must not retry here, or a write could land after its position has settled: `Aws.dynamodb_once`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from shared.aws.batch import delete_event, execute, insert
+from shared.aws.errors import translated_read
+from shared.aws.event_reader import DynamoReader
+from shared.aws.items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
+from shared.aws.transactions import add, carry_out, put, raise_version, replace_current, update_guard
+from shared.model.errors import Unavailable, Unclear
+from shared.model.event import Identity
+from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
+
+_TOMBSTONE_SECONDS = 86_400
+"""How long a tombstone stands: far longer than a call that was given up can take to have an effect."""
+
+
+class DynamoStore(DynamoReader):
+    """Reads and writes one events table."""
+
+    async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
+        """Claim up to 25 identities; each statement succeeds or fails alone."""
+        return await execute(self._client, [insert(self._table, guard_item(guard)) for guard in guards])
+
+    async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
+        """Insert up to 25 events at their places; each fails alone with `EXISTS` if something lies there."""
+        items = [record_item(event, self._shards) for event in events]
+        return await execute(self._client, [insert(self._table, item) for item in items])
+
+    async def remove_events(self, places: Sequence[Place]) -> None:
+        """Delete the events at up to 25 places; a tombstone stays. If it raises, some may be deleted already."""
+        # Two statements of one batch must not name the same key.
+        keys = [place_key(place, self._shards) for place in dict.fromkeys(places)]
+        outcomes = await execute(self._client, [delete_event(self._table, key) for key in keys])
+        if Outcome.UNCLEAR in outcomes:
+            raise Unclear("some events may not be deleted")
+        if Outcome.THROTTLED in outcomes or Outcome.REFUSED in outcomes:
+            raise Unavailable("some events are not deleted")
+
+    async def read_guards(self, identity: Identity) -> list[Guard]:
+        """Return all guards of `identity`, the current one and the older ones."""
+        guards: list[Guard] = []
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": identity_key(identity)}},
+        }
+        while True:
+            with translated_read():
+                response = await self._client.query(**query)
+            guards += [guard_from(item, identity) for item in response["Items"]]
+            if "LastEvaluatedKey" not in response:
+                return guards
+            query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    async def take_over(self, current: Guard, new: Guard) -> bool:
+        """Make `new` the current guard; the old one is kept under its receipt."""
+        successor = replace(new, current=True, version=current.version + 1)
+        return await carry_out(
+            self._client,
+            [
+                replace_current(self._table, current, successor),
+                add(self._table, guard_item(replace(current, current=False))),
+            ],
+        )
+
+    async def insert_older(self, current: Guard, older: Guard) -> bool:
+        """Add a guard of an event accepted before the current one's, kept under its receipt."""
+        return await carry_out(
+            self._client,
+            [
+                raise_version(self._table, current),
+                add(self._table, guard_item(replace(older, current=False))),
+            ],
+        )
+
+    async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
+        old, position = event.place._replace(position=guard.position), event.place.position
+        return await carry_out(
+            self._client,
+            [
+                *update_guard(self._table, current, guard, {"position": text(position)}),
+                add(self._table, record_item(event, self._shards)),
+                put(self._table, self._tombstone(old, position)),
+                # Added, not put: an event there was acked, and must not be listed again.
+                add(self._table, self._tombstone(old._replace(delivered=True), position)),
+            ],
+        )
+
+    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
+        """Mark `guard` erased, and put tombstones at its position, undelivered and delivered."""
+        place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
+        return await carry_out(
+            self._client,
+            [
+                *update_guard(self._table, current, guard, {"erased_at": number(erased_at)}),
+                put(self._table, self._tombstone(place, None)),
+                put(self._table, self._tombstone(place._replace(delivered=True), None)),
+            ],
+        )
+
+    def _tombstone(self, place: Place, moved_to: str | None) -> Item:
+        expires_at = self._clock.wall_ms() // 1000 + _TOMBSTONE_SECONDS
+        return record_item(Tombstone(place=place, moved_to=moved_to, expires_at=expires_at), self._shards)

@@ -1,0 +1,151 @@
+"""How DynamoDB spells our records: keys, items, and back.
+
+    inbox#<tenant>#<inbox>#<shard>       <position>   an event or a tombstone
+    delivered#<tenant>#<inbox>#<shard>   <position>   the same
+    guard#<tenant>#<inbox>#<source>#<id> guard        the current guard; older ones under their receipt
+
+`%` and `#` in a part are percent-escaped, so no name can forge a key. The last part needs no escaping: nothing
+follows it.
+"""
+
+import hashlib
+from typing import Any
+
+from shared.model.event import Identity
+from shared.model.position import shard_of
+from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
+
+Item = dict[str, Any]
+"""Attribute names to DynamoDB's `{"S": ...}`, as its client takes and gives them."""
+
+CURRENT = "guard"
+"""The sort key of the current guard."""
+
+_MAX_KEY_BYTES = 2048
+"""DynamoDB: a partition key."""
+
+
+def number(value: int) -> Item:
+    """Return DynamoDB's spelling of a number."""
+    return {"N": str(value)}
+
+
+def text(value: str) -> Item:
+    """Return DynamoDB's spelling of a string."""
+    return {"S": value}
+
+
+def shard_key(place: Place, shard: int) -> str:
+    """Return the partition key of one shard of the inbox of `place`."""
+    kind = "delivered" if place.delivered else "inbox"
+    return f"{kind}#{_escape(place.tenant)}#{_escape(place.inbox)}#{shard}"
+
+
+def place_key(place: Place, shards: int) -> Item:
+    """Return the primary key of what lies at `place`."""
+    shard = shard_of(place.position, shards)
+    return {"pk": text(shard_key(place, shard)), "sk": text(place.position)}
+
+
+def identity_key(identity: Identity) -> str:
+    """Return the partition key of the guards of `identity`.
+
+    Longer than DynamoDB takes (64 characters of tenant, 255 of source and 255 of id can be, if most of them are
+    escaped or outside ASCII) it is replaced by its hash, marked with a `%=` that escaping never yields.
+    """
+    parts = (identity.tenant, identity.inbox, identity.source)
+    key = f"guard#{'#'.join(map(_escape, parts))}#{identity.id}"
+    encoded = key.encode()
+    return key if len(encoded) <= _MAX_KEY_BYTES else f"guard#%={hashlib.sha256(encoded).hexdigest()}"
+
+
+def guard_key(guard: Guard) -> Item:
+    """Return the primary key of `guard`."""
+    return {"pk": text(identity_key(guard.identity)), "sk": text(CURRENT if guard.current else guard.receipt)}
+
+
+def guard_item(guard: Guard) -> Item:
+    """Return the item that is `guard`. The version stands on the current guard alone."""
+    item = guard_key(guard) | {
+        "receipt": text(guard.receipt),
+        "position": text(guard.position),
+        "accepted_at": number(guard.accepted_at),
+        "digest": text(guard.digest),
+        "ttl": number(guard.expires_at),
+    }
+    if guard.current:
+        item["version"] = number(guard.version)
+    if guard.erased_at is not None:
+        item["erased_at"] = number(guard.erased_at)
+    return item
+
+
+def guard_from(item: Item, identity: Identity) -> Guard:
+    """Return the guard of `identity` that `item` is."""
+    return Guard(
+        identity=identity,
+        receipt=item["receipt"]["S"],
+        position=item["position"]["S"],
+        accepted_at=int(item["accepted_at"]["N"]),
+        digest=item["digest"]["S"],
+        expires_at=int(item["ttl"]["N"]),
+        erased_at=_optional_number(item, "erased_at"),
+        current=item["sk"]["S"] == CURRENT,
+        version=_optional_number(item, "version") or 0,
+    )
+
+
+def record_item(record: Record, shards: int) -> Item:
+    """Return the item that is `record`."""
+    item = place_key(record.place, shards) | {"ttl": number(record.expires_at)}
+    if isinstance(record, Tombstone):
+        item["tombstone"] = {"BOOL": True}
+        return item if record.moved_to is None else item | {"moved_to": text(record.moved_to)}
+    item |= {"type": text(record.type), "accepted_at": number(record.accepted_at)}
+    if record.body:
+        item["body"] = _body_value(record.body)
+    if record.body_key is not None:
+        item["body_key"] = text(record.body_key)
+    if record.delivered_at is not None:
+        item["delivered_at"] = number(record.delivered_at)
+    return item
+
+
+def record_from(item: Item, place: Place) -> Record:
+    """Return the record at `place` that `item` is."""
+    expires_at = int(item["ttl"]["N"])
+    if "tombstone" in item:
+        return Tombstone(place=place, moved_to=_optional_text(item, "moved_to"), expires_at=expires_at)
+    return StoredEvent(
+        place=place,
+        type=item["type"]["S"],
+        body=_body_of(item.get("body", {})),
+        accepted_at=int(item["accepted_at"]["N"]),
+        expires_at=expires_at,
+        body_key=_optional_text(item, "body_key"),
+        delivered_at=_optional_number(item, "delivered_at"),
+    )
+
+
+def _escape(part: str) -> str:
+    return part.replace("%", "%25").replace("#", "%23")
+
+
+def _body_value(body: bytes) -> Item:
+    # JSON stays readable in the console. A zstd frame is never UTF-8: its second byte, B5, can't follow its first.
+    try:
+        return {"S": body.decode()}
+    except UnicodeDecodeError:
+        return {"B": body}
+
+
+def _body_of(value: Item) -> bytes:
+    return value["S"].encode() if "S" in value else bytes(value.get("B", b""))
+
+
+def _optional_text(item: Item, name: str) -> str | None:
+    return item[name]["S"] if name in item else None
+
+
+def _optional_number(item: Item, name: str) -> int | None:
+    return int(item[name]["N"]) if name in item else None

@@ -1,0 +1,206 @@
+"""The store and the bucket in memory: the same promises as AWS's, for tests and simulation.
+
+Every method takes effect in one step of the event loop, as a DynamoDB call or transaction does in one moment.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from shared.clock import Clock
+from shared.model.errors import NotFound
+from shared.model.event import Identity
+from shared.model.position import shard_of
+from shared.model.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent, Tombstone
+
+_DAY_SECONDS = 86_400
+_CURRENT = "guard"
+
+
+class MemoryStore:
+    """An `EventStore` of `shards` shards an inbox. Nothing is lost but with the process."""
+
+    def __init__(self, clock: Clock, *, shards: int = 4) -> None:
+        self._clock = clock
+        self._shards = shards
+        self.records: dict[Place, Record] = {}
+        self._positions: dict[tuple[str, str, bool, int], list[str]] = {}
+        self._guards: dict[Identity, dict[str, Guard]] = {}
+
+    def guards(self) -> list[Guard]:
+        """Return every guard there is."""
+        return [guard for guards in self._guards.values() for guard in guards.values()]
+
+    async def ready(self) -> None:
+        """Answer."""
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> Slice:
+        """Return events of one shard between `inbox.position` and `before`, both exclusive."""
+        positions = self._positions.get((inbox.tenant, inbox.inbox, inbox.delivered, shard), [])
+        scanned = positions[bisect_right(positions, inbox.position) : bisect_left(positions, before)]
+        if newest_first:
+            scanned.reverse()
+        is_cut, scanned = len(scanned) > limit, scanned[:limit]
+        now_ms = self._clock.wall_ms()
+        records = [self.records[inbox._replace(position=position)] for position in scanned]
+        events = [
+            record
+            for record in records
+            if isinstance(record, StoredEvent) and record.expires_at * 1000 > now_ms and _matches(record, types)
+        ]
+        last = scanned[-1] if scanned else None
+        return Slice(events=events, scanned_to=last, stopped_at=last if is_cut else None)
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        """Count what `query` would return."""
+        found = await self.query(inbox, shard=shard, before=before, limit=limit, types=types)
+        return Count(events=len(found.events), stopped_at=found.stopped_at)
+
+    async def read_guard(self, identity: Identity) -> Guard | None:
+        """Return the current guard."""
+        return self._guards.get(identity, {}).get(_CURRENT)
+
+    async def read_guards(self, identity: Identity) -> list[Guard]:
+        """Return the current guard and the older ones."""
+        return list(self._guards.get(identity, {}).values())
+
+    async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
+        """Return what lies at `places`."""
+        return [self.records.get(place) for place in places]
+
+    async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
+        """Claim identities, each alone."""
+        return [self._insert_guard(guard) for guard in guards]
+
+    async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
+        """Insert events, each alone."""
+        return [self._insert_event(event) for event in events]
+
+    async def remove_events(self, places: Sequence[Place]) -> None:
+        """Delete the events at `places`; tombstones stay."""
+        for place in places:
+            if isinstance(self.records.get(place), StoredEvent):
+                del self.records[place]
+                self._shard(place).remove(place.position)
+
+    async def take_over(self, current: Guard, new: Guard) -> bool:
+        """Make `new` the current guard; the old one is kept under its receipt."""
+        guards = self._unchanged(current)
+        if guards is None:
+            return False
+        guards[current.receipt] = replace(guards[_CURRENT], current=False, version=0)
+        guards[_CURRENT] = replace(new, current=True, version=current.version + 1)
+        return True
+
+    async def insert_older(self, current: Guard, older: Guard) -> bool:
+        """Keep `older` under its receipt."""
+        guards = self._unchanged(current)
+        if guards is None or older.receipt in guards:
+            return False
+        guards[older.receipt] = replace(older, current=False, version=0)
+        self._raise_version(guards)
+        return True
+
+    async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move a guard and its event to the event's position."""
+        guards = self._unchanged(current)
+        old = event.place._replace(position=guard.position)
+        delivered = old._replace(delivered=True)
+        if guards is None or delivered in self.records or event.place in self.records:
+            return False
+        self._insert_event(event)
+        self._bury(old, event.place.position)
+        self._bury(delivered, event.place.position)
+        key = _key(guard)
+        guards[key] = replace(guards[key], position=event.place.position)
+        self._raise_version(guards)
+        return True
+
+    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
+        """Mark a guard erased, and bury its positions."""
+        guards = self._unchanged(current)
+        if guards is None:
+            return False
+        key = _key(guard)
+        guards[key] = replace(guards[key], erased_at=erased_at)
+        for delivered in (False, True):
+            self._bury(Place(guard.identity.tenant, guard.identity.inbox, guard.position, delivered), None)
+        self._raise_version(guards)
+        return True
+
+    def _unchanged(self, current: Guard) -> dict[str, Guard] | None:
+        guards = self._guards.get(current.identity, {})
+        now = guards.get(_CURRENT)
+        if now is None or (now.receipt, now.version) != (current.receipt, current.version):
+            return None
+        return guards
+
+    def _raise_version(self, guards: dict[str, Guard]) -> None:
+        guards[_CURRENT] = replace(guards[_CURRENT], version=guards[_CURRENT].version + 1)
+
+    def _insert_guard(self, guard: Guard) -> Outcome:
+        guards = self._guards.setdefault(guard.identity, {})
+        if _CURRENT in guards:
+            return Outcome.EXISTS
+        guards[_CURRENT] = guard
+        return Outcome.DONE
+
+    def _insert_event(self, event: StoredEvent) -> Outcome:
+        if event.place in self.records:
+            return Outcome.EXISTS
+        self._put(event.place, event)
+        return Outcome.DONE
+
+    def _bury(self, place: Place, moved_to: str | None) -> None:
+        expires_at = self._clock.wall_ms() // 1000 + _DAY_SECONDS
+        self._put(place, Tombstone(place=place, moved_to=moved_to, expires_at=expires_at))
+
+    def _put(self, place: Place, record: Record) -> None:
+        if place not in self.records:
+            insort(self._shard(place), place.position)
+        self.records[place] = record
+
+    def _shard(self, place: Place) -> list[str]:
+        key = (place.tenant, place.inbox, place.delivered, shard_of(place.position, self._shards))
+        return self._positions.setdefault(key, [])
+
+
+class MemoryBodies:
+    """A `BodyStore` in memory."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Store `body`, unless something is or was there."""
+        self.bodies.setdefault(key, body)
+
+    async def get(self, key: str) -> bytes:
+        """Return the body under `key`; raises `NotFound`."""
+        if body := self.bodies.get(key):
+            return body
+        raise NotFound(f"no body {key!r}")
+
+    async def delete(self, key: str) -> None:
+        """Remove the body under `key` for good."""
+        self.bodies[key] = b""
+
+
+def _key(guard: Guard) -> str:
+    return _CURRENT if guard.current else guard.receipt
+
+
+def _matches(event: StoredEvent, types: Sequence[str]) -> bool:
+    return not types or any(
+        event.type.startswith(pattern[:-1]) if pattern.endswith("*") else event.type == pattern for pattern in types
+    )

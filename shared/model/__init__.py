@@ -1,0 +1,1 @@
+"""The pipeline's data types: events, packs, positions, cursors, records, API keys and errors."""

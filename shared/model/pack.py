@@ -1,0 +1,132 @@
+"""The pack: what one SQS message holds.
+
+A message body is one version character and base64. The character tells what the base64 holds:
+
+    p   the JSON below
+    z   the same as a zstd frame, used where it is smaller
+
+and the JSON is one of these, told apart by the tag that comes first:
+
+    ["events", tenant, key_id, accepted_at, [[receipt, id, source, inbox, type, {CloudEvent}], ...]]
+    ["acks",   tenant, key_id, accepted_at, inbox, [position, ...]]
+    ["remove", tenant, key_id, accepted_at, receipt, inbox, source, id, erase]
+
+base64 because JSON may carry characters that SQS refuses (U+FFFF), and zstd because SQS bills by 64 KiB.
+Readers accept every version that was ever written; new fields go last, with a default.
+"""
+
+import base64
+import binascii
+import re
+import threading
+from collections.abc import Sequence
+
+import msgspec
+import zstandard
+
+from shared.model.errors import Poison
+from shared.model.event import Event, Identity
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""SQS: one message, and one SendMessageBatch call."""
+
+MAX_PLAIN_BYTES = 720 * 1024
+"""Event bytes that are packed together: so much fits a message as base64 even if zstd finds nothing to save."""
+
+# A reader's bound on one inflated pack. One request of 512 KiB repeats its names in every event's body, so its
+# pack may be some times larger than the request; this is far above that and far below a bomb.
+_MAX_INFLATED_BYTES = 16 * 1024 * 1024
+
+_PLAIN = "p"
+_ZSTD = "z"
+_ZSTD_LEVEL = 1
+
+
+class EventPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="events"):
+    """Events of one tenant, accepted at the same time (`accepted_at`, epoch milliseconds) with one key."""
+
+    tenant: str
+    key_id: str
+    accepted_at: int
+    events: Sequence[Event]
+
+
+class AckPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="acks"):
+    """A consumer's word that the events at `positions` of one inbox are handled."""
+
+    tenant: str
+    key_id: str
+    accepted_at: int
+    inbox: str
+    positions: Sequence[str]
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="remove"):
+    """An ack of one event by its identity; with `erase`, its payload is removed for good."""
+
+    tenant: str
+    key_id: str
+    accepted_at: int
+    receipt: str
+    inbox: str
+    source: str
+    id: str
+    erase: bool = False
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the event to remove."""
+        return Identity(self.tenant, self.inbox, self.source, self.id)
+
+
+Pack = EventPack | AckPack | Removal
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Pack] = msgspec.json.Decoder(Pack)
+
+# These errors name offsets and fields, and quote no content but a tag that is not ours: whatever stood there.
+_quotes = re.compile(r" '.*'(?= - at )", re.DOTALL).sub
+
+
+class _Zstd(threading.local):
+    """A compressor and a decompressor for each thread: neither may be used by two at once."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstd = _Zstd()
+
+
+def encode(pack: Pack) -> str:
+    """Return the SQS message body for `pack`. The caller keeps it under `MAX_MESSAGE_BYTES`."""
+    plain = _encoder.encode(pack)
+    small = _zstd.compressor.compress(plain)
+    if len(small) < len(plain):
+        return _ZSTD + base64.b64encode(small).decode()
+    return _PLAIN + base64.b64encode(plain).decode()
+
+
+def decode(body: str) -> Pack:
+    """Return the pack in an SQS message body; raise `Poison` with the reason if there is none."""
+    try:
+        raw = base64.b64decode(body[1:], validate=True)
+        match body[:1]:
+            case "z":
+                raw = _inflate(raw)
+            case "p":
+                pass
+            case version:
+                raise Poison(f"unknown pack version {version!r}")
+        return _decoder.decode(raw)
+    except (binascii.Error, ValueError, zstandard.ZstdError, msgspec.MsgspecError, RecursionError) as error:
+        raise Poison(f"unreadable pack: {type(error).__name__}: {_quotes('', str(error))}") from None
+
+
+def _inflate(frame: bytes) -> bytes:
+    # zstandard allocates what a frame claims, whatever limit it is given; ours always tell their size.
+    size = zstandard.frame_content_size(frame)
+    if not 0 <= size <= _MAX_INFLATED_BYTES:
+        raise Poison(f"a pack claims {size:,} bytes")
+    return _zstd.decompressor.decompress(frame)

@@ -1,0 +1,106 @@
+"""What is counted in the text formats of Prometheus and OpenMetrics, and a port of its own to read it from."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared.model.errors import InvalidSettings
+from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.instruments import AnyFamily, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:  # loaded where it is used
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import CollectorRegistry
+
+
+def text(metrics: Metrics, accept: str = "") -> tuple[bytes, str]:
+    """Return what was counted until now, in the format that `accept` asks for, and its media type."""
+    from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
+
+    encode, media_type = choose_encoder(accept)
+    return encode(registry(metrics)), media_type
+
+
+def registry(metrics: Metrics) -> "CollectorRegistry":
+    """Return what prometheus_client asks, with the process's own memory, CPU and files besides."""
+    from prometheus_client.process_collector import ProcessCollector  # noqa: PLC0415
+    from prometheus_client.registry import CollectorRegistry  # noqa: PLC0415
+
+    made = CollectorRegistry()
+    made.register(_Collector(metrics))
+    ProcessCollector(registry=made)
+    return made
+
+
+@contextmanager
+def listening(metrics: Metrics, settings: Settings) -> Iterator[None]:
+    """Answer every GET on METRICS_PORT until the end of the context, in a thread; do nothing if it is 0.
+
+    Raises `InvalidSettings` if the port can't be had.
+    """
+    if not settings.metrics_port:
+        yield
+        return
+    with listening_on(metrics, settings.metrics_host, settings.metrics_port):
+        yield
+
+
+@contextmanager
+def listening_on(metrics: Metrics, host: str, port: int) -> Iterator[int]:
+    """Answer on `port`, any that is free if it is 0; yields the port. Raises `InvalidSettings` if it can't be had."""
+    from prometheus_client import start_http_server  # noqa: PLC0415
+
+    try:
+        server, thread = start_http_server(port, host, registry(metrics))
+    except OSError as error:
+        raise InvalidSettings([f"METRICS_HOST={host!r}, METRICS_PORT={port}: {error.strerror}"]) from None
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Collector:
+    """Hands over what is counted, each time anew."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> "Iterable[Metric]":
+        """Yield one metric a family; a family of which this process has nothing is left out."""
+        for family in self._metrics.families:
+            if metric := _metric(family):
+                yield metric
+
+
+def _metric(family: AnyFamily) -> "Metric | None":
+    from prometheus_client.metrics_core import Metric  # noqa: PLC0415
+
+    metric = Metric(family.name.removesuffix("_total"), family.meaning, family.kind, family.unit)
+    for values, measure in family.all():
+        labels = dict(zip(family.labels, values, strict=True))
+        for suffix, more, value in _samples(measure):
+            metric.add_sample(metric.name + suffix, labels | more, value)
+    return metric if metric.samples else None
+
+
+def _samples(measure: Counter | Gauge | Histogram) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield what follows the name, further labels, and the value."""
+    match measure:
+        case Counter():
+            yield "_total", {}, measure.value
+        case Gauge():
+            value = measure.read()
+            if value is not None:
+                yield "", {}, value
+        case Histogram():
+            total = 0
+            for bound, count in zip((*measure.bounds, math.inf), list(measure.counts), strict=True):
+                total += count
+                yield "_bucket", {"le": "+Inf" if bound == math.inf else str(float(bound))}, total
+            yield "_count", {}, total
+            yield "_sum", {}, sum(measure.sums)

@@ -1,0 +1,110 @@
+"""What one request tells about itself: its id, its headers for the answer, and one wide log line at its end."""
+
+import itertools
+import logging
+import re
+import secrets
+from time import perf_counter
+from typing import Any
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.telemetry import log
+from shared.telemetry.catalog import Metrics
+from shared.web.metrics import Requests
+
+logger = logging.getLogger("triggers.http")
+
+STATE_KEY = "triggers_line"
+_CLIENT_CLOSED = 499
+"""nginx's number for a client that left before its answer."""
+
+_sane_id = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
+
+
+class RequestLine(msgspec.Struct, kw_only=True):
+    """One request's line in the log. Handlers fill in what they learn; nothing of a payload goes here.
+
+    `given` are the request's headers, the last of those with one name. `headers` are added to the answer, whoever
+    makes it.
+    """
+
+    request_id: str
+    given: dict[bytes, bytes]
+    headers: list[tuple[bytes, bytes]]
+    status: int | None = None
+    bytes_out: int = 0
+    bytes_in: int = 0
+    key_id: str | None = None
+    tenant: str | None = None
+    events: int | None = None
+    error: str | None = None
+
+
+def line_of(scope: Scope) -> RequestLine:
+    """Return the line of the request that `scope` belongs to."""
+    line: RequestLine = scope["state"][STATE_KEY]
+    return line
+
+
+class Observer:
+    """The outermost ASGI layer: gives every answer an `X-Request-ID`, counts every request and logs a line for it.
+
+    It wraps Litestar's own handler, since Litestar's middleware does not see paths that have no route.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._requests = Requests(metrics)
+        # Unlike a position, a request's id need not be hard to guess, so counting will do.
+        self._prefix = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        given = dict(scope["headers"])
+        request_id = given.get(b"x-request-id")
+        if request_id is None or not _sane_id(request_id):
+            request_id = f"{self._prefix}-{next(self._numbers):x}".encode()
+        line = RequestLine(request_id=request_id.decode(), given=given, headers=[(b"x-request-id", request_id)])
+        scope["state"][STATE_KEY] = line
+
+        async def observed_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                line.status = message["status"]
+                message["headers"] = [*message["headers"], *line.headers]
+            elif message["type"] == "http.response.body":
+                line.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed_send)
+        finally:
+            took_seconds = perf_counter() - started
+            self._requests.count(scope, line.status or _CLIENT_CLOSED, took_seconds)
+            if logger.isEnabledFor(logging.INFO):
+                log.info(logger, "request", _fields(scope, line, took_seconds))
+
+
+def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, Any]:
+    # The route's template, never the path or the query: they may carry what a customer calls private.
+    fields = {
+        "method": scope.get("method"),
+        "route": scope.get("path_template"),
+        "status": line.status or _CLIENT_CLOSED,
+        "duration_ms": round(took_seconds * 1000, 3),
+        "bytes_in": line.bytes_in,
+        "bytes_out": line.bytes_out,
+        "key_id": line.key_id,
+        "tenant": line.tenant,
+        "events": line.events,
+        "error": line.error,
+        "request_id": line.request_id,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

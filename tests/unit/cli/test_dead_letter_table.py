@@ -1,0 +1,65 @@
+import time
+
+import pytest
+
+from cli.dead_letter_table import print_letter, print_letters
+from shared.dead_letters import Letter, Subject
+
+UNREADABLE = Letter(id="m2", reason="unreadable: unknown pack version 'x'", receives=6)
+ACKS = Letter(
+    id="m3", reason="gave up", kind="acks", tenant="a", key_id="k", accepted_at=1000, events=1, first=None, receives=1
+)
+
+
+def letter(*, age_seconds: int = 0, event_id: str = "e1") -> Letter:
+    return Letter(
+        id="m1",
+        reason="the store refuses the event",
+        kind="events",
+        tenant="[red]",
+        key_id="k1",
+        accepted_at=time.time_ns() // 1_000_000 - age_seconds * 1000,
+        events=1000,
+        first=Subject(inbox="i", source="/s", id=event_id, type="t"),
+        receives=2,
+    )
+
+
+def test_a_row_tells_what_a_message_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    print_letters([letter(age_seconds=2 * 86_400 + 5), UNREADABLE])
+
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert " ".join(first.split()) == "m1 the store refuses the event [red] events: 1,000 2d /s e1"
+    assert " ".join(second.split()) == "m2 unreadable: unknown pack version 'x'"
+
+
+def test_ages_have_one_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    # A second may pass until they are printed, so none is near an edge; the last is from a clock ahead of ours.
+    for seconds in (30, 90, 7200 + 60, -60):
+        print_letters([letter(age_seconds=seconds)])
+
+    ages = [line.split()[-3] for line in capsys.readouterr().out.splitlines() if " m1 " in line]
+    assert ages[1:] == ["1m", "2h", "0s"]
+    assert ages[0].endswith("s")
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_letters([letter(event_id="\x1b[2Je\n1")])
+
+    assert "/s \N{REPLACEMENT CHARACTER}[2Je\N{REPLACEMENT CHARACTER}1" in capsys.readouterr().out
+
+
+def test_one_message_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    print_letter(letter())
+
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    names = ["message", "reason", "receives", "tenant", "key", "accepted", "holds", "inbox", "first", "type"]
+    assert [name for name, _ in lines] == names
+    assert [value.strip() for name, value in lines if name in ("holds", "first")] == ["events: 1,000", "/s e1"]
+
+
+def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    print_letter(UNREADABLE)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["message", "reason", "receives"]
+    print_letter(ACKS)
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["holds", "acks:", "1"]

@@ -1,0 +1,76 @@
+"""Which reader a request gets."""
+
+import functools
+
+import pytest
+
+from ingest.formats.binary import read_binary
+from ingest.formats.cloudevents import read_batch, read_structured
+from ingest.formats.json import read_json
+from ingest.formats.ndjson import read_ndjson
+from ingest.formats.registry import READERS, Reader, reader_of
+from shared.model.errors import UnsupportedMedia
+
+
+def reader_for(content_type: bytes | None, *marks: bytes) -> Reader:
+    headers = [(mark, b"x") for mark in marks]
+    if content_type is not None:
+        headers.append((b"content-type", content_type))
+    return reader_of(dict(headers), headers)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "reader"),
+    [
+        (b"application/json", read_json),
+        (b"APPLICATION/JSON ; charset=UTF-8", read_json),
+        (b'application/json; charset="utf-8"', read_json),
+        (b"application/json;charset=us-ascii;x=y", read_json),
+        (b"application/cloudevents+json", read_structured),
+        (b"application/cloudevents+json; charset=UTF-8", read_structured),
+        (b"application/cloudevents-batch+json", read_batch),
+        (b"application/x-ndjson", read_ndjson),
+    ],
+)
+def test_the_content_type_tells(content_type: bytes, reader: Reader) -> None:
+    assert reader_for(content_type) is reader
+
+
+@pytest.mark.parametrize("content_type", [None, b"application/json", b"text/plain", b"\xff", b"application/x-ndjson"])
+@pytest.mark.parametrize("mark", [b"ce-specversion", b"ce-id", b"ce-source", b"ce-type"])
+def test_any_other_content_with_headers_of_cloudevents_is_in_binary_mode(
+    content_type: bytes | None, mark: bytes
+) -> None:
+    reader = reader_for(content_type, mark)
+    assert isinstance(reader, functools.partial)
+    assert reader.func is read_binary
+
+
+def test_a_structured_event_may_repeat_its_attributes_in_headers() -> None:
+    assert reader_for(b"Application/CloudEvents+json", b"ce-id", b"ce-type") is read_structured
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        b"",
+        b"text/plain",
+        b"application/jsonx",
+        b"application/json; charset=latin-1",
+        b"application/cloudevents+avro",
+        b"application/cloudevents",
+    ],
+)
+@pytest.mark.parametrize("marks", [(), (b"ce-subject",)])
+def test_another_media_type_is_refused_with_those_that_are_read(
+    content_type: bytes | None, marks: tuple[bytes, ...]
+) -> None:
+    with pytest.raises(UnsupportedMedia) as caught:
+        reader_for(content_type, *marks)
+    assert caught.value.accepted == tuple(READERS)
+
+
+def test_binary_mode_can_not_carry_another_format_of_cloudevents() -> None:
+    with pytest.raises(UnsupportedMedia):
+        reader_for(b"application/cloudevents+avro", b"ce-id")

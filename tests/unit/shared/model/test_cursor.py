@@ -1,0 +1,76 @@
+"""Cursors: what was handed out is taken back by the same inbox; anything else is refused and nothing worse."""
+
+import base64
+import string
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model import cursor
+from shared.model.errors import InvalidRequest
+from shared.model.position import is_position
+from tests.unit.shared.model.test_position import UUID7S
+
+INBOXES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
+POSITION = "0190a000-0000-7000-8000-000000000001"
+CHARACTERS = string.ascii_letters + string.digits + "-_+/=. \n\u00e9\x00"
+
+
+def read(text: str, inbox: str = "default") -> str | None:
+    """The position behind which `text` stands, None if it is refused."""
+    try:
+        return cursor.decode(text, inbox)
+    except InvalidRequest:
+        return None
+
+
+@given(UUID7S, INBOXES)
+def test_a_cursor_stands_where_it_was_put(position: str, inbox: str) -> None:
+    text = cursor.encode(position, inbox)
+    assert cursor.decode(text, inbox) == position
+    assert set(text) <= set(string.ascii_letters + string.digits + "-_")
+
+
+def test_every_change_of_one_character_is_refused_or_gives_a_position() -> None:
+    text = cursor.encode(POSITION, "default")
+    for index in range(len(text)):
+        for character in CHARACTERS:
+            position = read(text[:index] + character + text[index + 1 :])
+            assert position is None or is_position(position)
+
+
+@given(st.text() | st.text(string.ascii_letters + string.digits + "-_=", max_size=40))
+def test_any_text_is_refused_or_gives_a_position(text: str) -> None:
+    position = read(text)
+    assert position is None or is_position(position)
+
+
+@given(st.binary(max_size=30) | st.binary(min_size=18, max_size=18).map(lambda raw: b"\x01" + raw))
+def test_any_bytes_are_refused_or_give_a_position(raw: bytes) -> None:
+    position = read(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    assert position is None or is_position(position)
+
+
+def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        cursor.decode(cursor.encode(POSITION, "orders"), "default")
+    [fault] = refused.value.faults
+    assert fault.detail == "`after` belongs to another inbox than 'default'."
+    assert fault.pointer == "/after"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\x02" + uuid.UUID(POSITION).bytes + b"\x00\x00",
+        b"\x01" + uuid.UUID(POSITION).bytes,
+        b"\x01" + bytes(18),
+    ],
+)
+def test_what_was_never_handed_out_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        cursor.decode(base64.urlsafe_b64encode(raw).decode(), "default")
+    assert [fault.detail for fault in refused.value.faults] == ["`after` is not a cursor that this API handed out."]

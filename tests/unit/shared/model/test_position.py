@@ -1,0 +1,147 @@
+"""Positions: UUIDv7s in rising order, whatever the clock does."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model import position
+from shared.model.position import Minter, floor_of, is_position, shard_of, time_of
+from tests.manual import ManualClock
+
+TIMES = st.integers(0, 2**48 - 1)
+NUMBERS = st.integers(0, 2**128 - 1)
+
+
+def minted(clock: ManualClock, count: int) -> list[str]:
+    minter = Minter(clock)
+    return [minter.mint() for _ in range(count)]
+
+
+def uuid7(number: int) -> str:
+    return str(uuid.UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+
+
+UUID7S = NUMBERS.map(uuid7)
+
+
+def test_a_position_is_a_uuid_of_version_7() -> None:
+    for text in minted(ManualClock(), 10):
+        parsed = uuid.UUID(text)
+        assert (str(parsed), parsed.version, parsed.variant) == (text, 7, uuid.RFC_4122)
+
+
+@given(st.lists(st.integers(-90, 200), min_size=1, max_size=100))
+def test_positions_rise_though_the_clock_wavers(steps_ms: list[int]) -> None:
+    clock = ManualClock()
+    minter, made, latest = Minter(clock), [], 0
+    for step in steps_ms:
+        clock.now_ms = max(clock.now_ms + step, latest - 90)
+        latest = max(latest, clock.now_ms)
+        made.append(minter.mint())
+    assert made == sorted(set(made))
+
+
+def test_no_two_minters_mint_the_same() -> None:
+    clock = ManualClock()
+    assert len({*minted(clock, 5000), *minted(clock, 5000)}) == 10_000
+
+
+def test_within_a_millisecond_a_counter_keeps_the_order_and_past_its_end_the_next_millisecond_is_used() -> None:
+    clock = ManualClock()
+    made = minted(clock, 4096 + 1)
+    assert made == sorted(made)
+    assert {time_of(text) for text in made[:4096]} == {clock.wall_ms()}
+    assert time_of(made[4096]) == clock.wall_ms() + 1
+
+
+def test_a_minter_that_ran_ahead_lets_the_clock_catch_up() -> None:
+    clock = ManualClock()
+    minter = Minter(clock)
+    made = [minter.mint() for _ in range(4097)]
+    clock.now_ms += 1
+    made.append(minter.mint())
+    clock.now_ms += 1
+    made.append(minter.mint())
+    assert made == sorted(made)
+    assert [time_of(text) - clock.wall_ms() for text in made[-3:]] == [-1, -1, 0]
+
+
+def test_a_clock_set_back_a_little_is_waited_for_and_by_much_is_believed() -> None:
+    clock = ManualClock()
+    clock.now_ms = 10_000
+    minter = Minter(clock)
+    first = time_of(minter.mint())
+    clock.now_ms -= 100
+    assert time_of(minter.mint()) == first
+    clock.now_ms -= 1
+    assert time_of(minter.mint()) == clock.wall_ms() == first - 101
+
+
+@given(TIMES, st.binary(min_size=8, max_size=8))
+def test_time_and_order_are_in_the_text(time_ms: int, random: bytes) -> None:
+    clock = ManualClock()
+    clock.now_ms = time_ms - clock.wall_ms()
+    text = Minter(clock, random_bytes=lambda _: random).mint()
+    assert is_position(text)
+    assert time_of(text) == time_ms
+    assert floor_of(time_ms) <= text
+    assert text < floor_of(time_ms + 1) or time_ms + 1 == 2**48
+
+
+@given(TIMES, TIMES)
+def test_floors_sort_as_their_times_do(first: int, second: int) -> None:
+    assert (floor_of(first) < floor_of(second)) is (first < second)
+    assert is_position(floor_of(first))
+    assert floor_of(first) >= position.FIRST
+
+
+@given(UUID7S, st.integers(1, 64))
+def test_a_shard_is_the_last_byte_modulo_the_number_of_shards(text: str, shards: int) -> None:
+    assert shard_of(text, shards) == uuid.UUID(text).bytes[-1] % shards
+
+
+def test_positions_spread_over_all_shards() -> None:
+    assert {shard_of(text, 4) for text in minted(ManualClock(), 500)} == {0, 1, 2, 3}
+
+
+@given(UUID7S)
+def test_bytes_and_text_are_one(text: str) -> None:
+    assert is_position(text)
+    assert position.to_bytes(text) == uuid.UUID(text).bytes
+    assert position.from_bytes(position.to_bytes(text)) == text
+
+
+@given(NUMBERS)
+def test_other_uuids_are_no_positions(number: int) -> None:
+    text = str(uuid.UUID(int=number))
+    assert is_position(text) is (text == uuid7(number))
+
+
+@given(st.text(st.sampled_from("0123456789abcdefABCDEF-_ \uff11x{}"), max_size=60) | st.text())
+def test_any_other_text_is_no_position(text: str) -> None:
+    try:
+        canonical = uuid7(uuid.UUID(text).int)
+    except ValueError:
+        canonical = None
+    assert is_position(text) is (text == canonical)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0190a000-0000-7000-8000-00000000000",
+        "0190a000-0000-7000-8000-0000000000000",
+        "10000000-0000-0000-0000-70008000000000000000",  # too long, with the version where it would be
+        "0190A000-0000-7000-8000-000000000000",
+        "0190a00000007000800000000000000 0",
+        "0190a000000070008000000000000000",
+        "{0190a000-0000-7000-8000-000000000000}",
+        "0190a000-0000-7000-8000-00000000000_",
+        "0190a000-0000-7000-8000-00000000000\uff10",
+    ],
+)
+def test_what_looks_like_a_position_is_none(text: str) -> None:
+    assert not is_position(text)

@@ -1,0 +1,41 @@
+import asyncio
+
+from shared.memory.queue import MemoryQueue
+from shared.model.errors import Unavailable
+from shared.ports import Outgoing
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.queue_depth import EVERY_MS, sampling
+from tests.counted import counted
+from tests.simulation.virtual import Process
+from tests.unit.worker.commit.consumer_rig import in_virtual_time
+
+
+class Queue(MemoryQueue):
+    down = False
+
+    async def backlog(self) -> int:
+        if self.down:
+            raise Unavailable("told so")
+        return await super().backlog()
+
+
+@in_virtual_time
+async def test_lengths_are_asked_for_again_and_again_and_one_that_is_not_told_is_not_known() -> None:
+    clock, metrics = Process(asyncio.get_running_loop()), Metrics()
+    events, dlq = Queue(clock), Queue(clock)
+    await events.send([Outgoing(body="a"), Outgoing(body="b")])
+    await dlq.send([Outgoing(body="c")])
+    async with sampling({"events": events, "dlq": dlq}, metrics, clock):
+        await clock.sleep_ms(1)
+        assert counted(metrics) == {"queue_messages events": 2, "queue_messages dlq": 1}
+        await events.send([Outgoing(body="d")])
+        dlq.down = True
+        await clock.sleep_ms(EVERY_MS)
+        assert counted(metrics) == {"queue_messages events": 3}
+        assert metrics.queue_messages.of("dlq").read() is None
+        dlq.down = False
+        await clock.sleep_ms(EVERY_MS)
+        assert counted(metrics) == {"queue_messages events": 3, "queue_messages dlq": 1}
+    await events.send([Outgoing(body="e")])
+    await clock.sleep_ms(2 * EVERY_MS)
+    assert counted(metrics)["queue_messages events"] == 3

@@ -1,0 +1,256 @@
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from shared.clock import SystemClock
+from shared.dead_letters import Letter, Loan, Subject, borrowing, letter_of, payloads_of, redrive
+from shared.memory.queue import MemoryQueue
+from shared.model.errors import Unavailable
+from shared.model.event import Event
+from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
+from shared.model.records import Outcome
+from shared.ports import Message, Outgoing
+from tests.manual import ManualClock
+
+BODY = msgspec.Raw(b'{"specversion":"1.0","data":"secret"}')
+EVENTS = EventPack(
+    tenant="acme",
+    key_id="k1",
+    accepted_at=1000,
+    events=[Event(receipt=f"r{n}", id=f"e{n}", source="/s", inbox="i", type="t", body=BODY) for n in (1, 2)],
+)
+ACKS = AckPack(tenant="acme", key_id="k1", accepted_at=1000, inbox="i", positions=["p1", "p2", "p3"])
+REMOVAL = Removal(tenant="acme", key_id="k1", accepted_at=1000, receipt="r", inbox="i", source="/s", id="e1")
+TROUBLED = {"reason": "the store refuses the event", "traceparent": "00"}
+
+
+class Queue(MemoryQueue):
+    """A queue that remembers what was sent in which call; `outcomes` overrule what became of each message."""
+
+    def __init__(self, *bodies: str, outcomes: Sequence[Outcome | Exception] = ()) -> None:
+        super().__init__(SystemClock())
+        self.calls: list[list[Outgoing]] = []
+        self._outcomes = list(outcomes)
+        for body in bodies:
+            self._take(Outgoing(body=body, attributes=TROUBLED))
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        self.calls.append(list(messages))
+        outcomes = await super().send(messages)
+        told = [self._outcomes.pop(0) if self._outcomes else outcome for outcome in outcomes]
+        for outcome in told:
+            if isinstance(outcome, Exception):
+                raise outcome
+        return [outcome for outcome in told if isinstance(outcome, Outcome)]
+
+
+class Away(Queue):
+    """A queue that shows no message again."""
+
+    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+        raise Unavailable(f"not {len(messages)} messages for {seconds} s")
+
+
+def message(pack: Pack | str, **attributes: str) -> Message:
+    body = pack if isinstance(pack, str) else encode(pack)
+    return Message(id="m1", body=body, handle="h1", receives=7, attributes=attributes)
+
+
+def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None:
+    letter = letter_of(message(EVENTS, reason="the store refuses the event"), max_receives=5)
+
+    assert letter == Letter(
+        id="m1",
+        reason="the store refuses the event",
+        kind="events",
+        tenant="acme",
+        key_id="k1",
+        accepted_at=1000,
+        events=2,
+        first=Subject(inbox="i", source="/s", id="e1", type="t"),
+        receives=7,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pack", "kind", "events", "first"),
+    [
+        (EVENTS, "events", 2, Subject(inbox="i", source="/s", id="e1", type="t")),
+        (ACKS, "acks", 3, None),
+        (REMOVAL, "remove", 1, Subject(inbox="i", source="/s", id="e1")),
+    ],
+)
+def test_a_pack_that_the_queue_gave_up_is_told_by_its_kind(
+    pack: Pack, kind: str, events: int, first: Subject | None
+) -> None:
+    letter = letter_of(message(pack), max_receives=5)
+
+    assert letter.reason == "gave up after 5 deliveries"
+    assert (letter.kind, letter.events, letter.first) == (kind, events, first)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("x", "unreadable: unknown pack version 'x'"),
+        ("pW10=", "unreadable: ValidationError: Expected `array` of at least length 1, got 0"),
+    ],
+)
+def test_a_pack_that_can_not_be_read_says_why(body: str, reason: str) -> None:
+    assert letter_of(message(body), max_receives=5) == Letter(id="m1", reason=reason, receives=7)
+
+
+def test_payloads_are_the_events_as_they_were_accepted() -> None:
+    assert payloads_of(message(EVENTS)) == [BODY, BODY]
+    assert payloads_of(message(ACKS)) == []
+    assert payloads_of(message("x")) == []
+
+
+async def test_everything_is_taken_once_and_shown_again() -> None:
+    dlq = Queue(*(f"x{number}" for number in range(23)))
+
+    async with borrowing(dlq) as loan:
+        sizes = [len(messages) async for messages in loan.take()]
+        assert await dlq.backlog() == 0
+
+    assert sizes == [10, 10, 3]
+    assert await dlq.backlog() == 23
+
+
+async def test_a_message_that_comes_again_is_not_told_twice() -> None:
+    dlq = Queue("x1", "x2")
+
+    async with borrowing(dlq) as loan:
+        async for first in loan.take():
+            await dlq.hide(first, 0)
+
+    assert await dlq.backlog() == 2
+
+
+async def test_looking_stops_at_the_last_one_found() -> None:
+    dlq = Queue(*(f"x{number}" for number in range(23)))
+
+    async with borrowing(dlq) as loan:
+        found = await loan.find(["m2", "m12", "m2"])
+        assert await dlq.backlog() == 3
+
+    assert [one.body for one in found] == ["x1", "x11"]
+
+
+async def test_what_is_not_there_is_not_found() -> None:
+    async with borrowing(Queue("x1")) as loan:
+        assert await loan.find(["nobody"]) == []
+
+
+async def test_what_was_deleted_is_not_shown_again() -> None:
+    dlq = Queue("x1", "x2")
+
+    async with borrowing(dlq) as loan:
+        await loan.delete(await loan.find(["m1"]))
+
+    assert dlq.bodies == ["x2"]
+    assert await dlq.backlog() == 1
+
+
+async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
+    dlq = Queue()
+
+    async def look(loan: Loan) -> None:
+        async for _ in loan.take():
+            pass
+
+    async def borrow() -> None:
+        async with borrowing(dlq) as loan:
+            await look(loan)
+
+    looking = asyncio.create_task(borrow())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    looking.cancel()
+    await asyncio.sleep(0)
+    await dlq.send([Outgoing(body="x")])
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+
+    assert await dlq.backlog() == 1
+    [received] = await dlq.receive(limit=1, wait_seconds=0, visibility_seconds=1)
+    assert received.receives == 2
+
+
+async def test_a_queue_that_shows_nothing_again_ends_no_command() -> None:
+    dlq = Away("x1")
+
+    async with borrowing(dlq) as loan:
+        assert [len(messages) async for messages in loan.take()] == [1]
+
+
+async def test_a_redriven_message_leaves_its_reason_behind() -> None:
+    dlq, queue = Queue(encode(EVENTS)), Queue()
+
+    async with borrowing(dlq) as loan:
+        assert await redrive(loan, await loan.find(["m1"]), queue, fair=True) == 1
+
+    assert queue.calls == [[Outgoing(body=encode(EVENTS), attributes={"traceparent": "00"}, group="acme")]]
+    assert dlq.bodies == []
+
+
+async def test_a_message_is_deleted_only_if_its_copy_is_there() -> None:
+    dlq = Queue("x1", "x2", "x3")
+    queue = Queue(outcomes=[Outcome.DONE, Outcome.UNCLEAR, Outcome.REFUSED])
+
+    async with borrowing(dlq) as loan:
+        assert await redrive(loan, await loan.find(["m1", "m2", "m3"]), queue, fair=False) == 1
+
+    assert dlq.bodies == ["x2", "x3"]
+    assert await dlq.backlog() == 2
+
+
+async def test_a_redrive_that_stopped_midway_goes_on_when_repeated() -> None:
+    dlq = Queue(*(f"x{number}" for number in range(15)))
+    queue = Queue(outcomes=[*[Outcome.DONE] * 10, Unavailable("away")])
+
+    async def move() -> None:
+        async with borrowing(dlq) as loan:
+            async for messages in loan.take():
+                await redrive(loan, messages, queue, fair=False)
+
+    with pytest.raises(Unavailable):
+        await move()
+    assert len(dlq.bodies) == 5
+    await move()
+
+    assert dlq.bodies == []
+    # Nothing is missing. What had been sent before its answer was lost is there twice.
+    assert set(queue.bodies) == {f"x{number}" for number in range(15)}
+
+
+async def test_a_call_carries_no_more_than_it_may() -> None:
+    half = "x" * 500_000
+    dlq, queue = Queue(half, half, half, "x", *["y"] * 10), Queue()
+
+    async with borrowing(dlq) as loan:
+        messages = await loan.find([f"m{number}" for number in range(1, 15)])
+        assert await redrive(loan, messages, queue, fair=False) == 14
+
+    assert [len(call) for call in queue.calls] == [2, 10, 2]
+
+
+async def test_nothing_to_redrive_calls_nobody() -> None:
+    queue = Queue()
+    assert await redrive(Loan(Queue()), [], queue, fair=False) == 0
+    assert queue.calls == []
+
+
+async def test_what_is_taken_stays_hidden_as_long_as_the_loan_says() -> None:
+    clock = ManualClock()
+    dlq = MemoryQueue(clock)
+    await dlq.send([Outgoing(body="x1")])
+
+    loan = Loan(dlq, hidden_seconds=60)
+    assert await loan.find(["m1"])
+    clock.advance(59)
+    assert await dlq.backlog() == 0
+    clock.advance(1)
+    assert await dlq.backlog() == 1

@@ -1,0 +1,70 @@
+from collections.abc import AsyncIterator
+from typing import cast
+
+import httpx
+import pytest
+from litestar import get
+from litestar.types import ASGIApp, Send
+
+from shared.aws.key_store import MemoryKeyStore
+from shared.model.errors import InvalidRequest
+from shared.settings import Settings
+from shared.web.app import Part, build_app
+from tests.serving import client_of
+from tests.unit.shared.web.parts import nothing_to_open, ready
+
+
+def raising(error: Exception, *, begun: bool = False) -> ASGIApp:
+    async def app(*connection: object) -> None:
+        if begun:
+            send = cast("Send", connection[2])
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error
+
+    return cast("ASGIApp", app)
+
+
+@get("/slow")
+async def slow() -> str:
+    return "litestar"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    part = Part(
+        name="part",
+        handlers=[slow],
+        lifespan=nothing_to_open,
+        ready=ready,
+        express={
+            ("POST", "/refuse"): raising(InvalidRequest("Not this.")),
+            ("POST", "/fail"): raising(RuntimeError("s3cret")),
+            ("POST", "/break"): raising(RuntimeError("s3cret"), begun=True),
+        },
+    )
+    async with client_of(build_app(Settings(), [part], keys=MemoryKeyStore())) as client:
+        yield client
+
+
+async def test_an_error_is_answered_as_litestar_would(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/refuse")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "Not this."
+    assert answer.json()["instance"].endswith(answer.headers["x-request-id"])
+
+
+async def test_an_unexpected_error_tells_nothing(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/fail")
+    assert answer.status_code == 500
+    assert "s3cret" not in answer.text
+
+
+async def test_an_answer_that_has_begun_is_cut_off(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/break")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_all_else_is_litestars(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/slow")).text == "litestar"
+    assert (await client.get("/refuse")).status_code == 404

@@ -1,0 +1,292 @@
+"""The worker's core over a store, a bucket and a DLQ that do as they are told, with time in the test's hands."""
+
+import hashlib
+import itertools
+import json
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from shared.aws.s3 import expand
+from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.queue import MemoryQueue
+from shared.model.errors import Unclear
+from shared.model.event import Event, Identity
+from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
+from shared.model.position import Minter
+from shared.model.records import Outcome, Place, StoredEvent
+from shared.ports import BodyStore, EventStore, Message, MessageSink
+from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
+from tests.manual import ManualClock
+from worker.commit.dead_letters import DeadLetters
+from worker.commit.event_commit import Protocol, Work
+from worker.commit.processor import Processor, Verdict, never
+from worker.commit.removal import Remover
+from worker.commit.resolver import Resolver
+
+TENANT, INBOX = "acme", "orders"
+SETTINGS = Settings()
+WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
+TTL_MS = SETTINGS.event_ttl_days * 86_400_000
+
+NOISE = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(16))
+"""1,024 characters that zstd can hardly make smaller than half."""
+
+Effect = Callable[[], Awaitable[Any]]
+Step = Callable[[Effect], Awaitable[Any]]
+
+
+class SkewedClock(ManualClock):
+    """A wall clock that may be set back, and a steady one that is not."""
+
+    set_back_ms = 0
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() - self.set_back_ms
+
+
+class Scripted:
+    """Passes calls on to `target`, but for those that the test has other plans for."""
+
+    def __init__(self, target: object) -> None:
+        self._target = target
+        self._steps: dict[str, deque[Step]] = defaultdict(deque)
+        self._nth: dict[int, Step] = {}
+        self.calls: list[str] = []
+
+    def on_nth(self, number: int, step: Step) -> None:
+        """Let the call after `number` others, whatever its method, go as `step` says."""
+        self._nth[len(self.calls) + number] = step
+
+    def on(self, method: str, *steps: Step) -> None:
+        """Let the next calls of `method` go as `steps` say, one each."""
+        self._steps[method].extend(steps)
+
+    def forget(self) -> None:
+        """Let all calls go as usual."""
+        self._steps.clear()
+        self._nth.clear()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._target, name)
+
+        async def call(*args: object, **kwargs: object) -> Any:
+            step = self._nth.pop(len(self.calls), None)
+            self.calls.append(name)
+
+            async def effect() -> Any:
+                return await method(*args, **kwargs)
+
+            if step is None and self._steps[name]:
+                step = self._steps[name].popleft()
+            return await (effect() if step is None else step(effect))
+
+        return call
+
+
+def fails(error: Exception) -> Step:
+    """The call has no effect and raises."""
+
+    async def step(_: Effect) -> None:
+        raise error
+
+    return step
+
+
+async def loses_its_answer(effect: Effect) -> None:
+    """The call takes effect; nobody hears of it."""
+    await effect()
+    raise Unclear("told so")
+
+
+def answers(*outcomes: Outcome) -> Step:
+    """The call has no effect and gives this answer."""
+
+    async def step(_: Effect) -> list[Outcome]:
+        return list(outcomes)
+
+    return step
+
+
+def reports(*outcomes: Outcome) -> Step:
+    """The call takes effect and gives this answer."""
+
+    async def step(effect: Effect) -> list[Outcome]:
+        await effect()
+        return list(outcomes)
+
+    return step
+
+
+def answers_after(clock: ManualClock, wait_ms: int) -> Step:
+    """The call takes effect; its answer takes a while."""
+
+    async def step(effect: Effect) -> Any:
+        answer = await effect()
+        clock.now_ms += wait_ms
+        return answer
+
+    return step
+
+
+def refuses(index: int, memory: MemoryStore) -> Step:
+    """The statement at `index` is refused; the others take effect."""
+
+    async def step(effect: Effect) -> Any:
+        before = set(memory.records)
+        outcomes = await effect()
+        added = sorted(set(memory.records) - before)
+        await memory.remove_events([added[index]])
+        outcomes[index] = Outcome.REFUSED
+        return outcomes
+
+    return step
+
+
+def meanwhile(happen: Effect, *, then: Step | None = None) -> Step:
+    """Something else happens first; the call goes on as usual, or as `then` says."""
+
+    async def step(effect: Effect) -> Any:
+        await happen()
+        return await (effect() if then is None else then(effect))
+
+    return step
+
+
+class Late:
+    """A call that is cut off, and takes effect when told to `arrive`."""
+
+    def __init__(self) -> None:
+        self._effect: Effect | None = None
+
+    async def __call__(self, effect: Effect) -> None:
+        self._effect = effect
+        raise Unclear("told so")
+
+    async def arrive(self) -> Any:
+        assert self._effect is not None
+        return await self._effect()
+
+
+class Rig:
+    """Everything one worker's core needs."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.settings = settings
+        self.clock = SkewedClock()
+        self.memory = MemoryStore(self.clock, shards=settings.inbox_shards)
+        self.bucket = MemoryBodies()
+        self.dlq = MemoryQueue(self.clock)
+        self.store = Scripted(self.memory)
+        self.bodies = Scripted(self.bucket)
+        self.sink = Scripted(self.dlq)
+        self.receipts = Minter(self.clock)
+        self.metrics = Metrics()
+        self.start()
+
+    def start(self) -> None:
+        """Start a worker; one that was there before is dead, and all that it knew is forgotten."""
+        store, bodies = cast("EventStore", self.store), cast("BodyStore", self.bodies)
+        self.protocol = Protocol(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
+        self.dead_letters = DeadLetters(
+            cast("MessageSink", self.sink),
+            self.clock,
+            per_minute=self.settings.dead_letters_per_minute,
+            metrics=self.metrics,
+        )
+        self.processor = Processor(
+            store=store,
+            bodies=bodies,
+            dead_letters=self.dead_letters,
+            protocol=self.protocol,
+            metrics=self.metrics,
+        )
+        self.resolver = Resolver(store, bodies, self.protocol)
+        self.remover = Remover(store, bodies, self.protocol)
+
+    def event(self, name: str = "e", *, data: object = None, type_: str = "t", **more: object) -> Event:
+        body = {"specversion": "1.0", "id": name, "source": "/", "type": type_, "data": data, **more}
+        raw = msgspec.Raw(json.dumps(body).encode())
+        return Event(receipt=self.receipts.mint(), id=name, source="/", inbox=INBOX, type=type_, body=raw)
+
+    def pack(self, *events: Event | str, accepted_ago_ms: int = 0) -> EventPack:
+        """A pack of `events`; of a name, an event is made."""
+        return EventPack(
+            tenant=TENANT,
+            key_id="k",
+            accepted_at=self.clock.wall_ms() - accepted_ago_ms,
+            events=[self.event(event) if isinstance(event, str) else event for event in events],
+        )
+
+    def work(self, pack: EventPack) -> Work:
+        """The only event of `pack`, on its way."""
+        [event] = pack.events
+        return Work(event, pack, self.protocol)
+
+    def acks(self, *positions: str) -> AckPack:
+        now = self.clock.wall_ms()
+        return AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions)
+
+    def removal(self, name: str = "e", *, erase: bool = False, accepted_ago_ms: int = 0) -> Removal:
+        return Removal(
+            tenant=TENANT,
+            key_id="k",
+            accepted_at=self.clock.wall_ms() - accepted_ago_ms,
+            receipt=self.receipts.mint(),
+            inbox=INBOX,
+            source="/",
+            id=name,
+            erase=erase,
+        )
+
+    async def process(self, *given: Pack, receives: int = 1, give_up: Callable[[], bool] = never) -> list[Verdict]:
+        """Have the worker process one message for each of `given`."""
+        return await self.processor.process([message(pack, receives) for pack in given], give_up=give_up)
+
+    async def store_events(self, *events: Event | str, accepted_ago_ms: int = 0) -> EventPack:
+        """Process a pack of `events` without any trouble, and return it."""
+        pack = self.pack(*events, accepted_ago_ms=accepted_ago_ms)
+        await self.process(pack)
+        return pack
+
+    def listed(self, *, delivered: bool = False) -> list[StoredEvent]:
+        """What lies in the inbox, or among the delivered, oldest first."""
+        records = sorted(self.memory.records.items())
+        return [record for place, record in records if isinstance(record, StoredEvent) and place.delivered is delivered]
+
+    def names(self, *, delivered: bool = False) -> list[str]:
+        """The ids of what lies in the inbox, or among the delivered, oldest first."""
+        listed = self.listed(delivered=delivered)
+        return [json.loads(expand(event.body))["id"] for event in listed if event.body]
+
+    def passes(self, wait_ms: int) -> Effect:
+        """What happens when time passes."""
+
+        async def effect() -> None:
+            self.clock.now_ms += wait_ms
+
+        return effect
+
+    def place(self, position: str, *, delivered: bool = False) -> Place:
+        return Place(TENANT, INBOX, position, delivered)
+
+    def identity(self, name: str = "e") -> Identity:
+        return Identity(TENANT, INBOX, "/", name)
+
+
+def after(tries: int) -> Callable[[], bool]:
+    """Give up after so many tries."""
+    asked = itertools.count()
+    return lambda: next(asked) >= tries
+
+
+def message(pack: Pack | str, receives: int = 1) -> Message:
+    body = pack if isinstance(pack, str) else encode(pack)
+    return Message(id="m", body=body, handle="h", receives=receives)
+
+
+def counts(verdicts: Sequence[Verdict]) -> list[dict[str, int]]:
+    return [dict(verdict.counts) for verdict in verdicts]

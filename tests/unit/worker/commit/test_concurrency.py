@@ -1,0 +1,102 @@
+"""Fewer calls at once while the store is slow: the lanes, and that the core keeps to them."""
+
+import asyncio
+
+from tests.unit.worker.commit.rig import SETTINGS, Effect, Rig, Step
+from worker.commit.concurrency import Lanes
+
+
+async def free_of(lanes: Lanes) -> int:
+    """Return how many can enter at once."""
+    entered = 0
+    try:
+        async with asyncio.timeout(0.01):
+            while True:
+                await lanes.enter()
+                entered += 1
+    except TimeoutError:
+        for _ in range(entered):
+            lanes.leave(late=False)
+        return entered
+
+
+async def use(lanes: Lanes, *, late: bool) -> None:
+    await lanes.enter()
+    lanes.leave(late=late)
+
+
+async def test_there_are_as_many_lanes_as_told() -> None:
+    assert await free_of(Lanes(3)) == 3
+
+
+async def test_who_was_late_shuts_a_lane_and_the_last_stays_open() -> None:
+    lanes = Lanes(3)
+    for left in (2, 1, 1):
+        await use(lanes, late=True)
+        assert lanes.open == await free_of(lanes) == left
+
+
+async def test_many_in_time_one_after_the_other_open_a_lane_again_and_no_more_than_there_were() -> None:
+    lanes = Lanes(2)
+    await use(lanes, late=True)
+    for _ in range(19):
+        await use(lanes, late=False)
+    assert lanes.open == 1
+    await use(lanes, late=True)  # and one that is late begins the count anew
+    for _ in range(19):
+        await use(lanes, late=False)
+    assert lanes.open == 1
+    for _ in range(100):
+        await use(lanes, late=False)
+    assert lanes.open == await free_of(lanes) == 2
+
+
+class Crowd:
+    """Counts how many calls are under way at once; each takes `wait_ms`."""
+
+    def __init__(self, rig: Rig, wait_ms: int) -> None:
+        self._rig = rig
+        self._wait_ms = wait_ms
+        self._now = 0
+        self.most = 0
+
+    def step(self) -> Step:
+        async def step(effect: Effect) -> object:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            for _ in range(10):  # let all begin that may
+                await asyncio.sleep(0)
+            answer: object = await effect()
+            self._rig.clock.now_ms += self._wait_ms
+            self._now -= 1
+            return answer
+
+        return step
+
+
+LATE_MS = SETTINGS.commit_deadline_ms + 1
+
+
+def names(count: int) -> list[str]:
+    return [f"e{number:04}" for number in range(count)]
+
+
+async def test_chunks_whose_claims_are_late_make_the_next_come_one_at_a_time() -> None:
+    rig = Rig()
+    slow, after = Crowd(rig, LATE_MS), Crowd(rig, 0)
+    rig.store.on("insert_guards", *[slow.step()] * 8)
+    rig.store.on("insert_guards", *[after.step()] * 4)
+    await rig.process(rig.pack(*names(300)))
+    assert (slow.most, after.most) == (8, 1)
+    assert sorted(rig.names()) == names(300)
+
+
+async def test_only_some_events_move_at_once_so_that_they_are_in_time() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", Crowd(rig, LATE_MS).step())
+    moving = Crowd(rig, 0)
+    rig.store.on("reposition", *[moving.step()] * 25)
+    await rig.process(rig.pack(*names(25)))
+    assert moving.most == 8
+    assert rig.store.calls.count("reposition") == 25
+    assert sorted(rig.names()) == names(25)

@@ -1,0 +1,113 @@
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from shared.clock import SystemClock
+from shared.memory.queue import MemoryQueue
+from shared.model.errors import Unavailable, Unclear
+from shared.model.records import Outcome
+from shared.ports import Message, Outgoing
+from shared.settings import Settings
+from worker.commit.dispositions import carry_out, log_lines
+from worker.commit.processor import Action, Verdict
+
+SETTINGS = Settings(max_receives=3)
+DELETE, LEAVE = Verdict(action=Action.DELETE), Verdict(action=Action.LEAVE, delay_seconds=1, reason="unreadable pack")
+RETRY = Verdict(action=Action.RETRY, delay_seconds=60, tenant="acme")
+
+
+class Recorder(MemoryQueue):
+    """A queue that remembers what it was asked; `error` is raised by every send and hide."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(SystemClock())
+        self.error = error
+        self.sent: list[Outgoing] = []
+        self.hidden: list[tuple[int, list[str]]] = []
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        self.sent += messages
+        if self.error:
+            raise self.error
+        return await super().send(messages)
+
+    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+        self.hidden.append((seconds, [message.id for message in messages]))
+        if self.error:
+            raise self.error
+
+
+def message(number: int, receives: int = 1) -> Message:
+    return Message(
+        id=f"m{number}", body="pW10=", handle=f"h{number}", receives=receives, attributes={"traceparent": "00"}
+    )
+
+
+async def test_only_what_is_done_is_given_back_for_deletion() -> None:
+    queue = Recorder()
+    judged = [(message(1), DELETE), (message(2), LEAVE), (message(3), RETRY), (message(4), DELETE)]
+
+    done = await carry_out(judged, queue, SETTINGS)
+
+    assert [one.id for one in done] == ["m1", "m4"]
+    assert queue.hidden == [(1, ["m2"]), (60, ["m3"])]
+    assert not queue.sent
+
+
+async def test_many_messages_are_hidden_ten_at_a_time() -> None:
+    queue = Recorder()
+
+    await carry_out([(message(number), RETRY) for number in range(23)], queue, SETTINGS)
+
+    assert [len(ids) for _, ids in queue.hidden] == [10, 10, 3]
+
+
+async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
+    queue = Recorder()
+
+    done = await carry_out([(message(1, receives=2), RETRY), (message(2, receives=2), LEAVE)], queue, SETTINGS)
+
+    assert [one.id for one in done] == ["m1"]
+    assert queue.sent == [Outgoing(body="pW10=", attributes={"traceparent": "00"}, delay_seconds=60)]
+    assert queue.hidden == [(1, ["m2"])]
+
+
+async def test_a_copy_keeps_to_its_tenants_share() -> None:
+    queue = Recorder()
+
+    await carry_out([(message(1, receives=9), RETRY)], queue, Settings(fair_queues=True))
+
+    assert queue.sent[0].group == "acme"
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), Unclear("cut off")])
+async def test_a_queue_that_fails_loses_nothing(error: Exception) -> None:
+    queue = Recorder(error)
+
+    done = await carry_out([(message(1, receives=2), RETRY), (message(2), DELETE)], queue, SETTINGS)
+
+    assert [one.id for one in done] == ["m2"]
+    assert queue.hidden == [(60, ["m1"])]
+
+
+def test_a_message_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    stored = Verdict(action=Action.DELETE, counts={"stored": 2, "duplicate": 1}, tenant="acme")
+    with caplog.at_level(logging.INFO, logger="triggers.worker"):
+        log_lines([(message(1), stored), (message(2), LEAVE)], 12)
+
+    first, second = (record.__dict__ for record in caplog.records)
+    assert (first["message_id"], first["action"], first["stored"], first["duplicate"]) == ("m1", "delete", 2, 1)
+    assert (first["levelname"], first["tenant"], first["duration_ms"], first["receives"]) == ("INFO", "acme", 12, 1)
+    assert "reason" not in first
+    assert (second["levelname"], second["action"], second["reason"]) == ("WARNING", "leave", "unreadable pack")
+
+
+def test_a_message_that_came_with_a_trace_is_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "triggers.worker")
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
+    traced = Message(id="m1", body="", handle="h", attributes={"traceparent": f"{trace}-of-a-later-version"})
+    log_lines([(traced, DELETE), (Message(id="m2", body="", handle="h"), DELETE)], 1)
+    first, second = (record.__dict__ for record in caplog.records)
+    assert first["traceparent"] == trace
+    assert "traceparent" not in second

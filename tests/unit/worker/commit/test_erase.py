@@ -1,0 +1,172 @@
+"""Erases: the payload goes for good, and nothing under way brings it back."""
+
+import pytest
+
+from shared.aws.s3 import body_key
+from shared.model.errors import Unavailable
+from shared.model.records import Outcome, Tombstone
+from shared.settings import Settings
+from tests.unit.worker.commit.rig import (
+    TENANT,
+    WINDOW_MS,
+    Rig,
+    after,
+    answers,
+    counts,
+    fails,
+    loses_its_answer,
+    meanwhile,
+)
+from worker.commit.processor import Action
+
+
+async def test_an_erased_event_is_gone_and_its_guard_stays_without_content() -> None:
+    rig = Rig()
+    pack = await rig.store_events("a")
+    position = rig.listed()[0].place.position
+    erase = rig.removal("a", erase=True)
+    [verdict] = await rig.process(erase)
+    assert (verdict.action, verdict.counts) == (Action.DELETE, {"removed": 1})
+    assert rig.listed() == []
+    [guard] = rig.memory.guards()
+    assert (guard.receipt, guard.erased_at) == (pack.events[0].receipt, erase.accepted_at)
+    assert {place for place, record in rig.memory.records.items() if isinstance(record, Tombstone)} == {
+        rig.place(position),
+        rig.place(position, delivered=True),
+    }
+
+
+async def test_an_event_that_was_acked_is_erased_among_the_delivered() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    await rig.process(rig.acks(rig.listed()[0].place.position))
+    await rig.process(rig.removal("a", erase=True))
+    assert rig.listed(delivered=True) == []
+
+
+async def test_an_erase_is_idempotent() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    erase = rig.removal("a", erase=True)
+    await rig.process(erase)
+    before = rig.memory.guards()
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert rig.memory.guards() == before
+
+
+async def test_an_erase_reaches_older_guards_too() -> None:
+    rig = Rig()
+    await rig.store_events("a", accepted_ago_ms=2 * WINDOW_MS)
+    await rig.store_events("a", accepted_ago_ms=WINDOW_MS)
+    await rig.store_events("a")
+    await rig.process(rig.removal("a", erase=True))
+    assert rig.names() == []
+    assert all(guard.erased_at for guard in rig.memory.guards())
+
+
+async def test_an_erase_spares_what_was_accepted_after_it() -> None:
+    rig = Rig()
+    await rig.store_events("a", accepted_ago_ms=WINDOW_MS)
+    erase = rig.removal("a", erase=True, accepted_ago_ms=1)
+    later = await rig.store_events("a")
+    await rig.process(erase)
+    assert [event.place.position for event in rig.listed()] == [
+        guard.position for guard in rig.memory.guards() if guard.receipt == later.events[0].receipt
+    ]
+
+
+@pytest.mark.parametrize("ago_ms", [0, 1, WINDOW_MS, 5 * WINDOW_MS])
+async def test_the_marker_keeps_out_what_was_accepted_before_the_erase(ago_ms: int) -> None:
+    rig = Rig()
+    pack = rig.pack("a", accepted_ago_ms=ago_ms)
+    await rig.process(rig.removal("a", erase=True))
+    assert counts(await rig.process(pack)) == [{"erased": 1}]
+    assert rig.names() == []
+
+
+async def test_the_marker_lets_in_what_is_accepted_after_the_erase() -> None:
+    rig = Rig()
+    await rig.process(rig.removal("a", erase=True))
+    rig.clock.now_ms += 1
+    assert counts(await rig.process(rig.pack("a"))) == [{"stored": 1}]
+    assert rig.names() == ["a"]
+
+
+async def test_a_marker_is_left_beside_a_later_event() -> None:
+    rig = Rig()
+    early, erase = rig.pack("a"), rig.removal("a", erase=True)
+    rig.clock.now_ms += WINDOW_MS
+    later = await rig.store_events("a")
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert counts(await rig.process(early)) == [{"erased": 1}]
+    assert counts(await rig.process(later)) == [{"stored": 1}]
+    assert rig.names() == ["a"]
+
+
+async def test_a_producers_retry_within_the_window_does_not_bring_an_erased_event_back() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    await rig.process(rig.removal("a", erase=True))
+    rig.clock.now_ms += 1000
+    assert counts(await rig.process(rig.pack("a"))) == [{"duplicate": 1}]
+    assert rig.names() == []
+
+
+async def test_a_second_erase_keeps_out_more() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    await rig.process(rig.removal("a", erase=True))
+    rig.clock.now_ms += 2 * WINDOW_MS
+    between, second = rig.pack("a"), rig.removal("a", erase=True)
+    await rig.process(second)
+    assert counts(await rig.process(between)) == [{"erased": 1}]
+
+
+async def test_an_event_that_enters_during_an_erase_is_erased_with_the_others() -> None:
+    rig = Rig()
+    await rig.store_events("a", accepted_ago_ms=WINDOW_MS)
+    entering, erase = rig.pack("a"), rig.removal("a", erase=True)
+    rig.store.on("erase", meanwhile(lambda: rig.process(entering)))
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert rig.names() == []
+
+
+async def test_an_event_that_claims_just_before_the_marker_is_erased() -> None:
+    rig = Rig()
+    pack, erase = rig.pack("a"), rig.removal("a", erase=True)
+    rig.store.on("insert_guards", meanwhile(lambda: rig.process(pack)))
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert rig.names() == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.UNCLEAR])
+async def test_a_marker_that_is_not_certain_is_tried_again_after_a_pause(outcome: Outcome) -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", answers(outcome))
+    assert counts(await rig.process(rig.removal("a", erase=True))) == [{"removed": 1}]
+    assert len(rig.memory.guards()) == 1
+    assert rig.clock.now_ms > 0
+
+
+async def test_a_worker_that_must_stop_does_not_try_a_marker_for_ever() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", *[answers(Outcome.THROTTLED)] * 3)
+    assert counts(await rig.process(rig.removal("a", erase=True), give_up=after(3))) == [{"postponed": 1}]
+
+
+async def test_an_erase_without_an_answer_is_repeated() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    rig.store.on("erase", loses_its_answer)
+    assert counts(await rig.process(rig.removal("a", erase=True))) == [{"removed": 1}]
+    assert rig.names() == []
+
+
+async def test_an_erase_takes_the_body_out_of_the_bucket() -> None:
+    rig = Rig(Settings(inline_body_bytes=1))
+    pack = await rig.store_events("a")
+    assert list(rig.bucket.bodies) == [body_key(TENANT, pack.events[0].receipt)]
+    rig.bodies.on("delete", fails(Unavailable("no")))
+    await rig.process(rig.removal("a", erase=True))
+    assert not any(rig.bucket.bodies.values())

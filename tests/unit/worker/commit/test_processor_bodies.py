@@ -1,0 +1,91 @@
+"""Bodies too big for an item: in the bucket before their event is in the table, and gone if it is not kept."""
+
+import pytest
+
+from shared.aws.s3 import body_key, expand
+from shared.model.errors import Unavailable, Unclear
+from shared.model.pack import EventPack
+from shared.settings import Settings
+from tests.unit.worker.commit.rig import NOISE, TENANT, WINDOW_MS, Rig, counts, fails, meanwhile
+
+SMALL = Settings(inline_body_bytes=100)
+
+
+def big_pack(rig: Rig, name: str = "a", *, accepted_ago_ms: int = 0) -> EventPack:
+    return rig.pack(rig.event(name, data=NOISE), accepted_ago_ms=accepted_ago_ms)
+
+
+def key_of(pack: EventPack) -> str:
+    return body_key(TENANT, pack.events[0].receipt)
+
+
+async def test_big_bodies_go_to_the_bucket() -> None:
+    rig = Rig(SMALL)
+    pack = big_pack(rig)
+    assert counts(await rig.process(pack)) == [{"stored": 1}]
+    [event] = rig.listed()
+    assert event.body_key == key_of(pack)
+    assert event.body == b'{"specversion":"1.0","id":"a","source":"%b","type":"%b"}' % (
+        pack.events[0].source.encode(),
+        pack.events[0].type.encode(),
+    )
+    assert expand(rig.bucket.bodies[key_of(pack)]) == bytes(pack.events[0].body)
+
+
+async def test_a_small_body_stays_in_the_table() -> None:
+    rig = Rig(SMALL)
+    await rig.store_events("a")
+    [event] = rig.listed()
+    assert event.body_key is None
+    assert not any(rig.bucket.bodies.values())
+
+
+@pytest.mark.parametrize("error", [Unavailable("no"), Unclear("cut off")])
+async def test_nothing_is_claimed_before_its_body_is_in_the_bucket(error: Exception) -> None:
+    rig = Rig(SMALL)
+    rig.bodies.on("put", fails(error), fails(error))
+    assert counts(await rig.process(big_pack(rig), rig.pack("small"))) == [{"stored": 1}, {"stored": 1}]
+    assert rig.bodies.calls == ["put"] * 3
+    assert [bool(event.body_key) for event in rig.listed()] == [False, True]
+
+
+async def test_bodies_are_cleared_when_their_event_is_not_kept() -> None:
+    rig = Rig(SMALL)
+    kept, repeat = big_pack(rig), big_pack(rig)
+    await rig.process(kept)
+    assert counts(await rig.process(repeat)) == [{"duplicate": 1}]
+    assert [key for key, body in rig.bucket.bodies.items() if body] == [key_of(kept)]
+
+
+async def test_the_body_of_an_event_erased_before_it_came_is_cleared() -> None:
+    rig = Rig(SMALL)
+    pack = big_pack(rig)
+    await rig.process(rig.removal("a", erase=True))
+    assert counts(await rig.process(pack)) == [{"erased": 1}]
+    assert not any(rig.bucket.bodies.values())
+
+
+async def test_an_event_that_its_erase_has_not_come_to_keeps_its_body_until_then() -> None:
+    rig = Rig(SMALL)
+    older = big_pack(rig, accepted_ago_ms=WINDOW_MS)
+    await rig.process(older)
+    await rig.store_events("a")
+    erase = rig.removal("a", erase=True)
+
+    async def deliver_again() -> None:
+        assert [event.body_key for event in rig.listed()] == [key_of(older)]
+        assert counts(await rig.process(older)) == [{"stored": 1}]
+        assert rig.bucket.bodies[key_of(older)]
+
+    rig.store.on("erase", meanwhile(rig.passes(0)), meanwhile(deliver_again))
+    assert counts(await rig.process(erase)) == [{"removed": 1}]
+    assert rig.listed() == []
+    assert not any(rig.bucket.bodies.values())
+    assert counts(await rig.process(older)) == [{"erased": 1}]
+
+
+async def test_a_body_that_cannot_be_cleared_holds_nothing_up() -> None:
+    rig = Rig(SMALL)
+    await rig.process(big_pack(rig))
+    rig.bodies.on("delete", fails(Unavailable("no")))
+    assert counts(await rig.process(big_pack(rig))) == [{"duplicate": 1}]

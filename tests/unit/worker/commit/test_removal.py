@@ -1,0 +1,195 @@
+"""Acks: from the inbox to the delivered, wherever the event is by then."""
+
+import pytest
+from msgspec.structs import replace
+
+from shared.model.errors import Unavailable, Unclear
+from shared.model.records import Outcome
+from tests.unit.worker.commit.rig import (
+    TTL_MS,
+    WINDOW_MS,
+    Rig,
+    after,
+    answers,
+    counts,
+    fails,
+    loses_its_answer,
+    meanwhile,
+)
+from worker.commit.processor import Action
+
+
+def positions(rig: Rig) -> list[str]:
+    return [event.place.position for event in rig.listed()]
+
+
+async def move(rig: Rig) -> None:
+    """Move the only event of the inbox elsewhere, as a repair does."""
+    [guard], [event] = rig.memory.guards(), rig.listed()
+    to = rig.protocol.minter.mint()
+    moved = replace(event, place=event.place._replace(position=to))
+    assert await rig.memory.reposition(guard, guard, moved)
+
+
+async def test_an_ack_moves_events_to_the_delivered_and_keeps_them_as_long_again() -> None:
+    rig = Rig()
+    await rig.store_events("a", "b")
+    rig.clock.advance(3600)
+    acks = rig.acks(positions(rig)[0])
+    [verdict] = await rig.process(acks)
+    assert (verdict.action, verdict.tenant, verdict.counts) == (Action.DELETE, "acme", {"acked": 1})
+    assert (rig.names(), rig.names(delivered=True)) == (["b"], ["a"])
+    [delivered] = rig.listed(delivered=True)
+    assert delivered.delivered_at == acks.accepted_at
+    assert delivered.expires_at == (acks.accepted_at + TTL_MS) // 1000
+
+
+async def test_many_acks_go_25_to_a_call() -> None:
+    rig = Rig()
+    await rig.store_events(*(f"e{number}" for number in range(30)))
+    rig.store.calls.clear()
+    assert counts(await rig.process(rig.acks(*positions(rig)))) == [{"acked": 30}]
+    assert rig.store.calls == ["read_events", "insert_events", "remove_events"] * 2
+
+
+async def test_an_ack_is_idempotent() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    acks = rig.acks(*positions(rig))
+    await rig.process(acks)
+    assert counts(await rig.process(acks)) == [{"gone": 1}]
+    assert rig.names(delivered=True) == ["a"]
+
+
+async def test_an_ack_of_nothing_or_of_an_expired_event_does_nothing() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    [position] = positions(rig)
+    rig.clock.advance(TTL_MS / 1000 + 1)
+    assert counts(await rig.process(rig.acks(position, rig.protocol.minter.mint()))) == [{"gone": 2}]
+    assert rig.listed(delivered=True) == []
+
+
+async def test_an_ack_that_died_between_its_two_steps_is_finished_by_its_repetition() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    acks = rig.acks(*positions(rig))
+    rig.store.on("remove_events", fails(Unavailable("died")))
+    assert counts(await rig.process(acks, give_up=after(1))) == [{"postponed": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == (["a"], ["a"])  # too much, never too little
+    assert counts(await rig.process(acks)) == [{"acked": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.UNCLEAR])
+async def test_an_ack_that_is_not_certain_is_tried_again_before_anything_is_deleted(outcome: Outcome) -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    rig.store.on("insert_events", answers(outcome))
+    assert counts(await rig.process(rig.acks(*positions(rig)))) == [{"acked": 1}]
+    assert rig.names(delivered=True) == ["a"]
+
+
+async def test_an_ack_without_an_answer_is_tried_again() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    rig.store.on("insert_events", loses_its_answer)
+    assert counts(await rig.process(rig.acks(*positions(rig)))) == [{"acked": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
+
+
+async def test_an_ack_follows_its_event_to_where_it_was_moved() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    [old] = positions(rig)
+    await move(rig)
+    await move(rig)
+    assert counts(await rig.process(rig.acks(old))) == [{"acked": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
+
+
+async def test_an_ack_refused_by_a_tombstone_reads_again_and_follows() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    rig.store.on("insert_events", meanwhile(lambda: move(rig)))
+    assert counts(await rig.process(rig.acks(*positions(rig)))) == [{"acked": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
+
+
+async def test_an_ack_overtaken_by_an_erase_does_not_keep_the_event() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    rig.store.on("insert_events", meanwhile(lambda: rig.remover.remove(rig.removal("a", erase=True))))
+    assert counts(await rig.process(rig.acks(*positions(rig)))) == [{"gone": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == ([], [])
+
+
+async def test_one_event_is_acked_by_its_identity() -> None:
+    rig = Rig()
+    await rig.store_events("a", "b")
+    assert counts(await rig.process(rig.removal("a"))) == [{"acked": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == (["b"], ["a"])
+    assert counts(await rig.process(rig.removal("a"))) == [{"gone": 1}]
+
+
+async def test_an_ack_by_identity_reaches_the_events_of_older_guards_too() -> None:
+    rig = Rig()
+    await rig.store_events("a", accepted_ago_ms=WINDOW_MS)
+    await rig.store_events("a")
+    assert counts(await rig.process(rig.removal("a"))) == [{"acked": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == ([], ["a", "a"])
+
+
+async def test_an_ack_by_identity_is_not_about_events_accepted_after_it() -> None:
+    rig = Rig()
+    ack = rig.removal("a", accepted_ago_ms=1)
+    await rig.store_events("a")
+    assert counts(await rig.process(ack)) == [{"postponed": 1}]
+    assert rig.names() == ["a"]
+
+
+async def test_an_ack_by_identity_of_what_is_not_there_yet_comes_again() -> None:
+    rig = Rig()
+    pack, ack = rig.pack("a"), rig.removal("a")
+    [verdict] = await rig.process(ack)
+    assert (verdict.action, verdict.delay_seconds, verdict.counts) == (Action.RETRY, 1, {"postponed": 1})
+    await rig.process(pack)
+    assert counts(await rig.process(ack, receives=2)) == [{"acked": 1}]
+
+
+async def test_an_ack_by_identity_of_what_is_claimed_and_not_committed_comes_again() -> None:
+    rig = Rig()
+    pack = rig.pack("a")
+    rig.store.on("insert_events", fails(Unclear("died")))
+    await rig.process(pack, give_up=lambda: True)
+    assert counts(await rig.process(rig.removal("a"))) == [{"postponed": 1}]
+    rig.start()
+    await rig.process(pack)
+    assert counts(await rig.process(rig.removal("a"))) == [{"acked": 1}]
+
+
+async def test_an_ack_by_identity_of_what_never_came_is_done_in_the_end() -> None:
+    rig = Rig()
+    ack = rig.removal("never")
+    rig.clock.advance(301)
+    [verdict] = await rig.process(ack, receives=9)
+    assert (verdict.action, verdict.counts) == (Action.DELETE, {"gone": 1})
+
+
+async def test_an_ack_by_identity_looks_past_an_erase_for_the_event_that_followed_it() -> None:
+    rig = Rig()
+    await rig.process(rig.removal("a", erase=True))
+    rig.clock.advance(1)
+    pack, ack = rig.pack("a"), rig.removal("a")
+    assert counts(await rig.process(ack)) == [{"postponed": 1}]
+    await rig.process(pack)
+    assert counts(await rig.process(ack)) == [{"acked": 1}]
+
+
+async def test_an_ack_by_identity_of_an_erased_event_is_done_in_the_end() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    await rig.process(rig.removal("a", erase=True))
+    ack = rig.removal("a")
+    rig.clock.advance(301)
+    assert counts(await rig.process(ack)) == [{"gone": 1}]

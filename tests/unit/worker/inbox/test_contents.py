@@ -1,0 +1,73 @@
+"""Contents of events, also of those whose body is not where it should be."""
+
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.aws import s3
+from shared.aws.s3 import name_of
+from shared.model.event import Event
+from shared.model.records import StoredEvent
+from tests.unit.worker.inbox.reading import Bench
+from worker.inbox.contents import Contents
+
+EVENT = Event(receipt="r", id="é", source="/shop", inbox="orders", type="order.paid", body=msgspec.Raw(b"{}"))
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def contents(bench: Bench, *events: StoredEvent) -> list[dict[str, Any]]:
+    finished = [finished async for _, finished in Contents(bench.store, bench.bodies).of(events)]
+    return [msgspec.json.decode(event or b"{}") for event in finished]
+
+
+async def test_a_missing_body_is_said_on_its_event_and_on_no_other(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = bench.event(b'{"specversion":"1.0","id":"ok"}')
+    gone = bench.event(name_of(EVENT), kind="order.paid", key="gone")
+    kept = bench.event(name_of(EVENT), key="kept")
+    await bench.bodies.put("kept", b'{"specversion":"1.0","id":"kept"}')
+    await bench.store.insert_events([whole, gone, kept])
+    first, second, third = await contents(bench, whole, gone, kept)
+    assert (first["id"], third["id"]) == ("ok", "kept")
+    assert second == {
+        "specversion": "1.0",
+        "id": "é",
+        "source": "/shop",
+        "type": "order.paid",
+        "dataerror": "missing",
+        "inbox": "orders",
+        "receivedat": "2027-01-15T07:59:54.993Z",
+        "position": gone.place.position,
+    }
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.__dict__["place"] == gone.place
+
+
+async def test_a_broken_body_is_said_too(bench: Bench) -> None:
+    inline = bench.event(s3.compress(b"x" * 1000)[:-4], kind="t")
+    parked = bench.event(name_of(EVENT), key="k")
+    await bench.bodies.put("k", inline.body)
+    first, second = await contents(bench, inline, parked)
+    assert (first["dataerror"], second["dataerror"]) == ("broken", "broken")
+    assert (first["id"], first["source"], first["type"]) == (inline.place.position, "/orders", "t")
+    assert (second["id"], second["source"]) == ("é", "/shop")
+
+
+async def test_a_body_whose_item_names_nothing_has_its_position_for_an_id(bench: Bench) -> None:
+    event = bench.event(b"", key="gone")
+    await bench.store.insert_events([event])
+    (found,) = await contents(bench, event)
+    assert (found["id"], found["dataerror"]) == (event.place.position, "missing")
+
+
+async def test_an_event_that_was_erased_since_it_was_read_is_left_out(bench: Bench) -> None:
+    event = bench.event(name_of(EVENT), key="gone")
+    assert await contents(bench, event) == [{}]

@@ -1,0 +1,100 @@
+"""Counting what is undelivered."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.model.errors import Unavailable
+from shared.model.position import FIRST
+from shared.model.records import Count, Place
+from tests.unit.worker.inbox.reading import SETTINGS, Bench
+from worker.inbox import counts
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def test_what_is_listed_is_counted(bench: Bench) -> None:
+    for kind in ("a", "a", "b"):
+        await bench.put(b"{}", kind=kind)
+    await bench.put(b"{}", age_ms=SETTINGS.settle_ms)
+    assert await bench.inbox.undelivered("t", "orders") == 3
+    assert await bench.inbox.undelivered("t", "orders", ("a",)) == 2
+    assert await bench.inbox.undelivered("t", "other") == 0
+    assert await bench.inbox.undelivered("other", "orders") == 0
+
+
+async def test_a_count_is_shared_and_remembered_for_a_while(bench: Bench) -> None:
+    assert await asyncio.gather(*(bench.inbox.undelivered("t", "orders") for _ in range(50))) == [0] * 50
+    await bench.put(b"{}")
+    bench.clock.now_ms += counts.REMEMBERED_MS - 1
+    assert await bench.inbox.undelivered("t", "orders") == 0
+    assert bench.store.counts == SETTINGS.inbox_shards
+    bench.clock.now_ms += 1
+    assert await bench.inbox.undelivered("t", "orders") == 1
+
+
+async def test_only_so_many_counts_are_remembered(bench: Bench) -> None:
+    for number in range(1001):
+        await bench.inbox.undelivered("t", f"{number}")
+    before = bench.store.counts
+    await bench.inbox.undelivered("t", "1")
+    assert bench.store.counts == before
+    await bench.inbox.undelivered("t", "0")
+    assert bench.store.counts == before + SETTINGS.inbox_shards
+
+
+async def test_a_failed_count_is_not_remembered(bench: Bench) -> None:
+    bench.store.fails = True
+    with pytest.raises(Unavailable):
+        await bench.inbox.undelivered("t", "orders")
+    bench.store.fails = False
+    assert await bench.inbox.undelivered("t", "orders") == 0
+
+
+async def test_closing_ends_counts_under_way(bench: Bench) -> None:
+    bench.store.open.clear()
+    asking = asyncio.create_task(bench.inbox.undelivered("t", "orders"))
+    await asyncio.sleep(0)
+    await bench.inbox.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+class Heaps:
+    """Shards of `size` events each, of which one query counts at most `most`."""
+
+    def __init__(self, size: int, most: int) -> None:
+        self.size = size
+        self.most = most
+        self.queries = 0
+        self.seen: dict[int, int] = {}
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        assert types == ()
+        assert before > inbox.position
+        self.queries += 1
+        seen = self.seen.get(shard, 0)
+        counted = min(limit, self.most, self.size - seen)
+        self.seen[shard] = seen + counted
+        return Count(events=counted, stopped_at=None if seen + counted == self.size else FIRST)
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "expected"),
+    [
+        (2500, 1000, 10_000),
+        (2501, 1000, "10000+"),
+        (1_000_000, 1_000_000, "10000+"),
+        (1_000_000, 2000, "10000+"),
+        (1_000_000, 3, "96+"),
+    ],
+)
+async def test_counting_ends_somewhere(bench: Bench, size: int, most: int, expected: int | str) -> None:
+    heaps = Heaps(size, most)
+    counting = counts.Counts(heaps, bench.clock, shards=4, settle_ms=1000)  # type: ignore[arg-type] # it only counts
+    assert await counting.undelivered("t", "orders", ()) == expected
+    assert heaps.queries <= 32

@@ -1,0 +1,246 @@
+"""Waiting for events, on virtual time: when waiters are told, what it costs the store, and how waiting ends."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.model.errors import Unavailable
+from shared.model.position import FIRST, Minter
+from shared.model.records import Place, Slice, StoredEvent
+from shared.settings import Settings
+from tests.simulation.virtual import Process, VirtualLoop
+from worker.inbox import long_poll
+from worker.inbox.reader import Inbox, Page, Question
+
+SETTINGS = Settings()
+SHARDS = SETTINGS.inbox_shards
+
+
+class Store(MemoryStore):
+    """Notes when it is queried; takes a moment to answer."""
+
+    def __init__(self, clock: Process) -> None:
+        super().__init__(clock)
+        self.process = clock
+        self.queried_ms: list[int] = []
+        self.fails = False
+
+    async def query(self, inbox: Place, **asked: Any) -> Slice:
+        self.queried_ms.append(self.process.monotonic_ms())
+        found = await super().query(inbox, **asked)
+        await asyncio.sleep(0.005)
+        if self.fails:
+            raise Unavailable("the table is gone")
+        return found
+
+    def most_in_a_second(self) -> int:
+        """Return the most queries that any second saw."""
+        return max(sum(0 <= at - start < 1000 for at in self.queried_ms) for start in self.queried_ms)
+
+
+class World:
+    """An inbox on virtual time, and what happens there."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.clock = Process(loop)
+        self.store = Store(self.clock)
+        self.inbox = Inbox(self.store, MemoryBodies(), self.clock, SETTINGS)
+        self.minter = Minter(self.clock)
+        self.visible_ms: list[int] = []
+
+    @property
+    def now_ms(self) -> int:
+        return self.clock.monotonic_ms()
+
+    async def commit(self, kind: str = "a", *, takes_ms: int = 20, inbox: str = "default") -> Place:
+        """Mint a position, and store an event there some time later."""
+        place = Place("t", inbox, self.minter.mint())
+        self.visible_ms.append(self.now_ms + max(SETTINGS.settle_ms + 1, takes_ms))
+        await self.clock.sleep_ms(takes_ms)
+        body = msgspec.json.encode({"specversion": "1.0", "type": kind})
+        expires_at = self.clock.wall_ms() // 1000 + 1000
+        event = StoredEvent(place=place, type=kind, body=body, accepted_at=self.clock.wall_ms(), expires_at=expires_at)
+        await self.store.insert_events([event])
+        return place
+
+    async def wait(self, after: str = FIRST, *types: str, seconds: float = 20, inbox: str = "default") -> Page:
+        return await self.inbox.read(Question("t", inbox, after, types=types), seconds)
+
+
+def on_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            loop = runner.get_loop()
+            assert isinstance(loop, VirtualLoop)
+            world = World(loop)
+
+            async def all_of_it() -> None:
+                try:
+                    await test(world)
+                finally:
+                    await world.inbox.aclose()
+
+            runner.run(all_of_it())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@on_virtual_time
+async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> None:
+    await asyncio.sleep(100)
+    waiters = [asyncio.create_task(world.wait()) for _ in range(1000)]
+    await asyncio.sleep(7.3)
+    assert len(world.store.queried_ms) <= 10 * 7.3
+    assert world.store.most_in_a_second() <= 12  # the first page, and two looks
+    looks = len(world.store.queried_ms)
+    await world.commit()
+    pages = await asyncio.gather(*waiters)
+    assert all(len(page.events) == 1 for page in pages)
+    assert all(page is pages[0] for page in pages)
+    assert 0 <= world.now_ms - world.visible_ms[0] < 50
+    assert len(world.store.queried_ms) - looks <= 4 * SHARDS  # up to three looks, and one page for all of them
+
+
+@on_virtual_time
+async def test_waiters_elsewhere_in_the_inbox_share_its_looks(world: World) -> None:
+    first = await world.commit()
+    await asyncio.sleep(2)
+    waiters = [asyncio.create_task(world.wait(first.position, *types)) for types in ((), ("a",), ("a.*", "a"))]
+    waiters.append(asyncio.create_task(world.wait(first.position, "b", seconds=9)))
+    await asyncio.sleep(5.2)
+    assert len(world.store.queried_ms) <= 4 * SHARDS + 11 * SHARDS
+    await world.commit()
+    pages = await asyncio.gather(*waiters)
+    assert [len(page.events) for page in pages] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("takes_ms", [0, 300, 700, 800])
+@pytest.mark.parametrize("after_ms", [0, 130, 260, 390, 499])
+def test_an_event_wakes_who_waits_within_300_ms_of_its_visibility(takes_ms: int, after_ms: int) -> None:
+    @on_virtual_time
+    async def waiting(world: World) -> None:
+        waiter = asyncio.create_task(world.wait())
+        await world.clock.sleep_ms(3000 + after_ms)
+        await world.commit(takes_ms=takes_ms)
+        page = await waiter
+        assert len(page.events) == 1
+        assert world.now_ms - world.visible_ms[0] < 330  # 300, and the two reads
+
+    waiting()
+
+
+@on_virtual_time
+async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
+    async def post(number: int) -> None:
+        await asyncio.sleep(number * 0.4 + (number * 37 % 100) / 100)
+        await world.commit(takes_ms=number * 13 % 700)
+
+    posting = asyncio.gather(*(post(number) for number in range(200)))
+    seen = 0
+    after = FIRST
+    while seen < 200:
+        page = await world.wait(after)
+        seen += len(page.events)
+        after = page.end
+    await posting
+    assert not (await world.wait(after, seconds=2)).events
+
+
+@on_virtual_time
+async def test_where_more_is_new_than_a_look_can_see_a_rare_type_is_found(world: World) -> None:
+    waiter = asyncio.create_task(world.wait(FIRST, "rare"))
+    await asyncio.sleep(2)
+    await asyncio.gather(*(world.commit("b") for _ in range(900)), world.commit("rare"))
+    page = await waiter
+    assert len(page.events) == 1 or page.more
+    assert world.now_ms < 5000
+
+
+@on_virtual_time
+async def test_nothing_comes_and_the_waiting_is_over_in_time(world: World) -> None:
+    page = await world.wait(seconds=4)
+    assert not page.events
+    assert 4000 <= world.now_ms < 4100
+    assert page.end == FIRST
+    await asyncio.sleep(10)
+    assert world.store.queried_ms[-1] < 4500  # nobody looks while nobody waits
+
+
+@on_virtual_time
+async def test_an_event_that_is_gone_again_does_not_end_the_waiting(world: World) -> None:
+    waiter = asyncio.create_task(world.wait(seconds=6))
+    await asyncio.sleep(2)
+    place = await world.commit()
+    await asyncio.sleep(0.7)
+    await world.store.remove_events([place])
+    page = await waiter
+    assert not page.events
+    assert world.now_ms >= 6000
+    assert world.store.most_in_a_second() <= 3 * SHARDS
+
+
+@on_virtual_time
+async def test_an_inbox_that_was_looked_into_lately_is_known(world: World) -> None:
+    waiters = [asyncio.create_task(world.wait(seconds=20))]
+    await asyncio.sleep(2)
+    place = await world.commit()
+    await asyncio.sleep(0.6)  # seen by now, and not readable yet
+    waiters.append(asyncio.create_task(world.wait(seconds=20)))
+    pages = await asyncio.gather(*waiters)
+    assert [page.end for page in pages] == [place.position] * 2
+    assert world.now_ms - world.visible_ms[0] < 50
+
+
+@on_virtual_time
+async def test_waiters_outlast_a_table_that_does_not_answer(world: World) -> None:
+    waiter = asyncio.create_task(world.wait())
+    await asyncio.sleep(2)
+    world.store.fails = True
+    await asyncio.sleep(3)
+    world.store.fails = False
+    await world.commit()
+    assert len((await waiter).events) == 1
+
+
+@on_virtual_time
+async def test_waiting_can_be_ended(world: World) -> None:
+    waiters = [asyncio.create_task(world.wait()) for _ in range(3)]
+    await asyncio.sleep(2)
+    world.inbox.stop_waiting()
+    assert [page.events for page in await asyncio.gather(*waiters)] == [[], [], []]
+    assert not (await world.wait()).events
+    assert world.now_ms < 2100
+
+
+@on_virtual_time
+async def test_a_waiter_that_leaves_is_forgotten(world: World) -> None:
+    stays, leaves = asyncio.create_task(world.wait(seconds=8)), asyncio.create_task(world.wait())
+    await asyncio.sleep(1)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    await stays
+    await asyncio.sleep(1)
+    before = len(world.store.queried_ms)
+    await asyncio.sleep(10)
+    assert len(world.store.queried_ms) == before
+
+
+@on_virtual_time
+async def test_too_many_waiters_are_not_kept(world: World) -> None:
+    waiters = [asyncio.create_task(world.wait(seconds=5)) for _ in range(long_poll.MAX_WAITERS)]
+    await asyncio.sleep(1)
+    await world.wait()
+    assert world.now_ms < 1100
+    await asyncio.gather(*waiters)
+
+
+@on_virtual_time
+async def test_many_inboxes_are_looked_into_less_often(world: World) -> None:
+    waiters = [asyncio.create_task(world.wait(inbox=f"{number}", seconds=12)) for number in range(200)]
+    await asyncio.gather(*waiters)
+    assert len(world.store.queried_ms) <= 200 * SHARDS * 5

@@ -1,0 +1,81 @@
+"""When an event's first reader here had it; and what else an inbox counts."""
+
+import asyncio
+
+from shared.telemetry.catalog import Metrics
+from tests.counted import counted
+from tests.manual import until
+from tests.unit.worker.inbox.reading import Bench
+from worker.inbox.metrics import MAX_MARKS, FirstReads
+from worker.inbox.reader import Question
+
+SECONDS = "first_read_latency_seconds"
+
+
+async def test_an_event_counts_when_it_is_first_handed_out_and_then_no_more() -> None:
+    bench = Bench()
+    await bench.put(b'{"id":"old"}')
+    first = await bench.page()
+    bench.clock.now_ms += 10_000
+    await bench.put(b'{"id":"new"}', age_ms=5000)
+    assert counted(bench.metrics, SECONDS) == {}  # "old" was there before anybody read
+    for after in (None, first.end, None):
+        await bench.page(after)
+    assert counted(bench.metrics, SECONDS) == {SECONDS: 1}
+    assert counted(bench.metrics, "inbox_page", "inbox_reads") == {"inbox_page_events": 4, "inbox_reads_total made": 4}
+    assert sum(bench.metrics.page_events.of().sums) == 1 + 2 + 1 + 2
+
+
+async def test_an_event_that_a_page_had_no_room_for_counts_with_the_next_page() -> None:
+    bench = Bench()
+    page = await bench.page()
+    bench.clock.now_ms += 10_000
+    for _ in range(3):
+        await bench.put(b'{"id":"new"}', age_ms=5000)
+    page = await bench.page(page.end, limit=2)
+    assert counted(bench.metrics, SECONDS) == {SECONDS: 2}
+    await bench.page(page.end)
+    assert counted(bench.metrics, SECONDS) == {SECONDS: 3}
+
+
+async def test_looking_at_the_newest_or_the_delivered_is_no_reading() -> None:
+    bench = Bench()
+    await bench.page()
+    bench.clock.now_ms += 10_000
+    await bench.put(b'{"id":"new"}', age_ms=5000)
+    await bench.inbox.read(Question("t", "orders", newest_first=True))
+    await bench.inbox.read(Question("t", "orders", delivered=True))
+    assert counted(bench.metrics, SECONDS) == {}
+
+
+async def test_readers_who_share_a_page_are_counted_as_such() -> None:
+    bench = Bench()
+    bench.store.open.clear()
+    reading = [asyncio.create_task(bench.page()) for _ in range(3)]
+    await asyncio.sleep(0)
+    bench.store.open.set()
+    await asyncio.gather(*reading)
+    assert counted(bench.metrics, "inbox_reads") == {"inbox_reads_total made": 1, "inbox_reads_total shared": 2}
+
+
+async def test_who_waits_is_told() -> None:
+    bench = Bench()
+    bench.clock.now_ms += 10_000
+    waiting = [asyncio.create_task(bench.inbox.read(Question("t", name), 20)) for name in ("a", "a", "b")]
+    await until(lambda: counted(bench.metrics, "inbox_wa") == {"inbox_waiters": 3, "inbox_watched": 2})
+    bench.inbox.stop_waiting()
+    await asyncio.gather(*waiting)
+    assert "inbox_waiters" not in counted(bench.metrics)
+    await bench.inbox.aclose()
+
+
+def test_the_oldest_mark_is_forgotten_past_so_many() -> None:
+    bench, metrics = Bench(), Metrics()
+    reads = FirstReads(metrics, bench.clock)
+    event = bench.event(b"{}")
+    for inbox in range(MAX_MARKS + 1):
+        reads.count(inbox, [], "", "")
+    reads.count(0, [event], event.place.position, event.place.position)  # as if never read before
+    assert counted(metrics) == {}
+    reads.count(MAX_MARKS, [event], event.place.position, "")
+    assert counted(metrics) == {SECONDS: 1}

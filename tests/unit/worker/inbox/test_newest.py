@@ -1,0 +1,101 @@
+"""The newest events over shards, however little a query looks at."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model import position
+from shared.model.records import Place, Slice
+from tests.unit.worker.inbox.test_scan import START_MS, Item, at, stored
+from worker.inbox.newest import newest
+from worker.inbox.scan import MAX_ROUNDS
+
+
+class Backward:
+    """A reader of `items` that finds some of them in each query, from the end."""
+
+    def __init__(self, items: Sequence[Item], shards: int, luck: random.Random) -> None:
+        self.items = sorted(items)
+        self.shards = shards
+        self.luck = luck
+        self.queries = 0
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> Slice:
+        assert newest_first
+        self.queries += 1
+        found = [
+            item
+            for item in reversed(self.items)
+            if inbox.position < item.position < before and position.shard_of(item.position, self.shards) == shard
+        ]
+        scanned = found[: self.luck.randint(max(1, limit - 2), limit)]
+        stopped = len(scanned) > 0 and (len(scanned) < len(found) or self.luck.random() < 0.5)
+        shown = [item for item in scanned if item.shown and (not types or item.type in types)]
+        return Slice(
+            events=[stored(inbox, item) for item in shown],
+            scanned_to=None,
+            stopped_at=scanned[-1].position if stopped else None,
+        )
+
+
+ITEMS = st.lists(
+    st.builds(
+        lambda time, number, shown, kind: Item(at(START_MS + time, number), 0, shown, kind),
+        st.integers(0, 20),
+        st.integers(0, 2**62 - 1),
+        st.booleans(),
+        st.sampled_from("ab"),
+    ),
+    max_size=60,
+    unique_by=lambda item: item.position,
+)
+
+
+@given(
+    items=ITEMS,
+    shards=st.integers(1, 5),
+    limit=st.integers(1, 20),
+    types=st.sampled_from([(), ("a",)]),
+    start_ms=st.integers(-1, 20),
+    seed=st.integers(0, 2**32),
+)
+def test_the_newest_are_handed_out_newest_first_and_without_a_gap(
+    *, items: list[Item], shards: int, limit: int, types: tuple[str, ...], start_ms: int, seed: int
+) -> None:
+    reader = Backward(items, shards, random.Random(seed))  # noqa: S311 - a replayable schedule
+    start, before = at(START_MS + start_ms, 0), at(START_MS + 15, 0)
+    stretch = asyncio.run(
+        newest(reader, Place("t", "i", start), shards=shards, before=before, limit=limit, types=types)
+    )
+    expected = [
+        item.position
+        for item in reversed(reader.items)
+        if start < item.position < before and item.shown and (not types or item.type in types)
+    ]
+    found = [event.place.position for event in stretch.events]
+    assert found == expected[: len(found)]
+    # The rounds ask for ever more, so they get to the end of these few.
+    assert len(found) == min(limit, len(expected))
+    assert not stretch.more
+    assert reader.queries <= shards * MAX_ROUNDS
+
+
+async def test_searching_for_what_is_rare_ends_somewhere() -> None:
+    hidden = [Item(at(START_MS + number, number), 0, shown=False) for number in range(20_000)]
+    reader = Backward([Item(at(START_MS - 5, 1), 0, shown=True), *hidden], 4, random.Random(1))  # noqa: S311
+    start, before = Place("t", "i", position.FIRST), position.floor_of(START_MS + 10**6)
+    stretch = await newest(reader, start, shards=4, before=before, limit=10)
+    assert stretch.events == []
+    assert reader.queries <= 4 * MAX_ROUNDS

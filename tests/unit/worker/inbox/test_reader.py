@@ -1,0 +1,154 @@
+"""Pages: their bytes, their bounds, and reads that pollers share."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from shared.aws import s3
+from shared.model import position
+from shared.model.errors import Unavailable
+from tests.unit.worker.inbox.reading import NOW_MS, SETTINGS, Bench
+from worker.inbox import reader as module
+from worker.inbox.reader import Page, Question
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
+
+
+async def test_a_body_is_handed_out_byte_for_byte_with_its_place_behind(bench: Bench) -> None:
+    place = await bench.put(HARD)
+    page = await bench.page()
+    received = b"2027-01-15T07:59:54.993Z"
+    assert list(page.events) == [
+        HARD[:-1] + b',"inbox":"orders","receivedat":"%b","position":"%b"}' % (received, place.encode())
+    ]
+    assert page.end == place
+    assert not page.more
+
+
+async def test_compressed_and_bucketed_bodies_are_put_back(bench: Bench) -> None:
+    plain = b'{"specversion":"1.0","data":"' + b"x" * 5000 + b'"}'
+    frame = s3.compress(plain)
+    assert len(frame) < len(plain)
+    await bench.put(frame)
+    for index in range(20):
+        await bench.bodies.put(f"k{index}", frame if index % 2 else plain)
+        await bench.put(b"", key=f"k{index}")
+    page = await bench.page()
+    assert len(page.events) == 21
+    assert all(event.startswith(plain[:-1] + b',"inbox"') for event in page.events)
+
+
+async def test_what_has_not_settled_waits(bench: Bench) -> None:
+    old = await bench.put(HARD, age_ms=SETTINGS.settle_ms + 1)
+    young = await bench.put(HARD, age_ms=SETTINGS.settle_ms)
+    page = await bench.page()
+    assert page.end == old
+    assert not page.more
+    bench.clock.now_ms += 1
+    assert (await bench.page(page.end)).end == young
+
+
+async def test_an_unknown_inbox_is_an_empty_page_at_the_beginning(bench: Bench) -> None:
+    before = position.floor_of(NOW_MS - SETTINGS.settle_ms)
+    assert await bench.page() == Page(events=[], end=position.FIRST, more=False, before=before)
+
+
+async def test_a_page_ends_before_it_grows_too_big(bench: Bench) -> None:
+    body = b'{"specversion":"1.0","data":"' + b"x" * 500_000 + b'"}'
+    places = [await bench.put(s3.compress(body)) for _ in range(20)]
+    seen: list[str] = []
+    page = await bench.page()
+    while page.events:
+        assert sum(map(len, page.events)) <= module.MAX_PAGE_BYTES
+        seen += [msgspec.json.decode(event)["position"] for event in page.events]
+        assert page.end == seen[-1]
+        assert page.more == (len(seen) < 20)
+        page = await bench.page(page.end)
+    assert seen == places
+
+
+async def test_one_event_bigger_than_a_page_is_a_page(bench: Bench) -> None:
+    await bench.bodies.put("k", b'{"data":"' + b"x" * module.MAX_PAGE_BYTES + b'"}')
+    place = await bench.put(b"", key="k")
+    page = await bench.page()
+    assert len(page.events) == 1
+    assert page.end == place
+
+
+async def test_only_the_types_asked_for(bench: Bench) -> None:
+    for kind in ("order.paid", "order.sent", "refund"):
+        await bench.put(b'{"type":"%b"}' % kind.encode(), kind=kind)
+    page = await bench.page(types=["order.*"])
+    assert [msgspec.json.decode(event)["type"] for event in page.events] == ["order.paid", "order.sent"]
+
+
+async def test_the_newest_come_first_on_demand(bench: Bench) -> None:
+    for number in range(30):
+        await bench.put(b'{"id":"%d"}' % number, kind="b" if number % 3 else "a")
+    young = await bench.put(b'{"id":"young"}', age_ms=SETTINGS.settle_ms)
+    page = await bench.inbox.read(Question("t", "orders", limit=4, types=("a",), newest_first=True))
+    assert [msgspec.json.decode(event)["id"] for event in page.events] == ["27", "24", "21", "18"]
+    assert not page.more
+    assert (await bench.inbox.read(Question("t", "orders", after=young, newest_first=True))).events == []
+
+
+async def test_the_delivered_are_listed_apart(bench: Bench) -> None:
+    await bench.put(b'{"id":"1"}')
+    acked = bench.event(b'{"id":"2"}', delivered_at=NOW_MS - 1)
+    await bench.store.insert_events([acked])
+    page = await bench.inbox.read(Question("t", "orders", delivered=True))
+    (event,) = page.events
+    assert event.endswith(b'"position":"%b","deliveredat":"2027-01-15T07:59:59.999Z"}' % acked.place.position.encode())
+    assert len((await bench.page()).events) == 1
+
+
+async def test_pollers_that_ask_the_same_share_one_read(bench: Bench) -> None:
+    await bench.put(HARD)
+    pages = await asyncio.gather(*(bench.page() for _ in range(50)))
+    assert bench.store.queries == SETTINGS.inbox_shards
+    assert all(page is pages[0] for page in pages)
+
+
+async def test_pollers_that_ask_otherwise_read_for_themselves(bench: Bench) -> None:
+    await asyncio.gather(
+        bench.page(), bench.page(limit=5), bench.page(types=["a"]), bench.inbox.page("other", "orders", None, 100)
+    )
+    assert bench.store.queries == 4 * SETTINGS.inbox_shards
+
+
+async def test_a_poller_that_leaves_does_not_end_the_read_of_the_others(bench: Bench) -> None:
+    await bench.put(HARD)
+    bench.store.open.clear()
+    first, second = (asyncio.create_task(bench.page()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    bench.store.open.set()
+    assert len((await second).events) == 1
+    assert bench.store.queries == SETTINGS.inbox_shards
+
+
+async def test_a_failed_read_fails_all_who_share_it_and_nobody_after(bench: Bench) -> None:
+    bench.store.fails = True
+    answers = await asyncio.gather(bench.page(), bench.page(), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+    bench.store.fails = False
+    assert not (await bench.page()).more
+
+
+async def test_closing_ends_reads_under_way(bench: Bench) -> None:
+    await bench.inbox.ready()
+    bench.store.open.clear()
+    poller = asyncio.create_task(bench.page())
+    await asyncio.sleep(0)
+    await bench.inbox.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await poller

@@ -1,0 +1,47 @@
+"""Answers: tags and encodings. How they look over HTTP is tested with the handlers."""
+
+import random
+
+import pytest
+from litestar import Response
+
+from worker.inbox.responses import COMPRESSED_BYTES, Wishes, answer, wishes_of
+
+NOISE = random.Random(1).randbytes(COMPRESSED_BYTES * 2)  # noqa: S311 - the same every time
+
+
+async def answered(body: bytes, accept_encoding: str = "", if_none_match: str = "") -> Response[bytes]:
+    return await answer(body, "application/json", Wishes("", accept_encoding, if_none_match), {"Link": "<x>"})
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "gzip"])
+async def test_what_does_not_shrink_is_sent_as_it_is(encoding: str) -> None:
+    response = await answered(NOISE, encoding)
+    assert response.content == NOISE
+    assert "Content-Encoding" not in response.headers
+    assert response.headers["Link"] == "<x>"
+
+
+@pytest.mark.parametrize(("size", "encoded"), [(COMPRESSED_BYTES, False), (COMPRESSED_BYTES + 1, True)])
+async def test_only_what_is_long_is_compressed(size: int, encoded: bool) -> None:  # noqa: FBT001 - a parameter
+    response = await answered(b"x" * size, "gzip")
+    assert ("Content-Encoding" in response.headers) == encoded
+
+
+async def test_a_tag_names_the_bytes_and_not_their_encoding() -> None:
+    tags = {(await answered(b"x" * 2000, encoding)).headers["ETag"] for encoding in ("", "gzip", "zstd")}
+    assert len(tags) == 1
+    assert (await answered(b"y" * 2000)).headers["ETag"] not in tags
+
+
+async def test_a_304_keeps_the_headers() -> None:
+    tag = (await answered(b"x")).headers["ETag"]
+    response = await answered(b"x", if_none_match=f'W/"else",{tag}')
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["Link"] == "<x>"
+    assert (await answered(b"x", if_none_match='"else"')).content == b"x"
+
+
+def test_headers_given_twice_are_one_list() -> None:
+    headers = [(b"accept", b"a/b"), (b"if-none-match", b'"1"'), (b"accept", b"c/d"), (b"host", b"h")]
+    assert wishes_of({"headers": headers}) == Wishes("a/b,c/d", "", '"1"')  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+"""Following an inbox over shards, whatever a query leaves for later and whatever commits meanwhile."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.model import position
+from shared.model.errors import Unavailable
+from shared.model.records import Place, Slice, StoredEvent
+from worker.inbox import scan
+
+SETTLE_MS = 1000
+START_MS = 1_800_000_000_000
+
+
+class Item(NamedTuple):
+    position: str
+    committed_ms: int  # readable from then on
+    shown: bool  # False: a tombstone, or expired
+    type: str = "a"
+
+
+class Shards:
+    """A reader of `items`; every query takes some time, and may stop at any item."""
+
+    def __init__(self, items: Sequence[Item], shards: int, luck: random.Random, most: int = 1000) -> None:
+        self.items = sorted(items)
+        self.shards = shards
+        self.luck = luck
+        self.most = most  # items a query gets to
+        self.now_ms = START_MS
+        self.queries = 0
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> Slice:
+        assert not newest_first
+        assert inbox.position < before
+        self.queries += 1
+        await asyncio.sleep(0)
+        self.now_ms += self.luck.choice([0, 0, 1, 400])
+        found = [
+            item
+            for item in self.items
+            if inbox.position < item.position < before
+            and position.shard_of(item.position, self.shards) == shard
+            and item.committed_ms <= self.now_ms
+        ]
+        size = self.luck.randint(1, min(limit, self.most))
+        scanned = found[:size]
+        stopped = len(scanned) == size  # also at the very end, as DynamoDB does
+        shown = [item for item in scanned if item.shown and (not types or item.type in types)]
+        return Slice(
+            events=[stored(inbox, item) for item in shown],
+            scanned_to=scanned[-1].position if stopped else shown[-1].position if shown else None,
+            stopped_at=scanned[-1].position if stopped else None,
+        )
+
+
+def stored(inbox: Place, item: Item) -> StoredEvent:
+    return StoredEvent(
+        place=inbox._replace(position=item.position), type=item.type, body=b"{}", accepted_at=0, expires_at=0
+    )
+
+
+@st.composite
+def items(draw: st.DrawFn) -> list[Item]:
+    """Events of some two seconds around the start, each committed before it settles, many in one millisecond."""
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.integers(-3, 3).map(lambda step: START_MS - SETTLE_MS + step * 150),
+                st.integers(0, SETTLE_MS - 1),
+                st.integers(0, 2**62 - 1),
+                st.booleans(),
+                st.sampled_from("ab"),
+            ),
+            max_size=60,
+            unique_by=lambda row: (row[0], row[2]),
+        )
+    )
+    return [Item(at(time_ms, number), time_ms + lag_ms, shown, kind) for time_ms, lag_ms, number, shown, kind in rows]
+
+
+def at(time_ms: int, number: int) -> str:
+    return position.from_bytes((int.from_bytes(position.to_bytes(position.floor_of(time_ms))) + number).to_bytes(16))
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    items=items(),
+    shards=st.integers(1, 5),
+    limit=st.integers(1, 20),
+    types=st.sampled_from([(), ("a",)]),
+    most=st.sampled_from([1, 2, 1000]),
+    seed=st.integers(0, 2**32),
+)
+def test_a_follower_sees_each_event_once_and_in_order(
+    *, items: list[Item], shards: int, limit: int, types: tuple[str, ...], most: int, seed: int
+) -> None:
+    reader = Shards(items, shards, random.Random(seed), most)  # noqa: S311 - a replayable schedule
+    seen = asyncio.run(follow(reader, limit, types))
+    expected = [item.position for item in reader.items if item.shown and (not types or item.type in types)]
+    assert seen == expected
+
+
+async def follow(reader: Shards, limit: int, types: Sequence[str]) -> list[str]:
+    """Read to the end as a consumer does, while the clock goes on and events commit."""
+    seen: list[str] = []
+    place, quiet = Place("t", "i", position.FIRST), 0
+    while quiet < 2:
+        before = position.floor_of(reader.now_ms - SETTLE_MS)
+        stretch = await scan.scan(reader, place, shards=reader.shards, before=before, limit=limit, types=types)
+        assert len(stretch.events) <= limit
+        assert place.position <= stretch.end
+        assert stretch.end == position.FIRST or any(item.position == stretch.end for item in reader.items)
+        seen += [event.place.position for event in stretch.events]
+        place = place._replace(position=stretch.end)
+        reader.now_ms += 100
+        quiet = quiet + 1 if not stretch.more and reader.now_ms > START_MS + 3 * SETTLE_MS else 0
+    return seen
+
+
+class Greedy(random.Random):
+    """Lets every query evaluate all that it may, in no time."""
+
+    def randint(self, a: int, b: int) -> int:
+        del a
+        return b
+
+    def choice(self, seq):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        return seq[0]
+
+
+def settled(count: int, *, shown: bool = True) -> list[Item]:
+    luck = random.Random(7)  # noqa: S311
+    return [Item(at(START_MS + index, luck.getrandbits(62)), 0, shown) for index in range(count)]
+
+
+async def one_page(reader: Shards, limit: int, types: Sequence[str] = ()) -> scan.Stretch:
+    before = position.floor_of(START_MS + 10**6)
+    start = Place("t", "i", position.FIRST)
+    return await scan.scan(reader, start, shards=reader.shards, before=before, limit=limit, types=types)
+
+
+async def test_a_page_is_full_where_there_is_enough() -> None:
+    reader = Shards(settled(5000), 4, Greedy())
+    stretch = await one_page(reader, 100)
+    assert [event.place.position for event in stretch.events] == [item.position for item in reader.items[:100]]
+    assert stretch.more
+    assert stretch.end == reader.items[99].position
+
+
+async def test_the_last_page_says_so() -> None:
+    reader = Shards(settled(30), 4, Greedy())
+    stretch = await one_page(reader, 100)
+    assert len(stretch.events) == 30
+    assert not stretch.more
+    assert stretch.end == reader.items[-1].position
+    assert reader.queries == 4
+
+
+async def test_what_is_hidden_is_passed_within_a_budget() -> None:
+    reader = Shards(settled(9000, shown=False), 4, Greedy())
+    stretch = await one_page(reader, 10)
+    assert list(stretch.events) == []
+    assert stretch.more
+    assert stretch.end > reader.items[100].position
+    assert reader.queries <= 4 * scan.MAX_ROUNDS
+
+
+async def test_a_rare_type_is_found_behind_others() -> None:
+    rows = [*settled(500), Item(at(START_MS + 500, 1), 0, shown=True, type="rare")]
+    reader = Shards(rows, 4, Greedy())
+    stretch = await one_page(reader, 10, ["rare"])
+    assert [event.type for event in stretch.events] == ["rare"]
+
+
+async def test_a_cursor_ahead_of_the_clock_stays_where_it_is() -> None:
+    reader = Shards([], 4, Greedy())
+    ahead = at(START_MS + 5, 1)
+    stretch = await scan.scan(reader, Place("t", "i", ahead), shards=4, before=position.floor_of(START_MS), limit=10)
+    assert stretch.end == ahead
+    assert not stretch.more
+    assert reader.queries == 0
+
+
+async def test_no_further_round_once_enough_bytes_were_read() -> None:
+    class Heavy(Shards):
+        async def query(self, inbox: Place, **asked: Any) -> Slice:
+            answer = await super().query(inbox, **{**asked, "limit": 1})
+            heavy = [
+                StoredEvent(place=event.place, type="a", body=b"x" * 1024 * 1024, accepted_at=0, expires_at=0)
+                for event in answer.events
+            ]
+            return Slice(events=heavy, scanned_to=answer.scanned_to, stopped_at=answer.stopped_at)
+
+    reader = Heavy(settled(100), 4, Greedy())
+    stretch = await one_page(reader, 100)
+    assert reader.queries == 4
+    assert stretch.more
+    assert 1 <= len(stretch.events) <= 4
+
+
+async def test_one_failing_shard_fails_the_page_bare() -> None:
+    class Broken(Shards):
+        async def query(self, inbox: Place, **asked: Any) -> Slice:
+            if asked["shard"] == 2:
+                raise Unavailable("down")
+            return await super().query(inbox, **asked)
+
+    with pytest.raises(Unavailable, match="down"):
+        await one_page(Broken(settled(10), 4, Greedy()), 10)

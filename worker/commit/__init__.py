@@ -1,0 +1,1 @@
+"""The write side: from queue messages to stored events."""

@@ -1,0 +1,132 @@
+"""The long-running worker: receives, keeps messages hidden while they are worked on, and acts on the verdicts.
+
+A message is deleted only after its verdict, so a crash anywhere means another delivery, never a loss.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from shared.clock import Clock
+from shared.containers import batches
+from shared.model.errors import Unavailable, Unclear
+from shared.ports import MAX_MESSAGES, EventQueue, Message
+from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
+from worker.commit.dispositions import carry_out, count_and_log
+from worker.commit.processor import Processor
+from worker.commit.retry import persist
+
+_POLL_GRACE_SECONDS = 0.5
+_DRAIN_MS = 20_000
+_DELETE_TRIES_MS = 5_000
+
+_log = logging.getLogger("triggers.worker")
+
+
+class Consumer:
+    """Runs `worker_receivers` loops of receive, process, delete; each holds one batch of up to 10 messages."""
+
+    def __init__(
+        self,
+        *,
+        queue: EventQueue,
+        processor: Processor,
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._metrics = metrics or Metrics()
+        self._receives = {name: self._metrics.receives.of(name) for name in ("messages", "empty", "failed")}
+        self._oldest = self._metrics.queue_age.of()
+        self._queue = queue
+        self._processor = processor
+        self._clock = clock
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._drained_by_ms: int | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what was received.
+
+        With the store down that could take forever: 20 s after the stop, unfinished messages are given back.
+        """
+        self._stop = stop
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.worker_receivers):
+                group.create_task(self._loop())
+
+    async def _loop(self) -> None:
+        while not self._stop.is_set():
+            messages = await self._receive()
+            self._oldest.value = self._longest_wait_seconds(messages)
+            if messages:
+                await self.handle(messages)
+
+    async def _receive(self) -> list[Message]:
+        """Return what one long poll brings; nothing if the queue fails or the worker is told to stop."""
+        poll = asyncio.create_task(
+            self._queue.receive(
+                limit=MAX_MESSAGES,
+                wait_seconds=self._settings.poll_seconds,
+                visibility_seconds=self._settings.visibility_seconds,
+            )
+        )
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({poll, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            # A poll that is still out a moment after the stop found an empty queue: cutting it off loses nothing.
+            await asyncio.wait({poll}, timeout=_POLL_GRACE_SECONDS)
+            messages = await poll if poll.done() else []
+        except (Unavailable, Unclear) as error:
+            self._receives["failed"].add()
+            _log.warning("receive failed", extra={"error": str(error)})
+            await self._clock.sleep_ms(1000)
+            return []
+        else:
+            self._receives["messages" if messages else "empty"].add()
+            return messages
+        finally:
+            for task in (poll, stopped):
+                task.cancel()
+
+    async def handle(self, messages: Sequence[Message]) -> None:
+        """Process one batch, keep it hidden meanwhile, and act on its verdicts."""
+        started_ms = self._clock.monotonic_ms()
+        heartbeat = asyncio.create_task(self._keep_hidden(messages))
+        try:
+            verdicts = await self._processor.process(messages, give_up=self._must_give_up)
+        finally:
+            heartbeat.cancel()
+        judged = list(zip(messages, verdicts, strict=True))
+        for some in batches(await carry_out(judged, self._queue, self._settings), MAX_MESSAGES):
+            await self._delete(some)
+        count_and_log(judged, self._clock.monotonic_ms() - started_ms, self._metrics)
+
+    def _longest_wait_seconds(self, messages: Sequence[Message]) -> float:
+        now_ms = self._clock.wall_ms()
+        return max((now_ms - one.sent_at for one in messages if one.sent_at is not None), default=0) / 1000
+
+    def _must_give_up(self) -> bool:
+        if not self._stop.is_set():
+            return False
+        if self._drained_by_ms is None:
+            self._drained_by_ms = self._clock.monotonic_ms() + _DRAIN_MS
+        return self._clock.monotonic_ms() >= self._drained_by_ms
+
+    async def _keep_hidden(self, messages: Sequence[Message]) -> None:
+        while True:
+            await self._clock.sleep_ms(self._settings.visibility_seconds * 1000 / 3)
+            with contextlib.suppress(Unavailable, Unclear):
+                await self._queue.hide(messages, self._settings.visibility_seconds)
+
+    async def _delete(self, messages: Sequence[Message]) -> None:
+        """Delete; if SQS does not let us, the messages come again and change nothing."""
+
+        async def attempt() -> bool:
+            await self._queue.delete(messages)
+            return True
+
+        give_up_ms = self._clock.monotonic_ms() + _DELETE_TRIES_MS
+        await persist(self._clock, attempt, give_up=lambda: self._clock.monotonic_ms() > give_up_ms)

@@ -1,0 +1,222 @@
+"""One event on its way into the store, and what one worker knows about it."""
+
+import enum
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from shared.aws.s3 import body_key, compress, name_of
+from shared.clock import Clock
+from shared.model.event import Event, Identity
+from shared.model.pack import EventPack
+from shared.model.position import Minter, time_of
+from shared.model.records import Guard, Outcome, Place, Record, StoredEvent
+from shared.ports import BodyStore
+from shared.settings import Settings
+
+_DAY_SECONDS = 86_400
+
+
+class Result(enum.Enum):
+    """What became of an event of a message."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"  # a duplicate whose content differs from the event it repeats
+    EXPIRED = "expired"
+    ERASED = "erased"
+    DEAD = "dead"  # sent to the DLQ alone
+    POSTPONED = "postponed"  # not done; its message must be delivered again
+
+
+class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+    """The protocol's constants and its sense of time, shared by all work of one worker."""
+
+    clock: Clock
+    minter: Minter
+    settings: Settings
+
+    @property
+    def proof_ms(self) -> int:
+        """An event seen at a younger position was there before any reader could pass it."""
+        return self.settings.settle_ms - self.settings.clock_skew_ms
+
+    @property
+    def window_ms(self) -> int:
+        """The deduplication window."""
+        return self.settings.deduplication_window_seconds * 1000
+
+    @property
+    def event_ttl_seconds(self) -> int:
+        """How long an event is kept, from acceptance and again from its ack."""
+        return self.settings.event_ttl_days * _DAY_SECONDS
+
+    @property
+    def guard_ttl_seconds(self) -> int:
+        """How long a guard is kept: its event may be acked on its last day, and is then kept as long again."""
+        return 2 * self.event_ttl_seconds + _DAY_SECONDS
+
+    def is_expired(self, accepted_at: int) -> bool:
+        """Tell whether an event accepted then is older than events are kept."""
+        return self.clock.wall_ms() - accepted_at > self.event_ttl_seconds * 1000
+
+
+class Work:
+    """One event of one message, with every position that this worker minted for it.
+
+    Raises `msgspec.DecodeError` if the event's body is not a CloudEvent.
+
+    Only the worker that minted a position ever inserts there. So `minted` and `sent` tell which positions
+    are certainly empty (minted here, never sent), which are in doubt (sent), and which are another's.
+    """
+
+    def __init__(self, event: Event, pack: EventPack, protocol: Protocol) -> None:
+        self.event = event
+        self.tenant = pack.tenant
+        self.key_id = pack.key_id
+        self.accepted_at = pack.accepted_at
+        self.identity: Identity = event.identity(pack.tenant)
+        self.digest = _digest(event)
+        self.result: Result | None = None
+        self.sent: set[str] = set()
+        self._unanswered: set[tuple[str, int]] = set()
+        self._minted: dict[str, int] = {}
+        self._in_bucket = False
+        self._protocol = protocol
+        self._body = compress(bytes(event.body))
+        self.body_key = (
+            body_key(self.tenant, event.receipt) if len(self._body) > protocol.settings.inline_body_bytes else None
+        )
+
+    @property
+    def body(self) -> bytes:
+        """The body as it is stored."""
+        return self._body
+
+    @property
+    def is_parked(self) -> bool:
+        """Tell whether the body needs no bucket, or is in it."""
+        return self.body_key is None or self._in_bucket
+
+    async def park(self, bodies: BodyStore) -> None:
+        """Put a body too big for an item into the bucket; repeating it is harmless."""
+        if self.body_key is not None and not self._in_bucket:
+            await bodies.put(self.body_key, self._body)
+            self._in_bucket = True
+
+    def mint(self) -> str:
+        """Mint a position for this event, and remember when by the steady clock."""
+        position = self._protocol.minter.mint()
+        self._minted[position] = self._protocol.clock.monotonic_ms()
+        return position
+
+    def age_ms(self, position: str) -> int:
+        """Return now minus the time in `position`, by whichever clock says more.
+
+        The wall clock alone may be set back between minting and now; the steady one alone knows nothing
+        of positions that others minted.
+        """
+        clock = self._protocol.clock
+        age = clock.wall_ms() - time_of(position)
+        minted = self._minted.get(position)
+        return age if minted is None else max(age, clock.monotonic_ms() - minted)
+
+    def is_unsent(self, position: str) -> bool:
+        """Tell whether `position` was minted here and nothing was ever sent there."""
+        return position in self._minted and position not in self.sent
+
+    def begin_move(self, current: Guard, position: str) -> None:
+        """Note that a reposition to `position`, which names `current`, is about to be sent."""
+        self.sent.add(position)
+        self._unanswered.add((current.receipt, current.version))
+
+    def end_move(self, current: Guard) -> None:
+        """Note that the reposition that names `current` was answered: it has taken effect, or never will."""
+        self._unanswered.discard((current.receipt, current.version))
+
+    def may_still_move(self, current: Guard) -> bool:
+        """Tell whether a reposition from here, given up but perhaps still on its way, can yet take effect.
+
+        It names the version of the guard that it was sent with. While that stands, an event found where the
+        guard says may be moved the next moment, behind cursors, with nobody left to notice.
+        """
+        return (current.receipt, current.version) in self._unanswered
+
+    def is_in_doubt(self, position: str) -> bool:
+        """Tell whether an insert at `position` was sent from here, and is not known to have been in time."""
+        return position in self.sent and self.result is None
+
+    def may_commit(self, position: str) -> bool:
+        """Tell whether `position` is young enough to insert the event there."""
+        return self.age_ms(position) <= self._protocol.settings.commit_deadline_ms
+
+    def was_in_time(self, position: str) -> bool:
+        """Judge an insert at `position` that was just answered: it was there before any reader could pass.
+
+        By the age of the position, not of the call: a worker may have stood still between deciding and
+        sending. An answer that comes later leaves the position in doubt.
+        """
+        limit_ms = self._protocol.settings.commit_deadline_ms + self._protocol.settings.store_timeout_ms
+        return self.age_ms(position) <= limit_ms
+
+    def judge(self, position: str, outcome: Outcome) -> None:
+        """Take in the answer to an insert of the event at `position`."""
+        if outcome in (Outcome.THROTTLED, Outcome.REFUSED):
+            self.sent.discard(position)
+        if outcome is Outcome.DONE and self.was_in_time(position):
+            self.result = Result.STORED
+
+    def confirm(self, position: str, record: Record | None) -> None:
+        """Take in a read at `position`, where an insert of ours had no answer, or one too late.
+
+        Seen while no reader can have passed, it is committed. Seen later it may have come later, too.
+        """
+        if isinstance(record, StoredEvent) and self.age_ms(position) < self._protocol.proof_ms:
+            self.result = Result.STORED
+
+    def guard_at(self, position: str) -> Guard:
+        """Return the guard that claims this event's identity for `position`."""
+        return Guard(
+            identity=self.identity,
+            receipt=self.event.receipt,
+            position=position,
+            accepted_at=self.accepted_at,
+            digest=self.digest,
+            expires_at=self.accepted_at // 1000 + self._protocol.guard_ttl_seconds,
+        )
+
+    def stored_at(self, position: str) -> StoredEvent:
+        """Return this event as it is stored at `position`."""
+        return StoredEvent(
+            place=Place(self.tenant, self.event.inbox, position),
+            type=self.event.type,
+            body=name_of(self.event) if self.body_key else self._body,
+            body_key=self.body_key,
+            accepted_at=self.accepted_at,
+            expires_at=self.accepted_at // 1000 + self._protocol.event_ttl_seconds,
+        )
+
+
+class _Content(msgspec.Struct):
+    """What makes two events with the same identity the same in content; `time` is when they were posted."""
+
+    type: str
+    subject: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+    data_base64: str = ""
+
+
+_content_decoder = msgspec.json.Decoder(_Content)
+
+
+def _digest(event: Event) -> str:
+    return hashlib.blake2b(b"\0".join(_parts(event)), digest_size=8).hexdigest()
+
+
+def _parts(event: Event) -> Iterator[bytes]:
+    content = _content_decoder.decode(event.body)
+    yield content.type.encode()
+    yield content.subject.encode()
+    yield bytes(content.data)
+    yield content.data_base64.encode()

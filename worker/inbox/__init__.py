@@ -1,0 +1,1 @@
+"""The read side: inbox pages, long polls and lookups."""

@@ -1,0 +1,154 @@
+"""`GET /v1/inbox` and `GET /v1/events/{id}` over HTTP.
+
+What they take and answer is described in `openapi.inbox`: Litestar would check declared parameters one at a time,
+and pass over those it doesn't know.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Receive
+
+from shared.model import cursor
+from shared.model.api_key import INBOX_READ, ApiKey
+from shared.model.errors import NotAcceptable
+from shared.model.event import Identity
+from shared.model.type_pattern import allowed
+from shared.web import event_path
+from shared.web.auth import needs
+from shared.web.context import line_of
+from worker.inbox import negotiation
+from worker.inbox import query as inbox_query
+from worker.inbox.lookup import Lookup
+from worker.inbox.query import InboxQuery
+from worker.inbox.reader import Inbox, Page, Question
+from worker.inbox.responses import answer, wishes_of
+
+INBOX_PATH = "/v1/inbox"
+
+JSON = "application/json"
+BATCH = "application/cloudevents-batch+json"
+
+_CLIENT_LEFT = 499
+"""nginx's number; nobody gets the answer."""
+
+_AnyRequest = Request[Any, Any, Any]
+_T = TypeVar("_T")
+_envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
+    """Return the handler of `GET /v1/inbox`; `inbox` is asked at each request."""
+
+    @get(INBOX_PATH, guards=[needs(INBOX_READ)], include_in_schema=False)
+    async def read_inbox(request: _AnyRequest) -> Response[bytes]:
+        query = inbox_query.parse_inbox(request.scope["query_string"])
+        wishes = wishes_of(request.scope)
+        media_type = negotiation.media_type(wishes.accept, (JSON,) if query.zapier else (JSON, BATCH))
+        if media_type is None:
+            raise NotAcceptable(f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}.")
+        key: ApiKey = request.auth
+        question = _question(key, query)
+        reading = inbox().read(question, query.wait_seconds)
+        page = await (_unless_left(request.receive, reading) if query.wait_seconds else reading)
+        if page is None:
+            return Response(content=b"", status_code=_CLIENT_LEFT)
+        line_of(request.scope).events = len(page.events)
+        count = await inbox().undelivered(key.tenant, query.inbox, question.types) if query.count else None
+        if not query.zapier and media_type == JSON:
+            return await answer(_object(page, query.inbox, count), JSON, wishes)
+        # An array has no place for what is not an event.
+        headers = {} if count is None else {"Undelivered": str(count)}
+        if query.zapier:
+            return await answer(_array(map(_for_zapier, page.events)), JSON, wishes, headers)
+        return await answer(_array(page.events), BATCH, wishes, headers | {"Link": _link(query, page)})
+
+    return read_inbox
+
+
+def event_handler(lookup: Callable[[], Lookup]) -> HTTPRouteHandler:
+    """Return the handler of `GET /v1/events/{id}`; `lookup` is asked at each request."""
+
+    @get(event_path.TEMPLATE, guards=[needs(INBOX_READ)], include_in_schema=False)
+    async def read_event(request: _AnyRequest) -> Response[bytes]:
+        query = inbox_query.parse_event(request.scope["query_string"])
+        key: ApiKey = request.auth
+        identity = Identity(key.tenant, query.inbox, query.source, event_path.event_id_of(request.scope))
+        return await answer(await lookup().answer(identity, key), JSON, wishes_of(request.scope))
+
+    return read_event
+
+
+def _question(key: ApiKey, query: InboxQuery) -> Question:
+    question = Question(
+        tenant=key.tenant,
+        inbox=query.inbox,
+        limit=query.limit,
+        # A key that may read some types only follows them as if there were no others.
+        types=allowed(key.types, query.types),
+        delivered=query.delivered,
+        newest_first=query.zapier,
+    )
+    return question if query.after is None else question._replace(after=query.after)
+
+
+async def _unless_left(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
+    """Return what `reading` returns; None, and stop it, if the client leaves first."""
+
+    async def left() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    tasks = [asyncio.create_task(reading), asyncio.create_task(left())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _object(page: Page, inbox: str, undelivered: int | str | None) -> bytes:
+    more = b"true" if page.more else b"false"
+    count = b"" if undelivered is None else b',"undelivered":%b' % msgspec.json.encode(undelivered)
+    return b'{"events":%b,"next":"%b","more":%b%b}' % (
+        _array(page.events),
+        cursor.encode(page.end, inbox).encode(),
+        more,
+        count,
+    )
+
+
+def _array(events: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(events)
+
+
+def _for_zapier(event: bytes) -> bytes:
+    """Return `event` with its position as its `id`, and its own id as `eventid`.
+
+    Zapier triggers once for each `id` it sees. Ours are unique only together with the source, and may come again
+    once the window for repeats has passed; positions never do.
+    """
+    fields = _envelope.decode(event)
+    own_id = fields["id"]
+    fields["id"] = fields["position"]
+    return msgspec.json.encode(fields | {"eventid": own_id})
+
+
+def _link(query: InboxQuery, page: Page) -> str:
+    """Return the link to the next page: the same query, from this page's end."""
+    asked = [("inbox", query.inbox), ("after", cursor.encode(page.end, query.inbox)), ("limit", str(query.limit))]
+    asked += [("type", pattern) for pattern in query.types]
+    if query.delivered:
+        asked.append(("status", "delivered"))
+    if query.wait_seconds:
+        asked.append(("wait", str(query.wait_seconds)))
+    if query.count:
+        asked.append(("count", "true"))
+    return f'<{INBOX_PATH}?{urlencode(asked, quote_via=quote)}>; rel="next"'

@@ -1,0 +1,86 @@
+"""Looks up one event by its identity: `GET /v1/events/{id}`."""
+
+import msgspec
+
+from shared.clock import Clock, rfc3339
+from shared.model.api_key import ApiKey
+from shared.model.errors import NotFound, Unavailable
+from shared.model.event import Identity
+from shared.model.position import time_of
+from shared.model.records import Place, StoredEvent, Tombstone
+from shared.ports import BodyStore, EventReader
+from worker.inbox.contents import Contents
+
+_MAX_LOOKS = 8
+"""Places to look at for one event. It is moved only after a fault, and acked once."""
+
+NONE_SUCH = "There is no such event, or not for this API key."
+
+
+class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of an event; times are RFC 3339. The event itself stands behind, as an inbox lists it."""
+
+    id: str
+    status: str
+    position: str
+    receivedat: str
+    storedat: str
+    deliveredat: str | None = None
+    expiresat: str
+
+
+class Lookup:
+    """Finds single events of one events table. Of those with one identity it finds the one accepted last."""
+
+    def __init__(self, reader: EventReader, body_store: BodyStore, clock: Clock) -> None:
+        self._reader = reader
+        self._contents = Contents(reader, body_store)
+        self._clock = clock
+
+    async def answer(self, identity: Identity, key: ApiKey) -> bytes:
+        """Return the event and its fate as JSON.
+
+        Raises `NotFound` if there is none that is stored, kept and not erased, or if `key` may not read its type;
+        `Unavailable` or `Unclear` if the table or the bucket does not answer.
+        """
+        event = await self._find(identity)
+        if event is None or not key.may(event.type):
+            raise NotFound(NONE_SUCH)
+        async for _, finished in self._contents.of([event]):
+            if finished:
+                return b'%b,"event":%b}' % (msgspec.json.encode(_fate(identity.id, event))[:-1], finished)
+        raise NotFound(NONE_SUCH)
+
+    async def _find(self, identity: Identity) -> StoredEvent | None:
+        guard = await self._reader.read_guard(identity)
+        if guard is None or guard.erased_at is not None:
+            return None
+        place, was_gone = Place(identity.tenant, identity.inbox, guard.position), False
+        for _ in range(_MAX_LOOKS):
+            listed, delivered = await self._reader.read_events([place, place._replace(delivered=True)])
+            for found in (delivered, listed):
+                if isinstance(found, StoredEvent):
+                    return found if found.expires_at * 1000 > self._clock.wall_ms() else None
+            if isinstance(listed, Tombstone):
+                if listed.moved_to is None:
+                    return None
+                place, was_gone = place._replace(position=listed.moved_to), False
+            elif was_gone:
+                return None
+            else:
+                # Two items are not read at one moment. An ack inserts the one and then deletes the other, so an
+                # event that was acked in between is found the second time.
+                was_gone = True
+        raise Unavailable("an event moves faster than it can be followed")
+
+
+def _fate(id_: str, event: StoredEvent) -> Fate:
+    return Fate(
+        id=id_,
+        status="stored" if event.delivered_at is None else "delivered",
+        position=event.place.position,
+        receivedat=rfc3339(event.accepted_at),
+        storedat=rfc3339(time_of(event.place.position)),
+        deliveredat=None if event.delivered_at is None else rfc3339(event.delivered_at),
+        expiresat=rfc3339(event.expires_at * 1000),
+    )
