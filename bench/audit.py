@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from bench.sizes import write_units
-from shared.aws import s3
+from shared.compression import expand
 from shared.model import pack as packs
 from shared.model.errors import Poison
 from shared.model.pack import EventPack
@@ -157,7 +157,7 @@ def _event_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
     if body is None:
         return {name: value for name, value in item.items() if name not in ("pk", "sk")}
     stored = body["S"].encode() if "S" in body else base64.b64decode(body["B"])
-    event: Mapping[str, Any] = msgspec.json.decode(s3.expand(stored))
+    event: Mapping[str, Any] = msgspec.json.decode(expand(stored))
     return event
 
 

@@ -17,7 +17,7 @@ from bench.processes import Server, load
 from bench.results import Row, alternate, row
 from bench.worker import packed_messages
 from shared.aws.items import record_item
-from shared.aws.s3 import compress
+from shared.compression import compress
 from shared.model import cursor
 from shared.model import pack as packs
 from shared.model.pack import EventPack

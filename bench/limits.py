@@ -5,8 +5,8 @@ import time
 
 from shared.auth.leased_rate_limit import LeasedLimiter
 from shared.auth.rate_limit import Limiter, Limits
-from shared.aws.budget import MemoryBudget
 from shared.clock import SystemClock
+from shared.memory.budget import MemoryBudget
 from shared.model.api_key import SCOPES, ApiKey
 
 _CHARGES = 100_000

@@ -8,8 +8,8 @@ from typing import Any
 from litestar import Litestar
 
 from ingest.app import create_app
-from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
+from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.model import api_key
 from shared.settings import Settings

@@ -10,10 +10,10 @@ from litestar import Litestar
 from console import handlers, page
 from console.queues import Pair, Queues
 from shared.aws.clients import Aws
-from shared.aws.key_store import KeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock, SystemClock
 from shared.model.errors import Unavailable
+from shared.ports import KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app

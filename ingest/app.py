@@ -8,11 +8,10 @@ from litestar import Litestar
 from ingest import acks, deletes, events
 from ingest.publisher import Publisher
 from shared.aws.clients import Aws
-from shared.aws.key_store import KeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock, SystemClock
 from shared.model.errors import Unavailable
-from shared.ports import EventQueue
+from shared.ports import EventQueue, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app

@@ -12,8 +12,10 @@ from typing import Protocol
 
 import msgspec
 
+from shared.model.api_key import ApiKey
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent
+from shared.model.token_budget import Lease
 
 MAX_STATEMENTS = 25
 """DynamoDB: statements in one BatchExecuteStatement."""
@@ -177,5 +179,49 @@ class BodyStore(Protocol):
         """Remove the body under `key` for good, if there is one: what is put there from now on is not kept.
 
         A worker that died may have put it just then, or its put may still be on its way.
+        """
+        ...
+
+
+class KeyStore(Protocol):
+    """API keys. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return the key `key_id` (a consistent read), None if there is none."""
+        ...
+
+    async def put(self, key: ApiKey) -> None:
+        """Add a key; raises `ValueError` if its id is taken."""
+        ...
+
+    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
+        """Return all keys, or one tenant's, oldest first. Reads the whole table."""
+        ...
+
+    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
+        """Mark a key revoked (epoch milliseconds) and return it; raises `NotFound`. A second time changes nothing."""
+        ...
+
+    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
+        """Let a key expire then (epoch milliseconds), unless it does before; return it; raises `NotFound`."""
+        ...
+
+    async def record_use(self, key_id: str, used_at: int) -> None:
+        """Note when a key was last used (epoch milliseconds). A key that is not there is no error."""
+        ...
+
+    async def ready(self) -> None:
+        """Return if keys can be read; raise `Unavailable` if not."""
+        ...
+
+
+class Budget(Protocol):
+    """Where the buckets are kept."""
+
+    async def take(self, key: ApiKey, *, least: int, most: int, now_ms: int, full_us: int) -> Lease:
+        """Take as many tokens as there are from the bucket of `key`, `most` at most; none if below `least` (1..burst).
+
+        `full_us` is what the last lease said, 0 before any: a wrong guess costs a second write. Raises `Unavailable`
+        and `Unclear`; tokens that were taken unclearly lapse.
         """
         ...

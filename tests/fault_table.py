@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from console import app as console
 from console.queues import Pair
 from ingest import app as ingest
-from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
+from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.model import api_key
 from shared.settings import Settings

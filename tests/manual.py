@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
+from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable

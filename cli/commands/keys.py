@@ -20,7 +20,7 @@ from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SC
 from shared.model.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from shared.aws.key_store import KeyStore
+    from shared.ports import KeyStore
 
 _SPANS = "1h", "24h", "7d", "30d", "90d", "52w"
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}

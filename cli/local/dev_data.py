@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from shared.aws.key_store import KeyStore
 from shared.model import api_key as keys
 from shared.model.errors import TriggersError
+from shared.ports import KeyStore
 
 TENANT = "dev"
 

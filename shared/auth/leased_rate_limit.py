@@ -16,10 +16,11 @@ import math
 from collections.abc import Awaitable
 
 from shared.auth.rate_limit import MAX_BUCKETS, Charge, Limiter
-from shared.aws.budget import Budget, available
 from shared.clock import Clock
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
+from shared.model.token_budget import available
+from shared.ports import Budget
 
 logger = logging.getLogger("triggers.limits")
 

@@ -1,101 +1,20 @@
-"""The key table, and the same in memory."""
+"""API keys in a DynamoDB table: a `KeyStore`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from shared.aws.errors import AWS_ERRORS, code_of, translate, translated_read
-from shared.model.api_key import ApiKey
-from shared.model.errors import NotFound
+from shared.model.api_key import ApiKey, in_order, key_taken, unknown_key
 
 if TYPE_CHECKING:  # the client's types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 _PREFIX = "key#"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
-
-
-class KeyStore(Protocol):
-    """Where keys are kept. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
-
-    async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key `key_id` (a consistent read), None if there is none."""
-        ...
-
-    async def put(self, key: ApiKey) -> None:
-        """Add a key; raises `ValueError` if its id is taken."""
-        ...
-
-    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
-        """Return all keys, or one tenant's, oldest first. Reads the whole table."""
-        ...
-
-    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key revoked (epoch milliseconds) and return it; raises `NotFound`. A second time changes nothing."""
-        ...
-
-    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Let a key expire then (epoch milliseconds), unless it does before; return it; raises `NotFound`."""
-        ...
-
-    async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note when a key was last used (epoch milliseconds). A key that is not there is no error."""
-        ...
-
-    async def ready(self) -> None:
-        """Return if keys can be read; raise `Unavailable` if not."""
-        ...
-
-
-class MemoryKeyStore:
-    """Keys in a dict, for tests and for a process that has no table."""
-
-    def __init__(self) -> None:
-        self._keys: dict[str, ApiKey] = {}
-
-    async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key, None if there is none."""
-        return self._keys.get(key_id)
-
-    async def put(self, key: ApiKey) -> None:
-        """Add a key."""
-        if key.key_id in self._keys:
-            raise _taken(key)
-        self._keys[key.key_id] = key
-
-    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
-        """Return keys, oldest first."""
-        return _in_order(self._keys.values(), tenant)
-
-    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key revoked."""
-        if key_id not in self._keys:
-            raise _unknown(key_id)
-        key = self._keys[key_id]
-        if key.revoked_at is None:
-            key = self._keys[key_id] = msgspec.structs.replace(key, revoked_at=revoked_at)
-        return key
-
-    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Let a key expire."""
-        if key_id not in self._keys:
-            raise _unknown(key_id)
-        key = self._keys[key_id]
-        if key.expires_at is None or expires_at < key.expires_at:
-            key = self._keys[key_id] = msgspec.structs.replace(key, expires_at=expires_at)
-        return key
-
-    async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note a use."""
-        key = self._keys.get(key_id)
-        if key is not None and (key.last_used_at or 0) < used_at:
-            self._keys[key_id] = msgspec.structs.replace(key, last_used_at=used_at)
-
-    async def ready(self) -> None:
-        """Return: memory answers."""
 
 
 class DynamoKeyStore:
@@ -122,7 +41,7 @@ class DynamoKeyStore:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except _ConditionFailed:
-            raise _taken(key) from None
+            raise key_taken(key) from None
 
     async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
         """Return keys, oldest first."""
@@ -140,7 +59,7 @@ class DynamoKeyStore:
                 )
             found += map(_decode, page["Items"])
             if "LastEvaluatedKey" not in page:
-                return _in_order(found, tenant)
+                return in_order(found, tenant)
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
@@ -177,7 +96,7 @@ class DynamoKeyStore:
 
     async def _found(self, key_id: str) -> ApiKey:
         if (key := await self.get(key_id)) is None:
-            raise _unknown(key_id)
+            raise unknown_key(key_id)
         return key
 
 
@@ -233,15 +152,3 @@ def _value(attribute: Mapping[str, Any]) -> object:
             return text
         case _:
             return None
-
-
-def _in_order(keys: Iterable[ApiKey], tenant: str | None) -> list[ApiKey]:
-    return sorted((key for key in keys if tenant in (None, key.tenant)), key=lambda key: (key.created_at, key.key_id))
-
-
-def _taken(key: ApiKey) -> ValueError:
-    return ValueError(f"there is a key {key.key_id} already")
-
-
-def _unknown(key_id: str) -> NotFound:
-    return NotFound(f"There is no key {key_id}.")

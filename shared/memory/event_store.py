@@ -1,4 +1,4 @@
-"""The store and the bucket in memory: the same promises as AWS's, for tests and simulation.
+"""The events in memory: the same promises as AWS's, for tests and simulation.
 
 Every method takes effect in one step of the event loop, as a DynamoDB call or transaction does in one moment.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from shared.clock import Clock
-from shared.model.errors import NotFound
 from shared.model.event import Identity
 from shared.model.position import shard_of
 from shared.model.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent, Tombstone
@@ -173,27 +172,6 @@ class MemoryStore:
     def _shard(self, place: Place) -> list[str]:
         key = (place.tenant, place.inbox, place.delivered, shard_of(place.position, self._shards))
         return self._positions.setdefault(key, [])
-
-
-class MemoryBodies:
-    """A `BodyStore` in memory."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, bytes] = {}
-
-    async def put(self, key: str, body: bytes) -> None:
-        """Store `body`, unless something is or was there."""
-        self.bodies.setdefault(key, body)
-
-    async def get(self, key: str) -> bytes:
-        """Return the body under `key`; raises `NotFound`."""
-        if body := self.bodies.get(key):
-            return body
-        raise NotFound(f"no body {key!r}")
-
-    async def delete(self, key: str) -> None:
-        """Remove the body under `key` for good."""
-        self.bodies[key] = b""
 
 
 def _key(guard: Guard) -> str:

@@ -2,12 +2,12 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import bcrypt
 import msgspec
 
-from shared.model.errors import Fault, InvalidRequest
+from shared.model.errors import Fault, InvalidRequest, NotFound
 
 EVENTS_WRITE = "events:write"
 INBOX_READ = "inbox:read"
@@ -137,6 +137,21 @@ def matches(pattern: str, event_type: str) -> bool:
     if pattern.endswith("*"):
         return event_type.startswith(pattern[:-1])
     return event_type == pattern
+
+
+def in_order(keys: Iterable[ApiKey], tenant: str | None) -> list[ApiKey]:
+    """Return one tenant's keys, or all, oldest first."""
+    return sorted((key for key in keys if tenant in (None, key.tenant)), key=lambda key: (key.created_at, key.key_id))
+
+
+def key_taken(key: ApiKey) -> ValueError:
+    """Return the error of a key whose id is taken."""
+    return ValueError(f"there is a key {key.key_id} already")
+
+
+def unknown_key(key_id: str) -> NotFound:
+    """Return the error of a key id that no key has."""
+    return NotFound(f"There is no key {key_id}.")
 
 
 def _tenant_faults(tenant: str) -> list[Fault]:

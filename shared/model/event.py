@@ -50,3 +50,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     def identity(self, tenant: str) -> Identity:
         """Return the event's identity as an event of `tenant`."""
         return Identity(tenant, self.inbox, self.source, self.id)
+
+    def without_data(self) -> bytes:
+        """Return the CloudEvent as JSON without its data: what an item holds whose body is in the bucket."""
+        return msgspec.json.encode({"specversion": "1.0", "id": self.id, "source": self.source, "type": self.type})

@@ -18,12 +18,11 @@ Readers accept every version that was ever written; new fields go last, with a d
 import base64
 import binascii
 import re
-import threading
 from collections.abc import Sequence
 
 import msgspec
-import zstandard
 
+from shared.compression import from_zstd_frame, zstd_frame
 from shared.model.errors import Poison
 from shared.model.event import Event, Identity
 
@@ -33,13 +32,8 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_PLAIN_BYTES = 720 * 1024
 """Event bytes that are packed together: so much fits a message as base64 even if zstd finds nothing to save."""
 
-# A reader's bound on one inflated pack. One request of 512 KiB repeats its names in every event's body, so its
-# pack may be some times larger than the request; this is far above that and far below a bomb.
-_MAX_INFLATED_BYTES = 16 * 1024 * 1024
-
 _PLAIN = "p"
 _ZSTD = "z"
-_ZSTD_LEVEL = 1
 
 
 class EventPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="events"):
@@ -88,21 +82,10 @@ _decoder: msgspec.json.Decoder[Pack] = msgspec.json.Decoder(Pack)
 _quotes = re.compile(r" '.*'(?= - at )", re.DOTALL).sub
 
 
-class _Zstd(threading.local):
-    """A compressor and a decompressor for each thread: neither may be used by two at once."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-        self.decompressor = zstandard.ZstdDecompressor()
-
-
-_zstd = _Zstd()
-
-
 def encode(pack: Pack) -> str:
     """Return the SQS message body for `pack`. The caller keeps it under `MAX_MESSAGE_BYTES`."""
     plain = _encoder.encode(pack)
-    small = _zstd.compressor.compress(plain)
+    small = zstd_frame(plain)
     if len(small) < len(plain):
         return _ZSTD + base64.b64encode(small).decode()
     return _PLAIN + base64.b64encode(plain).decode()
@@ -114,19 +97,11 @@ def decode(body: str) -> Pack:
         raw = base64.b64decode(body[1:], validate=True)
         match body[:1]:
             case "z":
-                raw = _inflate(raw)
+                raw = from_zstd_frame(raw)
             case "p":
                 pass
             case version:
                 raise Poison(f"unknown pack version {version!r}")
         return _decoder.decode(raw)
-    except (binascii.Error, ValueError, zstandard.ZstdError, msgspec.MsgspecError, RecursionError) as error:
+    except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Poison(f"unreadable pack: {type(error).__name__}: {_quotes('', str(error))}") from None
-
-
-def _inflate(frame: bytes) -> bytes:
-    # zstandard allocates what a frame claims, whatever limit it is given; ours always tell their size.
-    size = zstandard.frame_content_size(frame)
-    if not 0 <= size <= _MAX_INFLATED_BYTES:
-        raise Poison(f"a pack claims {size:,} bytes")
-    return _zstd.decompressor.decompress(frame)

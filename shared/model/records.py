@@ -2,6 +2,7 @@
 
 import enum
 from typing import NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -91,3 +92,12 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
     events: int
     stopped_at: str | None
+
+
+def body_key(tenant: str, receipt: str) -> str:
+    """Return the key of the body of the event that ingest gave `receipt`.
+
+    Nothing but letters, digits, `_`, `-`, `~` and `%` of a tenant's name goes in, so that neither `a/b` nor `..`
+    can reach into another tenant's bodies. 64 characters make at most 768 bytes; S3 takes keys of 1,024.
+    """
+    return f"bodies/{quote(tenant, safe='').replace('.', '%2E')}/{receipt}"

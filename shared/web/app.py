@@ -8,9 +8,9 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
-from shared.aws.key_store import KeyStore
 from shared.clock import Clock, SystemClock
 from shared.model.event import MAX_REQUEST_BYTES
+from shared.ports import KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web import auth, event_path, health, openapi, options, static

@@ -15,12 +15,14 @@ from litestar.types import Scope
 from shared.auth.leased_rate_limit import LeasedLimiter
 from shared.auth.rate_limit import Limiter, Limits
 from shared.auth.verifier import KeyRing
-from shared.aws.budget import Budget, DynamoBudget, MemoryBudget
+from shared.aws.budget import DynamoBudget
 from shared.aws.clients import Aws
-from shared.aws.key_store import DynamoKeyStore, KeyStore
+from shared.aws.key_store import DynamoKeyStore
 from shared.clock import Clock
+from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Forbidden, RateLimited, Unauthorized, Unavailable
+from shared.ports import Budget, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.context import line_of

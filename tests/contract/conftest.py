@@ -13,7 +13,8 @@ from shared.aws.event_store import DynamoStore
 from shared.aws.s3 import S3Bodies
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.ports import BodyStore, EventStore
 from shared.settings import Settings

@@ -1,7 +1,7 @@
 import pytest
 
-from shared.aws.s3 import body_key
 from shared.model.errors import NotFound
+from shared.model.records import body_key
 from shared.ports import BodyStore
 from tests.contract.build import Builder
 

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.aws.budget import MAX_SKEW_MS, Budget, DynamoBudget, Lease, MemoryBudget, available
+from shared.aws.budget import DynamoBudget
 from shared.aws.key_store import DynamoKeyStore
+from shared.memory.budget import MemoryBudget
 from shared.model.errors import Unavailable
+from shared.model.token_budget import MAX_SKEW_MS, Lease, available
+from shared.ports import Budget
 from shared.settings import Settings
 from tests.contract.build import aws_of
 from tests.key_records import a_new_key

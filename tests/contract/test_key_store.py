@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.aws.clients import Aws
-from shared.aws.key_store import DynamoKeyStore, KeyStore, MemoryKeyStore
+from shared.aws.key_store import DynamoKeyStore
+from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import NotFound, Unavailable
+from shared.ports import KeyStore
 from shared.settings import Settings
 from tests.key_records import a_key, a_new_key
 

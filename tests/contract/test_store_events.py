@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from shared.aws.s3 import compress
+from shared.compression import compress
 from shared.model.records import Outcome, Place, Tombstone
 from shared.ports import EventStore
 from tests.contract.build import NOW_MS, SHARDS, Builder

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from console import app
 from shared.aws.clients import Aws
-from shared.aws.key_store import MemoryKeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.ports import Outgoing
 from shared.settings import Settings

@@ -7,12 +7,12 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from shared.aws import layout
-from shared.aws import s3 as bodies
 from shared.aws.clients import Aws
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.s3 import S3Bodies
 from shared.clock import SystemClock
+from shared.compression import compress
 from shared.model import api_key
 from shared.model.errors import InvalidSettings
 from shared.model.position import Minter
@@ -70,7 +70,7 @@ async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str
         StoredEvent(
             place=Place("tenant", "default", minter.mint()),
             type="t",
-            body=bodies.compress(payload),
+            body=compress(payload),
             accepted_at=now_ms,
             expires_at=now_ms // 1000 + 1000,
         )

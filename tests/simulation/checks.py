@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 
-from shared.aws.s3 import expand
+from shared.compression import expand
 from shared.model.event import Identity
 from shared.model.records import Place, StoredEvent
 from tests.simulation.world import SETTINGS, TENANT, Accepted, World

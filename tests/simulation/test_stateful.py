@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.aws.s3 import expand
+from shared.compression import expand
 from shared.model.pack import EventPack, Pack
 from shared.model.records import StoredEvent
 from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Effect, Rig, Step, counts

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shared.aws.s3 import body_key, compress, name_of
 from shared.clock import Clock
+from shared.compression import compress
 from shared.model.event import Event, Identity
 from shared.model.pack import EventPack
 from shared.model.position import Minter, time_of
-from shared.model.records import Guard, Outcome, Place, Record, StoredEvent
+from shared.model.records import Guard, Outcome, Place, Record, StoredEvent, body_key
 from shared.ports import BodyStore
 from shared.settings import Settings
 
@@ -191,7 +191,7 @@ class Work:
         return StoredEvent(
             place=Place(self.tenant, self.event.inbox, position),
             type=self.event.type,
-            body=name_of(self.event) if self.body_key else self._body,
+            body=self.event.without_data() if self.body_key else self._body,
             body_key=self.body_key,
             accepted_at=self.accepted_at,
             expires_at=self.accepted_at // 1000 + self._protocol.event_ttl_seconds,

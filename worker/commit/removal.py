@@ -11,11 +11,10 @@ from typing import TypeGuard
 
 from msgspec.structs import replace
 
-from shared.aws.s3 import body_key
 from shared.containers import batches
 from shared.model.errors import Unavailable
 from shared.model.pack import AckPack, Removal
-from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
+from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone, body_key
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore
 from worker.commit.event_commit import Protocol
 

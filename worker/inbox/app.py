@@ -10,11 +10,10 @@ from litestar import Litestar
 from shared.aws import layout
 from shared.aws.clients import Aws
 from shared.aws.event_reader import DynamoReader
-from shared.aws.key_store import KeyStore
 from shared.aws.s3 import S3Bodies
 from shared.clock import Clock, SystemClock
 from shared.model.errors import InvalidSettings, Unavailable
-from shared.ports import BodyStore, EventReader
+from shared.ports import BodyStore, EventReader, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app

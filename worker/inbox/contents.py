@@ -11,8 +11,8 @@ from itertools import islice
 
 import msgspec
 
-from shared.aws import s3
 from shared.clock import rfc3339
+from shared.compression import expand
 from shared.model.errors import NotFound, Poison
 from shared.model.records import StoredEvent
 from shared.ports import BodyStore, EventReader
@@ -58,7 +58,7 @@ class Contents:
 def _plain(event: StoredEvent, stored: bytes) -> bytes:
     """Return the CloudEvent that `stored` holds, or one that says that it is broken."""
     try:
-        return s3.expand(stored)
+        return expand(stored)
     except Poison:
         return _without_data(event, "broken")
 

@@ -3,14 +3,13 @@
 import asyncio
 import gzip
 import hashlib
-import threading
 from http import HTTPStatus
 from typing import NamedTuple
 
-import zstandard
 from litestar import Response
 from litestar.types import Scope
 
+from shared.compression import zstd_frame
 from worker.inbox import negotiation
 
 COMPRESSED_BYTES = 1024
@@ -21,16 +20,6 @@ _AWAY_BYTES = 256 * 1024
 
 _LEVEL = 1
 _TAG_DIGITS = 24
-
-
-class _Codec(threading.local):
-    """A zstd context for each thread: neither may be used by two at once."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
-
-
-_codec = _Codec()
 
 
 class Wishes(NamedTuple):
@@ -76,7 +65,7 @@ def _prepared(body: bytes, encoding: str | None, wishes: Wishes) -> tuple[str, b
         return tag, None
     match encoding:
         case "zstd":
-            return tag, _codec.compressor.compress(body)
+            return tag, zstd_frame(body)
         case "gzip":
             return tag, gzip.compress(body, _LEVEL, mtime=0)
         case _:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bench.audit import Audit
-from shared.aws.s3 import compress
+from shared.compression import compress
 from shared.model import pack as packs
 from shared.model.event import Event
 from shared.model.pack import EventPack

@@ -9,8 +9,8 @@ import msgspec
 
 from console import app
 from console.queues import Pair
-from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key, pack
 from shared.model.api_key import ApiKey
 from shared.model.event import Event

@@ -8,8 +8,8 @@ import httpx
 from litestar import Litestar
 
 from ingest.app import create_app
-from shared.aws.key_store import MemoryKeyStore
 from shared.clock import Clock, SystemClock
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key, pack
 from shared.model.event import Event
 from shared.model.pack import EventPack

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from cli.local.dev_data import DevData, InUse
-from shared.aws.key_store import MemoryKeyStore
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 
 

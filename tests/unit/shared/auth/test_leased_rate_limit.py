@@ -6,9 +6,10 @@ import pytest
 
 from shared.auth.leased_rate_limit import LAPSE_MS, LeasedLimiter
 from shared.auth.rate_limit import Charge, Limiter
-from shared.aws.budget import Lease, MemoryBudget
+from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
+from shared.model.token_budget import Lease
 from tests.key_records import a_key
 from tests.manual import ManualClock, until
 

@@ -7,8 +7,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.aws.s3 import S3Bodies, body_key, compress, expand
+from shared.aws.s3 import S3Bodies
+from shared.compression import compress, expand
 from shared.model.errors import NotFound, Poison, Unavailable, Unclear
+from shared.model.records import body_key
 from tests.unit.shared.aws.scripted import ScriptedClient, client_error
 
 _BODY = b'{"specversion":"1.0","data":{' + b'"name":"value",' * 50 + b'"last":0}}'

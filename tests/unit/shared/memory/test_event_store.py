@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.model.event import Identity
 from shared.model.position import Minter
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, Parameter
 
-from shared.aws.key_store import MemoryKeyStore
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.errors import Forbidden, NotFound, Rejected, Unavailable, Unclear
 from shared.settings import Settings

@@ -5,8 +5,8 @@ import pytest
 from litestar import Litestar, get
 from litestar.exceptions import HTTPException
 
-from shared.aws.key_store import MemoryKeyStore
 from shared.clock import SystemClock
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.errors import Unavailable
 from shared.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 from litestar import get
 from litestar.types import ASGIApp, Send
 
-from shared.aws.key_store import MemoryKeyStore
+from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import InvalidRequest
 from shared.settings import Settings
 from shared.web.app import Part, build_app

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import msgspec
 
-from shared.aws.s3 import expand
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.compression import expand
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.model.errors import Unclear
 from shared.model.event import Event, Identity

@@ -2,9 +2,8 @@
 
 import pytest
 
-from shared.aws.s3 import body_key
 from shared.model.errors import Unavailable
-from shared.model.records import Outcome, Tombstone
+from shared.model.records import Outcome, Tombstone, body_key
 from shared.settings import Settings
 from tests.unit.worker.commit.rig import (
     TENANT,

@@ -2,9 +2,10 @@
 
 import pytest
 
-from shared.aws.s3 import body_key, expand
+from shared.compression import expand
 from shared.model.errors import Unavailable, Unclear
 from shared.model.pack import EventPack
+from shared.model.records import body_key
 from shared.settings import Settings
 from tests.unit.worker.commit.rig import NOISE, TENANT, WINDOW_MS, Rig, counts, fails, meanwhile
 

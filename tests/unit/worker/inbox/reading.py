@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.clock import SystemClock
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable
 from shared.model.position import Minter
 from shared.model.records import Count, Place, Slice, StoredEvent

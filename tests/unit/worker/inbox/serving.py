@@ -7,8 +7,9 @@ from functools import cache
 import httpx
 from litestar import Litestar
 
-from shared.aws.key_store import MemoryKeyStore
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
+from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable

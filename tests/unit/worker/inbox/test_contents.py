@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.aws import s3
-from shared.aws.s3 import name_of
+from shared.compression import compress
 from shared.model.event import Event
 from shared.model.records import StoredEvent
 from tests.unit.worker.inbox.reading import Bench
@@ -30,8 +29,8 @@ async def test_a_missing_body_is_said_on_its_event_and_on_no_other(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = bench.event(b'{"specversion":"1.0","id":"ok"}')
-    gone = bench.event(name_of(EVENT), kind="order.paid", key="gone")
-    kept = bench.event(name_of(EVENT), key="kept")
+    gone = bench.event(EVENT.without_data(), kind="order.paid", key="gone")
+    kept = bench.event(EVENT.without_data(), key="kept")
     await bench.bodies.put("kept", b'{"specversion":"1.0","id":"kept"}')
     await bench.store.insert_events([whole, gone, kept])
     first, second, third = await contents(bench, whole, gone, kept)
@@ -52,8 +51,8 @@ async def test_a_missing_body_is_said_on_its_event_and_on_no_other(
 
 
 async def test_a_broken_body_is_said_too(bench: Bench) -> None:
-    inline = bench.event(s3.compress(b"x" * 1000)[:-4], kind="t")
-    parked = bench.event(name_of(EVENT), key="k")
+    inline = bench.event(compress(b"x" * 1000)[:-4], kind="t")
+    parked = bench.event(EVENT.without_data(), key="k")
     await bench.bodies.put("k", inline.body)
     first, second = await contents(bench, inline, parked)
     assert (first["dataerror"], second["dataerror"]) == ("broken", "broken")
@@ -69,5 +68,5 @@ async def test_a_body_whose_item_names_nothing_has_its_position_for_an_id(bench:
 
 
 async def test_an_event_that_was_erased_since_it_was_read_is_left_out(bench: Bench) -> None:
-    event = bench.event(name_of(EVENT), key="gone")
+    event = bench.event(EVENT.without_data(), key="gone")
     assert await contents(bench, event) == [{}]

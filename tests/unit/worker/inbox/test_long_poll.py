@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.memory.event_store import MemoryBodies, MemoryStore
+from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable
 from shared.model.position import FIRST, Minter
 from shared.model.records import Place, Slice, StoredEvent

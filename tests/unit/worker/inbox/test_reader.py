@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from shared.aws import s3
+from shared.compression import compress
 from shared.model import position
 from shared.model.errors import Unavailable
 from tests.unit.worker.inbox.reading import NOW_MS, SETTINGS, Bench
@@ -34,7 +34,7 @@ async def test_a_body_is_handed_out_byte_for_byte_with_its_place_behind(bench: B
 
 async def test_compressed_and_bucketed_bodies_are_put_back(bench: Bench) -> None:
     plain = b'{"specversion":"1.0","data":"' + b"x" * 5000 + b'"}'
-    frame = s3.compress(plain)
+    frame = compress(plain)
     assert len(frame) < len(plain)
     await bench.put(frame)
     for index in range(20):
@@ -62,7 +62,7 @@ async def test_an_unknown_inbox_is_an_empty_page_at_the_beginning(bench: Bench) 
 
 async def test_a_page_ends_before_it_grows_too_big(bench: Bench) -> None:
     body = b'{"specversion":"1.0","data":"' + b"x" * 500_000 + b'"}'
-    places = [await bench.put(s3.compress(body)) for _ in range(20)]
+    places = [await bench.put(compress(body)) for _ in range(20)]
     seen: list[str] = []
     page = await bench.page()
     while page.events:
