@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from shared.auth.leased_rate_limit import LeasedLimiter
-from shared.auth.rate_limit import Limiter, Limits
+from shared.auth.rate_limit import RateLimiter, TokenBucketLimiter
 from shared.clock import SystemClock
 from shared.memory.budget import MemoryBudget
 from shared.model.api_key import SCOPES, ApiKey
@@ -17,7 +17,7 @@ _KEY = ApiKey(
 )
 
 
-async def microseconds(limits: Limits) -> float:
+async def microseconds(limits: RateLimiter) -> float:
     """Return what one charge of many took, the leases between them included; the best of a few rounds."""
     best = float("inf")
     for _ in range(_ROUNDS):
@@ -36,7 +36,7 @@ async def microseconds(limits: Limits) -> float:
 async def main() -> None:
     """Measure both in turn."""
     clock = SystemClock()
-    alone = await microseconds(Limiter(clock))
+    alone = await microseconds(TokenBucketLimiter(clock))
     shared = await microseconds(LeasedLimiter(MemoryBudget(), clock))
     print(f"process {alone:.2f} µs a charge, shared {shared:.2f} µs, ratio {shared / alone:.2f}")  # noqa: T201
 

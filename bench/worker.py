@@ -17,7 +17,7 @@ from bench.plain_event import Event
 from bench.plan import Plan
 from bench.processes import Server
 from bench.results import Row, alternate, row
-from ingest.formats.json import Terms, read_json
+from ingest.formats.json import RequestDefaults, read_json
 from shared.clock import SystemClock
 from shared.containers import batches
 from shared.model import pack as packs
@@ -47,7 +47,7 @@ def worker(plan: Plan) -> Iterator[Row]:
 def packed_messages(size: int) -> list[str]:
     """Return message bodies as ingest makes them: packs of `size` events, all different."""
     minter = Minter(SystemClock())
-    terms = Terms(mint=minter.mint, time="2026-11-22T12:00:00.000Z")
+    terms = RequestDefaults(mint=minter.mint, time="2026-11-22T12:00:00.000Z")
     events: list[Packed] = [read_json(event, terms).events[0] for event in payloads.events(_EVENTS)]
     now_ms = time.time_ns() // 1_000_000
     return [

@@ -8,12 +8,12 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.output import print_table, span
-from shared.dead_letters import Letter, Subject
+from shared.dead_letters import DeadLetter, Subject
 
 _ID_LENGTH = 36
 
 
-def print_letters(letters: Sequence[Letter]) -> None:
+def print_letters(letters: Sequence[DeadLetter]) -> None:
     """Print a table, a message a row."""
     now_ms = time.time_ns() // 1_000_000
     whole = Column("message", min_width=_ID_LENGTH)  # it is there to be copied
@@ -25,7 +25,7 @@ def print_letters(letters: Sequence[Letter]) -> None:
     print_table(table)
 
 
-def print_letter(letter: Letter) -> None:
+def print_letter(letter: DeadLetter) -> None:
     """Print one message's fields, a line each."""
     table = Table.grid(padding=(0, 2))
     for name, value in _fields(letter):
@@ -33,7 +33,7 @@ def print_letter(letter: Letter) -> None:
     print_table(table)
 
 
-def _fields(letter: Letter) -> Iterable[tuple[str, str]]:
+def _fields(letter: DeadLetter) -> Iterable[tuple[str, str]]:
     yield "message", letter.id
     yield "reason", letter.reason
     yield "receives", str(letter.receives)
@@ -49,7 +49,7 @@ def _fields(letter: Letter) -> Iterable[tuple[str, str]]:
         yield "type", letter.first.type or ""
 
 
-def _holds(letter: Letter) -> str:
+def _holds(letter: DeadLetter) -> str:
     return "" if letter.kind is None else f"{letter.kind}: {letter.events:,}"
 
 

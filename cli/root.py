@@ -51,12 +51,12 @@ class Root(click.Group):
                 click.echo(f"Invalid setting: {fault}", err=True)
             sys.exit(_FAILED)
         except Exception as error:
-            if (line := told(error)) is None:
+            if (line := error_message(error)) is None:
                 raise
             raise click.ClickException(line) from None
 
 
-def told(error: Exception) -> str | None:
+def error_message(error: Exception) -> str | None:
     """Return the line that tells of `error`, None if it is none of ours and none of AWS's."""
     # Of our other errors none is AWS's refusal, though a refusal may have led to one.
     if not isinstance(error, TriggersError) or isinstance(error, (Unavailable, Unclear)):

@@ -13,7 +13,7 @@ from shared.model.api_key import OPERATE
 from shared.model.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
 from shared.web.auth import access_of, needs
 from shared.web.body import read_body
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 QUEUE_PATH = "/v1/queue"
 DLQ_PATH = "/v1/dlq"
@@ -64,7 +64,7 @@ def handlers(queues: Callable[[], Awaitable[Queues]]) -> list[HTTPRouteHandler]:
             raise
         # Each costs the queue and the table what a request with events does.
         await access.charge(scope, key, len(ids))
-        line_of(scope).events = len(ids)
+        context_of(scope).events = len(ids)
         return _answer(await (await queues()).redrive(ids))
 
     return [read_queue, read_dlq, redrive]
@@ -75,7 +75,7 @@ def _answer(told: msgspec.Struct) -> Response[bytes]:
 
 
 async def _ids_of(request: _AnyRequest) -> list[str]:
-    given = line_of(request.scope).given
+    given = context_of(request.scope).given
     if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON.encode():
         raise UnsupportedMedia(f"The Content-Type is not {_JSON}.", (_JSON,))
     if given.get(b"content-encoding", b"identity").strip().lower() != b"identity":

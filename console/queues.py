@@ -9,7 +9,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
-from shared.dead_letters import Letter, Loan, borrowing, letter_of, redrive
+from shared.dead_letters import DeadLetter, DlqPeek, dead_letter_of, peek_dlq, redrive
 from shared.ports import EventQueue
 from shared.settings import Settings
 
@@ -33,7 +33,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Some letters of the DLQ, those accepted first first, and whether there are others."""
 
-    letters: Sequence[Letter]
+    letters: Sequence[DeadLetter]
     more: bool
 
 
@@ -96,22 +96,22 @@ class Queues:
         return Moved(redriven=moved, left=len(set(ids)) - moved)
 
     async def _look(self) -> Look:
-        letters: list[Letter] = []
+        letters: list[DeadLetter] = []
         async with self._borrowing() as loan:
             async for messages in loan.take():
-                letters += [letter_of(message, max_receives=self._settings.max_receives) for message in messages]
+                letters += [dead_letter_of(message, max_receives=self._settings.max_receives) for message in messages]
                 if len(letters) > MAX_LETTERS:
                     break
         shown = sorted(letters[:MAX_LETTERS], key=lambda letter: letter.accepted_at or 0)
         return Look(letters=shown, more=len(letters) > MAX_LETTERS)
 
     @asynccontextmanager
-    async def _borrowing(self) -> AsyncIterator[Loan]:
+    async def _borrowing(self) -> AsyncIterator[DlqPeek]:
         async with self._one_at_a_time:
             self._dead = await self._dlq.backlog()
             self._hiding = True
             try:
-                async with borrowing(self._dlq, hidden_seconds=_HIDDEN_SECONDS) as loan:
+                async with peek_dlq(self._dlq, hidden_seconds=_HIDDEN_SECONDS) as loan:
                     yield loan
             finally:
                 self._hiding = False

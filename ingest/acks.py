@@ -25,7 +25,7 @@ from shared.model.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
 from shared.model.pack import AckPack
 from shared.model.position import is_position
 from shared.web.auth import access_of
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 PATH = "/v1/acks"
 MAX_POSITIONS = MAX_EVENTS_PER_REQUEST
@@ -68,7 +68,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             raise
         # Each ack costs the table about what an event does.
         await access.charge(scope, key, len(acks.positions))
-        line = line_of(scope)
+        line = context_of(scope)
         line.events = len(acks.positions)
         pack = AckPack(
             tenant=key.tenant,
@@ -91,7 +91,7 @@ def answer(accepted: int) -> Response[bytes]:
 
 
 async def _body(request: Request[Any, Any, Any]) -> bytes:
-    given = line_of(request.scope).given
+    given = context_of(request.scope).given
     if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMedia("The Content-Type is not application/json.", ("application/json",))
     return await read_content(request.scope, request.receive)

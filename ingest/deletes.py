@@ -22,7 +22,7 @@ from shared.model.pack import Removal
 from shared.model.position import Minter
 from shared.web import event_path
 from shared.web.auth import needs
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 PARAMETERS = {"source": Source, "inbox": Inbox, "erase": Literal["true", "false"]}
 
@@ -51,7 +51,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             id=event_id,
             erase=found.get("erase") == "true",
         )
-        line = line_of(request.scope)
+        line = context_of(request.scope)
         line.events = 1
         trace = trace_of(line.given)
         await publisher().publish_removal(pack, trace.parent if trace else None)

@@ -14,9 +14,9 @@ from litestar.types import Receive, Scope, Send
 
 from ingest import query
 from ingest.formats.fields import MAX_TEXT_LENGTH, Inbox
-from ingest.formats.json import Batch, Terms
+from ingest.formats.json import Batch, RequestDefaults
 from ingest.formats.registry import reader_of
-from ingest.load_shedding import Gate
+from ingest.load_shedding import LoadShedder
 from ingest.publisher import Publisher
 from ingest.request_body import read_content
 from ingest.trace_context import trace_of
@@ -27,7 +27,7 @@ from shared.model.event import DEFAULT_INBOX, Event
 from shared.model.position import Minter
 from shared.telemetry.catalog import Metrics
 from shared.web.auth import access_of
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 PATH = "/v1/events"
 
@@ -67,7 +67,7 @@ class Events:
         self._publisher = publisher
         self._clock = clock
         self._minter = Minter(clock)
-        self._gate = Gate(clock, metrics, most)
+        self._gate = LoadShedder(clock, metrics, most)
         self._accepted = metrics.events_accepted.of()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +82,7 @@ class Events:
         access = access_of(scope)
         key = await access.authenticate(scope, EVENTS_WRITE)
         try:
-            line = line_of(scope)
+            line = context_of(scope)
             terms = _terms(line.given, scope["query_string"], self._minter, self._clock)
             reader = reader_of(line.given, scope["headers"])
             batch = reader(await read_content(scope, receive), terms)
@@ -110,9 +110,9 @@ def handler(events: Events) -> ASGIRouteHandler:
     return post_events
 
 
-def _terms(given: Mapping[bytes, bytes], asked: bytes, minter: Minter, clock: Clock) -> Terms:
+def _terms(given: Mapping[bytes, bytes], asked: bytes, minter: Minter, clock: Clock) -> RequestDefaults:
     idempotency_key = given.get(b"idempotency-key")
-    return Terms(
+    return RequestDefaults(
         mint=minter.mint,
         time=rfc3339(clock.wall_ms()),
         inbox=query.parse(asked, _PARAMETERS).get("inbox", DEFAULT_INBOX) if asked else DEFAULT_INBOX,

@@ -17,7 +17,7 @@ _LONG_TURN_MS = 500
 _LEAST_A_TURN = 16
 
 
-class Gate:
+class LoadShedder:
     """Lets at most `most` posts be under way, and fewer begin in a turn while turns are long."""
 
     def __init__(self, clock: Clock, metrics: Metrics, most: int) -> None:

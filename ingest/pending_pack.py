@@ -17,7 +17,7 @@ _NAME_BYTES = 4  # of one character of a name, at most: UTF-8's longest, more th
 _POSITION_BYTES = 40
 
 
-class Draft:
+class PendingPack:
     """A pack that grows until it is sent, or `whole`, which was made before and stays as it is."""
 
     def __init__(self, tenant: str, key_id: str, accepted_at: int, whole: AckPack | Removal | None = None) -> None:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from time import perf_counter
 
-from ingest.pending_pack import Draft, size_of, size_of_removal
+from ingest.pending_pack import PendingPack, size_of, size_of_removal
 from shared.clock import Clock
 from shared.model import pack
 from shared.model.errors import TooLarge, TriggersError, Unavailable
@@ -44,8 +44,8 @@ class Publisher:
         self._max_bytes = settings.buffer_bytes
         self._max_events = settings.buffer_events
         self._fair = settings.fair_queues
-        self._drafts: deque[Draft] = deque()
-        self._open: dict[tuple[str, str], Draft] = {}
+        self._drafts: deque[PendingPack] = deque()
+        self._open: dict[tuple[str, str], PendingPack] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._next_call_at = 0.0  # by the loop's clock
         self._timer: asyncio.TimerHandle | None = None
@@ -75,11 +75,11 @@ class Publisher:
         """Return when the queue holds `whole`, a pack that no other request joins. Raises what `publish` does."""
         size, count = size_of_removal(whole)
         self._admit(size, count)
-        draft = Draft(whole.tenant, whole.key_id, whole.accepted_at, whole=whole)
+        draft = PendingPack(whole.tenant, whole.key_id, whole.accepted_at, whole=whole)
         self._drafts.append(draft)
         await self._sent(draft, size, count, traceparent)
 
-    async def _sent(self, draft: Draft, size: int, count: int, traceparent: str | None) -> None:
+    async def _sent(self, draft: PendingPack, size: int, count: int, traceparent: str | None) -> None:
         """Count a request's share of `draft`, see that it is sent, and return when it is."""
         draft.size += size
         draft.count += count
@@ -107,11 +107,11 @@ class Publisher:
         self._held_bytes += size
         self._held_events += count
 
-    def _draft(self, tenant: str, key_id: str, size: int) -> Draft:
+    def _draft(self, tenant: str, key_id: str, size: int) -> PendingPack:
         """Return the open draft of this tenant and key, if it has room for `size` bytes, else a new one."""
         draft = self._open.get((tenant, key_id))
         if draft is None or draft.size + size > pack.MAX_PLAIN_BYTES:
-            draft = self._open[tenant, key_id] = Draft(tenant, key_id, self._clock.wall_ms())
+            draft = self._open[tenant, key_id] = PendingPack(tenant, key_id, self._clock.wall_ms())
             self._drafts.append(draft)
         return draft
 
@@ -142,7 +142,7 @@ class Publisher:
 
     async def _call(self) -> None:
         """Send what one call carries, and tell those who wait for it."""
-        call: list[Draft] = []
+        call: list[PendingPack] = []
         try:
             await self._load(call)
             if not call:  # another took all, as it began first
@@ -155,7 +155,7 @@ class Publisher:
             errors = [error] * len(call)
         self._settle(call, errors)
 
-    async def _load(self, call: list[Draft]) -> None:
+    async def _load(self, call: list[PendingPack]) -> None:
         """Move drafts to `call`, as many as one call carries, and encode them."""
         room = pack.MAX_MESSAGE_BYTES
         while self._drafts and len(call) < MAX_MESSAGES:
@@ -170,7 +170,7 @@ class Publisher:
                 return
             room -= draft.sent_bytes
 
-    async def _send(self, call: list[Draft]) -> list[Exception | None]:
+    async def _send(self, call: list[PendingPack]) -> list[Exception | None]:
         """Send one call; return what became of each draft."""
         if len(call) == 1 and call[0].sent_bytes > pack.MAX_MESSAGE_BYTES:
             return [TooLarge(MAX_REQUEST_BYTES)]
@@ -191,7 +191,7 @@ class Publisher:
             for outcome in outcomes
         ]
 
-    def _settle(self, call: list[Draft], errors: Sequence[Exception | None]) -> None:
+    def _settle(self, call: list[PendingPack], errors: Sequence[Exception | None]) -> None:
         for draft, error in zip(call, errors, strict=True):
             self._held_bytes -= draft.size
             self._held_events -= draft.count

@@ -9,7 +9,7 @@ from litestar.types import Receive, Scope
 from shared.model.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from shared.model.event import MAX_REQUEST_BYTES
 from shared.web.body import read_body
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 CODINGS = ("gzip", "zstd")
 
@@ -29,7 +29,7 @@ async def read_content(scope: Scope, receive: Receive) -> bytes:
     Raises `UnsupportedMedia` for a Content-Encoding other than gzip or zstd, or more than one; `TooLarge` (nothing is
     inflated beyond the limit); `InvalidRequest` if the body is broken; and what `read_body` raises.
     """
-    coding = line_of(scope).given.get(b"content-encoding")
+    coding = context_of(scope).given.get(b"content-encoding")
     if coding is None:
         return await read_body(scope, receive, MAX_REQUEST_BYTES)
     inflate = _inflater(coding)

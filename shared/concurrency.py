@@ -14,7 +14,7 @@ class SingleFlight(Generic[K, V]):
     def __init__(self) -> None:
         self._flights: dict[K, asyncio.Task[V]] = {}
 
-    def flying(self, name: K) -> bool:
+    def is_running(self, name: K) -> bool:
         """Tell whether a call of this name is under way."""
         return name in self._flights
 

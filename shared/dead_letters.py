@@ -1,6 +1,6 @@
 """Dead letters as an operator sees and moves them, by receiving alone: no queue needs to know a move of its own.
 
-Receiving hides a message from others; a `Loan` shows again what it took and did not delete. The DLQ has no redrive
+Receiving hides a message from others; a `DlqPeek` shows again what it took and did not delete. The DLQ has no redrive
 policy of its own, so a letter may be looked at any number of times.
 """
 
@@ -34,7 +34,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     type: str | None = None
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of one message of the DLQ; never a payload.
 
     `events` counts what a pack holds, be it events, acks or a removal. What can't be known of a pack that can't be
@@ -52,16 +52,16 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     receives: int
 
 
-def letter_of(message: Message, *, max_receives: int) -> Letter:
+def dead_letter_of(message: Message, *, max_receives: int) -> DeadLetter:
     """Return what is told of `message`."""
     reason = message.attributes.get(_REASON)
     try:
         pack = packs.decode(message.body)
     except Poison as poison:
         why = str(poison).removeprefix("unreadable pack: ")
-        return Letter(id=message.id, reason=reason or f"unreadable: {why}", receives=message.receives)
+        return DeadLetter(id=message.id, reason=reason or f"unreadable: {why}", receives=message.receives)
     subjects = subjects_of(pack)
-    return Letter(
+    return DeadLetter(
         id=message.id,
         reason=reason or f"gave up after {max_receives} deliveries",
         kind=str(pack.__struct_config__.tag),
@@ -94,7 +94,7 @@ def payloads_of(message: Message) -> list[msgspec.Raw]:
     return [event.body for event in pack.events] if isinstance(pack, EventPack) else []
 
 
-class Loan:
+class DlqPeek:
     """Messages of one DLQ, hidden from others until they are deleted or given back, at most `hidden_seconds`."""
 
     def __init__(self, dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> None:
@@ -151,21 +151,21 @@ class Loan:
         """Show again what is still held. Should the DLQ fail, it does so by itself some minutes later."""
         for some in batches(list(self._held.values()), MAX_MESSAGES):
             with contextlib.suppress(Unavailable, Unclear):
-                await self._dlq.hide(some, 0)
+                await self._dlq.change_visibility(some, 0)
         self._held.clear()
 
 
 @asynccontextmanager
-async def borrowing(dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> AsyncIterator[Loan]:
+async def peek_dlq(dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> AsyncIterator[DlqPeek]:
     """Give access to what the DLQ holds; when left, however it is, what was not deleted is visible again."""
-    loan = Loan(dlq, hidden_seconds=hidden_seconds)
+    loan = DlqPeek(dlq, hidden_seconds=hidden_seconds)
     try:
         yield loan
     finally:
         await loan.give_back()
 
 
-async def redrive(loan: Loan, messages: Sequence[Message], queue: EventQueue, *, fair: bool) -> int:
+async def redrive(loan: DlqPeek, messages: Sequence[Message], queue: EventQueue, *, fair: bool) -> int:
     """Send copies to the queue, and delete each message whose copy is there; return how many that were.
 
     Interrupted in between, both copy and message live: the events' receipts are the same, so they are stored once.
@@ -197,5 +197,5 @@ def _calls(messages: Sequence[Message]) -> Iterator[list[Message]]:
 def _copy(message: Message, *, fair: bool) -> Outgoing:
     # The reason is of this failure; should the copy fail, it has another.
     attributes = {name: value for name, value in message.attributes.items() if name != _REASON}
-    group = letter_of(message, max_receives=0).tenant if fair else None
+    group = dead_letter_of(message, max_receives=0).tenant if fair else None
     return Outgoing(body=message.body, attributes=attributes, group=group)

@@ -14,7 +14,7 @@ import msgspec
 
 from shared.model.api_key import ApiKey
 from shared.model.event import Identity
-from shared.model.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent
+from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
 from shared.model.token_budget import Lease
 
 MAX_STATEMENTS = 25
@@ -69,7 +69,7 @@ class EventQueue(MessageSink, Protocol):
         """Delete up to `MAX_MESSAGES` messages. One that is gone already counts as deleted."""
         ...
 
-    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         """Keep up to `MAX_MESSAGES` received messages from others for `seconds` (0..43,200) from now."""
         ...
 
@@ -90,7 +90,7 @@ class ShardReader(Protocol):
         limit: int,
         types: Sequence[str] = (),
         newest_first: bool = False,
-    ) -> Slice:
+    ) -> QueryResult:
         """Return events of one shard after `inbox.position` (exclusive) and before `before` (exclusive).
 
         Evaluates at most `limit` items. Tombstones, expired items, and with `types` (exact, or `order.*`)

@@ -14,7 +14,7 @@ from shared.model.position import Minter
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.commit.dead_letters import DeadLetters
-from worker.commit.event_commit import Protocol
+from worker.commit.event_commit import CommitRules
 from worker.commit.processor import Processor
 
 # Bodies are never deep enough to matter to ingest (MAX_DATA_DEPTH), but a pack nests them some levels deeper.
@@ -89,6 +89,6 @@ class Runtime:
             dead_letters=DeadLetters(
                 await self.dlq(), clock, per_minute=settings.dead_letters_per_minute, metrics=self.metrics
             ),
-            protocol=Protocol(clock=clock, minter=Minter(clock), settings=settings),
+            rules=CommitRules(clock=clock, minter=Minter(clock), settings=settings),
             metrics=self.metrics,
         )

@@ -113,11 +113,12 @@ async def _start(children: Children, port: int, data: "DevData", emulator_comman
     api_key = await children.guard(_provision(loaded, data))
     data.note_emulator(emulator_port)
     triggers = [sys.executable, "-P", "-m", "cli"]
-    await children.start("worker", emulator.tethered([*triggers, "worker"]), environ, stop_seconds=_STOP_SECONDS)
+    worker = emulator.tied_to_parent([*triggers, "worker"])
+    await children.start("worker", worker, environ, stop_seconds=_STOP_SECONDS)
     serve = [*triggers, "serve", "all", "--host", _HOST, "--port", str(port)]
     # METRICS_PORT, if there is one, is the worker's.
     api_environ = {**environ, "METRICS_PORT": ""}
-    await children.start("api", emulator.tethered(serve), api_environ, stop_seconds=_STOP_SECONDS)
+    await children.start("api", emulator.tied_to_parent(serve), api_environ, stop_seconds=_STOP_SECONDS)
     await children.guard(_until_answers("The API", f"http://{_HOST}:{port}/readyz"))
     return api_key
 

@@ -15,7 +15,7 @@ from cli.output import json_option, print_json
 from cli.progress import counting
 from shared import settings
 from shared.containers import batches
-from shared.dead_letters import Letter, Loan, borrowing, letter_of, payloads_of, redrive
+from shared.dead_letters import DeadLetter, DlqPeek, dead_letter_of, payloads_of, peek_dlq, redrive
 from shared.ports import MAX_MESSAGES, Message
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ _MANY = 1000
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 
 
-class _Desk:
+class DlqSession:
     """The DLQ, on loan, and the queue that its letters came from."""
 
-    def __init__(self, loaded: settings.Settings, loan: Loan, dlq: "SqsQueue", queue: "SqsQueue") -> None:
+    def __init__(self, loaded: settings.Settings, loan: DlqPeek, dlq: "SqsQueue", queue: "SqsQueue") -> None:
         self.settings = loaded
         self.loan = loan
         self.dlq = dlq
         self.queue = queue
 
-    def letter(self, message: Message) -> Letter:
+    def letter(self, message: Message) -> DeadLetter:
         """Return what is told of `message`."""
-        return letter_of(message, max_receives=self.settings.max_receives)
+        return dead_letter_of(message, max_receives=self.settings.max_receives)
 
     async def find(self, ids: Sequence[str]) -> list[Message]:
         """Return the messages called `ids`; tells of those that are not there, on stderr."""
@@ -65,8 +65,8 @@ def dlq() -> None:
 def list_(*, limit: int, as_json: bool) -> None:
     """List messages, those accepted first first: why they are here and what they hold, but no payload."""
 
-    async def look(desk: _Desk) -> list[Letter]:
-        letters: list[Letter] = []
+    async def look(desk: DlqSession) -> list[DeadLetter]:
+        letters: list[DeadLetter] = []
         total = await desk.dlq.backlog()
         with counting("Looking", min(limit, total), sys.stderr) as advance:
             async for messages in desk.loan.take():
@@ -94,7 +94,7 @@ def list_(*, limit: int, as_json: bool) -> None:
 def show(*, id_: str, payload: bool, as_json: bool) -> None:
     """Show what the message ID holds."""
 
-    async def look(desk: _Desk) -> tuple[Letter, list[msgspec.Raw]] | None:
+    async def look(desk: DlqSession) -> tuple[DeadLetter, list[msgspec.Raw]] | None:
         found = await desk.find([id_])
         return (desk.letter(found[0]), payloads_of(found[0])) if found else None
 
@@ -126,7 +126,7 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if bool(ids) == everything:
         raise click.UsageError("Give the ids of messages, or --all.")
 
-    async def move(desk: _Desk) -> tuple[int, int]:
+    async def move(desk: DlqSession) -> tuple[int, int]:
         # Counted before: what fails again meanwhile comes back, and would be moved in circles.
         total = await desk.dlq.backlog() if everything else len(set(ids))
         seen = moved = 0
@@ -151,7 +151,7 @@ def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if not yes:
         click.confirm(f"Delete {_messages(len(set(ids)))} for good?", abort=True, err=True)
 
-    async def delete(desk: _Desk) -> tuple[int, int]:
+    async def delete(desk: DlqSession) -> tuple[int, int]:
         found = await desk.find(ids)
         for some in batches(found, MAX_MESSAGES):
             await desk.loan.delete(some)
@@ -160,7 +160,7 @@ def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     _report("dropped", *_run(delete), as_json=as_json)
 
 
-async def _chosen(desk: _Desk, ids: Sequence[str], total: int) -> AsyncIterator[Sequence[Message]]:
+async def _chosen(desk: DlqSession, ids: Sequence[str], total: int) -> AsyncIterator[Sequence[Message]]:
     """Yield the messages called `ids`; without any the first `total`."""
     if ids:
         yield await desk.find(ids)
@@ -172,7 +172,7 @@ async def _chosen(desk: _Desk, ids: Sequence[str], total: int) -> AsyncIterator[
             return
 
 
-def _run(work: Callable[[_Desk], Coroutine[Any, Any, _T]]) -> _T:
+def _run(work: Callable[[DlqSession], Coroutine[Any, Any, _T]]) -> _T:
     async def run() -> _T:
         async with _opened(settings.load(os.environ)) as desk:
             return await work(desk)
@@ -181,15 +181,15 @@ def _run(work: Callable[[_Desk], Coroutine[Any, Any, _T]]) -> _T:
 
 
 @asynccontextmanager
-async def _opened(loaded: settings.Settings) -> AsyncIterator[_Desk]:
+async def _opened(loaded: settings.Settings) -> AsyncIterator[DlqSession]:
     from shared.aws.clients import Aws  # noqa: PLC0415 (loads the SDK)
     from shared.aws.sqs import SqsQueue  # noqa: PLC0415 (the same)
 
     aws = Aws(loaded)
     async with aws.sqs() as sqs, aws.sqs_polling() as polling:
         dlq_, queue = [await SqsQueue.open(sqs, polling, name) for name in (loaded.dlq_name, loaded.queue_name)]
-        async with borrowing(dlq_) as loan:
-            yield _Desk(loaded, loan, dlq_, queue)
+        async with peek_dlq(dlq_) as loan:
+            yield DlqSession(loaded, loan, dlq_, queue)
 
 
 def _report(done: str, count: int, left: int, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from cli.http import complete_url, shown, url_checked
 from cli.local import emulator
 from cli.output import json_option, print_json
-from cli.root import told
+from cli.root import error_message
 from shared import settings
 
 
@@ -46,7 +46,7 @@ def _reason(url: str | None) -> str | None:
     try:
         asyncio.run(_ask(named))
     except Exception as error:
-        if (line := told(error)) is None:
+        if (line := error_message(error)) is None:
             raise
         return line
     return None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from cli.collector import collect_rarely
-from cli.starting import telling
+from cli.garbage_collection import tune_garbage_collection
+from cli.startup_errors import logging_startup_errors
 from shared import settings
 from shared.telemetry import log, prometheus, tracing
 from shared.telemetry.catalog import Metrics
@@ -42,7 +42,7 @@ def serve(app: App, host: str, port: int) -> None:
 
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level, hold=True)
-    collect_rarely()
+    tune_garbage_collection()
     tracing.configure(os.environ, f"triggers-{app}")
     metrics = Metrics()
     served = create(app, loaded, metrics)
@@ -53,7 +53,7 @@ def serve(app: App, host: str, port: int) -> None:
             stop_waiting(served)  # before uvicorn waits for the requests that wait
 
     config = uvicorn.Config(
-        telling(served),
+        logging_startup_errors(served),
         interface="asgi3",
         host=host,
         port=port,

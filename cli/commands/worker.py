@@ -6,7 +6,7 @@ import signal
 
 import click
 
-from cli.collector import collect_rarely
+from cli.garbage_collection import tune_garbage_collection
 from shared import settings
 from shared.telemetry import log, tracing
 
@@ -18,7 +18,7 @@ def worker() -> None:
 
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
-    collect_rarely()
+    tune_garbage_collection()
     tracing.configure(os.environ, "triggers-worker")
     uvloop.run(_run(loaded))
 

@@ -24,7 +24,7 @@ STOP_SECONDS = 30.0
 """After SIGTERM it writes its state, unless it is killed first; a large one takes seconds."""
 
 
-def tethered(command: list[str]) -> list[str]:
+def tied_to_parent(command: list[str]) -> list[str]:
     """Return `command` such that it is told to stop when the process that starts it dies, however it dies."""
     return [sys.executable, "-I", "-S", str(_TETHER), *command]
 
@@ -35,7 +35,7 @@ def command() -> list[str]:
         raise FileNotFoundError(
             "The emulator is not installed. Run script/test or script/server once; they install it."
         )
-    return tethered([str(_PYTHON), "-m", "ministack"])
+    return tied_to_parent([str(_PYTHON), "-m", "ministack"])
 
 
 def server_environment(environ: Mapping[str, str], *, port: int, state: Path) -> dict[str, str]:

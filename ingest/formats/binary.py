@@ -14,7 +14,7 @@ import msgspec
 
 from ingest.formats import attributes
 from ingest.formats.cloudevents import event_of
-from ingest.formats.json import Batch, Terms
+from ingest.formats.json import Batch, RequestDefaults
 from ingest.formats.validation import invalid, malformed
 from shared.model.errors import Fault, echo, pointer_to
 
@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 _any = msgspec.json.Decoder(msgspec.Raw)
 
 
-def read_binary(headers: Headers, body: bytes, terms: Terms) -> Batch:
+def read_binary(headers: Headers, body: bytes, terms: RequestDefaults) -> Batch:
     """Read one event of the `headers` and `body` of a request; raise `InvalidEvent` with everything that is wrong."""
     faults: list[Fault] = []
     sent = list(headers)

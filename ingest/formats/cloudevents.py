@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from ingest.formats import attributes
 from ingest.formats.attributes import OURS
-from ingest.formats.json import Batch, Terms
+from ingest.formats.json import Batch, RequestDefaults
 from ingest.formats.objects import fields_of
 from ingest.formats.validation import NO_OBJECT, count_fault, duplicate_faults, invalid, malformed
 from shared.model.errors import Fault
@@ -20,17 +20,17 @@ _batch = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 
 
-def read_structured(body: bytes, terms: Terms) -> Batch:
+def read_structured(body: bytes, terms: RequestDefaults) -> Batch:
     """Read one event in structured mode; raise `InvalidEvent` with everything that is wrong with it."""
     return _read(body, terms, single=True)
 
 
-def read_batch(body: bytes, terms: Terms) -> Batch:
+def read_batch(body: bytes, terms: RequestDefaults) -> Batch:
     """Read an array of 1..1000 events; raise `InvalidEvent` with everything that is wrong with them."""
     return _read(body, terms, single=False)
 
 
-def event_of(fields: Mapping[str, bytes], terms: Terms) -> Event:
+def event_of(fields: Mapping[str, bytes], terms: RequestDefaults) -> Event:
     """Return the event that `fields`, which have no fault, make: attributes and data by name, as JSON."""
     kept = [b'"%b":%b' % (name.encode(), value) for name, value in fields.items() if name not in OURS]
     if terms.trace is not None and "traceparent" not in fields:
@@ -45,7 +45,7 @@ def event_of(fields: Mapping[str, bytes], terms: Terms) -> Event:
     )
 
 
-def _read(body: bytes, terms: Terms, *, single: bool) -> Batch:
+def _read(body: bytes, terms: RequestDefaults, *, single: bool) -> Batch:
     try:
         # msgspec skips over values, checking their grammar but not their UTF-8.
         body.decode()

@@ -15,7 +15,7 @@ from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, MAX_EVENTS_PER_REQ
 SPEC_VERSION = "1.0"
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class RequestDefaults(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says for all its events.
 
     `mint` makes receipts. `time` is for events that name none, `inbox` and `trace` likewise.
@@ -54,7 +54,7 @@ _decoder: msgspec.json.Decoder[Posted | list[Posted]] = msgspec.json.Decoder(
 _encoder = msgspec.json.Encoder()
 
 
-def read_json(body: bytes, terms: Terms) -> Batch:
+def read_json(body: bytes, terms: RequestDefaults) -> Batch:
     """Read one event or an array of 1..1000; raise `InvalidEvent` with everything that is wrong with them."""
     try:
         # msgspec skips over `data`, checking its grammar but not its UTF-8.
@@ -71,13 +71,13 @@ def read_json(body: bytes, terms: Terms) -> Batch:
     return batch_of(items, terms, single=single)
 
 
-def batch_of(items: list[Posted], terms: Terms, *, single: bool) -> Batch:
+def batch_of(items: list[Posted], terms: RequestDefaults, *, single: bool) -> Batch:
     """Return the events that `items`, all of them sound, are; raise `InvalidRequest` if the key makes no ids."""
     ids = _ids_of(items, terms, single=single)
     return Batch(events=[_event(item, id_, terms) for item, id_ in zip(items, ids, strict=True)], single=single)
 
 
-def _ids_of(items: list[Posted], terms: Terms, *, single: bool) -> list[str | None]:
+def _ids_of(items: list[Posted], terms: RequestDefaults, *, single: bool) -> list[str | None]:
     """Return each event's id, None where neither the event nor the request names one."""
     key = terms.idempotency_key
     ids = [
@@ -90,7 +90,7 @@ def _ids_of(items: list[Posted], terms: Terms, *, single: bool) -> list[str | No
     return ids
 
 
-def _event(item: Posted, id_: str | None, terms: Terms) -> Event:
+def _event(item: Posted, id_: str | None, terms: RequestDefaults) -> Event:
     receipt = terms.mint()
     # An event that nobody named is named by its receipt: a UUIDv7 too, and one less to mint.
     id_ = receipt if id_ is None else id_

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ingest.formats.fields import Posted, is_sound
-from ingest.formats.json import Batch, Terms, batch_of
+from ingest.formats.json import Batch, RequestDefaults, batch_of
 from ingest.formats.objects import duplicates, fields_of
 from ingest.formats.validation import count_fault, faults_of, invalid, malformed, reason
 from shared.model.errors import Fault, InvalidEvent
@@ -13,7 +13,7 @@ from shared.model.errors import Fault, InvalidEvent
 _decoder = msgspec.json.Decoder(Posted)
 
 
-def read_ndjson(body: bytes, terms: Terms) -> Batch:
+def read_ndjson(body: bytes, terms: RequestDefaults) -> Batch:
     """Read 1..1000 lines; raise `InvalidEvent` with everything that is wrong with them, and in which line."""
     try:
         body.decode()

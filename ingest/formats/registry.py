@@ -8,11 +8,11 @@ from functools import lru_cache, partial
 
 from ingest.formats.binary import MARKS, Headers, read_binary
 from ingest.formats.cloudevents import read_batch, read_structured
-from ingest.formats.json import Batch, Terms, read_json
+from ingest.formats.json import Batch, RequestDefaults, read_json
 from ingest.formats.ndjson import read_ndjson
 from shared.model.errors import UnsupportedMedia
 
-Reader = Callable[[bytes, Terms], Batch]
+Reader = Callable[[bytes, RequestDefaults], Batch]
 
 READERS: Mapping[str, Reader] = {
     "application/json": read_json,

@@ -15,7 +15,7 @@ import logging
 import math
 from collections.abc import Awaitable
 
-from shared.auth.rate_limit import MAX_BUCKETS, Charge, Limiter
+from shared.auth.rate_limit import MAX_BUCKETS, Charge, TokenBucketLimiter
 from shared.clock import Clock
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
@@ -37,7 +37,7 @@ _ALONE_MS = 5000
 _ROUNDS = 4
 
 
-class _Purse:
+class _TokenLease:
     """What this process holds of one key's budget. Times are the steady clock's milliseconds."""
 
     __slots__ = ("ask_at_ms", "flight", "full_us", "lapse_at_ms", "lease", "leased_at_ms", "spent", "tokens", "wanted")
@@ -61,9 +61,9 @@ class LeasedLimiter:
         self._budget = budget
         self._clock = clock
         self._max_purses = max_purses
-        self._purses: dict[str, _Purse] = {}
+        self._purses: dict[str, _TokenLease] = {}
         self._flights: set[asyncio.Task[None]] = set()
-        self._alone: Limiter | None = None  # while the budget does not answer
+        self._alone: TokenBucketLimiter | None = None  # while the budget does not answer
         self._try_at_ms = 0
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
@@ -106,20 +106,20 @@ class LeasedLimiter:
             flight.cancel()
         await asyncio.gather(*self._flights, return_exceptions=True)
 
-    async def _wait(self, purse: _Purse, cost: int, flight: Awaitable[None]) -> None:
+    async def _wait(self, purse: _TokenLease, cost: int, flight: Awaitable[None]) -> None:
         purse.wanted += cost
         try:
             await asyncio.shield(flight)
         finally:
             purse.wanted -= cost
 
-    def _fetch(self, key: ApiKey, purse: _Purse, *, least: int) -> asyncio.Task[None]:
+    def _fetch(self, key: ApiKey, purse: _TokenLease, *, least: int) -> asyncio.Task[None]:
         flight = purse.flight = asyncio.create_task(self._lease(key, purse, least))
         self._flights.add(flight)
         flight.add_done_callback(self._flights.discard)
         return flight
 
-    async def _lease(self, key: ApiKey, purse: _Purse, least: int) -> None:
+    async def _lease(self, key: ApiKey, purse: _TokenLease, least: int) -> None:
         await asyncio.sleep(0)  # so that all who wait by now are counted
         now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
         purse.lease = _next_lease(key, purse, now_ms)
@@ -143,16 +143,16 @@ class LeasedLimiter:
     def _go_alone(self, error: Exception) -> None:
         if self._alone is None:
             logger.warning("each process limits alone", extra={"error": f"{type(error).__name__}: {error}"})
-            self._alone = Limiter(self._clock, self._max_purses)
+            self._alone = TokenBucketLimiter(self._clock, self._max_purses)
         self._try_at_ms = self._clock.monotonic_ms() + _ALONE_MS
 
-    def _try_again(self, key: ApiKey, purse: _Purse, now_ms: int) -> None:
+    def _try_again(self, key: ApiKey, purse: _TokenLease, now_ms: int) -> None:
         """Every few seconds one lease is tried for, and nobody waits for it."""
         if now_ms >= self._try_at_ms and purse.flight is None:
             self._try_at_ms = now_ms + _ALONE_MS
             self._fetch(key, purse, least=1)
 
-    def _told(self, key: ApiKey, purse: _Purse, missing: int) -> Charge:
+    def _told(self, key: ApiKey, purse: _TokenLease, missing: int) -> Charge:
         """Return what the headers tell: what is held and what the joint bucket should still hold."""
         joint = max(0, available(key, purse.full_us, self._clock.wall_ms()))
         remaining = min(key.burst, purse.tokens + joint)
@@ -162,10 +162,10 @@ class LeasedLimiter:
             retry_after_seconds=max(missing - joint, 1) / key.rate if missing else 0.0,
         )
 
-    def _add(self, key: ApiKey, now_ms: int) -> _Purse:
+    def _add(self, key: ApiKey, now_ms: int) -> _TokenLease:
         if len(self._purses) >= self._max_purses:
             del self._purses[next(iter(self._purses))]
-        purse = self._purses[key.key_id] = _Purse(_least_lease(key), now_ms)
+        purse = self._purses[key.key_id] = _TokenLease(_least_lease(key), now_ms)
         return purse
 
 
@@ -173,7 +173,7 @@ def _least_lease(key: ApiKey) -> int:
     return max(1, key.burst // _LEAST_SHARE)
 
 
-def _next_lease(key: ApiKey, purse: _Purse, now_ms: int) -> int:
+def _next_lease(key: ApiKey, purse: _TokenLease, now_ms: int) -> int:
     """Return the tokens for the next second, by the use since the last lease; at most doubled, or halved, at once."""
     used = purse.spent * _AHEAD_MS // max(1, now_ms - purse.leased_at_ms)
     lease = min(max(used, purse.lease // 2), 2 * purse.lease)

@@ -21,8 +21,8 @@ class Charge(NamedTuple):
     retry_after_seconds: float
 
 
-class Limits(Protocol):
-    """What charges keys: `Limiter`, or `shared.auth.leased_rate_limit.LeasedLimiter`."""
+class RateLimiter(Protocol):
+    """What charges keys: `TokenBucketLimiter`, or `shared.auth.leased_rate_limit.LeasedLimiter`."""
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
         """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few."""
@@ -45,7 +45,7 @@ class _Bucket:
         self.at_ms = at_ms
 
 
-class Limiter:
+class TokenBucketLimiter:
     """One bucket per key, in this process: n processes together grant up to n times the rate."""
 
     def __init__(self, clock: Clock, max_buckets: int = MAX_BUCKETS) -> None:

@@ -80,7 +80,7 @@ class _Entry:
         self.wrong: dict[bytes, None] = {}
 
 
-class KeyRing:
+class KeyVerifier:
     """Verifies tokens against a `KeyReader`. One per process; not thread-safe."""
 
     def __init__(
@@ -179,7 +179,7 @@ class KeyRing:
         if digest in entry.wrong:
             return False
         name = (entry.key.key_id, digest)
-        if not self._checks.flying(name):
+        if not self._checks.is_running(name):
             self._count_try(entry)
         return await self._checks.run(name, lambda: self._bcrypt(entry, secret, digest))
 

@@ -19,7 +19,7 @@ from shared.clock import Clock, SystemClock
 from shared.model import position as positions
 from shared.model.errors import Unavailable
 from shared.model.event import Identity
-from shared.model.records import Count, Guard, Place, Record, Slice, StoredEvent
+from shared.model.records import Count, Guard, Place, QueryResult, Record, StoredEvent
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ class DynamoReader:
         limit: int,
         types: Sequence[str] = (),
         newest_first: bool = False,
-    ) -> Slice:
+    ) -> QueryResult:
         """Return events of one shard between two positions, both exclusive; see `EventReader`.
 
         DynamoDB also stops at 1 MB of items. It takes at most about 100 `types`.
         """
         between = _between(inbox.position, before)
         if between is None:
-            return Slice(events=[], scanned_to=None, stopped_at=None)
+            return QueryResult(events=[], scanned_to=None, stopped_at=None)
         with translated_read():
             response = await self._client.query(
                 TableName=self._table,
@@ -126,14 +126,14 @@ class DynamoReader:
             pending = response["UnprocessedKeys"][self._table]["Keys"]
         raise Unavailable("the events table answers only some of the keys asked for")
 
-    def _slice(self, items: Sequence[Item], last_key: Item | None, inbox: Place) -> Slice:
+    def _slice(self, items: Sequence[Item], last_key: Item | None, inbox: Place) -> QueryResult:
         now = self._clock.wall_ms() // 1000
         tenant, name, _, delivered = inbox
         records = (record_from(item, Place(tenant, name, item["sk"]["S"], delivered)) for item in items)
         # Without a last key the query came to its end, whatever it found. With one, no position behind it has
         # been looked at, though the key may be that of the very last item.
         stopped_at = last_key["sk"]["S"] if last_key else None
-        return Slice(
+        return QueryResult(
             events=[record for record in records if isinstance(record, StoredEvent) and record.expires_at > now],
             scanned_to=stopped_at or (items[-1]["sk"]["S"] if items else None),
             stopped_at=stopped_at,

@@ -16,7 +16,7 @@ from shared.aws.batch import delete_event, execute, insert
 from shared.aws.errors import translated_read
 from shared.aws.event_reader import DynamoReader
 from shared.aws.items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
-from shared.aws.transactions import add, carry_out, put, raise_version, replace_current, update_guard
+from shared.aws.transactions import add, put, raise_version, replace_current, transact, update_guard
 from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
@@ -70,7 +70,7 @@ class DynamoStore(DynamoReader):
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; the old one is kept under its receipt."""
         successor = replace(new, current=True, version=current.version + 1)
-        return await carry_out(
+        return await transact(
             self._client,
             [
                 replace_current(self._table, current, successor),
@@ -80,7 +80,7 @@ class DynamoStore(DynamoReader):
 
     async def insert_older(self, current: Guard, older: Guard) -> bool:
         """Add a guard of an event accepted before the current one's, kept under its receipt."""
-        return await carry_out(
+        return await transact(
             self._client,
             [
                 raise_version(self._table, current),
@@ -91,7 +91,7 @@ class DynamoStore(DynamoReader):
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
         old, position = event.place._replace(position=guard.position), event.place.position
-        return await carry_out(
+        return await transact(
             self._client,
             [
                 *update_guard(self._table, current, guard, {"position": text(position)}),
@@ -105,7 +105,7 @@ class DynamoStore(DynamoReader):
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
         """Mark `guard` erased, and put tombstones at its position, undelivered and delivered."""
         place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
-        return await carry_out(
+        return await transact(
             self._client,
             [
                 *update_guard(self._table, current, guard, {"erased_at": number(erased_at)}),

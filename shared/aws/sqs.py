@@ -70,7 +70,7 @@ class SqsQueue:
             response = await self._sending.delete_message_batch(QueueUrl=self._url, Entries=entries)
         _check(response.get("Failed", []))
 
-    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         """Keep up to 10 received messages from others for `seconds` (0..43,200) from now. Gone ones are passed over."""
         if not messages:
             return

@@ -60,7 +60,7 @@ def update_guard(table: str, current: Guard, guard: Guard, values: Item) -> list
     return [raise_version(table, current), {"Update": older}]
 
 
-async def carry_out(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
+async def transact(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
     """Make all changes or, if a condition does not hold, none; tell which.
 
     Raises `Unavailable` if DynamoDB did not try (a conflict with another transaction, throttling), and `Poison` if it

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shared.clock import Clock
 from shared.model.event import Identity
 from shared.model.position import shard_of
-from shared.model.records import Count, Guard, Outcome, Place, Record, Slice, StoredEvent, Tombstone
+from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent, Tombstone
 
 _DAY_SECONDS = 86_400
 _CURRENT = "guard"
@@ -43,7 +43,7 @@ class MemoryStore:
         limit: int,
         types: Sequence[str] = (),
         newest_first: bool = False,
-    ) -> Slice:
+    ) -> QueryResult:
         """Return events of one shard between `inbox.position` and `before`, both exclusive."""
         positions = self._positions.get((inbox.tenant, inbox.inbox, inbox.delivered, shard), [])
         scanned = positions[bisect_right(positions, inbox.position) : bisect_left(positions, before)]
@@ -58,7 +58,7 @@ class MemoryStore:
             if isinstance(record, StoredEvent) and record.expires_at * 1000 > now_ms and _matches(record, types)
         ]
         last = scanned[-1] if scanned else None
-        return Slice(events=events, scanned_to=last, stopped_at=last if is_cut else None)
+        return QueryResult(events=events, scanned_to=last, stopped_at=last if is_cut else None)
 
     async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
         """Count what `query` would return."""

@@ -69,7 +69,7 @@ class MemoryQueue:
             if held is not None and held.handle == message.handle:
                 del self._held[message.id]
 
-    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         """Hide messages for `seconds` from now."""
         for message in messages:
             held = self._held.get(message.id)

@@ -75,7 +75,7 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
 Record = StoredEvent | Tombstone
 
 
-class Slice(msgspec.Struct, frozen=True, kw_only=True):
+class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
     """One query's answer from one shard, oldest first.
 
     `stopped_at` is the last position scanned if the query stopped before its upper bound, else None.
@@ -88,7 +88,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """How many events one query found in one shard; `stopped_at` as in `Slice`."""
+    """How many events one query found in one shard; `stopped_at` as in `QueryResult`."""
 
     events: int
     stopped_at: str | None

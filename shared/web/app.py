@@ -19,7 +19,7 @@ from shared.web.auth import Access
 from shared.web.context import Observer
 from shared.web.head import headed
 from shared.web.problems import EXCEPTION_HANDLERS
-from shared.web.routing import Express, Routes
+from shared.web.routing import Router, Routes
 from shared.web.tracing import traced
 
 _STOP_KEY = "triggers_stop"
@@ -92,7 +92,7 @@ def build_app(
         debug=False,
     )
     routes = {name: route for part in parts for name, route in part.express.items()}
-    app.asgi_handler = traced(Observer(Express(headed(event_path.routed(app.asgi_handler)), routes), metrics))
+    app.asgi_handler = traced(Observer(Router(headed(event_path.routed(app.asgi_handler)), routes), metrics))
     return app
 
 

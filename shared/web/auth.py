@@ -13,8 +13,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from shared.auth.leased_rate_limit import LeasedLimiter
-from shared.auth.rate_limit import Limiter, Limits
-from shared.auth.verifier import KeyRing
+from shared.auth.rate_limit import RateLimiter, TokenBucketLimiter
+from shared.auth.verifier import KeyVerifier
 from shared.aws.budget import DynamoBudget
 from shared.aws.clients import Aws
 from shared.aws.key_store import DynamoKeyStore
@@ -25,7 +25,7 @@ from shared.model.errors import Forbidden, RateLimited, Unauthorized, Unavailabl
 from shared.ports import Budget, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 STATE_KEY = "triggers_access"
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
@@ -38,9 +38,9 @@ class Access:
         self._settings = settings
         self._clock = clock
         self._store = store
-        self._ring: KeyRing | None = None
+        self._ring: KeyVerifier | None = None
         self._reader: KeyStore | None = None
-        self._limits: Limits = Limiter(clock)
+        self._limits: RateLimiter = TokenBucketLimiter(clock)
         self._over_rate = metrics.rate_limited.of("rate")
         self._wrong_secrets = metrics.rate_limited.of("secrets")
 
@@ -70,7 +70,7 @@ class Access:
         """
         if self._ring is None:
             raise Unavailable("the process is still starting")
-        line = line_of(scope)
+        line = context_of(scope)
         token = _token_of(line.given)
         key = self._ring.known(token) or await self._verify(self._ring, token)
         line.key_id, line.tenant = key.key_id, key.tenant
@@ -82,12 +82,12 @@ class Access:
     async def charge(self, scope: Scope, key: ApiKey, cost: int) -> None:
         """Charge `cost` to the key and tell its limits in the answer's headers; raise `RateLimited` if it is over.
 
-        Waits only if a refusal may be undone by that (see `Limits.settle`).
+        Waits only if a refusal may be undone by that (see `RateLimiter.settle`).
         """
         charge = self._limits.charge(key, cost)
         if charge.retry_after_seconds:
             charge = await self._limits.settle(key, cost, charge)
-        line_of(scope).headers += (
+        context_of(scope).headers += (
             (b"ratelimit-policy", b'"default";q=%d;w=1' % key.rate),
             (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
         )
@@ -95,7 +95,7 @@ class Access:
             self._over_rate.add()
             raise RateLimited(f"The API key may send {key.rate:,} events a second.", charge.retry_after_seconds)
 
-    async def _verify(self, ring: KeyRing, token: str) -> ApiKey:
+    async def _verify(self, ring: KeyVerifier, token: str) -> ApiKey:
         try:
             return await ring.verify(token)
         except RateLimited:
@@ -107,7 +107,7 @@ class Access:
         self._reader = store
         if self._settings.rate_limits == "shared":
             self._limits = LeasedLimiter(budget, self._clock)
-        self._ring = KeyRing(store, self._clock, cache_seconds=self._settings.key_cache_seconds)
+        self._ring = KeyVerifier(store, self._clock, cache_seconds=self._settings.key_cache_seconds)
         try:
             yield
         finally:

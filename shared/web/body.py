@@ -8,7 +8,7 @@ from typing import Any, cast
 from litestar.types import HTTPReceiveMessage, Receive, Scope
 
 from shared.model.errors import InvalidRequest, TooLarge, TooSlow
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 BODY_SECONDS = 30.0
 """So long a body may take, however it trickles: 512 KiB at 17 KiB a second."""
@@ -21,7 +21,7 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int, limit_seco
 
     Raises `TooSlow` after `limit_seconds`, and `InvalidRequest` if the client leaves before the body's end.
     """
-    line = line_of(scope)
+    line = context_of(scope)
     length = line.given.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit_bytes:
         raise TooLarge(limit_bytes)

@@ -24,7 +24,7 @@ _CLIENT_CLOSED = 499
 _sane_id = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
 
 
-class RequestLine(msgspec.Struct, kw_only=True):
+class RequestContext(msgspec.Struct, kw_only=True):
     """One request's line in the log. Handlers fill in what they learn; nothing of a payload goes here.
 
     `given` are the request's headers, the last of those with one name. `headers` are added to the answer, whoever
@@ -43,9 +43,9 @@ class RequestLine(msgspec.Struct, kw_only=True):
     error: str | None = None
 
 
-def line_of(scope: Scope) -> RequestLine:
+def context_of(scope: Scope) -> RequestContext:
     """Return the line of the request that `scope` belongs to."""
-    line: RequestLine = scope["state"][STATE_KEY]
+    line: RequestContext = scope["state"][STATE_KEY]
     return line
 
 
@@ -72,7 +72,7 @@ class Observer:
         request_id = given.get(b"x-request-id")
         if request_id is None or not _sane_id(request_id):
             request_id = f"{self._prefix}-{next(self._numbers):x}".encode()
-        line = RequestLine(request_id=request_id.decode(), given=given, headers=[(b"x-request-id", request_id)])
+        line = RequestContext(request_id=request_id.decode(), given=given, headers=[(b"x-request-id", request_id)])
         scope["state"][STATE_KEY] = line
 
         async def observed_send(message: Message) -> None:
@@ -92,7 +92,7 @@ class Observer:
                 log.info(logger, "request", _fields(scope, line, took_seconds))
 
 
-def _fields(scope: Scope, line: RequestLine, took_seconds: float) -> dict[str, Any]:
+def _fields(scope: Scope, line: RequestContext, took_seconds: float) -> dict[str, Any]:
     # The route's template, never the path or the query: they may carry what a customer calls private.
     fields = {
         "method": scope.get("method"),

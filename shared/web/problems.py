@@ -27,7 +27,7 @@ from shared.model.errors import (
     Unclear,
     UnsupportedMedia,
 )
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 logger = logging.getLogger("triggers.http")
 
@@ -116,7 +116,7 @@ def problem_of(error: Exception, instance: str) -> tuple[Problem, dict[str, str]
 
 def _render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
     """Return the status, headers and body that answer `error`, and log what the answer does not say."""
-    line = line_of(scope)
+    line = context_of(scope)
     problem, headers = problem_of(error, f"urn:triggers:request:{line.request_id}")
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("unhandled", exc_info=error, extra={"request_id": line.request_id})

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from shared.web import problems
-from shared.web.context import line_of
+from shared.web.context import context_of
 
 Routes = Mapping[tuple[str, str], ASGIApp]
 """Handlers by method and path."""
 
 
-class Express:
+class Router:
     """An ASGI app that serves `routes` itself and leaves the rest to `app`."""
 
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
@@ -33,6 +33,6 @@ class Express:
         try:
             await route(scope, receive, send)
         except Exception as error:
-            if line_of(scope).status is not None:  # the answer has begun; the server can only cut it off
+            if context_of(scope).status is not None:  # the answer has begun; the server can only cut it off
                 raise
             await problems.send(error, scope, send)

@@ -48,7 +48,7 @@ class Fleet:
         return [*self.workers, self.ingest, self.inbox, self.emulator]
 
     def _service(self, name: str, *arguments: str) -> Service:
-        return Service(name, emulator.tethered([*_TRIGGERS, *arguments]), self.environ, self._logs)
+        return Service(name, emulator.tied_to_parent([*_TRIGGERS, *arguments]), self.environ, self._logs)
 
     async def run_command(self, *arguments: str) -> str:
         """Run a `triggers` command to its end; return what it printed, raise RuntimeError if it failed."""

@@ -132,7 +132,7 @@ async def test_a_message_that_is_shown_again_comes_at_once(queues: Queues) -> No
     await _send(queues.queue, "a")
     messages = await _receive(queues.queue)
 
-    await queues.queue.hide(messages, 0)
+    await queues.queue.change_visibility(messages, 0)
 
     assert [message.receives for message in await _receive(queues.queue)] == [2]
 
@@ -141,7 +141,7 @@ async def test_a_message_that_is_hidden_on_stays_hidden(queues: Queues) -> None:
     await _send(queues.queue, "a")
     messages = await _receive(queues.queue, visibility_seconds=2)
 
-    await queues.queue.hide(messages, 600)
+    await queues.queue.change_visibility(messages, 600)
 
     await asyncio.sleep(2)
     assert await _receive_nothing(queues.queue)
@@ -152,7 +152,7 @@ async def test_a_deleted_message_never_comes_again(queues: Queues) -> None:
     messages = await _receive(queues.queue, 2)
 
     await queues.queue.delete(messages[:1])
-    await queues.queue.hide(messages[1:], 0)
+    await queues.queue.change_visibility(messages[1:], 0)
 
     assert [message.id for message in await _receive(queues.queue)] == [messages[1].id]
 
@@ -163,10 +163,10 @@ async def test_a_message_may_be_deleted_twice_and_hidden_when_gone(queues: Queue
 
     await queues.queue.delete(messages)
     await queues.queue.delete(messages)
-    await queues.queue.hide(messages, 60)
+    await queues.queue.change_visibility(messages, 60)
 
     await queues.queue.delete([])
-    await queues.queue.hide([], 60)
+    await queues.queue.change_visibility([], 60)
     assert await queues.queue.backlog() == 0
 
 
@@ -194,7 +194,7 @@ async def test_a_message_received_too_often_goes_to_the_dead_letters(queues: Que
     for receives in range(1, MAX_RECEIVES + 1):
         [message] = await _receive(queues.queue)
         assert message.receives == receives
-        await queues.queue.hide([message], 0)
+        await queues.queue.change_visibility([message], 0)
 
     assert await _receive_nothing(queues.queue)
 

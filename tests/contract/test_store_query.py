@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.model.position import FIRST
-from shared.model.records import Outcome, Place, Slice, StoredEvent
+from shared.model.records import Outcome, Place, QueryResult, StoredEvent
 from shared.ports import EventStore
 from tests.contract.build import END, NOW_MS, Builder
 
@@ -30,7 +30,7 @@ async def _query(
     before: str = END,
     limit: int = 100,
     types: Sequence[str] = (),
-) -> Slice:
+) -> QueryResult:
     return await store.query(make.place(after), shard=_SHARD, before=before, limit=limit, types=types)
 
 
@@ -47,7 +47,7 @@ async def _page_through(store: EventStore, inbox: Place, limit: int, types: Sequ
 
 
 async def test_a_shard_never_written_to_is_empty(store: EventStore, make: Builder) -> None:
-    assert await _query(store, make) == Slice(events=[], scanned_to=None, stopped_at=None)
+    assert await _query(store, make) == QueryResult(events=[], scanned_to=None, stopped_at=None)
 
 
 async def test_a_query_finds_the_events_of_its_shard_oldest_first(store: EventStore, make: Builder) -> None:
@@ -55,7 +55,9 @@ async def test_a_query_finds_the_events_of_its_shard_oldest_first(store: EventSt
     elsewhere = make.positions(1, shard=_SHARD + 1)
     assert await store.insert_events([make.event(make.place(elsewhere[0]))]) == [Outcome.DONE]
 
-    assert await _query(store, make) == Slice(events=events, scanned_to=events[-1].place.position, stopped_at=None)
+    assert await _query(store, make) == QueryResult(
+        events=events, scanned_to=events[-1].place.position, stopped_at=None
+    )
 
 
 async def test_both_bounds_of_a_query_are_exclusive(store: EventStore, make: Builder) -> None:
@@ -107,7 +109,7 @@ async def test_a_query_that_stopped_early_says_where(store: EventStore, make: Bu
     slice_ = await _query(store, make, limit=2)
 
     position = events[1].place.position
-    assert slice_ == Slice(events=events[:2], scanned_to=position, stopped_at=position)
+    assert slice_ == QueryResult(events=events[:2], scanned_to=position, stopped_at=position)
 
 
 async def test_paging_goes_past_pages_without_a_match(store: EventStore, make: Builder) -> None:
@@ -165,9 +167,9 @@ async def test_expired_events_are_skipped_and_counted_as_scanned(store: EventSto
     expired = [make.event(make.place(position), expires_at=NOW_MS // 1000 - 60) for position in positions[1:]]
     assert set(await store.insert_events([live, *expired])) == {Outcome.DONE}
 
-    assert await _query(store, make) == Slice(events=[live], scanned_to=positions[2], stopped_at=None)
+    assert await _query(store, make) == QueryResult(events=[live], scanned_to=positions[2], stopped_at=None)
     slice_ = await _query(store, make, after=positions[0], limit=1)
-    assert slice_ == Slice(events=[], scanned_to=positions[1], stopped_at=positions[1])
+    assert slice_ == QueryResult(events=[], scanned_to=positions[1], stopped_at=positions[1])
 
 
 async def test_tombstones_are_skipped_and_counted_as_scanned(store: EventStore, make: Builder) -> None:
@@ -178,7 +180,7 @@ async def test_tombstones_are_skipped_and_counted_as_scanned(store: EventStore, 
     assert await store.insert_events([live, make.event(make.place(positions[1]))]) == [Outcome.DONE, Outcome.DONE]
     assert await store.erase(guard, guard, NOW_MS)
 
-    assert await _query(store, make) == Slice(events=[live], scanned_to=positions[1], stopped_at=None)
+    assert await _query(store, make) == QueryResult(events=[live], scanned_to=positions[1], stopped_at=None)
     assert (await _query(store, make, types=["order.*"])).events == [live]
 
 
@@ -198,7 +200,7 @@ async def test_newest_first_turns_the_order_round(store: EventStore, make: Build
     slice_ = await store.query(make.place(FIRST), shard=_SHARD, before=END, limit=3, newest_first=True)
 
     position = events[2].place.position
-    assert slice_ == Slice(events=events[:1:-1], scanned_to=position, stopped_at=position)
+    assert slice_ == QueryResult(events=events[:1:-1], scanned_to=position, stopped_at=position)
 
 
 async def test_a_query_sees_one_inbox_of_one_tenant(store: EventStore, make: Builder) -> None:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-
 from triggers_client import Client
 
 PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it

@@ -1,9 +1,9 @@
 """The client against the real services."""
 
 import pytest
+from triggers_client import Client, InvalidRequest, NotFound, TooLarge, Unauthorized
 
 from tests.e2e.local import Local, client_in, until
-from triggers_client import Client, InvalidRequest, NotFound, TooLarge, Unauthorized
 
 
 def test_all_that_is_sent_is_followed_and_gone_when_acked(local: Local) -> None:

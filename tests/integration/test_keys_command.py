@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands.keys import keys
-from shared.auth.verifier import KeyRing
+from shared.auth.verifier import KeyVerifier
 from shared.aws.clients import Aws
 from shared.aws.key_store import DynamoKeyStore
 from shared.clock import SystemClock
@@ -39,7 +39,7 @@ class Keys:
     async def tenant_of(self, token: str) -> str:
         async with Aws(self.settings).dynamodb() as client:
             store = DynamoKeyStore(client, self.settings.dynamodb_table_api_keys)
-            ring = KeyRing(store, SystemClock(), cache_seconds=1)
+            ring = KeyVerifier(store, SystemClock(), cache_seconds=1)
             key = await ring.verify(token)
             async with asyncio.timeout(30):  # the use is recorded in the background
                 while (read := await store.get(key.key_id)) and read.last_used_at is None:  # noqa: ASYNC110

@@ -30,7 +30,8 @@ def running(state: Path) -> Iterator[int]:
         "TMPDIR": str(state),
     }
     with (state / "emulator.log").open("wb") as log:
-        process = subprocess.Popen(emulator.tethered([PYTHON, "-m", "ministack"]), env=environ, stdout=log, stderr=log)  # noqa: S603 (the emulator)
+        command = emulator.tied_to_parent([PYTHON, "-m", "ministack"])
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)  # noqa: S603 (the emulator)
         try:
             _await_start(process, port)
             yield port

@@ -15,7 +15,7 @@ from shared.model.position import floor_of
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from tests.simulation.world import SETTINGS
 from worker.commit.consumer import Consumer
-from worker.commit.event_commit import Protocol, Result, Work
+from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
@@ -56,12 +56,12 @@ def deleted_before_it_is_processed() -> Iterator[Any]:
 @_bug
 def no_answer_taken_for_success() -> Iterator[Any]:
     """An insert whose answer was lost counts as done."""
-    judge = Work.judge
+    judge = EventCommit.judge
 
-    def hopeful(self: Work, position: str, outcome: Outcome) -> None:
+    def hopeful(self: EventCommit, position: str, outcome: Outcome) -> None:
         judge(self, position, Outcome.DONE if outcome is Outcome.UNCLEAR else outcome)
 
-    yield patch.object(Work, "judge", hopeful)
+    yield patch.object(EventCommit, "judge", hopeful)
 
 
 @_bug
@@ -78,8 +78,8 @@ def a_claim_taken_for_a_commit() -> Iterator[Any]:
 def no_reposition() -> Iterator[Any]:
     """What is not at its position is inserted there late, behind cursors that have passed."""
 
-    async def insert_again(self: Resolver, work: Work, _: Guard, own: Guard) -> Result | None:
-        await self._store.insert_events([work.stored_at(own.position)])
+    async def insert_again(self: Resolver, commit: EventCommit, _: Guard, own: Guard) -> Result | None:
+        await self._store.insert_events([commit.stored_at(own.position)])
         return Result.STORED
 
     yield patch.object(Resolver, "_reposition", insert_again)
@@ -115,11 +115,11 @@ def settle_of_zero() -> Iterator[Any]:
 def window_measured_against_now() -> Iterator[Any]:
     """A repeat that waited longer than the window is listed."""
 
-    def against_now(self: Resolver, work: Work, other: Guard) -> Result | None:
-        age_ms = self._protocol.clock.wall_ms() - other.accepted_at
-        if other.erased_at is not None and work.accepted_at <= other.erased_at:
+    def against_now(self: Resolver, commit: EventCommit, other: Guard) -> Result | None:
+        age_ms = self._rules.clock.wall_ms() - other.accepted_at
+        if other.erased_at is not None and commit.accepted_at <= other.erased_at:
             return Result.ERASED
-        return Result.DUPLICATE if age_ms < self._protocol.window_ms else None
+        return Result.DUPLICATE if age_ms < self._rules.window_ms else None
 
     yield patch.object(Resolver, "_compare", against_now)
 
@@ -128,11 +128,11 @@ def window_measured_against_now() -> Iterator[Any]:
 def folded_events_dropped() -> Iterator[Any]:
     """Of a batch's events with one identity only the first is looked at."""
 
-    async def drop_followers(self: Processor, works: Sequence[Work], give_up: Any) -> None:
-        leaders = {work.identity: work for work in reversed(works)}
-        for work in works:
-            if leaders[work.identity] is not work:
-                work.result = Result.DUPLICATE
+    async def drop_followers(self: Processor, commits: Sequence[EventCommit], give_up: Any) -> None:
+        leaders = {commit.identity: commit for commit in reversed(commits)}
+        for commit in commits:
+            if leaders[commit.identity] is not commit:
+                commit.result = Result.DUPLICATE
         await store_all(self, list(leaders.values()), give_up)
 
     store_all = Processor._store_all
@@ -162,9 +162,9 @@ def repair_blind_to_acked_events() -> Iterator[Any]:
         self.records.pop(event.place._replace(position=guard.position, delivered=True), None)
         return await reposition(self, current, guard, event)
 
-    async def straight_to_reposition(self: Resolver, work: Work, current: Guard, own: Guard) -> Result | None:
-        [record] = await self._store.read_events([work.stored_at(own.position).place])
-        return Result.STORED if isinstance(record, StoredEvent) else await self._reposition(work, current, own)
+    async def straight_to_reposition(self: Resolver, commit: EventCommit, current: Guard, own: Guard) -> Result | None:
+        [record] = await self._store.read_events([commit.stored_at(own.position).place])
+        return Result.STORED if isinstance(record, StoredEvent) else await self._reposition(commit, current, own)
 
     yield patch.object(MemoryStore, "reposition", blind)
     yield patch.object(Resolver, "_repair", straight_to_reposition)
@@ -173,18 +173,18 @@ def repair_blind_to_acked_events() -> Iterator[Any]:
 @_bug
 def a_timer_started_at_the_send() -> Iterator[Any]:
     """Any answer within the call's timeout counts, however long the worker stood still before it sent."""
-    yield patch.object(Work, "was_in_time", lambda *_: True)
+    yield patch.object(EventCommit, "was_in_time", lambda *_: True)
 
 
 @_bug
 def proof_at_any_age() -> Iterator[Any]:
     """An event in doubt that is found counts as in time, however late it came."""
 
-    def believe(self: Work, _: str, record: object) -> None:
+    def believe(self: EventCommit, _: str, record: object) -> None:
         if isinstance(record, StoredEvent):
             self.result = Result.STORED
 
-    yield patch.object(Work, "confirm", believe)
+    yield patch.object(EventCommit, "confirm", believe)
 
 
 @_bug
@@ -293,4 +293,4 @@ def an_unknown_ack_dropped() -> Iterator[Any]:
 @_bug
 def expired_events_stored() -> Iterator[Any]:
     """A redrive weeks later brings an event back."""
-    yield patch.object(Protocol, "is_expired", lambda *_: False)
+    yield patch.object(CommitRules, "is_expired", lambda *_: False)

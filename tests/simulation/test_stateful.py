@@ -82,8 +82,8 @@ class Pipeline(RuleBasedStateMachine):
     @rule()
     def deliver_all(self) -> None:
         """Deliver all messages as one batch."""
-        verdicts = self._run(self.rig.process(*(post.pack for post in self.posts)))
-        for post, count in zip(self.posts, counts(verdicts), strict=True):
+        dispositions = self._run(self.rig.process(*(post.pack for post in self.posts)))
+        for post, count in zip(self.posts, counts(dispositions), strict=True):
             self._judge(post, count)
 
     @precondition(lambda self: self.posts)
@@ -178,8 +178,8 @@ class Pipeline(RuleBasedStateMachine):
 
         return step
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(work)
+    def _run(self, commit: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(commit)
 
 
 def _repeats(post: Post, other: Post) -> bool:

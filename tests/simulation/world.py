@@ -18,7 +18,7 @@ from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
 from worker.commit.consumer import Consumer
 from worker.commit.dead_letters import DeadLetters
-from worker.commit.event_commit import Protocol
+from worker.commit.event_commit import CommitRules
 from worker.commit.processor import Processor
 from worker.inbox.reader import Inbox
 
@@ -121,13 +121,13 @@ class World:
     async def worker(self, process: Process) -> None:
         """Run the real worker in `process` until the world stops."""
         store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
-        protocol = Protocol(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
+        rules = CommitRules(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
         dlq = wired_queue(self.dlq, self.wire(process), process)
         processor = Processor(
             store=store,
             bodies=self.bodies,
             dead_letters=DeadLetters(dlq, process, per_minute=SETTINGS.dead_letters_per_minute),
-            protocol=protocol,
+            rules=rules,
         )
         queue = wired_queue(self.queue, self.wire(process), process)
         await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)

@@ -14,9 +14,9 @@ from shared.model.errors import Unavailable, Unclear
 from shared.ports import MAX_MESSAGES, EventQueue, Message
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from worker.commit.dispositions import carry_out, count_and_log
+from worker.commit.dispositions import apply_dispositions, count_and_log
 from worker.commit.processor import Processor
-from worker.commit.retry import persist
+from worker.commit.retry import retry_until
 
 _POLL_GRACE_SECONDS = 0.5
 _DRAIN_MS = 20_000
@@ -96,13 +96,13 @@ class Consumer:
         started_ms = self._clock.monotonic_ms()
         heartbeat = asyncio.create_task(self._keep_hidden(messages))
         try:
-            verdicts = await self._processor.process(messages, give_up=self._must_give_up)
+            dispositions = await self._processor.process(messages, give_up=self._must_give_up)
         finally:
             heartbeat.cancel()
-        judged = list(zip(messages, verdicts, strict=True))
-        for some in batches(await carry_out(judged, self._queue, self._settings), MAX_MESSAGES):
+        handled = list(zip(messages, dispositions, strict=True))
+        for some in batches(await apply_dispositions(handled, self._queue, self._settings), MAX_MESSAGES):
             await self._delete(some)
-        count_and_log(judged, self._clock.monotonic_ms() - started_ms, self._metrics)
+        count_and_log(handled, self._clock.monotonic_ms() - started_ms, self._metrics)
 
     def _longest_wait_seconds(self, messages: Sequence[Message]) -> float:
         now_ms = self._clock.wall_ms()
@@ -119,7 +119,7 @@ class Consumer:
         while True:
             await self._clock.sleep_ms(self._settings.visibility_seconds * 1000 / 3)
             with contextlib.suppress(Unavailable, Unclear):
-                await self._queue.hide(messages, self._settings.visibility_seconds)
+                await self._queue.change_visibility(messages, self._settings.visibility_seconds)
 
     async def _delete(self, messages: Sequence[Message]) -> None:
         """Delete; if SQS does not let us, the messages come again and change nothing."""
@@ -129,4 +129,4 @@ class Consumer:
             return True
 
         give_up_ms = self._clock.monotonic_ms() + _DELETE_TRIES_MS
-        await persist(self._clock, attempt, give_up=lambda: self._clock.monotonic_ms() > give_up_ms)
+        await retry_until(self._clock, attempt, give_up=lambda: self._clock.monotonic_ms() > give_up_ms)

@@ -11,7 +11,7 @@ from shared.model.pack import EventPack
 from shared.model.records import Outcome
 from shared.ports import MessageSink, Outgoing
 from shared.telemetry.catalog import Metrics
-from worker.commit.event_commit import Work
+from worker.commit.event_commit import EventCommit
 
 _MINUTE_MS = 60_000
 _REASON_CHARACTERS = 200
@@ -28,12 +28,14 @@ class DeadLetters:
         self._minute = 0
         self._sent = 0
 
-    async def send(self, work: Work, reason: str) -> bool:
+    async def send(self, commit: EventCommit, reason: str) -> bool:
         """Send one event with its reason; False if the limit or the queue said no, and it must stay."""
         if not self.allow():
             self._letters.of("withheld").add()
             return False
-        pack = EventPack(tenant=work.tenant, key_id=work.key_id, accepted_at=work.accepted_at, events=[work.event])
+        pack = EventPack(
+            tenant=commit.tenant, key_id=commit.key_id, accepted_at=commit.accepted_at, events=[commit.event]
+        )
         letter = Outgoing(body=packs.encode(pack), attributes={"reason": reason[:_REASON_CHARACTERS]})
         sent = await self._send(letter)
         self._letters.of("sent" if sent else "failed").add()

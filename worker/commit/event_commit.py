@@ -30,7 +30,7 @@ class Result(enum.Enum):
     POSTPONED = "postponed"  # not done; its message must be delivered again
 
 
-class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
     """The protocol's constants and its sense of time, shared by all work of one worker."""
 
     clock: Clock
@@ -62,7 +62,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         return self.clock.wall_ms() - accepted_at > self.event_ttl_seconds * 1000
 
 
-class Work:
+class EventCommit:
     """One event of one message, with every position that this worker minted for it.
 
     Raises `msgspec.DecodeError` if the event's body is not a CloudEvent.
@@ -71,7 +71,7 @@ class Work:
     are certainly empty (minted here, never sent), which are in doubt (sent), and which are another's.
     """
 
-    def __init__(self, event: Event, pack: EventPack, protocol: Protocol) -> None:
+    def __init__(self, event: Event, pack: EventPack, rules: CommitRules) -> None:
         self.event = event
         self.tenant = pack.tenant
         self.key_id = pack.key_id
@@ -83,10 +83,10 @@ class Work:
         self._unanswered: set[tuple[str, int]] = set()
         self._minted: dict[str, int] = {}
         self._in_bucket = False
-        self._protocol = protocol
+        self._rules = rules
         self._body = compress(bytes(event.body))
         self.body_key = (
-            body_key(self.tenant, event.receipt) if len(self._body) > protocol.settings.inline_body_bytes else None
+            body_key(self.tenant, event.receipt) if len(self._body) > rules.settings.inline_body_bytes else None
         )
 
     @property
@@ -95,11 +95,11 @@ class Work:
         return self._body
 
     @property
-    def is_parked(self) -> bool:
+    def is_offloaded(self) -> bool:
         """Tell whether the body needs no bucket, or is in it."""
         return self.body_key is None or self._in_bucket
 
-    async def park(self, bodies: BodyStore) -> None:
+    async def offload_body(self, bodies: BodyStore) -> None:
         """Put a body too big for an item into the bucket; repeating it is harmless."""
         if self.body_key is not None and not self._in_bucket:
             await bodies.put(self.body_key, self._body)
@@ -107,8 +107,8 @@ class Work:
 
     def mint(self) -> str:
         """Mint a position for this event, and remember when by the steady clock."""
-        position = self._protocol.minter.mint()
-        self._minted[position] = self._protocol.clock.monotonic_ms()
+        position = self._rules.minter.mint()
+        self._minted[position] = self._rules.clock.monotonic_ms()
         return position
 
     def age_ms(self, position: str) -> int:
@@ -117,7 +117,7 @@ class Work:
         The wall clock alone may be set back between minting and now; the steady one alone knows nothing
         of positions that others minted.
         """
-        clock = self._protocol.clock
+        clock = self._rules.clock
         age = clock.wall_ms() - time_of(position)
         minted = self._minted.get(position)
         return age if minted is None else max(age, clock.monotonic_ms() - minted)
@@ -149,7 +149,7 @@ class Work:
 
     def may_commit(self, position: str) -> bool:
         """Tell whether `position` is young enough to insert the event there."""
-        return self.age_ms(position) <= self._protocol.settings.commit_deadline_ms
+        return self.age_ms(position) <= self._rules.settings.commit_deadline_ms
 
     def was_in_time(self, position: str) -> bool:
         """Judge an insert at `position` that was just answered: it was there before any reader could pass.
@@ -157,7 +157,7 @@ class Work:
         By the age of the position, not of the call: a worker may have stood still between deciding and
         sending. An answer that comes later leaves the position in doubt.
         """
-        limit_ms = self._protocol.settings.commit_deadline_ms + self._protocol.settings.store_timeout_ms
+        limit_ms = self._rules.settings.commit_deadline_ms + self._rules.settings.store_timeout_ms
         return self.age_ms(position) <= limit_ms
 
     def judge(self, position: str, outcome: Outcome) -> None:
@@ -172,7 +172,7 @@ class Work:
 
         Seen while no reader can have passed, it is committed. Seen later it may have come later, too.
         """
-        if isinstance(record, StoredEvent) and self.age_ms(position) < self._protocol.proof_ms:
+        if isinstance(record, StoredEvent) and self.age_ms(position) < self._rules.proof_ms:
             self.result = Result.STORED
 
     def guard_at(self, position: str) -> Guard:
@@ -183,7 +183,7 @@ class Work:
             position=position,
             accepted_at=self.accepted_at,
             digest=self.digest,
-            expires_at=self.accepted_at // 1000 + self._protocol.guard_ttl_seconds,
+            expires_at=self.accepted_at // 1000 + self._rules.guard_ttl_seconds,
         )
 
     def stored_at(self, position: str) -> StoredEvent:
@@ -194,7 +194,7 @@ class Work:
             body=self.event.without_data() if self.body_key else self._body,
             body_key=self.body_key,
             accepted_at=self.accepted_at,
-            expires_at=self.accepted_at // 1000 + self._protocol.event_ttl_seconds,
+            expires_at=self.accepted_at // 1000 + self._rules.event_ttl_seconds,
         )
 
 

@@ -20,8 +20,8 @@ from shared.ports import Message
 from shared.telemetry import cloudwatch, log
 from shared.telemetry.catalog import Metrics
 from worker.commit import retry as patience
-from worker.commit.dispositions import Judged, carry_out, count_and_log
-from worker.commit.processor import Action, Verdict
+from worker.commit.dispositions import Handled, apply_dispositions, count_and_log
+from worker.commit.processor import Action, Disposition
 from worker.runtime import Runtime
 
 _OPENING_AGAIN_SECONDS = 15
@@ -117,22 +117,22 @@ class Sandbox:
         # A function with little time uses half of it, rather than none.
         give_up_ms = started_ms + max(remaining_ms - self._margin_ms, remaining_ms // 2)
         queue = await self._runtime.queue()
-        judged = await self._judge(messages, give_up_ms)
-        done = await carry_out(judged, queue, self._runtime.settings)
-        count_and_log(judged, self._runtime.clock.monotonic_ms() - started_ms, self._runtime.metrics)
+        handled = await self._judge(messages, give_up_ms)
+        done = await apply_dispositions(handled, queue, self._runtime.settings)
+        count_and_log(handled, self._runtime.clock.monotonic_ms() - started_ms, self._runtime.metrics)
         return {message.id for message in done}
 
-    async def _judge(self, messages: Sequence[Message], give_up_ms: int) -> list[Judged]:
+    async def _judge(self, messages: Sequence[Message], give_up_ms: int) -> list[Handled]:
         clock = self._runtime.clock
         try:
             processor = await self._runtime.processor()
         except TriggersError as error:
             # A table that is away is no fault of any message: none may reach the DLQ for it.
             _log.critical("the worker can't start", extra={"error": str(error)})
-            retry = Verdict(action=Action.RETRY, delay_seconds=_OPENING_AGAIN_SECONDS)
+            retry = Disposition(action=Action.RETRY, delay_seconds=_OPENING_AGAIN_SECONDS)
             return [(message, retry) for message in messages]
-        verdicts = await processor.process(messages, give_up=lambda: clock.monotonic_ms() >= give_up_ms)
-        return list(zip(messages, verdicts, strict=True))
+        dispositions = await processor.process(messages, give_up=lambda: clock.monotonic_ms() >= give_up_ms)
+        return list(zip(messages, dispositions, strict=True))
 
 
 @functools.cache

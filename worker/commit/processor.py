@@ -23,13 +23,13 @@ from shared.model.pack import AckPack, EventPack, Pack, Removal
 from shared.model.records import Outcome
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore, Message
 from shared.telemetry.catalog import Metrics
-from worker.commit.concurrency import Lanes
+from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
 from worker.commit.dead_letters import DeadLetters
-from worker.commit.event_commit import Protocol, Result, Work
+from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.metrics import ProcessorCounts
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
-from worker.commit.retry import persist
+from worker.commit.retry import retry_until
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Action(enum.Enum):
     LEAVE = "leave"  # it can't be read; SQS's redrive takes it to the DLQ
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Disposition(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a message: what to do with it, when again (seconds), and its events counted by result."""
 
     action: Action
@@ -65,7 +65,7 @@ class _Opened(msgspec.Struct, kw_only=True):
     message: Message
     pack: Pack | None = None
     reason: str | None = None
-    works: list[Work] = []
+    commits: list[EventCommit] = []
     counts: Counter[str] = msgspec.field(default_factory=Counter)
 
 
@@ -83,21 +83,21 @@ class Processor:
         store: EventStore,
         bodies: BodyStore,
         dead_letters: DeadLetters,
-        protocol: Protocol,
+        rules: CommitRules,
         metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._bodies = bodies
         self._dead_letters = dead_letters
-        self._protocol = protocol
+        self._rules = rules
         metrics = metrics or Metrics()
         self._counts = ProcessorCounts(metrics)
-        self._resolver = Resolver(store, bodies, protocol, metrics)
-        self._remover = Remover(store, bodies, protocol)
-        self._lanes = Lanes(_CHUNKS_AT_ONCE)
+        self._resolver = Resolver(store, bodies, rules, metrics)
+        self._remover = Remover(store, bodies, rules)
+        self._lanes = AdaptiveConcurrencyLimit(_CHUNKS_AT_ONCE)
         metrics.lanes.of().read = lambda: self._lanes.open
 
-    async def process(self, messages: Sequence[Message], *, give_up: Callable[[], bool] = never) -> list[Verdict]:
+    async def process(self, messages: Sequence[Message], *, give_up: Callable[[], bool] = never) -> list[Disposition]:
         """Bring all events of `messages` to their end, and return a verdict on each message.
 
         Raises nothing: should a message trip a fault in this program, it is left to the redrive, and the others
@@ -110,14 +110,16 @@ class Processor:
             _log.exception("processing failed", extra={"messages": len(messages)})
             if len(messages) == 1:
                 return [self._leave(messages[0], f"processing failed: {type(error).__name__}")]
-            return [verdict for message in messages for verdict in await self.process([message], give_up=give_up)]
+            return [
+                disposition for message in messages for disposition in await self.process([message], give_up=give_up)
+            ]
 
-    async def _process(self, messages: Sequence[Message], give_up: Callable[[], bool]) -> list[Verdict]:
+    async def _process(self, messages: Sequence[Message], give_up: Callable[[], bool]) -> list[Disposition]:
         self._counts.batch_messages.observe(len(messages))
         opened = [self._open(message) for message in messages]
-        works = [work for one in opened for work in one.works if work.result is None]
-        await self._store_all(works, give_up)
-        await self._clear_bucket(works)
+        commits = [commit for one in opened for commit in one.commits if commit.result is None]
+        await self._store_all(commits, give_up)
+        await self._clear_bucket(commits)
         async with asyncio.TaskGroup() as group:
             for one in opened:
                 if one.pack is not None and not isinstance(one.pack, EventPack):
@@ -129,110 +131,112 @@ class Processor:
             pack = packs.decode(message.body)
         except Poison as poison:
             return _Opened(message=message, reason=str(poison))
-        works = [Work(event, pack, self._protocol) for event in pack.events] if isinstance(pack, EventPack) else []
-        if works and self._protocol.is_expired(works[0].accepted_at):
+        commits = (
+            [EventCommit(event, pack, self._rules) for event in pack.events] if isinstance(pack, EventPack) else []
+        )
+        if commits and self._rules.is_expired(commits[0].accepted_at):
             # A redrive weeks later must not bring back what has lived its time.
-            for work in works:
-                work.result = Result.EXPIRED
-        return _Opened(message=message, pack=pack, works=works)
+            for commit in commits:
+                commit.result = Result.EXPIRED
+        return _Opened(message=message, pack=pack, commits=commits)
 
-    async def _store_all(self, works: Sequence[Work], give_up: Callable[[], bool]) -> None:
+    async def _store_all(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         """Store events in order; of those with one identity the first claims, and the others then find its guard."""
-        leaders: dict[Identity, Work] = {}
-        followers = [work for work in works if leaders.setdefault(work.identity, work) is not work]
+        leaders: dict[Identity, EventCommit] = {}
+        followers = [commit for commit in commits if leaders.setdefault(commit.identity, commit) is not commit]
         async with asyncio.TaskGroup() as group:
             for chunk in batches(list(leaders.values()), MAX_STATEMENTS):
                 group.create_task(self._store_chunk(chunk, give_up))
         await self._resolve_all(followers, give_up)
 
-    async def _store_chunk(self, chunk: Sequence[Work], give_up: Callable[[], bool]) -> None:
+    async def _store_chunk(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         await self._lanes.enter()
         late = False
         try:
-            await asyncio.gather(*(self._park(work) for work in chunk if not work.is_parked))
+            await asyncio.gather(*(self._offload_body(commit) for commit in chunk if not commit.is_offloaded))
             with self._counts.chunk(len(chunk)):
-                began_ms = self._protocol.clock.monotonic_ms()
-                claimed = await self._claim([work for work in chunk if work.is_parked])
-                took_ms = self._protocol.clock.monotonic_ms() - began_ms
-                late = took_ms > self._protocol.settings.commit_deadline_ms
+                began_ms = self._rules.clock.monotonic_ms()
+                claimed = await self._claim([commit for commit in chunk if commit.is_offloaded])
+                took_ms = self._rules.clock.monotonic_ms() - began_ms
+                late = took_ms > self._rules.settings.commit_deadline_ms
                 await self._commit(claimed)
         finally:
             self._lanes.leave(late=late)
-        await self._resolve_all([work for work in chunk if work.result is None], give_up)
+        await self._resolve_all([commit for commit in chunk if commit.result is None], give_up)
 
-    async def _park(self, work: Work) -> None:
+    async def _offload_body(self, commit: EventCommit) -> None:
         with contextlib.suppress(Unavailable, Unclear):
-            await work.park(self._bodies)
+            await commit.offload_body(self._bodies)
 
-    async def _claim(self, works: Sequence[Work]) -> list[tuple[Work, str]]:
+    async def _claim(self, commits: Sequence[EventCommit]) -> list[tuple[EventCommit, str]]:
         """Insert the guards; return the events whose claim is certain, each with its position."""
-        guards = [work.guard_at(work.mint()) for work in works]
+        guards = [commit.guard_at(commit.mint()) for commit in commits]
         outcomes = await _outcomes(self._store.insert_guards, guards)
         return [
-            (work, guard.position)
-            for work, guard, outcome in zip(works, guards, outcomes, strict=True)
+            (commit, guard.position)
+            for commit, guard, outcome in zip(commits, guards, outcomes, strict=True)
             if outcome is Outcome.DONE
         ]
 
-    async def _commit(self, claimed: Sequence[tuple[Work, str]]) -> None:
+    async def _commit(self, claimed: Sequence[tuple[EventCommit, str]]) -> None:
         """Insert the events whose positions are young enough; the others are the resolver's."""
-        young = [(work, position) for work, position in claimed if work.may_commit(position)]
-        for work, position in young:
-            work.sent.add(position)
-        events = [work.stored_at(position) for work, position in young]
+        young = [(commit, position) for commit, position in claimed if commit.may_commit(position)]
+        for commit, position in young:
+            commit.sent.add(position)
+        events = [commit.stored_at(position) for commit, position in young]
         outcomes = await _outcomes(self._store.insert_events, events)
-        for (work, position), outcome in zip(young, outcomes, strict=True):
-            work.judge(position, outcome)
-        await self._resolver.confirm([(work, at) for work, at in young if work.is_in_doubt(at)])
+        for (commit, position), outcome in zip(young, outcomes, strict=True):
+            commit.judge(position, outcome)
+        await self._resolver.confirm([(commit, at) for commit, at in young if commit.is_in_doubt(at)])
 
-    async def _resolve_all(self, works: Sequence[Work], give_up: Callable[[], bool]) -> None:
-        for some in batches(works, MAX_STATEMENTS):
-            await asyncio.gather(*(self._resolve(work, give_up) for work in some))
+    async def _resolve_all(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
+        for some in batches(commits, MAX_STATEMENTS):
+            await asyncio.gather(*(self._resolve(commit, give_up) for commit in some))
 
-    async def _resolve(self, work: Work, give_up: Callable[[], bool]) -> None:
+    async def _resolve(self, commit: EventCommit, give_up: Callable[[], bool]) -> None:
         try:
-            work.result = await self._resolver.resolve(work, give_up=give_up)
+            commit.result = await self._resolver.resolve(commit, give_up=give_up)
         except Poison as poison:
-            sent = await self._dead_letters.send(work, str(poison))
-            work.result = Result.DEAD if sent else Result.POSTPONED
+            sent = await self._dead_letters.send(commit, str(poison))
+            commit.result = Result.DEAD if sent else Result.POSTPONED
 
     async def _remove(self, one: _Opened, pack: AckPack | Removal, give_up: Callable[[], bool]) -> None:
-        removed = await persist(self._protocol.clock, lambda: self._remover.remove(pack), give_up=give_up)
+        removed = await retry_until(self._rules.clock, lambda: self._remover.remove(pack), give_up=give_up)
         if removed is None:
             one.counts[Result.POSTPONED.value] += 1
             return
         missing = removed.pop(Removed.MISSING, 0)
         if missing:
             # Its event may be in a message still under way, held by a worker that died. Later: there never was one.
-            age_ms = self._protocol.clock.wall_ms() - pack.accepted_at
+            age_ms = self._rules.clock.wall_ms() - pack.accepted_at
             one.counts[(Removed.GONE if age_ms > _ACK_PATIENCE_MS else Result.POSTPONED).value] += missing
         one.counts.update({result.value: count for result, count in removed.items()})
 
-    async def _clear_bucket(self, works: Sequence[Work]) -> None:
+    async def _clear_bucket(self, commits: Sequence[EventCommit]) -> None:
         """Delete bodies that were put, by this delivery or another of the same event, for events that are not kept."""
-        keys = [work.body_key for work in works if work.body_key and work.result in _NOT_KEPT]
+        keys = [commit.body_key for commit in commits if commit.body_key and commit.result in _NOT_KEPT]
         for key in keys:
             with contextlib.suppress(Unavailable, Unclear):
                 await self._bodies.delete(key)
 
-    def _verdict(self, one: _Opened) -> Verdict:
+    def _verdict(self, one: _Opened) -> Disposition:
         if one.pack is None:
             return self._leave(one.message, one.reason)
-        one.counts.update(work.result.value for work in one.works if work.result is not None)
+        one.counts.update(commit.result.value for commit in one.commits if commit.result is not None)
         postponed = Result.POSTPONED.value in one.counts
-        self._counts.message(one.pack, one.counts, self._protocol.clock.wall_ms())
-        return Verdict(
+        self._counts.message(one.pack, one.counts, self._rules.clock.wall_ms())
+        return Disposition(
             action=Action.RETRY if postponed else Action.DELETE,
             delay_seconds=_delay_seconds(one.message) if postponed else 0,
             counts=dict(one.counts),
             tenant=one.pack.tenant,
         )
 
-    def _leave(self, message: Message, reason: str | None) -> Verdict:
+    def _leave(self, message: Message, reason: str | None) -> Disposition:
         """Leave a message to the redrive, unless too many took that way lately: then it stays in the queue."""
-        is_last = message.receives >= self._protocol.settings.max_receives - 1
+        is_last = message.receives >= self._rules.settings.max_receives - 1
         leave = not is_last or self._dead_letters.allow()
-        return Verdict(
+        return Disposition(
             action=Action.LEAVE if leave else Action.RETRY, delay_seconds=_delay_seconds(message), reason=reason
         )
 

@@ -16,7 +16,7 @@ from shared.model.errors import Unavailable
 from shared.model.pack import AckPack, Removal
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone, body_key
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore
-from worker.commit.event_commit import Protocol
+from worker.commit.event_commit import CommitRules
 
 
 class Removed(enum.Enum):
@@ -34,10 +34,10 @@ class Remover:
     Its methods may raise `Unavailable` and `Unclear`; then they are to be called again.
     """
 
-    def __init__(self, store: EventStore, bodies: BodyStore, protocol: Protocol) -> None:
+    def __init__(self, store: EventStore, bodies: BodyStore, rules: CommitRules) -> None:
         self._store = store
         self._bodies = bodies
-        self._protocol = protocol
+        self._rules = rules
 
     async def remove(self, pack: AckPack | Removal) -> Counter[Removed]:
         """Carry out `pack`, and count what became of its events."""
@@ -71,7 +71,7 @@ class Remover:
         return removed
 
     def _is_listed(self, record: StoredEvent | Tombstone | None) -> TypeGuard[StoredEvent]:
-        return isinstance(record, StoredEvent) and record.expires_at * 1000 > self._protocol.clock.wall_ms()
+        return isinstance(record, StoredEvent) and record.expires_at * 1000 > self._rules.clock.wall_ms()
 
     async def _deliver(self, events: Sequence[StoredEvent], acked_at: int) -> list[Place]:
         """Insert `events` among the delivered and delete them from the inbox; return the places to read again."""
@@ -97,7 +97,7 @@ class Remover:
             event,
             place=event.place._replace(delivered=True),
             delivered_at=acked_at,
-            expires_at=acked_at // 1000 + self._protocol.event_ttl_seconds,
+            expires_at=acked_at // 1000 + self._rules.event_ttl_seconds,
         )
 
     async def _ack_identity(self, pack: Removal) -> Removed:
@@ -148,10 +148,10 @@ class Remover:
         return Guard(
             identity=pack.identity,
             receipt=pack.receipt,
-            position=self._protocol.minter.mint(),
+            position=self._rules.minter.mint(),
             accepted_at=0,  # it stands for no event, so nothing is a repeat of it
             digest="",
-            expires_at=pack.accepted_at // 1000 + self._protocol.guard_ttl_seconds,
+            expires_at=pack.accepted_at // 1000 + self._rules.guard_ttl_seconds,
             erased_at=pack.accepted_at,
         )
 

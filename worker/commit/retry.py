@@ -13,7 +13,9 @@ _FIRST_PAUSE_MS = 20
 LONGEST_PAUSE_MS = 5_000
 
 
-async def persist(clock: Clock, attempt: Callable[[], Awaitable[T | None]], *, give_up: Callable[[], bool]) -> T | None:
+async def retry_until(
+    clock: Clock, attempt: Callable[[], Awaitable[T | None]], *, give_up: Callable[[], bool]
+) -> T | None:
     """Await `attempt()` until it returns something; None once `give_up` says so.
 
     An attempt that returns None, or raises `Unavailable` or `Unclear`, is repeated after a pause that doubles

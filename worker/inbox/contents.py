@@ -16,7 +16,7 @@ from shared.compression import expand
 from shared.model.errors import NotFound, Poison
 from shared.model.records import StoredEvent
 from shared.ports import BodyStore, EventReader
-from worker.inbox.scan import all_of
+from worker.inbox.scan import gather_all
 
 _FETCHES = 8
 """Bodies that one answer fetches from the bucket at once."""
@@ -39,7 +39,7 @@ class Contents:
         waiting = iter(events)
         while some := list(islice(waiting, _FETCHES)):
             parked = [event for event in some if event.body_key]
-            fetched = iter(await all_of(map(self._parked, parked))) if parked else iter(())
+            fetched = iter(await gather_all(map(self._parked, parked))) if parked else iter(())
             for event in some:
                 yield event, next(fetched) if event.body_key else _with_place(event, _plain(event, event.body))
 

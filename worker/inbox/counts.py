@@ -7,7 +7,7 @@ from shared.concurrency import SingleFlight
 from shared.model import position
 from shared.model.records import Place
 from shared.ports import EventReader
-from worker.inbox.scan import all_of
+from worker.inbox.scan import gather_all
 
 MAX_COUNT = 10_000
 """More than this is answered as `10000+`."""
@@ -56,7 +56,7 @@ class Counts:
 
     async def _count(self, name: _Name) -> int | str:
         before = position.floor_of(self._clock.wall_ms() - self._settle_ms)
-        parts = await all_of(self._count_shard(name, shard, before) for shard in range(self._shards))
+        parts = await gather_all(self._count_shard(name, shard, before) for shard in range(self._shards))
         total = sum(counted for counted, _ in parts)
         at_least = total > MAX_COUNT or not all(complete for _, complete in parts)
         count = f"{min(total, MAX_COUNT)}+" if at_least else total

@@ -21,13 +21,13 @@ from shared.model.event import Identity
 from shared.model.type_pattern import allowed
 from shared.web import event_path
 from shared.web.auth import needs
-from shared.web.context import line_of
+from shared.web.context import context_of
 from worker.inbox import negotiation
 from worker.inbox import query as inbox_query
 from worker.inbox.lookup import Lookup
 from worker.inbox.query import InboxQuery
-from worker.inbox.reader import Inbox, Page, Question
-from worker.inbox.responses import answer, wishes_of
+from worker.inbox.reader import Inbox, Page, PageRequest
+from worker.inbox.responses import answer, preferences_of
 
 INBOX_PATH = "/v1/inbox"
 
@@ -48,7 +48,7 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
     @get(INBOX_PATH, guards=[needs(INBOX_READ)], include_in_schema=False)
     async def read_inbox(request: _AnyRequest) -> Response[bytes]:
         query = inbox_query.parse_inbox(request.scope["query_string"])
-        wishes = wishes_of(request.scope)
+        wishes = preferences_of(request.scope)
         media_type = negotiation.media_type(wishes.accept, (JSON,) if query.zapier else (JSON, BATCH))
         if media_type is None:
             raise NotAcceptable(f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}.")
@@ -58,7 +58,7 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         page = await (_unless_left(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
-        line_of(request.scope).events = len(page.events)
+        context_of(request.scope).events = len(page.events)
         count = await inbox().undelivered(key.tenant, query.inbox, question.types) if query.count else None
         if not query.zapier and media_type == JSON:
             return await answer(_object(page, query.inbox, count), JSON, wishes)
@@ -79,13 +79,13 @@ def event_handler(lookup: Callable[[], Lookup]) -> HTTPRouteHandler:
         query = inbox_query.parse_event(request.scope["query_string"])
         key: ApiKey = request.auth
         identity = Identity(key.tenant, query.inbox, query.source, event_path.event_id_of(request.scope))
-        return await answer(await lookup().answer(identity, key), JSON, wishes_of(request.scope))
+        return await answer(await lookup().answer(identity, key), JSON, preferences_of(request.scope))
 
     return read_event
 
 
-def _question(key: ApiKey, query: InboxQuery) -> Question:
-    question = Question(
+def _question(key: ApiKey, query: InboxQuery) -> PageRequest:
+    question = PageRequest(
         tenant=key.tenant,
         inbox=query.inbox,
         limit=query.limit,

@@ -19,7 +19,7 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Place
 from shared.model.type_pattern import matches_any
 from shared.ports import ShardReader
-from worker.inbox.scan import all_of
+from worker.inbox.scan import gather_all
 
 MAX_WAITERS = 10_000
 """Of one process. One more is not kept waiting. A waiter takes some 25 KB with its connection."""
@@ -74,7 +74,7 @@ class _Waiter:
             self.found.set_result(found)
 
 
-class Watches:
+class LongPolls:
     """All inboxes of one events table at which somebody waits."""
 
     def __init__(self, reader: ShardReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
@@ -137,7 +137,7 @@ class Watches:
 
     async def look(self, inbox: Place) -> list[_Seen]:
         """Return what lies behind `inbox.position`, readable or not yet, sorted."""
-        slices = await all_of(
+        slices = await gather_all(
             self._reader.query(inbox, shard=shard, before=_END, limit=_LOOK_ITEMS) for shard in range(self._shards)
         )
         seen = [_Seen(event.place.position, event.type) for slice_ in slices for event in slice_.events]
@@ -156,7 +156,7 @@ class Watches:
 class _Watch:
     """One inbox at which somebody waits, and the task that looks into it until nobody does."""
 
-    def __init__(self, watches: Watches, inbox: Place) -> None:
+    def __init__(self, watches: LongPolls, inbox: Place) -> None:
         self._watches = watches
         self._inbox = inbox
         self._waiters: set[_Waiter] = set()

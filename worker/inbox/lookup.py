@@ -17,7 +17,7 @@ _MAX_LOOKS = 8
 NONE_SUCH = "There is no such event, or not for this API key."
 
 
-class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of an event; times are RFC 3339. The event itself stands behind, as an inbox lists it."""
 
     id: str
@@ -48,7 +48,7 @@ class Lookup:
             raise NotFound(NONE_SUCH)
         async for _, finished in self._contents.of([event]):
             if finished:
-                return b'%b,"event":%b}' % (msgspec.json.encode(_fate(identity.id, event))[:-1], finished)
+                return b'%b,"event":%b}' % (msgspec.json.encode(_status(identity.id, event))[:-1], finished)
         raise NotFound(NONE_SUCH)
 
     async def _find(self, identity: Identity) -> StoredEvent | None:
@@ -74,8 +74,8 @@ class Lookup:
         raise Unavailable("an event moves faster than it can be followed")
 
 
-def _fate(id_: str, event: StoredEvent) -> Fate:
-    return Fate(
+def _status(id_: str, event: StoredEvent) -> EventStatus:
+    return EventStatus(
         id=id_,
         status="stored" if event.delivered_at is None else "delivered",
         position=event.place.position,

@@ -9,19 +9,19 @@ from itertools import chain
 
 from shared.model.records import Place, StoredEvent
 from shared.ports import ShardReader
-from worker.inbox.scan import MAX_QUERY_ITEMS, MAX_ROUNDS, MAX_SCANNED_BYTES, Stretch, all_of, position_of, share
+from worker.inbox.scan import MAX_QUERY_ITEMS, MAX_ROUNDS, MAX_SCANNED_BYTES, ScanResult, gather_all, position_of, share
 
 
 async def newest(
     reader: ShardReader, inbox: Place, *, shards: int, before: str, limit: int, types: Sequence[str] = ()
-) -> Stretch:
+) -> ScanResult:
     """Return up to `limit` events of `inbox` before `before`, none at or before its own position, newest first.
 
     Fewer, though there are more, if a filter or tombstones hide what `MAX_ROUNDS` queries a shard came upon. It is
     not for following: `end` is where it began, and `more` is never set. Raises what the reader raises.
     """
     if inbox.position >= before:
-        return Stretch(events=[], end=inbox.position, more=False)
+        return ScanResult(events=[], end=inbox.position, more=False)
     scans = [_Shard(reader, inbox, shard=shard, before=before, types=types) for shard in range(shards)]
     for attempt in range(MAX_ROUNDS):
         found = _merge(scans)
@@ -30,10 +30,10 @@ async def newest(
         if not behind or sum(shard.bytes for shard in scans) >= MAX_SCANNED_BYTES:
             break
         size = min(share(limit, shards) << attempt, MAX_QUERY_ITEMS)
-        await all_of(shard.advance(size) for shard in behind)
+        await gather_all(shard.advance(size) for shard in behind)
     safe = max(shard.frontier for shard in scans)
     events = [event for event in _merge(scans) if position_of(event) >= safe][:limit]
-    return Stretch(events=events, end=inbox.position, more=False)
+    return ScanResult(events=events, end=inbox.position, more=False)
 
 
 class _Shard:

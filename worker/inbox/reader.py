@@ -19,10 +19,10 @@ from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.inbox.contents import Contents
 from worker.inbox.counts import Counts
-from worker.inbox.long_poll import Watches
+from worker.inbox.long_poll import LongPolls
 from worker.inbox.metrics import FirstReads
 from worker.inbox.newest import newest
-from worker.inbox.scan import Stretch, scan
+from worker.inbox.scan import ScanResult, scan
 
 MAX_LIMIT = 1000
 """Events on one page."""
@@ -44,7 +44,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     before: str
 
 
-class Question(NamedTuple):
+class PageRequest(NamedTuple):
     """What a reader asks. Those who ask the same at the same time share the answer.
 
     The events of `types` (see `shared.model.type_pattern`; empty is all) behind the position `after`; `limit` is
@@ -83,8 +83,8 @@ class Inbox:
         self._clock = clock
         self._settle_ms = settings.settle_ms
         self._shards = settings.inbox_shards
-        self._reads: SingleFlight[Question, Page] = SingleFlight()
-        self._watches = Watches(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
+        self._reads: SingleFlight[PageRequest, Page] = SingleFlight()
+        self._watches = LongPolls(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
         self._page_events = metrics.page_events.of()
         self._made, self._joined = metrics.reads.of("made"), metrics.reads.of("shared")
         self._first_reads = FirstReads(metrics, clock)
@@ -94,9 +94,9 @@ class Inbox:
 
     async def page(self, tenant: str, inbox: str, after: str | None, limit: int, types: Sequence[str] = ()) -> Page:
         """Return up to `limit` (1..`MAX_LIMIT`) undelivered events behind the position `after`; see `read`."""
-        return await self.read(Question(tenant, inbox, after or position.FIRST, limit, tuple(types)))
+        return await self.read(PageRequest(tenant, inbox, after or position.FIRST, limit, tuple(types)))
 
-    async def read(self, question: Question, wait_seconds: float = 0) -> Page:
+    async def read(self, question: PageRequest, wait_seconds: float = 0) -> Page:
         """Return a page; if there is nothing on it, wait up to `wait_seconds` for an event that belongs there.
 
         May return fewer events than asked for, or none, with `more` set: a page is bounded in bytes, and so is the
@@ -138,11 +138,11 @@ class Inbox:
         await self._counts.aclose()
         await self._reads.aclose()
 
-    async def _shared(self, question: Question) -> Page:
-        (self._joined if self._reads.flying(question) else self._made).add()
+    async def _shared(self, question: PageRequest) -> Page:
+        (self._joined if self._reads.is_running(question) else self._made).add()
         return await self._reads.run(question, lambda: self._read(question))
 
-    async def _read(self, question: Question) -> Page:
+    async def _read(self, question: PageRequest) -> Page:
         # Taken once, before the first query: one bound for all shards and all rounds.
         before = position.floor_of(self._clock.wall_ms() - self._settle_ms)
         read = newest if question.newest_first else scan
@@ -160,7 +160,7 @@ class Inbox:
             self._first_reads.count((question.tenant, question.inbox, question.types), stretch.events, page.end, before)
         return page
 
-    async def _fill(self, stretch: Stretch, before: str) -> Page:
+    async def _fill(self, stretch: ScanResult, before: str) -> Page:
         """Put the contents in, up to `MAX_PAGE_BYTES`."""
         page: list[bytes] = []
         size, end = 0, stretch.end

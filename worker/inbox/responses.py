@@ -22,7 +22,7 @@ _LEVEL = 1
 _TAG_DIGITS = 24
 
 
-class Wishes(NamedTuple):
+class ResponsePreferences(NamedTuple):
     """What a request's headers say of the answer that its client wants."""
 
     accept: str
@@ -30,17 +30,17 @@ class Wishes(NamedTuple):
     if_none_match: str
 
 
-def wishes_of(scope: Scope) -> Wishes:
+def preferences_of(scope: Scope) -> ResponsePreferences:
     """Return what the request of `scope` wishes; headers given more than once count as one list."""
     given: dict[bytes, list[str]] = {b"accept": [], b"accept-encoding": [], b"if-none-match": []}
     for name, value in scope["headers"]:
         if name in given:
             given[name].append(value.decode("latin-1"))
-    return Wishes(*(",".join(values) for values in given.values()))
+    return ResponsePreferences(*(",".join(values) for values in given.values()))
 
 
 async def answer(
-    body: bytes, media_type: str, wishes: Wishes, headers: dict[str, str] | None = None
+    body: bytes, media_type: str, wishes: ResponsePreferences, headers: dict[str, str] | None = None
 ) -> Response[bytes]:
     """Return `body` as an answer, or a 304 if the client has it already."""
     encoding = negotiation.encoding(wishes.accept_encoding) if len(body) > COMPRESSED_BYTES else None
@@ -57,7 +57,7 @@ async def answer(
     return Response(content=body, media_type=media_type, headers=headers)
 
 
-def _prepared(body: bytes, encoding: str | None, wishes: Wishes) -> tuple[str, bytes | None]:
+def _prepared(body: bytes, encoding: str | None, wishes: ResponsePreferences) -> tuple[str, bytes | None]:
     """Return the tag of `body`, and its encoded bytes, None if the client has them."""
     # Weak: the tag stays the same whatever the encoding. SHA-256, since processors have instructions for it.
     tag = f'W/"{hashlib.sha256(body).hexdigest()[:_TAG_DIGITS]}"'

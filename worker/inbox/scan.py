@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 position_of = attrgetter("place.position")
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """A gapless stretch of an inbox, oldest first.
 
     `end` is the last position scanned: whoever goes on from there misses nothing. `more` tells that events beyond
@@ -43,7 +43,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 async def scan(
     reader: ShardReader, inbox: Place, *, shards: int, before: str, limit: int, types: Sequence[str] = ()
-) -> Stretch:
+) -> ScanResult:
     """Return up to `limit` events of `inbox` after its position (exclusive) and before `before` (exclusive).
 
     All shards and all rounds share one `before`: a bound per query let an event that committed between two queries
@@ -52,7 +52,7 @@ async def scan(
     """
     if inbox.position >= before:
         # The cursor comes from a reader whose clock is ahead of ours. Never answer with one further back.
-        return Stretch(events=[], end=inbox.position, more=False)
+        return ScanResult(events=[], end=inbox.position, more=False)
     scans = [_Shard(reader, inbox, shard=shard, before=before, types=types) for shard in range(shards)]
     for attempt in range(MAX_ROUNDS):
         # To hand out `limit` events, each shard must be known up to the last of them.
@@ -62,7 +62,7 @@ async def scan(
         if not behind or sum(shard.bytes for shard in scans) >= MAX_SCANNED_BYTES:
             break
         size = min(share(limit, shards) << attempt, MAX_QUERY_ITEMS)
-        await all_of(shard.advance(size) for shard in behind)
+        await gather_all(shard.advance(size) for shard in behind)
     return _stretch(scans, inbox.position, before, limit)
 
 
@@ -101,17 +101,17 @@ def _merge(scans: Sequence[_Shard]) -> list[StoredEvent]:
     return sorted(chain.from_iterable(shard.events for shard in scans), key=position_of)
 
 
-def _stretch(scans: Sequence[_Shard], start: str, before: str, limit: int) -> Stretch:
+def _stretch(scans: Sequence[_Shard], start: str, before: str, limit: int) -> ScanResult:
     """Cut what was read down to what has no gap."""
     safe = min(shard.frontier for shard in scans)
     known = _merge(scans)
     events = [event for event in known if position_of(event) <= safe][:limit]
     more = len(events) < len(known) or safe < before
     if len(events) == limit:
-        return Stretch(events=events, end=position_of(events[-1]), more=more)
+        return ScanResult(events=events, end=position_of(events[-1]), more=more)
     # `before` itself is never handed out: positions just below it are this clock's guess. What was scanned is fact.
     scanned_to = max(start, *(shard.scanned_to for shard in scans))
-    return Stretch(events=events, end=min(safe, scanned_to), more=more)
+    return ScanResult(events=events, end=min(safe, scanned_to), more=more)
 
 
 def share(limit: int, shards: int) -> int:
@@ -124,7 +124,7 @@ def share(limit: int, shards: int) -> int:
     return mean + 2 * (isqrt(mean) + 1)
 
 
-async def all_of(jobs: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+async def gather_all(jobs: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     """Run `jobs` concurrently; if one fails, cancel the others and raise its error bare."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -3,16 +3,16 @@ import time
 import pytest
 
 from cli.dead_letter_table import print_letter, print_letters
-from shared.dead_letters import Letter, Subject
+from shared.dead_letters import DeadLetter, Subject
 
-UNREADABLE = Letter(id="m2", reason="unreadable: unknown pack version 'x'", receives=6)
-ACKS = Letter(
+UNREADABLE = DeadLetter(id="m2", reason="unreadable: unknown pack version 'x'", receives=6)
+ACKS = DeadLetter(
     id="m3", reason="gave up", kind="acks", tenant="a", key_id="k", accepted_at=1000, events=1, first=None, receives=1
 )
 
 
-def letter(*, age_seconds: int = 0, event_id: str = "e1") -> Letter:
-    return Letter(
+def letter(*, age_seconds: int = 0, event_id: str = "e1") -> DeadLetter:
+    return DeadLetter(
         id="m1",
         reason="the store refuses the event",
         kind="events",

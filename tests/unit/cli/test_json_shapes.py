@@ -10,7 +10,7 @@ from cli.commands.provision import Provisioned
 from cli.commands.ready import Readiness
 from cli.commands.send import Sent
 from cli.inspection import Report
-from shared.dead_letters import Letter
+from shared.dead_letters import DeadLetter
 from shared.model.api_key import ApiKey
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
@@ -35,7 +35,7 @@ def fields_of(kind: msgspec.inspect.Type) -> set[str]:
         ("ready", Readiness),
         ("provision", Provisioned),
         ("keys list", ApiKey),
-        ("dlq list", Letter),
+        ("dlq list", DeadLetter),
         ("send", Sent),
     ],
 )

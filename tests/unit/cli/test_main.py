@@ -13,9 +13,9 @@ SLOW_TO_LOAD = {"aioboto3", "botocore", "httpx", "litestar", "rich", "uvicorn"}
 PROBE = f"""
 import sys
 from cli.main import triggers
-from cli.root import told
+from cli.root import error_message
 triggers(["--help"], standalone_mode=False)
-assert told(ZeroDivisionError()) is None
+assert error_message(ZeroDivisionError()) is None
 print({SLOW_TO_LOAD} & sys.modules.keys())
 """
 

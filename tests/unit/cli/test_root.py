@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.root import Root, told
+from cli.root import Root, error_message
 from shared.model.errors import InvalidSettings, NotFound, Unavailable, Unclear
 from tests.unit.shared.aws.scripted import client_error
 
@@ -42,11 +42,15 @@ def test_of_an_aws_error_what_to_do_is_told() -> None:
 
 @pytest.mark.parametrize("error", [Unavailable("failed"), Unclear("failed")])
 def test_of_an_error_that_aws_caused_too(error: Exception) -> None:
-    assert str(told(caused(error, by=client_error("ExpiredToken")))).startswith("The AWS session has expired: ")
+    assert str(error_message(caused(error, by=client_error("ExpiredToken")))).startswith(
+        "The AWS session has expired: "
+    )
 
 
 def test_an_error_of_another_kind_only_happened_on_the_way() -> None:
-    assert told(caused(NotFound("There is no key k."), by=client_error("ExpiredToken"))) == "There is no key k."
+    assert (
+        error_message(caused(NotFound("There is no key k."), by=client_error("ExpiredToken"))) == "There is no key k."
+    )
 
 
 def test_a_bug_is_not_hidden() -> None:

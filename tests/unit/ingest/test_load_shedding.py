@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from ingest.load_shedding import Gate
+from ingest.load_shedding import LoadShedder
 from shared.model.errors import Unavailable
 from shared.telemetry.catalog import Metrics
 from tests.counted import counted
@@ -17,7 +17,7 @@ class Loop:
     def __init__(self, most: int = 500) -> None:
         self.clock = ManualClock()
         self.metrics = Metrics()
-        self.gate = Gate(self.clock, self.metrics, most)
+        self.gate = LoadShedder(self.clock, self.metrics, most)
 
     async def turn(self, posts: int, seconds: float) -> int:
         """Let `posts` come in one turn, and answer them at its end; return how many were let in."""

@@ -1,11 +1,11 @@
-from ingest.pending_pack import Draft, size_of, size_of_removal
+from ingest.pending_pack import PendingPack, size_of, size_of_removal
 from shared.model import pack
 from shared.model.pack import AckPack, Removal
 from tests.unit.ingest.publishing import an_event
 
 
 def test_a_trace_counts_against_what_a_message_holds() -> None:
-    draft = Draft("t", "k", 1)
+    draft = PendingPack("t", "k", 1)
     draft.events.append(an_event())
     draft.encode()
     message = draft.outgoing(fair=False)
@@ -23,7 +23,7 @@ def test_sizes_are_no_smaller_than_what_is_encoded() -> None:
     acks = AckPack(tenant="t", key_id="k", accepted_at=1, inbox="i", positions=[position] * 1000)
     event = an_event(text, b'{"a":1}')
     for whole, count in ((removal, 1), (acks, 1000)):
-        draft = Draft("t", "k", 1, whole)
+        draft = PendingPack("t", "k", 1, whole)
         draft.encode()
         assert pack.decode(draft.body or "") == whole
         assert size_of_removal(whole)[1] == count

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from shared.clock import SystemClock
-from shared.dead_letters import Letter, Loan, Subject, borrowing, letter_of, payloads_of, redrive
+from shared.dead_letters import DeadLetter, DlqPeek, Subject, dead_letter_of, payloads_of, peek_dlq, redrive
 from shared.memory.queue import MemoryQueue
 from shared.model.errors import Unavailable
 from shared.model.event import Event
@@ -49,7 +49,7 @@ class Queue(MemoryQueue):
 class Away(Queue):
     """A queue that shows no message again."""
 
-    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         raise Unavailable(f"not {len(messages)} messages for {seconds} s")
 
 
@@ -59,9 +59,9 @@ def message(pack: Pack | str, **attributes: str) -> Message:
 
 
 def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None:
-    letter = letter_of(message(EVENTS, reason="the store refuses the event"), max_receives=5)
+    letter = dead_letter_of(message(EVENTS, reason="the store refuses the event"), max_receives=5)
 
-    assert letter == Letter(
+    assert letter == DeadLetter(
         id="m1",
         reason="the store refuses the event",
         kind="events",
@@ -85,7 +85,7 @@ def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None
 def test_a_pack_that_the_queue_gave_up_is_told_by_its_kind(
     pack: Pack, kind: str, events: int, first: Subject | None
 ) -> None:
-    letter = letter_of(message(pack), max_receives=5)
+    letter = dead_letter_of(message(pack), max_receives=5)
 
     assert letter.reason == "gave up after 5 deliveries"
     assert (letter.kind, letter.events, letter.first) == (kind, events, first)
@@ -99,7 +99,7 @@ def test_a_pack_that_the_queue_gave_up_is_told_by_its_kind(
     ],
 )
 def test_a_pack_that_can_not_be_read_says_why(body: str, reason: str) -> None:
-    assert letter_of(message(body), max_receives=5) == Letter(id="m1", reason=reason, receives=7)
+    assert dead_letter_of(message(body), max_receives=5) == DeadLetter(id="m1", reason=reason, receives=7)
 
 
 def test_payloads_are_the_events_as_they_were_accepted() -> None:
@@ -111,7 +111,7 @@ def test_payloads_are_the_events_as_they_were_accepted() -> None:
 async def test_everything_is_taken_once_and_shown_again() -> None:
     dlq = Queue(*(f"x{number}" for number in range(23)))
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         sizes = [len(messages) async for messages in loan.take()]
         assert await dlq.backlog() == 0
 
@@ -122,9 +122,9 @@ async def test_everything_is_taken_once_and_shown_again() -> None:
 async def test_a_message_that_comes_again_is_not_told_twice() -> None:
     dlq = Queue("x1", "x2")
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         async for first in loan.take():
-            await dlq.hide(first, 0)
+            await dlq.change_visibility(first, 0)
 
     assert await dlq.backlog() == 2
 
@@ -132,7 +132,7 @@ async def test_a_message_that_comes_again_is_not_told_twice() -> None:
 async def test_looking_stops_at_the_last_one_found() -> None:
     dlq = Queue(*(f"x{number}" for number in range(23)))
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         found = await loan.find(["m2", "m12", "m2"])
         assert await dlq.backlog() == 3
 
@@ -140,14 +140,14 @@ async def test_looking_stops_at_the_last_one_found() -> None:
 
 
 async def test_what_is_not_there_is_not_found() -> None:
-    async with borrowing(Queue("x1")) as loan:
+    async with peek_dlq(Queue("x1")) as loan:
         assert await loan.find(["nobody"]) == []
 
 
 async def test_what_was_deleted_is_not_shown_again() -> None:
     dlq = Queue("x1", "x2")
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         await loan.delete(await loan.find(["m1"]))
 
     assert dlq.bodies == ["x2"]
@@ -157,12 +157,12 @@ async def test_what_was_deleted_is_not_shown_again() -> None:
 async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
     dlq = Queue()
 
-    async def look(loan: Loan) -> None:
+    async def look(loan: DlqPeek) -> None:
         async for _ in loan.take():
             pass
 
     async def borrow() -> None:
-        async with borrowing(dlq) as loan:
+        async with peek_dlq(dlq) as loan:
             await look(loan)
 
     looking = asyncio.create_task(borrow())
@@ -182,14 +182,14 @@ async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
 async def test_a_queue_that_shows_nothing_again_ends_no_command() -> None:
     dlq = Away("x1")
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         assert [len(messages) async for messages in loan.take()] == [1]
 
 
 async def test_a_redriven_message_leaves_its_reason_behind() -> None:
     dlq, queue = Queue(encode(EVENTS)), Queue()
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         assert await redrive(loan, await loan.find(["m1"]), queue, fair=True) == 1
 
     assert queue.calls == [[Outgoing(body=encode(EVENTS), attributes={"traceparent": "00"}, group="acme")]]
@@ -200,7 +200,7 @@ async def test_a_message_is_deleted_only_if_its_copy_is_there() -> None:
     dlq = Queue("x1", "x2", "x3")
     queue = Queue(outcomes=[Outcome.DONE, Outcome.UNCLEAR, Outcome.REFUSED])
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         assert await redrive(loan, await loan.find(["m1", "m2", "m3"]), queue, fair=False) == 1
 
     assert dlq.bodies == ["x2", "x3"]
@@ -212,7 +212,7 @@ async def test_a_redrive_that_stopped_midway_goes_on_when_repeated() -> None:
     queue = Queue(outcomes=[*[Outcome.DONE] * 10, Unavailable("away")])
 
     async def move() -> None:
-        async with borrowing(dlq) as loan:
+        async with peek_dlq(dlq) as loan:
             async for messages in loan.take():
                 await redrive(loan, messages, queue, fair=False)
 
@@ -230,7 +230,7 @@ async def test_a_call_carries_no_more_than_it_may() -> None:
     half = "x" * 500_000
     dlq, queue = Queue(half, half, half, "x", *["y"] * 10), Queue()
 
-    async with borrowing(dlq) as loan:
+    async with peek_dlq(dlq) as loan:
         messages = await loan.find([f"m{number}" for number in range(1, 15)])
         assert await redrive(loan, messages, queue, fair=False) == 14
 
@@ -239,7 +239,7 @@ async def test_a_call_carries_no_more_than_it_may() -> None:
 
 async def test_nothing_to_redrive_calls_nobody() -> None:
     queue = Queue()
-    assert await redrive(Loan(Queue()), [], queue, fair=False) == 0
+    assert await redrive(DlqPeek(Queue()), [], queue, fair=False) == 0
     assert queue.calls == []
 
 
@@ -248,7 +248,7 @@ async def test_what_is_taken_stays_hidden_as_long_as_the_loan_says() -> None:
     dlq = MemoryQueue(clock)
     await dlq.send([Outgoing(body="x1")])
 
-    loan = Loan(dlq, hidden_seconds=60)
+    loan = DlqPeek(dlq, hidden_seconds=60)
     assert await loan.find(["m1"])
     clock.advance(59)
     assert await dlq.backlog() == 0

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import httpx
-
 from triggers_client import Client
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from triggers_client import Accepted, Client, InvalidRequest, TriggersError, Unavailable
 
 from tests.unit.triggers_client.talking import Api, problem
-from triggers_client import Accepted, Client, InvalidRequest, TriggersError, Unavailable
 
 EMPTY = {"events": [], "next": "c", "more": False}
 

@@ -1,8 +1,5 @@
 import httpx
 import pytest
-from triggers_client.errors import refused
-
-from tests.unit.triggers_client.talking import Api, problem
 from triggers_client import (
     Fault,
     Forbidden,
@@ -13,6 +10,9 @@ from triggers_client import (
     TriggersError,
     Unauthorized,
 )
+from triggers_client.errors import refused
+
+from tests.unit.triggers_client.talking import Api, problem
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_it_listens_on_loopback_and_keeps_all_state_in_one_place(tmp_path: Path)
 
 def test_a_tethered_command_ends_with_whoever_started_it() -> None:
     # The one in the middle starts a child that would wait for good, says its id, and dies without a word to it.
-    child = emulator.tethered(
+    child = emulator.tied_to_parent(
         [sys.executable, "-c", "import os, signal; print(os.getpid(), flush=True); signal.pause()"]
     )
     middle = f"""

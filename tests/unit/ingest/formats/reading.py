@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.formats.json import Batch, Terms
+from ingest.formats.json import Batch, RequestDefaults
 from ingest.trace_context import Trace
 from shared.model.errors import InvalidEvent
 from shared.model.event import Event
@@ -15,9 +15,11 @@ from shared.model.event import Event
 NOW = "2026-11-22T17:00:00.000Z"
 
 
-def terms(*, inbox: str = "default", idempotency_key: str | None = None, trace: Trace | None = None) -> Terms:
+def terms(*, inbox: str = "default", idempotency_key: str | None = None, trace: Trace | None = None) -> RequestDefaults:
     numbers = itertools.count(1)
-    return Terms(mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key, trace=trace)
+    return RequestDefaults(
+        mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key, trace=trace
+    )
 
 
 def faults_of(read: Callable[[], Batch]) -> dict[str | None, str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats.json import Batch, Terms, read_json
+from ingest.formats.json import Batch, RequestDefaults, read_json
 from ingest.formats.validation import MAX_FAULTS
 from shared.model.errors import InvalidEvent, InvalidRequest
 
@@ -19,7 +19,7 @@ class _Cloud(msgspec.Struct):
 
 def read(body: bytes, *, inbox: str = "default", idempotency_key: str | None = None) -> Batch:
     numbers = itertools.count(1)
-    terms = Terms(mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key)
+    terms = RequestDefaults(mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key)
     return read_json(body, terms)
 
 

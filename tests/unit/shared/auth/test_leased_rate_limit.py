@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.auth.leased_rate_limit import LAPSE_MS, LeasedLimiter
-from shared.auth.rate_limit import Charge, Limiter
+from shared.auth.rate_limit import Charge, TokenBucketLimiter
 from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
@@ -235,7 +235,7 @@ async def test_processes_together_grant_no_more_than_one_bucket_allows_and_not_m
     choose = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     key = a_key(rate=choose.choice([7, 100, 1000]), burst=choose.choice([20, 200, 2000]))
     fleet = [world.process(choose.randint(0, skew_ms)) for _ in range(choose.randint(2, 8))]
-    single, ideal, granted = Limiter(world.clock), 0, 0
+    single, ideal, granted = TokenBucketLimiter(world.clock), 0, 0
     for _ in range(400):
         world.clock.advance(choose.choice([0, 0.001, 0.02, 0.3]))
         cost = min(key.burst, choose.choice([1, 1, 5, 100]))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.auth import verifier
-from shared.auth.verifier import KeyRing
+from shared.auth.verifier import KeyVerifier
 from shared.model import api_key
 from shared.model.api_key import ApiKey
 from shared.model.errors import RateLimited, Unauthorized, Unavailable, Unclear
@@ -42,7 +42,7 @@ class World:
         self.clock = ManualClock()
         self.store = CountingKeyStore()
         self.slow = SlowHash()
-        self.ring = KeyRing(self.store, self.clock, cache_seconds=CACHE_SECONDS, check=self.slow)
+        self.ring = KeyVerifier(self.store, self.clock, cache_seconds=CACHE_SECONDS, check=self.slow)
 
     async def add(self, key_id: str = "abcd", expires_at: int | None = None) -> str:
         secret = f"{key_id}-secret-of-some-length"
@@ -80,7 +80,7 @@ async def test_a_key_is_unknown_until_verified_and_then_known_without_reading_or
 async def test_real_bcrypt_knows_the_secret(world: World) -> None:
     key, token = api_key.create(tenant="t", name="n", scopes=["inbox:read"], now_ms=START_MS)
     await world.store.put(key)
-    ring = KeyRing(world.store, world.clock, cache_seconds=CACHE_SECONDS)
+    ring = KeyVerifier(world.store, world.clock, cache_seconds=CACHE_SECONDS)
     assert await ring.verify(token) == key
     with pytest.raises(Unauthorized):
         await ring.verify(token[:-1] + ("a" if token[-1] != "a" else "b"))

@@ -7,7 +7,7 @@ from shared.aws.items import Item, place_key, record_item
 from shared.clock import SystemClock
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
-from shared.model.records import Guard, Outcome, Place, Slice, StoredEvent
+from shared.model.records import Guard, Outcome, Place, QueryResult, StoredEvent
 from shared.settings import Settings
 from tests.unit.shared.aws.scripted import ScriptedClient, client_error
 
@@ -65,20 +65,22 @@ def _key(number: int) -> Item:
     return place_key(_place(number), _SETTINGS.inbox_shards)
 
 
-async def _query(store: DynamoStore, types: tuple[str, ...] = ()) -> Slice:
+async def _query(store: DynamoStore, types: tuple[str, ...] = ()) -> QueryResult:
     return await store.query(_place(0), shard=0, before=_END, limit=3, types=types)
 
 
 async def test_a_query_cut_off_with_no_items_says_how_far_it_looked() -> None:
     store, _, _ = _store({"Items": [], "LastEvaluatedKey": _key(3)})
 
-    assert await _query(store, ("x",)) == Slice(events=[], scanned_to=_POSITIONS[3], stopped_at=_POSITIONS[3])
+    assert await _query(store, ("x",)) == QueryResult(events=[], scanned_to=_POSITIONS[3], stopped_at=_POSITIONS[3])
 
 
 async def test_a_query_cut_off_behind_its_last_match_says_how_far_it_looked() -> None:
     store, _, _ = _store({"Items": [_item(_event(1))], "LastEvaluatedKey": _key(3)})
 
-    assert await _query(store, ("t",)) == Slice(events=[_event(1)], scanned_to=_POSITIONS[3], stopped_at=_POSITIONS[3])
+    assert await _query(store, ("t",)) == QueryResult(
+        events=[_event(1)], scanned_to=_POSITIONS[3], stopped_at=_POSITIONS[3]
+    )
 
 
 async def test_a_query_names_bounds_that_include_nothing_of_the_cursor_s_own_position() -> None:

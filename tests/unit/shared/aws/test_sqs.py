@@ -83,7 +83,7 @@ async def test_a_call_that_fails_raises_our_errors(error: Exception, ours: type[
     with pytest.raises(ours):
         await queue.delete(_MESSAGES)
     with pytest.raises(ours):
-        await queue.hide(_MESSAGES, 1)
+        await queue.change_visibility(_MESSAGES, 1)
 
 
 async def test_a_queue_that_does_not_answer_is_unavailable() -> None:
@@ -101,7 +101,7 @@ async def test_a_message_that_is_gone_is_no_error(code: str) -> None:
     queue, client = _queue(answer, answer)
 
     await queue.delete(_MESSAGES)
-    await queue.hide(_MESSAGES, 30)
+    await queue.change_visibility(_MESSAGES, 30)
 
     assert [operation for operation, _ in client.calls] == ["delete_message_batch", "change_message_visibility_batch"]
 
@@ -114,7 +114,7 @@ async def test_a_message_that_sqs_failed_on_is_an_error(code: str, ours: type[Ex
     with pytest.raises(ours):
         await queue.delete(_MESSAGES)
     with pytest.raises(ours):
-        await queue.hide(_MESSAGES, 30)
+        await queue.change_visibility(_MESSAGES, 30)
 
 
 async def test_a_message_without_attributes_is_read() -> None:

@@ -62,12 +62,12 @@ async def test_only_who_received_a_message_last_deletes_or_hides_it(clock: Manua
     [first] = await take(queue)
     clock.advance(30)
     [second] = await take(queue)
-    await queue.hide([first], 0)
+    await queue.change_visibility([first], 0)
     await queue.delete([first])
     assert (await take(queue), queue.bodies) == ([], ["a"])
     await queue.delete([second])
     await queue.delete([second])
-    await queue.hide([second], 10)
+    await queue.change_visibility([second], 10)
     assert queue.bodies == []
 
 
@@ -76,10 +76,10 @@ async def test_a_message_is_hidden_from_now_on(clock: ManualClock) -> None:
     await send(queue, "a")
     [message] = await take(queue)
     clock.advance(20)
-    await queue.hide([message], 30)
+    await queue.change_visibility([message], 30)
     clock.advance(29)
     assert await take(queue) == []
-    await queue.hide([message], 0)
+    await queue.change_visibility([message], 0)
     assert await bodies(queue) == ["a"]
 
 

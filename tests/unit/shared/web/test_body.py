@@ -7,7 +7,7 @@ from litestar.types import HTTPReceiveMessage, Scope
 
 from shared.model.errors import InvalidRequest, TooLarge, TooSlow
 from shared.web.body import read_body
-from shared.web.context import STATE_KEY, RequestLine, line_of
+from shared.web.context import STATE_KEY, RequestContext, context_of
 from tests.manual import until
 
 
@@ -19,12 +19,12 @@ async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] =
 
     scope = scope_of(headers)
     body = await read_body(scope, receive, 10)
-    assert line_of(scope).bytes_in == len(body)
+    assert context_of(scope).bytes_in == len(body)
     return body
 
 
 def scope_of(headers: Sequence[tuple[bytes, bytes]] = ()) -> Scope:
-    line = RequestLine(request_id="r", given=dict(headers), headers=[])
+    line = RequestContext(request_id="r", given=dict(headers), headers=[])
     return cast("Scope", {"type": "http", "headers": headers, "state": {STATE_KEY: line}})
 
 

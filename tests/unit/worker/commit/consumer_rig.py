@@ -12,15 +12,15 @@ from shared.telemetry.catalog import Metrics
 from tests.simulation.virtual import Process, VirtualLoop
 from tests.unit.worker.commit.rig import Scripted
 from worker.commit.consumer import Consumer
-from worker.commit.processor import Action, Processor, Verdict
+from worker.commit.processor import Action, Disposition, Processor
 
 SETTINGS = Settings(worker_receivers=1, visibility_seconds=30)
-DONE = Verdict(action=Action.DELETE)
-AGAIN = Verdict(action=Action.RETRY, delay_seconds=5)
-LEFT = Verdict(action=Action.LEAVE, delay_seconds=5, reason="unreadable")
+DONE = Disposition(action=Action.DELETE)
+AGAIN = Disposition(action=Action.RETRY, delay_seconds=5)
+LEFT = Disposition(action=Action.LEAVE, delay_seconds=5, reason="unreadable")
 
 GiveUp = Callable[[], bool]
-Work = Callable[[Sequence[Message], GiveUp], Awaitable[list[Verdict]]]
+EventCommit = Callable[[Sequence[Message], GiveUp], Awaitable[list[Disposition]]]
 
 
 def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -40,12 +40,12 @@ def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
 class Core:
     """Stands in for the processor: remembers its messages, and does with them what the test says."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, commit: EventCommit) -> None:
+        self._work = commit
         self.seen: list[Message] = []
         self.batches = 0
 
-    async def process(self, messages: Sequence[Message], *, give_up: GiveUp) -> list[Verdict]:
+    async def process(self, messages: Sequence[Message], *, give_up: GiveUp) -> list[Disposition]:
         self.seen += messages
         self.batches += 1
         return await self._work(messages, give_up)
@@ -54,13 +54,13 @@ class Core:
 class Rig:
     """A consumer, its queue and its core."""
 
-    def __init__(self, work: Work, settings: Settings = SETTINGS) -> None:
+    def __init__(self, commit: EventCommit, settings: Settings = SETTINGS) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = Process(self.loop)
         self.dlq = MemoryQueue(self.clock)
         self.queue = MemoryQueue(self.clock, dlq=self.dlq, max_receives=settings.max_receives)
         self.wire = Scripted(self.queue)
-        self.core = Core(work)
+        self.core = Core(commit)
         self.stop = asyncio.Event()
         self.metrics = Metrics()
         self.consumer = Consumer(
@@ -80,19 +80,19 @@ class Rig:
         await self.running
 
 
-def gives(*verdicts: Verdict) -> Work:
+def gives(*dispositions: Disposition) -> EventCommit:
     """A core that gives these verdicts in turn, and the last one from then on."""
-    left = list(verdicts)
+    left = list(dispositions)
 
-    async def work(messages: Sequence[Message], _: GiveUp) -> list[Verdict]:
+    async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
         return [left.pop(0) if len(left) > 1 else left[0] for _ in messages]
 
-    return work
+    return commit
 
 
-def takes(seconds: float, then: Verdict = DONE) -> Work:
-    async def work(messages: Sequence[Message], _: GiveUp) -> list[Verdict]:
+def takes(seconds: float, then: Disposition = DONE) -> EventCommit:
+    async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
         await asyncio.sleep(seconds)
         return [then] * len(messages)
 
-    return work
+    return commit

@@ -23,8 +23,8 @@ from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from tests.manual import ManualClock
 from worker.commit.dead_letters import DeadLetters
-from worker.commit.event_commit import Protocol, Work
-from worker.commit.processor import Processor, Verdict, never
+from worker.commit.event_commit import CommitRules, EventCommit
+from worker.commit.processor import Disposition, Processor, never
 from worker.commit.removal import Remover
 from worker.commit.resolver import Resolver
 
@@ -191,7 +191,7 @@ class Rig:
     def start(self) -> None:
         """Start a worker; one that was there before is dead, and all that it knew is forgotten."""
         store, bodies = cast("EventStore", self.store), cast("BodyStore", self.bodies)
-        self.protocol = Protocol(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
+        self.rules = CommitRules(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
         self.dead_letters = DeadLetters(
             cast("MessageSink", self.sink),
             self.clock,
@@ -202,11 +202,11 @@ class Rig:
             store=store,
             bodies=bodies,
             dead_letters=self.dead_letters,
-            protocol=self.protocol,
+            rules=self.rules,
             metrics=self.metrics,
         )
-        self.resolver = Resolver(store, bodies, self.protocol)
-        self.remover = Remover(store, bodies, self.protocol)
+        self.resolver = Resolver(store, bodies, self.rules)
+        self.remover = Remover(store, bodies, self.rules)
 
     def event(self, name: str = "e", *, data: object = None, type_: str = "t", **more: object) -> Event:
         body = {"specversion": "1.0", "id": name, "source": "/", "type": type_, "data": data, **more}
@@ -222,10 +222,10 @@ class Rig:
             events=[self.event(event) if isinstance(event, str) else event for event in events],
         )
 
-    def work(self, pack: EventPack) -> Work:
+    def commit(self, pack: EventPack) -> EventCommit:
         """The only event of `pack`, on its way."""
         [event] = pack.events
-        return Work(event, pack, self.protocol)
+        return EventCommit(event, pack, self.rules)
 
     def acks(self, *positions: str) -> AckPack:
         now = self.clock.wall_ms()
@@ -243,7 +243,7 @@ class Rig:
             erase=erase,
         )
 
-    async def process(self, *given: Pack, receives: int = 1, give_up: Callable[[], bool] = never) -> list[Verdict]:
+    async def process(self, *given: Pack, receives: int = 1, give_up: Callable[[], bool] = never) -> list[Disposition]:
         """Have the worker process one message for each of `given`."""
         return await self.processor.process([message(pack, receives) for pack in given], give_up=give_up)
 
@@ -289,5 +289,5 @@ def message(pack: Pack | str, receives: int = 1) -> Message:
     return Message(id="m", body=body, handle="h", receives=receives)
 
 
-def counts(verdicts: Sequence[Verdict]) -> list[dict[str, int]]:
-    return [dict(verdict.counts) for verdict in verdicts]
+def counts(dispositions: Sequence[Disposition]) -> list[dict[str, int]]:
+    return [dict(disposition.counts) for disposition in dispositions]

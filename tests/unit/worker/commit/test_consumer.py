@@ -22,7 +22,7 @@ from tests.unit.worker.commit.consumer_rig import (
     takes,
 )
 from tests.unit.worker.commit.rig import answers, fails
-from worker.commit.processor import Action, Verdict
+from worker.commit.processor import Action, Disposition
 
 
 @in_virtual_time
@@ -72,10 +72,10 @@ async def test_visibility_is_extended_while_it_works() -> None:
 @in_virtual_time
 async def test_an_extension_that_fails_is_made_the_next_time(error: Exception) -> None:
     rig = Rig(takes(100))
-    rig.wire.on("hide", fails(error), fails(error))
+    rig.wire.on("change_visibility", fails(error), fails(error))
     await rig.send("a")
     await asyncio.sleep(110)
-    assert rig.wire.calls.count("hide") == 9
+    assert rig.wire.calls.count("change_visibility") == 9
     assert rig.queue.bodies == []
     await rig.finish()
 
@@ -85,7 +85,7 @@ async def test_nothing_is_extended_once_the_work_is_done() -> None:
     rig = Rig(gives(DONE))
     await rig.send("a")
     await asyncio.sleep(100)
-    assert "hide" not in rig.wire.calls
+    assert "change_visibility" not in rig.wire.calls
     await rig.finish()
 
 
@@ -103,10 +103,10 @@ async def test_a_message_to_be_retried_comes_again_after_its_delay() -> None:
 
 @in_virtual_time
 async def test_one_message_to_be_retried_does_not_keep_the_others_of_its_batch() -> None:
-    async def work(messages: Sequence[Message], _: GiveUp) -> list[Verdict]:
+    async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
         return [AGAIN if message.body == "b" else DONE for message in messages]
 
-    rig = Rig(work)
+    rig = Rig(commit)
     await rig.send("a", "b", "c")
     await asyncio.sleep(1)
     assert rig.queue.bodies == ["b"]
@@ -217,7 +217,7 @@ async def test_a_message_that_comes_with_the_stop_is_not_left_hidden() -> None:
 
 @in_virtual_time
 async def test_twenty_seconds_after_the_stop_unfinished_messages_are_given_back() -> None:
-    async def wait_for_the_store(messages: Sequence[Message], give_up: GiveUp) -> list[Verdict]:
+    async def wait_for_the_store(messages: Sequence[Message], give_up: GiveUp) -> list[Disposition]:
         while not give_up():  # noqa: ASYNC110 - it is time that is awaited
             await asyncio.sleep(0.1)
         return [AGAIN] * len(messages)
@@ -249,7 +249,7 @@ async def test_one_line_is_logged_for_each_message_and_nothing_of_its_content(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", logger="triggers.worker")
-    stored = Verdict(action=Action.DELETE, counts={"stored": 3}, tenant="acme")
+    stored = Disposition(action=Action.DELETE, counts={"stored": 3}, tenant="acme")
     rig = Rig(gives(stored, LEFT))
     await rig.send("secret-1", "secret-2")
     await asyncio.sleep(1)

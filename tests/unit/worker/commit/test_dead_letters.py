@@ -14,23 +14,23 @@ def a_rig(per_minute: int = 2) -> Rig:
 
 async def test_a_letter_names_its_reason_shortly() -> None:
     rig = a_rig()
-    assert await rig.dead_letters.send(rig.work(rig.pack("e")), "x" * 1000)
+    assert await rig.dead_letters.send(rig.commit(rig.pack("e")), "x" * 1000)
     [letter] = await rig.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60)
     assert letter.attributes == {"reason": "x" * 200}
 
 
 async def test_so_many_letters_a_minute_and_no_more() -> None:
     rig = a_rig(per_minute=2)
-    work = rig.work(rig.pack("e"))
-    assert [await rig.dead_letters.send(work, "why") for _ in range(4)] == [True, True, False, False]
+    commit = rig.commit(rig.pack("e"))
+    assert [await rig.dead_letters.send(commit, "why") for _ in range(4)] == [True, True, False, False]
     assert len(rig.dlq.bodies) == 2
     rig.clock.advance(60)
-    assert await rig.dead_letters.send(work, "why")
+    assert await rig.dead_letters.send(commit, "why")
 
 
 async def test_a_limit_of_none_sends_none() -> None:
     rig = a_rig(per_minute=0)
-    assert not await rig.dead_letters.send(rig.work(rig.pack("e")), "why")
+    assert not await rig.dead_letters.send(rig.commit(rig.pack("e")), "why")
     assert not rig.dead_letters.allow()
 
 
@@ -38,17 +38,17 @@ async def test_a_limit_of_none_sends_none() -> None:
 async def test_a_letter_that_was_not_sent_for_certain_is_not_sent(error: Exception) -> None:
     rig = a_rig()
     rig.sink.on("send", fails(error))
-    assert not await rig.dead_letters.send(rig.work(rig.pack("e")), "why")
+    assert not await rig.dead_letters.send(rig.commit(rig.pack("e")), "why")
 
 
 async def test_a_letter_whose_answer_was_lost_may_come_twice() -> None:
     rig = a_rig()
     rig.sink.on("send", loses_its_answer)
-    assert not await rig.dead_letters.send(rig.work(rig.pack("e")), "why")
+    assert not await rig.dead_letters.send(rig.commit(rig.pack("e")), "why")
     assert len(rig.dlq.bodies) == 1
 
 
 async def test_a_letter_that_the_queue_refuses_is_not_sent() -> None:
     rig = a_rig()
     rig.sink.on("send", answers(Outcome.REFUSED))
-    assert not await rig.dead_letters.send(rig.work(rig.pack("e")), "why")
+    assert not await rig.dead_letters.send(rig.commit(rig.pack("e")), "why")

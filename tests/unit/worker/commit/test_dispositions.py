@@ -9,12 +9,15 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
 from shared.settings import Settings
-from worker.commit.dispositions import carry_out, log_lines
-from worker.commit.processor import Action, Verdict
+from worker.commit.dispositions import apply_dispositions, log_lines
+from worker.commit.processor import Action, Disposition
 
 SETTINGS = Settings(max_receives=3)
-DELETE, LEAVE = Verdict(action=Action.DELETE), Verdict(action=Action.LEAVE, delay_seconds=1, reason="unreadable pack")
-RETRY = Verdict(action=Action.RETRY, delay_seconds=60, tenant="acme")
+DELETE, LEAVE = (
+    Disposition(action=Action.DELETE),
+    Disposition(action=Action.LEAVE, delay_seconds=1, reason="unreadable pack"),
+)
+RETRY = Disposition(action=Action.RETRY, delay_seconds=60, tenant="acme")
 
 
 class Recorder(MemoryQueue):
@@ -32,7 +35,7 @@ class Recorder(MemoryQueue):
             raise self.error
         return await super().send(messages)
 
-    async def hide(self, messages: Sequence[Message], seconds: int) -> None:
+    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         self.hidden.append((seconds, [message.id for message in messages]))
         if self.error:
             raise self.error
@@ -46,9 +49,9 @@ def message(number: int, receives: int = 1) -> Message:
 
 async def test_only_what_is_done_is_given_back_for_deletion() -> None:
     queue = Recorder()
-    judged = [(message(1), DELETE), (message(2), LEAVE), (message(3), RETRY), (message(4), DELETE)]
+    handled = [(message(1), DELETE), (message(2), LEAVE), (message(3), RETRY), (message(4), DELETE)]
 
-    done = await carry_out(judged, queue, SETTINGS)
+    done = await apply_dispositions(handled, queue, SETTINGS)
 
     assert [one.id for one in done] == ["m1", "m4"]
     assert queue.hidden == [(1, ["m2"]), (60, ["m3"])]
@@ -58,7 +61,7 @@ async def test_only_what_is_done_is_given_back_for_deletion() -> None:
 async def test_many_messages_are_hidden_ten_at_a_time() -> None:
     queue = Recorder()
 
-    await carry_out([(message(number), RETRY) for number in range(23)], queue, SETTINGS)
+    await apply_dispositions([(message(number), RETRY) for number in range(23)], queue, SETTINGS)
 
     assert [len(ids) for _, ids in queue.hidden] == [10, 10, 3]
 
@@ -66,7 +69,7 @@ async def test_many_messages_are_hidden_ten_at_a_time() -> None:
 async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
     queue = Recorder()
 
-    done = await carry_out([(message(1, receives=2), RETRY), (message(2, receives=2), LEAVE)], queue, SETTINGS)
+    done = await apply_dispositions([(message(1, receives=2), RETRY), (message(2, receives=2), LEAVE)], queue, SETTINGS)
 
     assert [one.id for one in done] == ["m1"]
     assert queue.sent == [Outgoing(body="pW10=", attributes={"traceparent": "00"}, delay_seconds=60)]
@@ -76,7 +79,7 @@ async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
 async def test_a_copy_keeps_to_its_tenants_share() -> None:
     queue = Recorder()
 
-    await carry_out([(message(1, receives=9), RETRY)], queue, Settings(fair_queues=True))
+    await apply_dispositions([(message(1, receives=9), RETRY)], queue, Settings(fair_queues=True))
 
     assert queue.sent[0].group == "acme"
 
@@ -85,14 +88,14 @@ async def test_a_copy_keeps_to_its_tenants_share() -> None:
 async def test_a_queue_that_fails_loses_nothing(error: Exception) -> None:
     queue = Recorder(error)
 
-    done = await carry_out([(message(1, receives=2), RETRY), (message(2), DELETE)], queue, SETTINGS)
+    done = await apply_dispositions([(message(1, receives=2), RETRY), (message(2), DELETE)], queue, SETTINGS)
 
     assert [one.id for one in done] == ["m2"]
     assert queue.hidden == [(60, ["m1"])]
 
 
 def test_a_message_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    stored = Verdict(action=Action.DELETE, counts={"stored": 2, "duplicate": 1}, tenant="acme")
+    stored = Disposition(action=Action.DELETE, counts={"stored": 2, "duplicate": 1}, tenant="acme")
     with caplog.at_level(logging.INFO, logger="triggers.worker"):
         log_lines([(message(1), stored), (message(2), LEAVE)], 12)
 

@@ -24,8 +24,8 @@ async def test_an_erased_event_is_gone_and_its_guard_stays_without_content() -> 
     pack = await rig.store_events("a")
     position = rig.listed()[0].place.position
     erase = rig.removal("a", erase=True)
-    [verdict] = await rig.process(erase)
-    assert (verdict.action, verdict.counts) == (Action.DELETE, {"removed": 1})
+    [disposition] = await rig.process(erase)
+    assert (disposition.action, disposition.counts) == (Action.DELETE, {"removed": 1})
     assert rig.listed() == []
     [guard] = rig.memory.guards()
     assert (guard.receipt, guard.erased_at) == (pack.events[0].receipt, erase.accepted_at)

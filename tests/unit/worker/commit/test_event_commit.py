@@ -9,7 +9,7 @@ from shared.model.event import Event
 from shared.model.records import Outcome, StoredEvent, Tombstone
 from shared.settings import Settings
 from tests.unit.worker.commit.rig import NOISE, SETTINGS, Rig
-from worker.commit.event_commit import Result, Work
+from worker.commit.event_commit import EventCommit, Result
 
 IN_TIME_MS = SETTINGS.commit_deadline_ms + SETTINGS.store_timeout_ms
 PROOF_MS = SETTINGS.settle_ms - SETTINGS.clock_skew_ms
@@ -21,94 +21,94 @@ def rig() -> Rig:
 
 
 @pytest.fixture
-def work(rig: Rig) -> Work:
-    return rig.work(rig.pack("e"))
+def commit(rig: Rig) -> EventCommit:
+    return rig.commit(rig.pack("e"))
 
 
 def test_no_missed_event_what_is_committed_in_time_is_there_before_any_reader_looks(rig: Rig) -> None:
     # A reader whose clock is ahead by the skew looks at a position this long after it was minted, at the earliest.
-    assert rig.protocol.proof_ms == PROOF_MS
+    assert rig.rules.proof_ms == PROOF_MS
     assert IN_TIME_MS < PROOF_MS
 
 
-def test_a_positions_age_is_that_of_the_clock_that_says_more(rig: Rig, work: Work) -> None:
-    position = work.mint()
+def test_a_positions_age_is_that_of_the_clock_that_says_more(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
     rig.clock.now_ms += 100
-    assert work.age_ms(position) == 100
+    assert commit.age_ms(position) == 100
     rig.clock.set_back_ms = 70
-    assert work.age_ms(position) == 100
+    assert commit.age_ms(position) == 100
     rig.clock.set_back_ms = -70
-    assert work.age_ms(position) == 170
+    assert commit.age_ms(position) == 170
 
 
-def test_of_anothers_position_only_the_wall_clock_knows_the_age(rig: Rig, work: Work) -> None:
+def test_of_anothers_position_only_the_wall_clock_knows_the_age(rig: Rig, commit: EventCommit) -> None:
     position = rig.receipts.mint()
     rig.clock.now_ms += 100
     rig.clock.set_back_ms = 70
-    assert work.age_ms(position) == 30
+    assert commit.age_ms(position) == 30
 
 
-def test_a_position_may_be_committed_at_up_to_the_deadline(rig: Rig, work: Work) -> None:
-    position = work.mint()
+def test_a_position_may_be_committed_at_up_to_the_deadline(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
     rig.clock.now_ms += SETTINGS.commit_deadline_ms
-    assert work.may_commit(position)
+    assert commit.may_commit(position)
     rig.clock.now_ms += 1
-    assert not work.may_commit(position)
+    assert not commit.may_commit(position)
 
 
-def test_an_answer_is_in_time_up_to_the_deadline_and_one_timeout(rig: Rig, work: Work) -> None:
-    position = work.mint()
+def test_an_answer_is_in_time_up_to_the_deadline_and_one_timeout(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
     rig.clock.now_ms += IN_TIME_MS
-    assert work.was_in_time(position)
+    assert commit.was_in_time(position)
     rig.clock.now_ms += 1
-    assert not work.was_in_time(position)
+    assert not commit.was_in_time(position)
 
 
-def test_a_position_is_unsent_then_in_doubt_then_settled(rig: Rig, work: Work) -> None:
-    position = work.mint()
-    assert (work.is_unsent(position), work.is_in_doubt(position)) == (True, False)
-    work.sent.add(position)
-    assert (work.is_unsent(position), work.is_in_doubt(position)) == (False, True)
-    work.judge(position, Outcome.DONE)
-    assert (work.result, work.is_in_doubt(position)) == (Result.STORED, False)
-    assert not work.is_unsent(rig.receipts.mint())
+def test_a_position_is_unsent_then_in_doubt_then_settled(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
+    assert (commit.is_unsent(position), commit.is_in_doubt(position)) == (True, False)
+    commit.sent.add(position)
+    assert (commit.is_unsent(position), commit.is_in_doubt(position)) == (False, True)
+    commit.judge(position, Outcome.DONE)
+    assert (commit.result, commit.is_in_doubt(position)) == (Result.STORED, False)
+    assert not commit.is_unsent(rig.receipts.mint())
 
 
 @pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.REFUSED])
-def test_a_statement_that_was_not_run_leaves_its_position_unsent(work: Work, outcome: Outcome) -> None:
-    position = work.mint()
-    work.sent.add(position)
-    work.judge(position, outcome)
-    assert work.is_unsent(position)
+def test_a_statement_that_was_not_run_leaves_its_position_unsent(commit: EventCommit, outcome: Outcome) -> None:
+    position = commit.mint()
+    commit.sent.add(position)
+    commit.judge(position, outcome)
+    assert commit.is_unsent(position)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNCLEAR, Outcome.EXISTS])
-def test_a_statement_that_may_have_been_run_leaves_its_position_in_doubt(work: Work, outcome: Outcome) -> None:
-    position = work.mint()
-    work.sent.add(position)
-    work.judge(position, outcome)
-    assert work.is_in_doubt(position)
+def test_a_statement_that_may_have_been_run_leaves_its_position_in_doubt(commit: EventCommit, outcome: Outcome) -> None:
+    position = commit.mint()
+    commit.sent.add(position)
+    commit.judge(position, outcome)
+    assert commit.is_in_doubt(position)
 
 
-def test_a_sighting_proves_nothing_once_a_reader_can_have_passed(rig: Rig, work: Work) -> None:
-    position = work.mint()
+def test_a_sighting_proves_nothing_once_a_reader_can_have_passed(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
     rig.clock.now_ms += PROOF_MS
-    work.confirm(position, work.stored_at(position))
-    assert work.result is None
+    commit.confirm(position, commit.stored_at(position))
+    assert commit.result is None
 
 
-def test_a_sighting_before_any_reader_can_have_passed_settles_it(rig: Rig, work: Work) -> None:
-    position = work.mint()
+def test_a_sighting_before_any_reader_can_have_passed_settles_it(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
     rig.clock.now_ms += PROOF_MS - 1
-    work.confirm(position, work.stored_at(position))
-    assert work.result is Result.STORED
+    commit.confirm(position, commit.stored_at(position))
+    assert commit.result is Result.STORED
 
 
-def test_nothing_and_a_tombstone_are_no_sightings(rig: Rig, work: Work) -> None:
-    position = work.mint()
-    work.confirm(position, None)
-    work.confirm(position, Tombstone(place=rig.place(position), moved_to=None, expires_at=0))
-    assert work.result is None
+def test_nothing_and_a_tombstone_are_no_sightings(rig: Rig, commit: EventCommit) -> None:
+    position = commit.mint()
+    commit.confirm(position, None)
+    commit.confirm(position, Tombstone(place=rig.place(position), moved_to=None, expires_at=0))
+    assert commit.result is None
 
 
 def of(rig: Rig, **body: object) -> Event:
@@ -121,34 +121,36 @@ def of(rig: Rig, **body: object) -> Event:
 )
 def test_events_that_differ_in_content_have_other_digests(rig: Rig, other: dict[str, object]) -> None:
     first, second = of(rig, data=1), of(rig, **{"data": 1, **other})
-    assert rig.work(rig.pack(first)).digest != rig.work(rig.pack(second)).digest
+    assert rig.commit(rig.pack(first)).digest != rig.commit(rig.pack(second)).digest
 
 
 def test_a_repeat_has_the_same_digest_though_its_time_is_another(rig: Rig) -> None:
     first, second = of(rig, data=1, time="2026-01-01T00:00:00Z"), of(rig, data=1, time="2026-01-01T00:00:09Z")
-    assert rig.work(rig.pack(first)).digest == rig.work(rig.pack(second)).digest
+    assert rig.commit(rig.pack(first)).digest == rig.commit(rig.pack(second)).digest
 
 
 def test_a_body_is_stored_as_a_zstd_frame_where_that_is_smaller(rig: Rig) -> None:
     small, large = rig.event("small"), rig.event("large", data="x" * 1000)
-    stored: list[StoredEvent] = [work.stored_at(work.mint()) for work in map(rig.work, map(rig.pack, (small, large)))]
+    stored: list[StoredEvent] = [
+        commit.stored_at(commit.mint()) for commit in map(rig.commit, map(rig.pack, (small, large)))
+    ]
     assert stored[0].body == bytes(small.body)
     assert len(stored[1].body) < 200
 
 
 async def test_only_a_big_body_has_to_be_parked() -> None:
     rig = Rig(Settings(inline_body_bytes=200))
-    small, big = rig.work(rig.pack("small")), rig.work(rig.pack(rig.event("big", data=NOISE)))
-    assert [small.is_parked, big.is_parked] == [True, False]
-    await big.park(rig.bucket)
-    assert big.is_parked
+    small, big = rig.commit(rig.pack("small")), rig.commit(rig.pack(rig.event("big", data=NOISE)))
+    assert [small.is_offloaded, big.is_offloaded] == [True, False]
+    await big.offload_body(rig.bucket)
+    assert big.is_offloaded
 
 
 async def test_a_body_is_parked_once() -> None:
     rig = Rig(Settings(inline_body_bytes=1))
-    work = rig.work(rig.pack("e"))
-    await work.park(rig.bucket)
+    commit = rig.commit(rig.pack("e"))
+    await commit.offload_body(rig.bucket)
     rig.bucket.bodies.clear()
-    await work.park(rig.bucket)
+    await commit.offload_body(rig.bucket)
     assert rig.bucket.bodies == {}
-    assert work.body == bytes(work.event.body)
+    assert commit.body == bytes(commit.event.body)

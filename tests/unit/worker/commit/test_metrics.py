@@ -8,7 +8,7 @@ from tests.counted import counted
 from tests.unit.worker.commit.consumer_rig import AGAIN, DONE, LEFT, GiveUp, gives, in_virtual_time
 from tests.unit.worker.commit.consumer_rig import Rig as ConsumerRig
 from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Rig, fails, meanwhile, refuses
-from worker.commit.processor import Verdict
+from worker.commit.processor import Disposition
 
 
 async def test_events_are_counted_by_what_became_of_them_with_batch_chunk_and_latency() -> None:
@@ -70,11 +70,11 @@ async def test_dead_letters_are_counted_also_those_that_did_not_go() -> None:
     rig = Rig()
     for _ in range(SETTINGS.dead_letters_per_minute):
         rig.dead_letters.allow()
-    work = rig.work(rig.pack("e"))
-    assert not await rig.dead_letters.send(work, "why")
+    commit = rig.commit(rig.pack("e"))
+    assert not await rig.dead_letters.send(commit, "why")
     rig.clock.advance(60)
     rig.sink.on("send", fails(Unavailable("no")))
-    assert not await rig.dead_letters.send(work, "why")
+    assert not await rig.dead_letters.send(commit, "why")
     rig.store.on("insert_events", refuses(0, rig.memory))
     rig.store.on("insert_events", refuses(0, rig.memory))
     await rig.process(rig.pack("poison"))
@@ -108,7 +108,7 @@ async def test_receives_messages_and_batches_are_counted() -> None:
 async def test_the_age_of_the_oldest_message_is_what_it_was_when_it_was_received() -> None:
     ages: list[float | None] = []
 
-    async def work(messages: Sequence[Message], _: GiveUp) -> list[Verdict]:
+    async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
         ages.append(rig.metrics.queue_age.of().read())
         return [DONE] * len(messages)
 
@@ -116,7 +116,7 @@ async def test_the_age_of_the_oldest_message_is_what_it_was_when_it_was_received
         now_ms = rig.clock.wall_ms()
         return [Message(id=str(age), body="", handle="h", sent_at=now_ms - age) for age in (2000, 7000)]
 
-    rig = ConsumerRig(work)
+    rig = ConsumerRig(commit)
     rig.wire.on("receive", receive)
     await rig.clock.sleep_ms(60_000)
     assert ages == [7]

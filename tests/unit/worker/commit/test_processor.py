@@ -28,8 +28,8 @@ REFUSED = answers(Outcome.REFUSED)
 
 async def test_an_event_takes_one_guard_insert_and_one_event_insert() -> None:
     rig = Rig()
-    [verdict] = await rig.process(rig.pack("a"))
-    assert (verdict.action, verdict.tenant, verdict.counts) == (Action.DELETE, "acme", {"stored": 1})
+    [disposition] = await rig.process(rig.pack("a"))
+    assert (disposition.action, disposition.tenant, disposition.counts) == (Action.DELETE, "acme", {"stored": 1})
     assert rig.store.calls == ["insert_guards", "insert_events"]
     assert rig.names() == ["a"]
 
@@ -62,16 +62,16 @@ async def test_a_stored_event_is_kept_for_its_ttl_from_acceptance_and_its_guard_
 async def test_an_event_older_than_events_are_kept_is_dropped() -> None:
     rig = Rig()
     expired, last_moment = rig.pack("a", "b", accepted_ago_ms=TTL_MS + 1), rig.pack("c", accepted_ago_ms=TTL_MS)
-    verdicts = await rig.process(expired, last_moment)
-    assert [verdict.action for verdict in verdicts] == [Action.DELETE, Action.DELETE]
-    assert counts(verdicts) == [{"expired": 2}, {"stored": 1}]
+    dispositions = await rig.process(expired, last_moment)
+    assert [disposition.action for disposition in dispositions] == [Action.DELETE, Action.DELETE]
+    assert counts(dispositions) == [{"expired": 2}, {"stored": 1}]
     assert rig.names() == ["c"]
 
 
 async def test_an_empty_pack_is_done() -> None:
     rig = Rig()
-    [verdict] = await rig.process(rig.pack())
-    assert (verdict.action, verdict.counts, rig.store.calls) == (Action.DELETE, {}, [])
+    [disposition] = await rig.process(rig.pack())
+    assert (disposition.action, disposition.counts, rig.store.calls) == (Action.DELETE, {}, [])
 
 
 async def test_a_redelivery_changes_nothing() -> None:
@@ -88,16 +88,16 @@ async def test_folded_events_find_the_guard_of_the_one_that_claimed() -> None:
     rig = Rig()
     first, same = rig.pack("a"), rig.pack("a", "b")
     other = rig.pack(rig.event("a", data="other"))
-    verdicts = await rig.process(first, same, other)
-    assert counts(verdicts) == [{"stored": 1}, {"duplicate": 1, "stored": 1}, {"conflict": 1}]
+    dispositions = await rig.process(first, same, other)
+    assert counts(dispositions) == [{"stored": 1}, {"duplicate": 1, "stored": 1}, {"conflict": 1}]
     assert rig.store.calls[:2] == ["insert_guards", "insert_events"]
     assert rig.names() == ["a", "b"]
 
 
 async def test_folded_events_farther_apart_than_the_window_are_both_stored() -> None:
     rig = Rig()
-    verdicts = await rig.process(rig.pack("a"), rig.pack("a", accepted_ago_ms=WINDOW_MS))
-    assert counts(verdicts) == [{"stored": 1}, {"stored": 1}]
+    dispositions = await rig.process(rig.pack("a"), rig.pack("a", accepted_ago_ms=WINDOW_MS))
+    assert counts(dispositions) == [{"stored": 1}, {"stored": 1}]
     assert rig.names() == ["a", "a"]
 
 
@@ -152,8 +152,8 @@ async def test_a_refused_event_goes_to_the_dlq_alone_and_the_rest_commits() -> N
     rig = Rig()
     pack = rig.pack("a", "b", "c")
     rig.store.on("insert_events", refuses(1, rig.memory), REFUSED)
-    [verdict] = await rig.process(pack)
-    assert (verdict.action, verdict.counts) == (Action.DELETE, {"stored": 2, "dead": 1})
+    [disposition] = await rig.process(pack)
+    assert (disposition.action, disposition.counts) == (Action.DELETE, {"stored": 2, "dead": 1})
     assert rig.names() == ["a", "c"]
     [letter] = await rig.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60)
     dead = packs.decode(letter.body)
@@ -166,8 +166,8 @@ async def test_a_refused_event_goes_to_the_dlq_alone_and_the_rest_commits() -> N
 async def test_an_event_whose_guard_is_refused_goes_to_the_dlq() -> None:
     rig = Rig()
     rig.store.on("insert_guards", REFUSED, REFUSED)
-    [verdict] = await rig.process(rig.pack("a"))
-    assert (verdict.action, verdict.counts) == (Action.DELETE, {"dead": 1})
+    [disposition] = await rig.process(rig.pack("a"))
+    assert (disposition.action, disposition.counts) == (Action.DELETE, {"dead": 1})
     [letter] = await rig.dlq.receive(limit=1, wait_seconds=0, visibility_seconds=60)
     assert letter.attributes == {"reason": "the store refuses its guard"}
 
@@ -175,16 +175,16 @@ async def test_an_event_whose_guard_is_refused_goes_to_the_dlq() -> None:
 async def test_past_the_limit_dead_letters_stay_in_the_queue() -> None:
     rig = Rig(Settings(dead_letters_per_minute=1))
     rig.store.on("insert_guards", answers(Outcome.REFUSED, Outcome.REFUSED), REFUSED, REFUSED)
-    [verdict] = await rig.process(rig.pack("a", "b"))
-    assert (verdict.action, verdict.counts) == (Action.RETRY, {"dead": 1, "postponed": 1})
+    [disposition] = await rig.process(rig.pack("a", "b"))
+    assert (disposition.action, disposition.counts) == (Action.RETRY, {"dead": 1, "postponed": 1})
 
 
 async def test_an_event_that_the_dlq_does_not_take_stays_in_the_queue() -> None:
     rig = Rig()
     rig.store.on("insert_guards", REFUSED, REFUSED)
     rig.sink.on("send", fails(Unavailable("no")))
-    [verdict] = await rig.process(rig.pack("a"))
-    assert (verdict.action, verdict.counts) == (Action.RETRY, {"postponed": 1})
+    [disposition] = await rig.process(rig.pack("a"))
+    assert (disposition.action, disposition.counts) == (Action.RETRY, {"postponed": 1})
 
 
 @pytest.mark.parametrize("body", ["", "x", "pAAAA", "z!", "pW10="])
@@ -201,16 +201,18 @@ async def test_an_unreadable_pack_is_left_to_the_redrive(body: str) -> None:
 async def test_past_the_limit_an_unreadable_pack_does_not_take_its_last_delivery() -> None:
     rig = Rig(Settings(dead_letters_per_minute=1))
     last_but_one = SETTINGS.max_receives - 1
-    verdicts = await rig.processor.process([message("x", 1), message("x", last_but_one), message("x", last_but_one)])
-    assert [verdict.action for verdict in verdicts] == [Action.LEAVE, Action.LEAVE, Action.RETRY]
+    dispositions = await rig.processor.process(
+        [message("x", 1), message("x", last_but_one), message("x", last_but_one)]
+    )
+    assert [disposition.action for disposition in dispositions] == [Action.LEAVE, Action.LEAVE, Action.RETRY]
 
 
 async def test_a_fault_of_this_program_leaves_one_message_to_the_redrive_and_the_others_are_done() -> None:
     rig = Rig()
     no_event = msgspec.structs.replace(rig.event("b"), body=msgspec.Raw(b"[]"))
-    verdicts = await rig.process(rig.pack("a"), rig.pack(no_event), rig.pack("c"))
-    assert [verdict.action for verdict in verdicts] == [Action.DELETE, Action.LEAVE, Action.DELETE]
-    assert verdicts[1].reason == "processing failed: ValidationError"
+    dispositions = await rig.process(rig.pack("a"), rig.pack(no_event), rig.pack("c"))
+    assert [disposition.action for disposition in dispositions] == [Action.DELETE, Action.LEAVE, Action.DELETE]
+    assert dispositions[1].reason == "processing failed: ValidationError"
     assert rig.names() == ["a", "c"]
 
 
@@ -218,8 +220,8 @@ async def test_an_outage_is_waited_out_in_place() -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(Unavailable("down")))
     rig.store.on("read_guard", *[fails(Unavailable("down"))] * 20)
-    [verdict] = await rig.process(rig.pack("a"))
-    assert (verdict.action, verdict.counts) == (Action.DELETE, {"stored": 1})
+    [disposition] = await rig.process(rig.pack("a"))
+    assert (disposition.action, disposition.counts) == (Action.DELETE, {"stored": 1})
     assert rig.clock.now_ms > 30_000
 
 
@@ -227,9 +229,9 @@ async def test_giving_up_postpones() -> None:
     rig = Rig()
     rig.store.on("insert_events", fails(Unavailable("down")))
     packs_given = rig.pack("a"), rig.removal("never")
-    verdicts = await rig.process(*packs_given, give_up=lambda: True)
-    assert [verdict.action for verdict in verdicts] == [Action.RETRY, Action.RETRY]
-    assert counts(verdicts) == [{"postponed": 1}, {"postponed": 1}]
+    dispositions = await rig.process(*packs_given, give_up=lambda: True)
+    assert [disposition.action for disposition in dispositions] == [Action.RETRY, Action.RETRY]
+    assert counts(dispositions) == [{"postponed": 1}, {"postponed": 1}]
     assert counts(await rig.process(packs_given[0], receives=2)) == [{"stored": 1}]
     assert rig.names() == ["a"]
 
@@ -238,5 +240,5 @@ async def test_giving_up_postpones() -> None:
 async def test_a_message_waits_longer_the_more_often_it_came(receives: int, seconds: int) -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(Unavailable("down")))
-    [verdict] = await rig.process(rig.pack("a"), receives=receives, give_up=lambda: True)
-    assert verdict.delay_seconds == seconds
+    [disposition] = await rig.process(rig.pack("a"), receives=receives, give_up=lambda: True)
+    assert disposition.delay_seconds == seconds

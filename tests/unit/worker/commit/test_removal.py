@@ -26,7 +26,7 @@ def positions(rig: Rig) -> list[str]:
 async def move(rig: Rig) -> None:
     """Move the only event of the inbox elsewhere, as a repair does."""
     [guard], [event] = rig.memory.guards(), rig.listed()
-    to = rig.protocol.minter.mint()
+    to = rig.rules.minter.mint()
     moved = replace(event, place=event.place._replace(position=to))
     assert await rig.memory.reposition(guard, guard, moved)
 
@@ -36,8 +36,8 @@ async def test_an_ack_moves_events_to_the_delivered_and_keeps_them_as_long_again
     await rig.store_events("a", "b")
     rig.clock.advance(3600)
     acks = rig.acks(positions(rig)[0])
-    [verdict] = await rig.process(acks)
-    assert (verdict.action, verdict.tenant, verdict.counts) == (Action.DELETE, "acme", {"acked": 1})
+    [disposition] = await rig.process(acks)
+    assert (disposition.action, disposition.tenant, disposition.counts) == (Action.DELETE, "acme", {"acked": 1})
     assert (rig.names(), rig.names(delivered=True)) == (["b"], ["a"])
     [delivered] = rig.listed(delivered=True)
     assert delivered.delivered_at == acks.accepted_at
@@ -66,7 +66,7 @@ async def test_an_ack_of_nothing_or_of_an_expired_event_does_nothing() -> None:
     await rig.store_events("a")
     [position] = positions(rig)
     rig.clock.advance(TTL_MS / 1000 + 1)
-    assert counts(await rig.process(rig.acks(position, rig.protocol.minter.mint()))) == [{"gone": 2}]
+    assert counts(await rig.process(rig.acks(position, rig.rules.minter.mint()))) == [{"gone": 2}]
     assert rig.listed(delivered=True) == []
 
 
@@ -151,8 +151,8 @@ async def test_an_ack_by_identity_is_not_about_events_accepted_after_it() -> Non
 async def test_an_ack_by_identity_of_what_is_not_there_yet_comes_again() -> None:
     rig = Rig()
     pack, ack = rig.pack("a"), rig.removal("a")
-    [verdict] = await rig.process(ack)
-    assert (verdict.action, verdict.delay_seconds, verdict.counts) == (Action.RETRY, 1, {"postponed": 1})
+    [disposition] = await rig.process(ack)
+    assert (disposition.action, disposition.delay_seconds, disposition.counts) == (Action.RETRY, 1, {"postponed": 1})
     await rig.process(pack)
     assert counts(await rig.process(ack, receives=2)) == [{"acked": 1}]
 
@@ -172,8 +172,8 @@ async def test_an_ack_by_identity_of_what_never_came_is_done_in_the_end() -> Non
     rig = Rig()
     ack = rig.removal("never")
     rig.clock.advance(301)
-    [verdict] = await rig.process(ack, receives=9)
-    assert (verdict.action, verdict.counts) == (Action.DELETE, {"gone": 1})
+    [disposition] = await rig.process(ack, receives=9)
+    assert (disposition.action, disposition.counts) == (Action.DELETE, {"gone": 1})
 
 
 async def test_an_ack_by_identity_looks_past_an_erase_for_the_event_that_followed_it() -> None:

@@ -198,7 +198,7 @@ async def test_a_position_older_than_settle_is_looked_at_right_away() -> None:
 async def test_an_event_that_another_commits_during_the_wait_is_left_where_it_is() -> None:
     rig = Rig()
     pack = rig.pack("e")
-    first = rig.work(pack)
+    first = rig.commit(pack)
     await rig.memory.insert_guards([first.guard_at(position := first.mint())])
     rig.store.on("read_events", meanwhile(lambda: rig.memory.insert_events([first.stored_at(position)])))
     assert counts(await rig.process(pack)) == [{"stored": 1}]
@@ -252,7 +252,7 @@ async def test_a_move_without_an_answer_that_took_effect_is_confirmed() -> None:
 async def test_an_event_that_another_moves_during_the_wait_is_found_at_its_new_position() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
-    another = rig.work(pack)
+    another = rig.commit(pack)
     [guard] = rig.memory.guards()
 
     async def another_moves_it() -> None:

@@ -135,7 +135,7 @@ async def test_a_claim_that_took_too_long_is_not_committed_where_it_was_made() -
 async def test_a_move_that_was_given_up_leaves_every_place_in_doubt_while_it_may_still_come() -> None:
     rig = Rig()
     pack = rig.pack("e")
-    other = rig.work(pack)  # in another worker's hands: claimed, and its insert is still on its way
+    other = rig.commit(pack)  # in another worker's hands: claimed, and its insert is still on its way
     claimed = other.guard_at(other.mint())
     await rig.memory.insert_guards([claimed])
     rig.clock.now_ms += SETTINGS.settle_ms

@@ -8,7 +8,7 @@ from shared.model.errors import Poison, Unavailable, Unclear
 from tests.manual import ManualClock
 from tests.unit.worker.commit.rig import after
 from worker.commit.processor import never
-from worker.commit.retry import persist
+from worker.commit.retry import retry_until
 
 
 def script(*answers: str | Exception | None) -> Callable[[], Awaitable[str | None]]:
@@ -25,31 +25,31 @@ def script(*answers: str | Exception | None) -> Callable[[], Awaitable[str | Non
 
 async def test_a_first_answer_takes_no_time() -> None:
     clock = ManualClock()
-    assert await persist(clock, script("done"), give_up=never) == "done"
+    assert await retry_until(clock, script("done"), give_up=never) == "done"
     assert clock.now_ms == 0
 
 
 async def test_nothing_and_outages_are_tried_again_after_pauses_that_double() -> None:
     clock = ManualClock()
     attempt = script(None, Unavailable("down"), Unclear("cut off"), "done")
-    assert await persist(clock, attempt, give_up=never) == "done"
+    assert await retry_until(clock, attempt, give_up=never) == "done"
     assert clock.now_ms == 20 + 40 + 80
 
 
 async def test_pauses_grow_to_five_seconds_and_no_longer() -> None:
     clock = ManualClock()
-    await persist(clock, script(*[None] * 10, "done"), give_up=never)
+    await retry_until(clock, script(*[None] * 10, "done"), give_up=never)
     assert clock.now_ms == 20 + 40 + 80 + 160 + 320 + 640 + 1280 + 2560 + 5000 + 5000
 
 
 async def test_giving_up_ends_it() -> None:
-    assert await persist(ManualClock(), script(None, None), give_up=after(2)) is None
+    assert await retry_until(ManualClock(), script(None, None), give_up=after(2)) is None
 
 
 async def test_told_to_give_up_at_once_it_does_not_try() -> None:
-    assert await persist(ManualClock(), script(), give_up=lambda: True) is None
+    assert await retry_until(ManualClock(), script(), give_up=lambda: True) is None
 
 
 async def test_other_errors_are_the_callers() -> None:
     with pytest.raises(Poison):
-        await persist(ManualClock(), script(Poison("bad")), give_up=never)
+        await retry_until(ManualClock(), script(Poison("bad")), give_up=never)

@@ -9,7 +9,7 @@ from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable
 from shared.model.position import Minter
-from shared.model.records import Count, Place, Slice, StoredEvent
+from shared.model.records import Count, Place, QueryResult, StoredEvent
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.inbox.reader import Inbox, Page
@@ -42,7 +42,7 @@ class Slow(MemoryStore):
         self.counts = 0
         self.fails = False
 
-    async def query(self, inbox: Place, **asked: Any) -> Slice:
+    async def query(self, inbox: Place, **asked: Any) -> QueryResult:
         self.queries += 1
         await self._answering()
         return await super().query(inbox, **asked)

@@ -11,11 +11,11 @@ from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable
 from shared.model.position import FIRST, Minter
-from shared.model.records import Place, Slice, StoredEvent
+from shared.model.records import Place, QueryResult, StoredEvent
 from shared.settings import Settings
 from tests.simulation.virtual import Process, VirtualLoop
 from worker.inbox import long_poll
-from worker.inbox.reader import Inbox, Page, Question
+from worker.inbox.reader import Inbox, Page, PageRequest
 
 SETTINGS = Settings()
 SHARDS = SETTINGS.inbox_shards
@@ -30,7 +30,7 @@ class Store(MemoryStore):
         self.queried_ms: list[int] = []
         self.fails = False
 
-    async def query(self, inbox: Place, **asked: Any) -> Slice:
+    async def query(self, inbox: Place, **asked: Any) -> QueryResult:
         self.queried_ms.append(self.process.monotonic_ms())
         found = await super().query(inbox, **asked)
         await asyncio.sleep(0.005)
@@ -69,7 +69,7 @@ class World:
         return place
 
     async def wait(self, after: str = FIRST, *types: str, seconds: float = 20, inbox: str = "default") -> Page:
-        return await self.inbox.read(Question("t", inbox, after, types=types), seconds)
+        return await self.inbox.read(PageRequest("t", inbox, after, types=types), seconds)
 
 
 def on_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:

@@ -7,7 +7,7 @@ from tests.counted import counted
 from tests.manual import until
 from tests.unit.worker.inbox.reading import Bench
 from worker.inbox.metrics import MAX_MARKS, FirstReads
-from worker.inbox.reader import Question
+from worker.inbox.reader import PageRequest
 
 SECONDS = "first_read_latency_seconds"
 
@@ -43,8 +43,8 @@ async def test_looking_at_the_newest_or_the_delivered_is_no_reading() -> None:
     await bench.page()
     bench.clock.now_ms += 10_000
     await bench.put(b'{"id":"new"}', age_ms=5000)
-    await bench.inbox.read(Question("t", "orders", newest_first=True))
-    await bench.inbox.read(Question("t", "orders", delivered=True))
+    await bench.inbox.read(PageRequest("t", "orders", newest_first=True))
+    await bench.inbox.read(PageRequest("t", "orders", delivered=True))
     assert counted(bench.metrics, SECONDS) == {}
 
 
@@ -61,7 +61,7 @@ async def test_readers_who_share_a_page_are_counted_as_such() -> None:
 async def test_who_waits_is_told() -> None:
     bench = Bench()
     bench.clock.now_ms += 10_000
-    waiting = [asyncio.create_task(bench.inbox.read(Question("t", name), 20)) for name in ("a", "a", "b")]
+    waiting = [asyncio.create_task(bench.inbox.read(PageRequest("t", name), 20)) for name in ("a", "a", "b")]
     await until(lambda: counted(bench.metrics, "inbox_wa") == {"inbox_waiters": 3, "inbox_watched": 2})
     bench.inbox.stop_waiting()
     await asyncio.gather(*waiting)

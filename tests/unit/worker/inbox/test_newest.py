@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import position
-from shared.model.records import Place, Slice
+from shared.model.records import Place, QueryResult
 from tests.unit.worker.inbox.test_scan import START_MS, Item, at, stored
 from worker.inbox.newest import newest
 from worker.inbox.scan import MAX_ROUNDS
@@ -32,7 +32,7 @@ class Backward:
         limit: int,
         types: Sequence[str] = (),
         newest_first: bool = False,
-    ) -> Slice:
+    ) -> QueryResult:
         assert newest_first
         self.queries += 1
         found = [
@@ -43,7 +43,7 @@ class Backward:
         scanned = found[: self.luck.randint(max(1, limit - 2), limit)]
         stopped = len(scanned) > 0 and (len(scanned) < len(found) or self.luck.random() < 0.5)
         shown = [item for item in scanned if item.shown and (not types or item.type in types)]
-        return Slice(
+        return QueryResult(
             events=[stored(inbox, item) for item in shown],
             scanned_to=None,
             stopped_at=scanned[-1].position if stopped else None,

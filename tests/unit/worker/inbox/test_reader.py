@@ -10,7 +10,7 @@ from shared.model import position
 from shared.model.errors import Unavailable
 from tests.unit.worker.inbox.reading import NOW_MS, SETTINGS, Bench
 from worker.inbox import reader as module
-from worker.inbox.reader import Page, Question
+from worker.inbox.reader import Page, PageRequest
 
 
 @pytest.fixture
@@ -93,17 +93,17 @@ async def test_the_newest_come_first_on_demand(bench: Bench) -> None:
     for number in range(30):
         await bench.put(b'{"id":"%d"}' % number, kind="b" if number % 3 else "a")
     young = await bench.put(b'{"id":"young"}', age_ms=SETTINGS.settle_ms)
-    page = await bench.inbox.read(Question("t", "orders", limit=4, types=("a",), newest_first=True))
+    page = await bench.inbox.read(PageRequest("t", "orders", limit=4, types=("a",), newest_first=True))
     assert [msgspec.json.decode(event)["id"] for event in page.events] == ["27", "24", "21", "18"]
     assert not page.more
-    assert (await bench.inbox.read(Question("t", "orders", after=young, newest_first=True))).events == []
+    assert (await bench.inbox.read(PageRequest("t", "orders", after=young, newest_first=True))).events == []
 
 
 async def test_the_delivered_are_listed_apart(bench: Bench) -> None:
     await bench.put(b'{"id":"1"}')
     acked = bench.event(b'{"id":"2"}', delivered_at=NOW_MS - 1)
     await bench.store.insert_events([acked])
-    page = await bench.inbox.read(Question("t", "orders", delivered=True))
+    page = await bench.inbox.read(PageRequest("t", "orders", delivered=True))
     (event,) = page.events
     assert event.endswith(b'"position":"%b","deliveredat":"2027-01-15T07:59:59.999Z"}' % acked.place.position.encode())
     assert len((await bench.page()).events) == 1

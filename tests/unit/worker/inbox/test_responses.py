@@ -5,13 +5,15 @@ import random
 import pytest
 from litestar import Response
 
-from worker.inbox.responses import COMPRESSED_BYTES, Wishes, answer, wishes_of
+from worker.inbox.responses import COMPRESSED_BYTES, ResponsePreferences, answer, preferences_of
 
 NOISE = random.Random(1).randbytes(COMPRESSED_BYTES * 2)  # noqa: S311 - the same every time
 
 
 async def answered(body: bytes, accept_encoding: str = "", if_none_match: str = "") -> Response[bytes]:
-    return await answer(body, "application/json", Wishes("", accept_encoding, if_none_match), {"Link": "<x>"})
+    return await answer(
+        body, "application/json", ResponsePreferences("", accept_encoding, if_none_match), {"Link": "<x>"}
+    )
 
 
 @pytest.mark.parametrize("encoding", ["zstd", "gzip"])
@@ -44,4 +46,4 @@ async def test_a_304_keeps_the_headers() -> None:
 
 def test_headers_given_twice_are_one_list() -> None:
     headers = [(b"accept", b"a/b"), (b"if-none-match", b'"1"'), (b"accept", b"c/d"), (b"host", b"h")]
-    assert wishes_of({"headers": headers}) == Wishes("a/b,c/d", "", '"1"')  # type: ignore[arg-type]
+    assert preferences_of({"headers": headers}) == ResponsePreferences("a/b,c/d", "", '"1"')  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.model import position
 from shared.model.errors import Unavailable
-from shared.model.records import Place, Slice, StoredEvent
+from shared.model.records import Place, QueryResult, StoredEvent
 from worker.inbox import scan
 
 SETTLE_MS = 1000
@@ -45,7 +45,7 @@ class Shards:
         limit: int,
         types: Sequence[str] = (),
         newest_first: bool = False,
-    ) -> Slice:
+    ) -> QueryResult:
         assert not newest_first
         assert inbox.position < before
         self.queries += 1
@@ -62,7 +62,7 @@ class Shards:
         scanned = found[:size]
         stopped = len(scanned) == size  # also at the very end, as DynamoDB does
         shown = [item for item in scanned if item.shown and (not types or item.type in types)]
-        return Slice(
+        return QueryResult(
             events=[stored(inbox, item) for item in shown],
             scanned_to=scanned[-1].position if stopped else shown[-1].position if shown else None,
             stopped_at=scanned[-1].position if stopped else None,
@@ -149,7 +149,7 @@ def settled(count: int, *, shown: bool = True) -> list[Item]:
     return [Item(at(START_MS + index, luck.getrandbits(62)), 0, shown) for index in range(count)]
 
 
-async def one_page(reader: Shards, limit: int, types: Sequence[str] = ()) -> scan.Stretch:
+async def one_page(reader: Shards, limit: int, types: Sequence[str] = ()) -> scan.ScanResult:
     before = position.floor_of(START_MS + 10**6)
     start = Place("t", "i", position.FIRST)
     return await scan.scan(reader, start, shards=reader.shards, before=before, limit=limit, types=types)
@@ -199,13 +199,13 @@ async def test_a_cursor_ahead_of_the_clock_stays_where_it_is() -> None:
 
 async def test_no_further_round_once_enough_bytes_were_read() -> None:
     class Heavy(Shards):
-        async def query(self, inbox: Place, **asked: Any) -> Slice:
+        async def query(self, inbox: Place, **asked: Any) -> QueryResult:
             answer = await super().query(inbox, **{**asked, "limit": 1})
             heavy = [
                 StoredEvent(place=event.place, type="a", body=b"x" * 1024 * 1024, accepted_at=0, expires_at=0)
                 for event in answer.events
             ]
-            return Slice(events=heavy, scanned_to=answer.scanned_to, stopped_at=answer.stopped_at)
+            return QueryResult(events=heavy, scanned_to=answer.scanned_to, stopped_at=answer.stopped_at)
 
     reader = Heavy(settled(100), 4, Greedy())
     stretch = await one_page(reader, 100)
@@ -216,7 +216,7 @@ async def test_no_further_round_once_enough_bytes_were_read() -> None:
 
 async def test_one_failing_shard_fails_the_page_bare() -> None:
     class Broken(Shards):
-        async def query(self, inbox: Place, **asked: Any) -> Slice:
+        async def query(self, inbox: Place, **asked: Any) -> QueryResult:
             if asked["shard"] == 2:
                 raise Unavailable("down")
             return await super().query(inbox, **asked)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.starting import telling
+from cli.startup_errors import logging_startup_errors
 from shared.model.errors import InvalidSettings
 from tests.unit.shared.aws.scripted import client_error
 
@@ -29,7 +29,7 @@ async def test_why_an_app_does_not_start_is_logged(
         raise error
 
     with caplog.at_level(logging.ERROR), pytest.raises(type(error)):
-        await telling(app)({"type": "lifespan"}, 1, 2)
+        await logging_startup_errors(app)({"type": "lifespan"}, 1, 2)
     [record] = caplog.records
     assert record.getMessage() == "start or end failed"
     assert record.__dict__["error"].startswith(line)
@@ -42,7 +42,7 @@ async def test_a_request_passes_by(caplog: pytest.LogCaptureFixture) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await telling(app)({"type": "http"}, 1, 2)
+        await logging_startup_errors(app)({"type": "http"}, 1, 2)
     assert caplog.records == []
 
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from cli.root import told
+from cli.root import error_message
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("triggers.http")
 
 
-def telling(app: "ASGIApp") -> Callable[[Any, Any, Any], Awaitable[None]]:
+def logging_startup_errors(app: "ASGIApp") -> Callable[[Any, Any, Any], Awaitable[None]]:
     """Return an ASGI app that is `app`, and logs why it could not start."""
 
     async def live(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (frameworks differ)
@@ -36,4 +36,4 @@ def telling(app: "ASGIApp") -> Callable[[Any, Any, Any], Awaitable[None]]:
 def _line(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return (told(error) if isinstance(error, Exception) else None) or type(error).__name__
+    return (error_message(error) if isinstance(error, Exception) else None) or type(error).__name__

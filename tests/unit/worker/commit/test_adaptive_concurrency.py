@@ -3,10 +3,10 @@
 import asyncio
 
 from tests.unit.worker.commit.rig import SETTINGS, Effect, Rig, Step
-from worker.commit.concurrency import Lanes
+from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
 
 
-async def free_of(lanes: Lanes) -> int:
+async def free_of(lanes: AdaptiveConcurrencyLimit) -> int:
     """Return how many can enter at once."""
     entered = 0
     try:
@@ -20,24 +20,24 @@ async def free_of(lanes: Lanes) -> int:
         return entered
 
 
-async def use(lanes: Lanes, *, late: bool) -> None:
+async def use(lanes: AdaptiveConcurrencyLimit, *, late: bool) -> None:
     await lanes.enter()
     lanes.leave(late=late)
 
 
 async def test_there_are_as_many_lanes_as_told() -> None:
-    assert await free_of(Lanes(3)) == 3
+    assert await free_of(AdaptiveConcurrencyLimit(3)) == 3
 
 
 async def test_who_was_late_shuts_a_lane_and_the_last_stays_open() -> None:
-    lanes = Lanes(3)
+    lanes = AdaptiveConcurrencyLimit(3)
     for left in (2, 1, 1):
         await use(lanes, late=True)
         assert lanes.open == await free_of(lanes) == left
 
 
 async def test_many_in_time_one_after_the_other_open_a_lane_again_and_no_more_than_there_were() -> None:
-    lanes = Lanes(2)
+    lanes = AdaptiveConcurrencyLimit(2)
     await use(lanes, late=True)
     for _ in range(19):
         await use(lanes, late=False)

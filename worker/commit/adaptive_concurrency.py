@@ -11,7 +11,7 @@ import asyncio
 _IN_TIME_TO_OPEN = 20
 
 
-class Lanes:
+class AdaptiveConcurrencyLimit:
     """At most `most` lanes, and never none."""
 
     def __init__(self, most: int) -> None:
