@@ -9,8 +9,8 @@ from litestar import Litestar
 
 from ingest.app import create_app
 from shared.clock import SystemClock
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
-from shared.memory.queue import MemoryQueue
 from shared.model import api_key
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
@@ -31,7 +31,7 @@ async def post_us() -> float:
     )
     await store.put(key)
     best = float("inf")
-    app = create_app(Settings(log_level="WARNING"), queue=MemoryQueue(clock), keys=store, clock=clock)
+    app = create_app(Settings(log_level="WARNING"), backend=MemoryBackend(clock, keys=store), clock=clock)
     async with app.lifespan():
         for _ in range(_ROUNDS):
             started = time.process_time()

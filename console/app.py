@@ -2,53 +2,41 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
 from console import handlers, page
 from console.queues import Pair, Queues
-from shared.aws.clients import Aws
-from shared.aws.sqs import SqsQueue
 from shared.clock import Clock, SystemClock
-from shared.model.errors import Unavailable
-from shared.ports import KeyStore
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app
-
-if TYPE_CHECKING:  # the client's types are a development dependency only
-    from types_aiobotocore_sqs import SQSClient
+from shared.web.lifespan import WhileServing
 
 
 class _Console:
-    """What the handlers need, while the process serves.
+    """Opens the queues at the first request that needs them.
 
-    The queues are looked for at the first request: whoever lacks the right to see the DLQ, or has none, can do without
-    the console, but not without what is served beside it.
+    A process without the right to use the DLQ can do without the console, but not without what is served beside it.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, pair: Pair | None) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._given = pair
-        self._clients: tuple[SQSClient, SQSClient] | None = None
+        self._backend = WhileServing[Backend]()
         self._queues: Queues | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Make clients, unless the queues were given."""
-        async with AsyncExitStack() as stack:
-            if self._given is None:
-                aws = Aws(self._settings)
-                sending = await stack.enter_async_context(aws.sqs())
-                self._clients = sending, await stack.enter_async_context(aws.sqs_polling())
+    async def lifespan(self, backend: Backend) -> AsyncIterator[None]:
+        """Hold the backend; on the way out, close the queues if they were opened."""
+        with self._backend.holding(backend):
             try:
                 yield
             finally:
-                queues, self._queues, self._clients = self._queues, None, None
+                queues, self._queues = self._queues, None
                 if queues is not None:
                     await queues.aclose()
 
@@ -57,21 +45,17 @@ class _Console:
 
     async def queues(self) -> Queues:
         """Return the queues; raise `Unavailable` if they are not found."""
-        async with self._one_at_a_time:
+        async with self._opening:
             if self._queues is None:
-                self._queues = Queues(self._given or await self._open(), self._settings, self._clock)
+                backend = self._backend()
+                pair = Pair(await backend.queue(), await backend.dlq())
+                self._queues = Queues(pair, self._settings, self._clock)
             return self._queues
 
-    async def _open(self) -> Pair:
-        if self._clients is None:
-            raise Unavailable("the process is still starting")
-        names = self._settings.queue_name, self._settings.dlq_name
-        return Pair(*[await SqsQueue.open(*self._clients, name) for name in names])
 
-
-def part(settings: Settings, *, pair: Pair | None = None, clock: Clock | None = None) -> Part:
+def part(settings: Settings, *, clock: Clock | None = None) -> Part:
     """Return the console as a part of an app."""
-    console = _Console(settings, clock or SystemClock(), pair)
+    console = _Console(settings, clock or SystemClock())
     return Part(
         name="console",
         handlers=[*page.handlers(settings.api_title), *handlers.handlers(console.queues)],
@@ -81,12 +65,7 @@ def part(settings: Settings, *, pair: Pair | None = None, clock: Clock | None = 
 
 
 def create_app(
-    settings: Settings,
-    *,
-    pair: Pair | None = None,
-    keys: KeyStore | None = None,
-    clock: Clock | None = None,
-    metrics: Metrics | None = None,
+    settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Litestar:
-    """Return an app that serves the console alone. What is not given is AWS's and the system's."""
-    return build_app(settings, [part(settings, pair=pair, clock=clock)], keys=keys, clock=clock, metrics=metrics)
+    """Return an app that serves the console alone."""
+    return build_app(settings, [part(settings, clock=clock)], backend=backend, clock=clock, metrics=metrics)

@@ -1,85 +1,52 @@
 """The ingest app's composition root."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
 from ingest import acks, deletes, events
 from ingest.publisher import Publisher
-from shared.aws.clients import Aws
-from shared.aws.sqs import SqsQueue
 from shared.clock import Clock, SystemClock
-from shared.model.errors import Unavailable
-from shared.ports import EventQueue, KeyStore
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app
+from shared.web.lifespan import WhileServing
 
 
-class _Ingest:
-    """What the handlers need, while the process serves."""
-
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, queue: EventQueue | None) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._metrics = metrics
-        self._given = queue
-        self._queue: EventQueue | None = None
-        self._publisher: Publisher | None = None
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Open the queue, unless one was given; on the way out, send what is drafted first."""
-        async with AsyncExitStack() as stack:
-            self._queue = self._given or await self._open(stack)
-            self._publisher = Publisher(self._queue, self._settings, self._clock, self._metrics)
-            stack.push_async_callback(self._publisher.aclose)
-            yield
-
-    async def ready(self) -> None:
-        """Return if the queue answers."""
-        if self._queue is None:
-            raise Unavailable("the process is still starting")
-        await self._queue.backlog()
-
-    def publisher(self) -> Publisher:
-        """Return the publisher."""
-        if self._publisher is None:
-            raise Unavailable("the process is still starting")
-        return self._publisher
-
-    async def _open(self, stack: AsyncExitStack) -> SqsQueue:
-        # Nothing is received here, so one client will do.
-        client = await stack.enter_async_context(Aws(self._settings).sqs())
-        return await SqsQueue.open(client, client, self._settings.queue_name)
-
-
-def part(
-    settings: Settings, *, queue: EventQueue | None = None, clock: Clock | None = None, metrics: Metrics | None = None
-) -> Part:
+def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
     """Return ingest as a part of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
-    ingest = _Ingest(settings, clock, metrics, queue)
-    posts = events.Events(ingest.publisher, clock, metrics, settings.max_posts)
+    publisher = WhileServing[Publisher]()
+
+    @asynccontextmanager
+    async def lifespan(backend: Backend) -> AsyncIterator[None]:
+        """Open the queue; on the way out, send what is pending first."""
+        opened = Publisher(await backend.queue_sender(), settings, clock, metrics)
+        with publisher.holding(opened):
+            try:
+                yield
+            finally:
+                await opened.aclose()
+
+    async def ready() -> None:
+        await publisher().ready()
+
+    posts = events.Events(publisher, clock, metrics, settings.max_posts)
     return Part(
         name="ingest",
-        handlers=[events.handler(posts), *(make.handler(ingest.publisher, clock) for make in (acks, deletes))],
+        handlers=[events.handler(posts), *(make.handler(publisher, clock) for make in (acks, deletes))],
         express={("POST", events.PATH): posts},
-        lifespan=ingest.lifespan,
-        ready=ingest.ready,
+        lifespan=lifespan,
+        ready=ready,
     )
 
 
 def create_app(
-    settings: Settings,
-    *,
-    queue: EventQueue | None = None,
-    keys: KeyStore | None = None,
-    clock: Clock | None = None,
-    metrics: Metrics | None = None,
+    settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Litestar:
-    """Return an app that serves ingest alone. What is not given is AWS's and the system's, opened when it starts."""
+    """Return an app that serves ingest alone."""
     metrics = metrics or Metrics()
-    ingest = part(settings, queue=queue, clock=clock, metrics=metrics)
-    return build_app(settings, [ingest], keys=keys, clock=clock, metrics=metrics)
+    parts = [part(settings, clock=clock, metrics=metrics)]
+    return build_app(settings, parts, backend=backend, clock=clock, metrics=metrics)

@@ -90,6 +90,10 @@ class Publisher:
         # If this request is cancelled only its waiter is: the pack goes out as it is, for the others in it.
         await waiter
 
+    async def ready(self) -> None:
+        """Return if the queue answers; raise `Unavailable` if it does not."""
+        await self._queue.backlog()
+
     async def aclose(self) -> None:
         """Take no more, and return when all that was taken is sent or failed."""
         self._closed = True

@@ -57,6 +57,10 @@ class MessageSink(Protocol):
         """
         ...
 
+    async def backlog(self) -> int:
+        """Return about how many messages wait. Raises `Unavailable` if the queue does not answer."""
+        ...
+
 
 class EventQueue(MessageSink, Protocol):
     """A queue with at-least-once delivery in no particular order."""
@@ -71,10 +75,6 @@ class EventQueue(MessageSink, Protocol):
 
     async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         """Keep up to `MAX_MESSAGES` received messages from others for `seconds` (0..43,200) from now."""
-        ...
-
-    async def backlog(self) -> int:
-        """Return about how many messages wait. Raises `Unavailable` if the queue does not answer."""
         ...
 
 
@@ -224,4 +224,47 @@ class Budget(Protocol):
         `full_us` is what the last lease said, 0 before any: a wrong guess costs a second write. Raises `Unavailable`
         and `Unclear`; tokens that were taken unclearly lapse.
         """
+        ...
+
+
+class Backend(Protocol):
+    """Everything one process uses of its deployment; each port is opened when it is first requested.
+
+    A method raises `Unavailable` if what it opens does not exist or does not answer, and may then be called again.
+    """
+
+    async def queue(self) -> EventQueue:
+        """Return the queue of packs."""
+        ...
+
+    async def queue_sender(self) -> MessageSink:
+        """Return the sending half of the queue of packs."""
+        ...
+
+    async def dlq(self) -> EventQueue:
+        """Return the dead-letter queue."""
+        ...
+
+    async def event_store(self) -> EventStore:
+        """Return the events table for the worker; raise `InvalidSettings` if it was created with other settings."""
+        ...
+
+    async def event_reader(self) -> EventReader:
+        """Return the events table for readers; raise `InvalidSettings` as `event_store` does."""
+        ...
+
+    async def bodies(self) -> BodyStore:
+        """Return the store of large bodies."""
+        ...
+
+    async def keys(self) -> KeyStore:
+        """Return the API keys."""
+        ...
+
+    async def budget(self) -> Budget:
+        """Return the token budgets that processes share."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close everything that was opened."""
         ...

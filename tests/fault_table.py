@@ -15,14 +15,12 @@ from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
 from msgspec.structs import replace
 
 from console import app as console
-from console.queues import Pair
 from ingest import app as ingest
 from shared.clock import SystemClock
-from shared.memory.bodies import MemoryBodies
-from shared.memory.event_store import MemoryStore
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
-from shared.memory.queue import MemoryQueue
 from shared.model import api_key
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.body import read_body
@@ -65,12 +63,13 @@ async def table() -> str:
 async def _answering() -> AsyncIterator[Any]:
     clock, queue, store = StillClock(), DownableQueue(SystemClock()), MemoryKeyStore()
     parts = [
-        ingest.part(Settings(), queue=queue, clock=clock),
-        inbox.part(Settings(), store=MemoryStore(clock), bodies=MemoryBodies(), clock=clock),
-        console.part(Settings(), pair=Pair(queue, MemoryQueue(clock))),
+        ingest.part(Settings(), clock=clock),
+        inbox.part(Settings(), clock=clock),
+        console.part(Settings()),
         _faulty(),
     ]
-    app = build_app(Settings(), parts, keys=store, clock=clock)
+    backend = MemoryBackend(clock, queue=queue, keys=store)
+    app = build_app(Settings(), parts, backend=backend, clock=clock)
     tokens = await _tokens(store)
     async with serving(app), client_of(app) as client:
 
@@ -101,7 +100,7 @@ def _faulty() -> Part:
         await read_body(scope, never, 10, 0.01)
 
     @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
+    async def lifespan(_: Backend) -> AsyncIterator[None]:
         yield
 
     async def ready() -> None:

@@ -102,6 +102,9 @@ class HandQueue:
     def messages(self) -> list[Outgoing]:
         return [message for call in self.calls for message in call]
 
+    async def backlog(self) -> int:
+        return 0
+
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         self.calls.append(list(messages))
         self.in_flight += 1

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,12 +14,14 @@ from cli.local import emulator
 from cli.output import json_option, print_json
 from cli.progress import counting
 from shared import settings
+from shared.backend import connect
+from shared.clock import SystemClock
 from shared.containers import batches
 from shared.dead_letters import DeadLetter, DlqPeek, dead_letter_of, payloads_of, peek_dlq, redrive
 from shared.ports import MAX_MESSAGES, Message
 
 if TYPE_CHECKING:
-    from shared.aws.sqs import SqsQueue
+    from shared.ports import EventQueue
 
 _T = TypeVar("_T")
 
@@ -31,7 +33,7 @@ _ids = click.argument("ids", metavar="ID...", nargs=-1)
 class DlqSession:
     """The DLQ, on loan, and the queue that its letters came from."""
 
-    def __init__(self, loaded: settings.Settings, loan: DlqPeek, dlq: "SqsQueue", queue: "SqsQueue") -> None:
+    def __init__(self, loaded: settings.Settings, loan: DlqPeek, dlq: "EventQueue", queue: "EventQueue") -> None:
         self.settings = loaded
         self.loan = loan
         self.dlq = dlq
@@ -182,12 +184,8 @@ def _run(work: Callable[[DlqSession], Coroutine[Any, Any, _T]]) -> _T:
 
 @asynccontextmanager
 async def _opened(loaded: settings.Settings) -> AsyncIterator[DlqSession]:
-    from shared.aws.clients import Aws  # noqa: PLC0415 (loads the SDK)
-    from shared.aws.sqs import SqsQueue  # noqa: PLC0415 (the same)
-
-    aws = Aws(loaded)
-    async with aws.sqs() as sqs, aws.sqs_polling() as polling:
-        dlq_, queue = [await SqsQueue.open(sqs, polling, name) for name in (loaded.dlq_name, loaded.queue_name)]
+    async with aclosing(connect(loaded, SystemClock())) as backend:
+        dlq_, queue = await backend.dlq(), await backend.queue()
         async with peek_dlq(dlq_) as loan:
             yield DlqSession(loaded, loan, dlq_, queue)
 

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ import msgspec
 from cli.local import emulator
 from cli.output import json_option, print_json, print_table
 from shared import settings
+from shared.backend import connect
+from shared.clock import SystemClock
 from shared.model import api_key as api_keys
 from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SCOPES, ApiKey
 from shared.model.errors import InvalidRequest, NotFound
@@ -191,11 +193,8 @@ def revoke(*, key_id: str, as_json: bool) -> None:
 
 @asynccontextmanager
 async def _store(loaded: settings.Settings) -> AsyncIterator["KeyStore"]:
-    from shared.aws.clients import Aws  # noqa: PLC0415 (loads the SDK)
-    from shared.aws.key_store import DynamoKeyStore  # noqa: PLC0415 (the same)
-
-    async with Aws(loaded).dynamodb() as client:
-        yield DynamoKeyStore(client, loaded.dynamodb_table_api_keys)
+    async with aclosing(connect(loaded, SystemClock())) as backend:
+        yield await backend.keys()
 
 
 def _shown(key: ApiKey) -> dict[str, Any]:

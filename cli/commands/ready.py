@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import aclosing
 
 import click
 import msgspec
@@ -12,6 +13,9 @@ from cli.local import emulator
 from cli.output import json_option, print_json
 from cli.root import error_message
 from shared import settings
+from shared.backend import connect
+from shared.clock import SystemClock
+from shared.telemetry.catalog import Metrics
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +58,9 @@ def _reason(url: str | None) -> str | None:
 
 async def _ask(named: settings.Settings) -> None:
     """Open what a worker opens; raise `Unavailable` or `InvalidSettings` where it could not start."""
-    from worker.runtime import Runtime  # noqa: PLC0415 (loads the SDK)
+    from worker.runtime import open_processor  # noqa: PLC0415 (loads what a worker needs)
 
-    async with Runtime(named) as runtime:
-        await runtime.processor()
-        await (await runtime.queue()).backlog()
+    clock = SystemClock()
+    async with aclosing(connect(named, clock)) as backend:
+        await open_processor(backend, named, clock, Metrics())
+        await (await backend.queue()).backlog()

@@ -8,9 +8,10 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
+from shared.backend import connect
 from shared.clock import Clock, SystemClock
 from shared.model.event import MAX_REQUEST_BYTES
-from shared.ports import KeyStore
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web import auth, event_path, health, openapi, options, static
@@ -32,14 +33,14 @@ def _nothing() -> None:
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One app's share of a process.
 
-    `lifespan` makes a context manager that opens what the handlers need and closes it again. `ready` returns if
-    that answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `express` are handlers that
+    `lifespan` makes a context manager that opens what the handlers need of the backend. `ready` returns if that
+    answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `express` are handlers that
     answer ahead of Litestar's routing.
     """
 
     name: str
     handlers: Sequence[ControllerRouterHandler]
-    lifespan: Callable[[], AbstractAsyncContextManager[None]]
+    lifespan: Callable[[Backend], AbstractAsyncContextManager[None]]
     ready: Callable[[], Awaitable[None]]
     stop: Callable[[], None] = _nothing
     express: Routes = {}
@@ -49,18 +50,18 @@ def build_app(
     settings: Settings,
     parts: Sequence[Part],
     *,
-    keys: KeyStore | None = None,
+    backend: Backend | None = None,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """Return the app that serves all `parts`. Without `keys` it opens the key table when it starts.
+    """Return the app that serves all `parts`. Without `backend` it connects to what `settings` name.
 
     All parts share one `Access`, so a key is verified and limited once in the process. Nothing is opened here;
     the lifespan does that, and closes in reverse order. `metrics` are those of the parts; they are served at `/metrics`
     unless a port of their own is.
     """
     clock, metrics = clock or SystemClock(), metrics or Metrics()
-    access = Access(settings, clock, metrics, keys)
+    access = Access(settings, clock, metrics)
     readiness = health.Readiness({"keys": access.ready, **{part.name: part.ready for part in parts}}, clock)
     handlers = [*health.handlers(settings, readiness, clock), *(handler for part in parts for handler in part.handlers)]
     if metrics.scraped and not settings.metrics_port:
@@ -70,9 +71,11 @@ def build_app(
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(readiness.aclose)
-            await stack.enter_async_context(access.lifespan())
+            opened = backend or connect(settings, clock)
+            stack.push_async_callback(opened.aclose)
+            await stack.enter_async_context(access.lifespan(opened))
             for part in parts:
-                await stack.enter_async_context(part.lifespan())
+                await stack.enter_async_context(part.lifespan(opened))
             yield
 
     app = Litestar(

@@ -15,17 +15,14 @@ from litestar.types import Scope
 from shared.auth.leased_rate_limit import LeasedLimiter
 from shared.auth.rate_limit import RateLimiter, TokenBucketLimiter
 from shared.auth.verifier import KeyVerifier
-from shared.aws.budget import DynamoBudget
-from shared.aws.clients import Aws
-from shared.aws.key_store import DynamoKeyStore
 from shared.clock import Clock
-from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
-from shared.model.errors import Forbidden, RateLimited, Unauthorized, Unavailable
-from shared.ports import Budget, KeyStore
+from shared.model.errors import Forbidden, RateLimited, Unauthorized
+from shared.ports import Backend, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.context import context_of
+from shared.web.lifespan import WhileServing
 
 STATE_KEY = "triggers_access"
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
@@ -34,33 +31,32 @@ Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitab
 class Access:
     """The keys and limits of one process: all its apps share one, so that a key is verified and limited once."""
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, store: KeyStore | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self._settings = settings
         self._clock = clock
-        self._store = store
-        self._ring: KeyVerifier | None = None
-        self._reader: KeyStore | None = None
+        self._keys = WhileServing[KeyStore]()
+        self._verifier = WhileServing[KeyVerifier]()
         self._limits: RateLimiter = TokenBucketLimiter(clock)
         self._over_rate = metrics.rate_limited.of("rate")
         self._wrong_secrets = metrics.rate_limited.of("secrets")
 
     @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Open the key table's client, unless a store was given."""
-        if self._store is not None:
-            async with self._open(self._store, MemoryBudget()):
+    async def lifespan(self, backend: Backend) -> AsyncIterator[None]:
+        """Open the keys and, if processes share limits, the budget."""
+        keys = await backend.keys()
+        if self._settings.rate_limits == "shared":
+            self._limits = LeasedLimiter(await backend.budget(), self._clock)
+        verifier = KeyVerifier(keys, self._clock, cache_seconds=self._settings.key_cache_seconds)
+        with self._keys.holding(keys), self._verifier.holding(verifier):
+            try:
                 yield
-            return
-        async with Aws(self._settings).dynamodb() as client:
-            table = self._settings.dynamodb_table_api_keys
-            async with self._open(DynamoKeyStore(client, table), DynamoBudget(client, table)):
-                yield
+            finally:
+                await verifier.aclose()
+                await self._limits.aclose()
 
     async def ready(self) -> None:
         """Return if keys can be read; raise `Unavailable` if not."""
-        if self._reader is None:
-            raise Unavailable("the process is still starting")
-        await self._reader.ready()
+        await self._keys().ready()
 
     async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
         """Return the key that the request carries; it has the scope `needs`.
@@ -68,11 +64,9 @@ class Access:
         Raises `Unauthorized`, `Forbidden` (which costs one), `RateLimited` (too many wrong secrets) and
         `Unavailable`.
         """
-        if self._ring is None:
-            raise Unavailable("the process is still starting")
         line = context_of(scope)
         token = _token_of(line.given)
-        key = self._ring.known(token) or await self._verify(self._ring, token)
+        key = self._verifier().known(token) or await self._verify(token)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
             await self.charge(scope, key, 1)
@@ -95,25 +89,12 @@ class Access:
             self._over_rate.add()
             raise RateLimited(f"The API key may send {key.rate:,} events a second.", charge.retry_after_seconds)
 
-    async def _verify(self, ring: KeyVerifier, token: str) -> ApiKey:
+    async def _verify(self, token: str) -> ApiKey:
         try:
-            return await ring.verify(token)
+            return await self._verifier().verify(token)
         except RateLimited:
             self._wrong_secrets.add()
             raise
-
-    @asynccontextmanager
-    async def _open(self, store: KeyStore, budget: Budget) -> AsyncIterator[None]:
-        self._reader = store
-        if self._settings.rate_limits == "shared":
-            self._limits = LeasedLimiter(budget, self._clock)
-        self._ring = KeyVerifier(store, self._clock, cache_seconds=self._settings.key_cache_seconds)
-        try:
-            yield
-        finally:
-            ring, self._ring, self._reader = self._ring, None, None
-            await ring.aclose()
-            await self._limits.aclose()
 
 
 def access_of(scope: Scope) -> Access:

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from console import app
+from shared.aws.backend import AwsBackend
 from shared.aws.clients import Aws
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -13,12 +14,21 @@ from shared.settings import Settings
 from tests.serving import client_of, serving
 
 
+class _KeysInMemory(AwsBackend):
+    def __init__(self, settings: Settings, keys: MemoryKeyStore) -> None:
+        super().__init__(settings, SystemClock())
+        self._keys = keys
+
+    async def keys(self) -> MemoryKeyStore:  # type: ignore[override]
+        return self._keys
+
+
 async def test_letters_are_redriven_as_soon_as_there_are_queues(aws_settings: Settings) -> None:
     settings = replace(aws_settings, dlq_name=f"{aws_settings.dlq_name}-later")
     now_ms, store = SystemClock().wall_ms(), MemoryKeyStore()
     key, token = api_key.create(tenant="t", name="n", scopes=[api_key.OPERATE], now_ms=now_ms, bcrypt_cost=4)
     await store.put(key)
-    console = app.create_app(settings, keys=store)
+    console = app.create_app(settings, backend=_KeysInMemory(settings, store))
     async with client_of(console) as client, Aws(settings).sqs() as sqs:
         client.headers["authorization"] = f"Bearer {token}"
         async with serving(console):

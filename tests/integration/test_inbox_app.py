@@ -7,6 +7,7 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from shared.aws import layout
+from shared.aws.backend import AwsBackend
 from shared.aws.clients import Aws
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
@@ -56,9 +57,10 @@ async def test_another_number_of_shards_is_refused_at_the_start(
 ) -> None:
     async with Aws(aws_settings).dynamodb() as client:
         await layout.claim(client, aws_settings)
-    part = app.part(msgspec.structs.replace(aws_settings, inbox_shards=7))
+    settings = msgspec.structs.replace(aws_settings, inbox_shards=7)
+    part = app.part(settings)
     with pytest.raises(InvalidSettings, match="INBOX_SHARDS"):
-        await part.lifespan().__aenter__()
+        await part.lifespan(AwsBackend(settings, SystemClock())).__aenter__()
     assert [record.__dict__["faults"] for record in caplog.records if record.name == "triggers.inbox"]
 
 

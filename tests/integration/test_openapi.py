@@ -15,12 +15,10 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NotSet
 
 from console import app as console
-from console.queues import Pair
 from ingest import app as ingest
 from ingest.formats.registry import READERS
 from shared.clock import SystemClock
-from shared.memory.bodies import MemoryBodies
-from shared.memory.event_store import MemoryStore
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.model import api_key, cursor
@@ -67,11 +65,11 @@ asyncio.run(_dlq.send(_letters))
 _app = build_app(
     _settings,
     [
-        ingest.part(_settings, queue=_queue),
-        inbox.part(_settings, store=MemoryStore(_clock, shards=_settings.inbox_shards), bodies=MemoryBodies()),
-        console.part(_settings, pair=Pair(_queue, _dlq)),
+        ingest.part(_settings),
+        inbox.part(_settings),
+        console.part(_settings),
     ],
-    keys=_keys,
+    backend=MemoryBackend(_clock, queue=_queue, dlq=_dlq, keys=_keys),
 )
 # Cursors are opaque: only the API can make one, as here.
 schemathesis.openapi.format(

@@ -14,6 +14,7 @@ from shared.aws.clients import Aws
 from shared.aws.key_store import DynamoKeyStore
 from shared.clock import SystemClock
 from shared.model import api_key
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
@@ -27,7 +28,7 @@ async def who(request: Request[api_key.ApiKey, Any, Any]) -> str:
 
 
 @asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
+async def nothing(_: Backend) -> AsyncIterator[None]:
     yield
 
 

@@ -15,14 +15,16 @@ from typing import Protocol as Interface
 import msgspec
 
 from shared import settings
+from shared.backend import connect
+from shared.clock import SystemClock
 from shared.model.errors import TriggersError
 from shared.ports import Message
 from shared.telemetry import cloudwatch, log
 from shared.telemetry.catalog import Metrics
-from worker.commit import retry as patience
 from worker.commit.dispositions import Handled, apply_dispositions, count_and_log
-from worker.commit.processor import Action, Disposition
-from worker.runtime import Runtime
+from worker.commit.processor import Action, Disposition, Processor
+from worker.commit.retry import LONGEST_PAUSE_MS
+from worker.runtime import open_processor
 
 _OPENING_AGAIN_SECONDS = 15
 
@@ -89,13 +91,15 @@ class Sandbox:
 
     def __init__(self, loaded: settings.Settings, environ: Mapping[str, str]) -> None:
         self._runner = asyncio.Runner()
-        self._runtime = Runtime(loaded, Metrics(scraped=False))
-        self._emit = cloudwatch.emitter(self._runtime.metrics, self._runtime.clock, environ)
+        self._settings = loaded
+        self._clock = SystemClock()
+        self._metrics = Metrics(scraped=False)
+        self._backend = connect(loaded, self._clock)
+        self._processor: Processor | None = None
+        self._emit = cloudwatch.emitter(self._metrics, self._clock, environ)
         # What may still happen after `give_up` turned true: the pause that it fell into, a wait for a position to
         # settle and a call to the table, and then the calls that give messages back.
-        self._margin_ms = (
-            patience.LONGEST_PAUSE_MS + loaded.settle_ms + loaded.store_timeout_ms + loaded.queue_timeout_ms
-        )
+        self._margin_ms = LONGEST_PAUSE_MS + loaded.settle_ms + loaded.store_timeout_ms + loaded.queue_timeout_ms
 
     def handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
         """Process `messages` within `remaining_ms`; return the ids of those that are done with. Raises nothing."""
@@ -109,23 +113,23 @@ class Sandbox:
 
     def close(self) -> None:
         """Close clients and loop; Lambda itself never says that a sandbox ends."""
-        self._runner.run(self._runtime.__aexit__())
+        self._runner.run(self._backend.aclose())
         self._runner.close()
 
     async def _handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
-        started_ms = self._runtime.clock.monotonic_ms()
+        started_ms = self._clock.monotonic_ms()
         # A function with little time uses half of it, rather than none.
         give_up_ms = started_ms + max(remaining_ms - self._margin_ms, remaining_ms // 2)
-        queue = await self._runtime.queue()
+        queue = await self._backend.queue()
         handled = await self._judge(messages, give_up_ms)
-        done = await apply_dispositions(handled, queue, self._runtime.settings)
-        count_and_log(handled, self._runtime.clock.monotonic_ms() - started_ms, self._runtime.metrics)
+        done = await apply_dispositions(handled, queue, self._settings)
+        count_and_log(handled, self._clock.monotonic_ms() - started_ms, self._metrics)
         return {message.id for message in done}
 
     async def _judge(self, messages: Sequence[Message], give_up_ms: int) -> list[Handled]:
-        clock = self._runtime.clock
+        clock = self._clock
         try:
-            processor = await self._runtime.processor()
+            processor = await self._opened_processor()
         except TriggersError as error:
             # A table that is away is no fault of any message: none may reach the DLQ for it.
             _log.critical("the worker can't start", extra={"error": str(error)})
@@ -133,6 +137,11 @@ class Sandbox:
             return [(message, retry) for message in messages]
         dispositions = await processor.process(messages, give_up=lambda: clock.monotonic_ms() >= give_up_ms)
         return list(zip(messages, dispositions, strict=True))
+
+    async def _opened_processor(self) -> Processor:
+        if self._processor is None:
+            self._processor = await open_processor(self._backend, self._settings, self._clock, self._metrics)
+        return self._processor
 
 
 @functools.cache

@@ -8,8 +8,8 @@ import httpx
 import msgspec
 
 from console import app
-from console.queues import Pair
 from shared.clock import SystemClock
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key, pack
 from shared.model.api_key import ApiKey
@@ -52,7 +52,7 @@ class Served:
     def __init__(self) -> None:
         self.queue, self.dlq = Queue(), Queue()
         self.keys = MemoryKeyStore()
-        self.app = app.create_app(Settings(), pair=Pair(self.queue, self.dlq), keys=self.keys)
+        self.app = app.create_app(Settings(), backend=MemoryBackend(queue=self.queue, dlq=self.dlq, keys=self.keys))
         self.http = client_of(self.app)
 
     async def get(self, path: str, *, key: str = "operator") -> httpx.Response:

@@ -9,6 +9,7 @@ from litestar import Litestar
 
 from ingest.app import create_app
 from shared.clock import Clock, SystemClock
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key, pack
 from shared.model.event import Event
@@ -49,8 +50,7 @@ class World:
         self.metrics = Metrics()
         self.app: Litestar = create_app(
             settings or Settings(),
-            queue=self.queue,
-            keys=self.store,
+            backend=MemoryBackend(queue=self.queue, keys=self.store),
             clock=clock or StillClock(),
             metrics=self.metrics,
         )

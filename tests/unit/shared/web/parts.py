@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from shared.ports import Backend
+
 
 @asynccontextmanager
-async def nothing_to_open() -> AsyncIterator[None]:
+async def nothing_to_open(_: Backend) -> AsyncIterator[None]:
     yield
 
 

@@ -13,9 +13,11 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, Parameter
 
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.errors import Forbidden, NotFound, Rejected, Unavailable, Unclear
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
@@ -57,12 +59,12 @@ class World:
         self.asked = 0
         self.hangs = False
         parts = [self.part("one", [who, fail]), self.part("two", [echo])]
-        self.app = build_app(Settings(), parts, keys=self.store, clock=self.clock)
+        self.app = build_app(Settings(), parts, backend=MemoryBackend(keys=self.store), clock=self.clock)
         self.client = client_of(self.app)
 
     def part(self, name: str, handlers: Sequence[HTTPRouteHandler]) -> Part:
         @asynccontextmanager
-        async def lifespan() -> AsyncIterator[None]:
+        async def lifespan(_: Backend) -> AsyncIterator[None]:
             self.events.append(f"open {name}")
             yield
             self.events.append(f"close {name}")
@@ -237,7 +239,7 @@ async def test_nothing_else_is_served_beside_the_document(world: World) -> None:
 
 
 async def test_apps_without_a_clock_use_the_systems() -> None:
-    app = build_app(Settings(), [], keys=MemoryKeyStore())
+    app = build_app(Settings(), [], backend=MemoryBackend(keys=MemoryKeyStore()))
     async with app.lifespan(), client_of(app) as client:
         assert (await client.get("/status")).json()["uptime_seconds"] == 0
 

@@ -6,6 +6,7 @@ from litestar import Litestar, get
 from litestar.exceptions import HTTPException
 
 from shared.clock import SystemClock
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.errors import Unavailable
@@ -47,7 +48,8 @@ class World:
         self.store = MemoryKeyStore()
         handlers = [read_event, read_inbox, down, hidden]
         part = Part(name="one", handlers=handlers, lifespan=nothing_to_open, ready=ready)
-        self.app: Litestar = build_app(settings or Settings(), [part], keys=self.store, metrics=self.metrics)
+        backend = MemoryBackend(keys=self.store)
+        self.app: Litestar = build_app(settings or Settings(), [part], backend=backend, metrics=self.metrics)
         self.client = client_of(self.app)
 
 

@@ -6,6 +6,7 @@ import pytest
 from litestar import get
 from litestar.types import ASGIApp, Send
 
+from shared.memory.backend import MemoryBackend
 from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import InvalidRequest
 from shared.settings import Settings
@@ -42,7 +43,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
             ("POST", "/break"): raising(RuntimeError("s3cret"), begun=True),
         },
     )
-    async with client_of(build_app(Settings(), [part], keys=MemoryKeyStore())) as client:
+    async with client_of(build_app(Settings(), [part], backend=MemoryBackend(keys=MemoryKeyStore()))) as client:
         yield client
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from shared.memory.backend import MemoryBackend
 from shared.settings import Settings
 from shared.web import static
 from shared.web.app import build_app
@@ -19,7 +20,7 @@ PAGES = ["/docs", "/redoc"]
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(Settings(api_title="Events & <more>"), [], keys=CountingKeyStore())
+    app = build_app(Settings(api_title="Events & <more>"), [], backend=MemoryBackend(keys=CountingKeyStore()))
     async with serving(app), client_of(app) as client:
         yield client
 

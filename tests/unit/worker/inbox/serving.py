@@ -7,6 +7,7 @@ from functools import cache
 import httpx
 from litestar import Litestar
 
+from shared.memory.backend import MemoryBackend
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.key_store import MemoryKeyStore
@@ -72,7 +73,9 @@ class Served:
         self.tokens: dict[str, str] = {}
         self.minter = Minter(Earlier(self.clock))
         self.app: Litestar = app.create_app(
-            Settings(), store=self.store, bodies=self.bodies, keys=self.keys, clock=self.clock
+            Settings(),
+            backend=MemoryBackend(self.clock, store=self.store, bodies=self.bodies, keys=self.keys),
+            clock=self.clock,
         )
         self.http = client_of(self.app)
 

@@ -1,0 +1,107 @@
+"""A deployment on SQS, DynamoDB and S3, or an emulator of them: a `Backend`."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.aws import layout
+from shared.aws.budget import DynamoBudget
+from shared.aws.clients import Aws
+from shared.aws.event_reader import DynamoReader
+from shared.aws.event_store import DynamoStore
+from shared.aws.key_store import DynamoKeyStore
+from shared.aws.s3 import S3Bodies
+from shared.aws.sqs import SqsQueue
+from shared.clock import Clock
+from shared.settings import Settings
+
+if TYPE_CHECKING:  # the clients' types are a development dependency only
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
+
+
+class AwsBackend:
+    """Opens one client of each kind, and one object of each port, when they are first requested."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._aws = Aws(settings)
+        self._stack = AsyncExitStack()
+        self._opened: dict[str, Any] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def queue(self) -> SqsQueue:
+        """Return the queue of packs."""
+        return await self._once("queue", lambda: self._queue(self._settings.queue_name))
+
+    async def queue_sender(self) -> SqsQueue:
+        """Return the sending half of the queue of packs, without a client that polls."""
+
+        async def find() -> SqsQueue:
+            sqs = await self._client(self._aws.sqs)
+            return await SqsQueue.open(sqs, sqs, self._settings.queue_name)
+
+        return await self._once("queue sender", find)
+
+    async def dlq(self) -> SqsQueue:
+        """Return the dead-letter queue."""
+        return await self._once("dlq", lambda: self._queue(self._settings.dlq_name))
+
+    async def event_store(self) -> DynamoStore:
+        """Return the events table for the worker."""
+
+        async def claim() -> DynamoStore:
+            client = await self._client(self._aws.dynamodb_once)
+            await layout.claim(client, self._settings)
+            return DynamoStore(client, self._settings, self._clock)
+
+        return await self._once("event store", claim)
+
+    async def event_reader(self) -> DynamoReader:
+        """Return the events table for readers."""
+
+        async def check() -> DynamoReader:
+            client = await self._dynamodb()
+            await layout.check(client, self._settings)
+            return DynamoReader(client, self._settings, self._clock)
+
+        return await self._once("event reader", check)
+
+    async def bodies(self) -> S3Bodies:
+        """Return the bucket of large bodies."""
+        return S3Bodies(await self._client(self._aws.s3), self._settings.bodies_bucket)
+
+    async def keys(self) -> DynamoKeyStore:
+        """Return the key table."""
+        return DynamoKeyStore(await self._dynamodb(), self._settings.dynamodb_table_api_keys)
+
+    async def budget(self) -> DynamoBudget:
+        """Return the token budgets, which are items of the key table."""
+        return DynamoBudget(await self._dynamodb(), self._settings.dynamodb_table_api_keys)
+
+    async def aclose(self) -> None:
+        """Close all clients."""
+        self._opened.clear()
+        await self._stack.aclose()
+
+    async def _queue(self, name: str) -> SqsQueue:
+        sqs, polling = await self._client(self._aws.sqs), await self._client(self._aws.sqs_polling)
+        return await SqsQueue.open(sqs, polling, name)
+
+    async def _dynamodb(self) -> "DynamoDBClient":
+        return await self._client(self._aws.dynamodb)
+
+    async def _client(self, make: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        return await self._once(make.__name__, lambda: self._stack.enter_async_context(make()))
+
+    async def _once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        """Return what `make` returned the first time that it succeeded."""
+        async with self._locks[name]:
+            if name not in self._opened:
+                self._opened[name] = await make()
+            found: T = self._opened[name]
+            return found

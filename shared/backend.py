@@ -1,0 +1,12 @@
+"""Chooses the backend that the settings name. Only the chosen one is imported: the AWS SDK takes a second to load."""
+
+from shared.clock import Clock
+from shared.ports import Backend
+from shared.settings import Settings
+
+
+def connect(settings: Settings, clock: Clock) -> Backend:
+    """Return the backend of this process; nothing is opened yet."""
+    from shared.aws.backend import AwsBackend  # noqa: PLC0415 (loads the SDK)
+
+    return AwsBackend(settings, clock)
