@@ -7,6 +7,10 @@ from shared.settings import Settings
 
 def connect(settings: Settings, clock: Clock) -> Backend:
     """Return the backend of this process; nothing is opened yet."""
+    if settings.backend == "sqlite":
+        from shared.sqlite.backend import SqliteBackend  # noqa: PLC0415 (loads SQLite)
+
+        return SqliteBackend(settings, clock)
     from shared.aws.backend import AwsBackend  # noqa: PLC0415 (loads the SDK)
 
     return AwsBackend(settings, clock)

@@ -19,6 +19,12 @@ _Name = Meta(min_length=1, max_length=255)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How one deployment is set up. Names carry their unit last."""
 
+    backend: Annotated[
+        Literal["aws", "sqlite"],
+        Meta(description="`aws`: SQS, DynamoDB and S3; `sqlite`: files in DATA_DIR, for a single machine"),
+    ] = "aws"
+    data_dir: Annotated[str, _Name, Meta(description="Directory of the SQLite backend's files")] = ".triggers"
+
     aws_region: Annotated[str, _Name, Meta(description="AWS region of the queue, tables and bucket")] = "us-east-1"
     queue_name: Annotated[str, _Name, Meta(description="SQS queue that takes packs")] = "triggers-events"
     dlq_name: Annotated[str, _Name, Meta(description="SQS queue for what can't be stored")] = "triggers-dlq"
@@ -119,6 +125,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
+SQLITE_DEFAULTS: Mapping[str, int] = {
+    "clock_skew_ms": 10,
+    "commit_deadline_ms": 100,
+    "store_timeout_ms": 150,
+    "settle_ms": 280,
+    "inbox_shards": 1,
+}
+"""Defaults that differ with BACKEND=sqlite: one clock, a local disk, and no partitions to spread over."""
+
+
 def variable_names() -> list[str]:
     """Return the environment variables that are read, in the order of the struct."""
     return [name.upper() for name in Settings.__struct_fields__]
@@ -138,8 +154,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         except msgspec.ValidationError as error:
             faults.append(f"{name.upper()}={text!r}: {error}")
     if not faults:
+        defaults = SQLITE_DEFAULTS if values.get("backend") == "sqlite" else {}
         try:
-            return Settings(**values)
+            return Settings(**{**defaults, **values})
         except ValueError as error:
             faults.append(str(error))
     raise InvalidSettings(faults)

@@ -1,6 +1,7 @@
 """`triggers dev`: the whole pipeline on this machine, in one command.
 
-It owns three children: the emulator (SQS, DynamoDB, S3), the worker and the API. If one ends, all end.
+It runs a worker and the API on the SQLite files of the data directory; with `--emulator` on an emulator of SQS,
+DynamoDB and S3, which is one more child. If one child ends, all end.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ import click
 from cli.local import emulator
 from cli.local.children import ChildEndedError, Children, StopRequestedError
 from shared import settings
+from shared.backend import connect
+from shared.clock import SystemClock
 from shared.model.errors import TriggersError
 
 if TYPE_CHECKING:
@@ -26,11 +30,11 @@ _ROOT = Path(__file__).parents[2]
 _HOST = "127.0.0.1"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 
-# The emulator takes tens of milliseconds for what DynamoDB does in five, and all clocks here are one. A posted
-# event is still readable within two seconds. It does not notice when a poll is given up, and under Python 3.12+ it
-# waits for every poll before it saves its state, so polls are short.
+# The emulator takes tens of milliseconds for what DynamoDB does in five, and all clocks here are one. It does not
+# notice when a poll is cancelled, and under Python 3.12+ it waits for every poll before it saves its state, so polls
+# are short.
 _EMULATOR_SUITS = {
     "CLOCK_SKEW_MS": "10",
     "COMMIT_DEADLINE_MS": "300",
@@ -46,19 +50,16 @@ _EMULATOR_SUITS = {
     "--data",
     default=_ROOT / ".triggers",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory that keeps events and the API key.  [default: .triggers in the checkout]",
+    help="Directory of the database and the API key.  [default: .triggers in the checkout]",
 )
-def dev(port: int, data: Path) -> None:
-    """Run emulator, worker and API here until Ctrl-C; print a key and how to use it."""
+@click.option("--emulator", "on_emulator", is_flag=True, help="Run on an emulator of AWS instead of SQLite.")
+def dev(*, port: int, data: Path, on_emulator: bool) -> None:
+    """Run worker and API here until Ctrl-C; print a key and how to use it."""
     from cli.local.dev_data import DevData  # noqa: PLC0415 (loads bcrypt)
 
     _refuse_taken(port)
-    try:
-        command = emulator.command()
-    except FileNotFoundError as error:
-        raise TriggersError(str(error)) from None
     with DevData(data).locked() as kept:
-        sys.exit(asyncio.run(_run(port, kept, command)))
+        sys.exit(asyncio.run(_run(port, kept, on_emulator=on_emulator)))
 
 
 def _refuse_taken(port: int) -> None:
@@ -70,19 +71,15 @@ def _refuse_taken(port: int) -> None:
             raise TriggersError(f"port {port} can't be used ({error.strerror}); choose another with --port") from None
 
 
-def child_environment(environ: Mapping[str, str], emulator_port: int) -> dict[str, str]:
-    """Return `environ` with the SDK led to the emulator, and settings that suit it where none are set."""
-    kept = {name: value for name, value in environ.items() if name not in emulator.MISLEADING}
-    suiting = {name: value for name, value in _EMULATOR_SUITS.items() if not kept.get(name)}
-    return {**kept, **suiting, "PYTHONUNBUFFERED": "1", **emulator.client_environment(emulator_port)}
-
-
-async def _run(port: int, data: "DevData", emulator_command: list[str]) -> int:
+async def _run(port: int, data: "DevData", *, on_emulator: bool) -> int:
     children = Children(click.echo)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, children.request_stop)
     try:
-        api_key = await _start(children, port, data, emulator_command)
+        environ = (
+            await _start_emulator(children, data) if on_emulator else sqlite_environment(os.environ, data.directory)
+        )
+        api_key = await _start(children, port, data, environ)
         url = f"http://{_HOST}:{port}"
         data.announce(url, api_key)
         _greet(url, api_key)
@@ -98,27 +95,48 @@ async def _run(port: int, data: "DevData", emulator_command: list[str]) -> int:
     return 0
 
 
-async def _start(children: Children, port: int, data: "DevData", emulator_command: list[str]) -> str:
-    """Start everything, each when what it needs answers; return the API key."""
-    emulator_port = emulator.free_port()
-    environ = child_environment(os.environ, emulator_port)
-    loaded = settings.load(environ)
-    server_environ = emulator.server_environment(os.environ, port=emulator_port, state=data.emulator)
-    # As it stops it prints a stack for each connection that is still open, which looks like trouble and is none.
-    await children.start(
-        "emulator", emulator_command, server_environ, stop_seconds=emulator.STOP_SECONDS, mute_at_stop=True
-    )
-    await children.guard(_until_answers("The emulator", emulator.health_url(emulator_port)))
+def sqlite_environment(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Return `environ` with the SQLite files in `directory` as the backend."""
+    return {**environ, "BACKEND": "sqlite", "DATA_DIR": str(directory)}
+
+
+def emulator_environment(environ: Mapping[str, str], port: int) -> dict[str, str]:
+    """Return `environ` with the emulator as the backend, and settings that suit it where none are set."""
+    kept = {name: value for name, value in environ.items() if name not in emulator.MISLEADING}
+    suiting = {name: value for name, value in _EMULATOR_SUITS.items() if not kept.get(name)}
+    return {**kept, **suiting, "BACKEND": "aws", **emulator.client_environment(port)}
+
+
+async def _start_emulator(children: Children, data: "DevData") -> dict[str, str]:
+    """Start the emulator, create queues, tables and bucket there, and return the environment that uses it."""
+    from shared.aws.provision import provision  # noqa: PLC0415 (loads the SDK)
+
+    try:
+        command = emulator.command()
+    except FileNotFoundError as error:
+        raise TriggersError(str(error)) from None
+    port = emulator.free_port()
+    environ = emulator_environment(os.environ, port)
+    server_environ = emulator.server_environment(os.environ, port=port, state=data.emulator)
+    # As it stops it prints a stack trace for each connection that is still open, which is harmless.
+    await children.start("emulator", command, server_environ, stop_seconds=emulator.STOP_SECONDS, mute_at_stop=True)
+    await children.guard(_until_answers("The emulator", emulator.health_url(port)))
     os.environ.update(environ)  # the SDK reads its variables from here
-    api_key = await children.guard(_provision(loaded, data))
-    data.note_emulator(emulator_port)
+    await children.guard(provision(settings.load(environ)))
+    data.note_emulator(port)
+    return environ
+
+
+async def _start(children: Children, port: int, data: "DevData", environ: Mapping[str, str]) -> str:
+    """Start worker and API; return the API key once the API is ready."""
+    environ = {**environ, "PYTHONUNBUFFERED": "1"}
     triggers = [sys.executable, "-P", "-m", "cli"]
     worker = emulator.tied_to_parent([*triggers, "worker"])
+    # METRICS_PORT, if it is set, is the worker's.
+    api = emulator.tied_to_parent([*triggers, "serve", "all", "--host", _HOST, "--port", str(port)])
+    api_key = await children.guard(_api_key(settings.load(environ), data))
     await children.start("worker", worker, environ, stop_seconds=_STOP_SECONDS)
-    serve = [*triggers, "serve", "all", "--host", _HOST, "--port", str(port)]
-    # METRICS_PORT, if there is one, is the worker's.
-    api_environ = {**environ, "METRICS_PORT": ""}
-    await children.start("api", emulator.tied_to_parent(serve), api_environ, stop_seconds=_STOP_SECONDS)
+    await children.start("api", api, {**environ, "METRICS_PORT": ""}, stop_seconds=_STOP_SECONDS)
     await children.guard(_until_answers("The API", f"http://{_HOST}:{port}/readyz"))
     return api_key
 
@@ -132,15 +150,9 @@ async def _until_answers(what: str, url: str) -> None:
         raise TriggersError(f"{what} did not answer within {_START_SECONDS} s") from None
 
 
-async def _provision(loaded: settings.Settings, data: "DevData") -> str:
-    from shared.aws.clients import Aws  # noqa: PLC0415 (loads the SDK, while the emulator starts)
-    from shared.aws.key_store import DynamoKeyStore  # noqa: PLC0415 (the same)
-    from shared.aws.provision import provision  # noqa: PLC0415 (the same)
-
-    await provision(loaded)
-    async with Aws(loaded).dynamodb() as dynamodb:
-        store = DynamoKeyStore(dynamodb, loaded.dynamodb_table_api_keys)
-        return await data.api_key(store, bcrypt_cost=loaded.bcrypt_cost)
+async def _api_key(loaded: settings.Settings, data: "DevData") -> str:
+    async with aclosing(connect(loaded, SystemClock())) as backend:
+        return await data.api_key(await backend.keys(), bcrypt_cost=loaded.bcrypt_cost)
 
 
 def _greet(url: str, api_key: str) -> None:
@@ -156,6 +168,6 @@ Watch it live: {url}/ (the page asks for the key)
 Post an event:
 curl -sS {url}/v1/events {bearer} -H 'Content-Type: application/json' -d {body}
 
-Read the inbox (an event shows up after about two seconds):
+Read the inbox (an event is listed within a second):
 curl -sS {url}/v1/inbox {bearer}
 """)

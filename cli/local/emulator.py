@@ -109,11 +109,12 @@ def health_url(port: int) -> str:
 
 def answers(url: str) -> bool:
     """Tell whether a GET of `url` answers 200 now; waits at most 2 s."""
-    import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
+    from urllib.request import ProxyHandler, build_opener  # noqa: PLC0415 (most commands don't need it)
 
     try:
-        return httpx.get(url, timeout=_PROBE_SECONDS, trust_env=False).is_success
-    except httpx.TransportError:
+        with build_opener(ProxyHandler({})).open(url, timeout=_PROBE_SECONDS):
+            return True
+    except OSError:
         return False
 
 

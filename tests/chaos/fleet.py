@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from cli.commands.dev import child_environment
+from cli.commands.dev import emulator_environment
 from cli.local import emulator
 from shared import settings
 from tests.chaos.events import INLINE_BODY_BYTES
@@ -30,7 +30,7 @@ class Fleet:
         self.emulator_port = emulator.free_port()
         self.ingest_url, ingest_port = _address()
         self.inbox_url, inbox_port = _address()
-        self.environ = {**child_environment(os.environ, self.emulator_port), **_PROFILE}
+        self.environ = {**emulator_environment(os.environ, self.emulator_port), **_PROFILE}
         self.settings = settings.load(self.environ)
         self.api_key = ""
         self._logs, self._state = directory / "logs", directory / "emulator"

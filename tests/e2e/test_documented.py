@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped] # it has no types of its own
 from triggers_client import Client
 
 from cdk.config import Config
-from cli.commands.dev import child_environment
+from cli.commands.dev import emulator_environment
 from cli.local.dev_data import emulator_port
 from cli.local.emulator import free_port
 from shared import settings
@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, local: Local, directory: Path) -> None:
         self._local = local
         self.directory = directory
-        self._emulator = child_environment(os.environ, emulator_port(local.data))
+        self._emulator = emulator_environment(os.environ, emulator_port(local.data))
         self._port = str(free_port())
         self._started: list[subprocess.Popen[bytes]] = []
         (directory / ".triggers").symlink_to(local.data)

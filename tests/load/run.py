@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from cli.commands.dev import child_environment
+from cli.commands.dev import emulator_environment
 from cli.local.dev_data import emulator_port
 from cli.local.emulator import free_port
 from shared import settings
@@ -67,7 +67,7 @@ class _Run:
         self._plan = plan
         self._url = local.url
         self._port = emulator_port(local.data)
-        self._settings = settings.load(child_environment({}, self._port))
+        self._settings = settings.load(emulator_environment({}, self._port))
         self._key = _key(local)
         self._rng = random.Random(plan.seed)  # noqa: S311 (a seed replays the choices)
         self._times = Times()
