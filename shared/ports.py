@@ -106,6 +106,13 @@ class EventReader(ShardReader, Protocol):
         """Count what `query` would return, oldest first, at half its price. May lag behind by some seconds."""
         ...
 
+    async def wait_for_change(self, timeout_ms: float) -> None:
+        """Return once an event may have been stored since the previous call, after `timeout_ms` at the latest.
+
+        A store that cannot notice changes waits for `timeout_ms`.
+        """
+        ...
+
     async def read_guard(self, identity: Identity) -> Guard | None:
         """Return the current guard of `identity`."""
         ...
@@ -263,6 +270,10 @@ class Backend(Protocol):
 
     async def budget(self) -> Budget:
         """Return the token budgets that processes share."""
+        ...
+
+    async def maintain(self) -> None:
+        """Do what the backend needs done in the background, until cancelled; may return at once. Run by workers."""
         ...
 
     async def aclose(self) -> None:

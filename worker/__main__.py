@@ -25,4 +25,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             stack.enter_context(listening(metrics, settings))
             queues = {"events": queue, "dlq": await backend.dlq()}
             await stack.enter_async_context(sampling(queues, metrics, clock))
-        await consumer.run(stop)
+        maintenance = asyncio.create_task(backend.maintain())
+        try:
+            await consumer.run(stop)
+        finally:
+            maintenance.cancel()
+            await asyncio.gather(maintenance, return_exceptions=True)

@@ -83,6 +83,9 @@ class AwsBackend:
         """Return the token budgets, which are items of the key table."""
         return DynamoBudget(await self._dynamodb(), self._settings.dynamodb_table_api_keys)
 
+    async def maintain(self) -> None:
+        """Return: DynamoDB, SQS and S3 delete what has expired themselves."""
+
     async def aclose(self) -> None:
         """Close all clients."""
         self._opened.clear()

@@ -85,6 +85,10 @@ class DynamoReader:
         last_key = response.get("LastEvaluatedKey")
         return Count(events=response["Count"], stopped_at=last_key["sk"]["S"] if last_key else None)
 
+    async def wait_for_change(self, timeout_ms: float) -> None:
+        """Wait for `timeout_ms`: DynamoDB does not notify readers."""
+        await self._clock.sleep_ms(timeout_ms)
+
     async def read_guard(self, identity: Identity) -> Guard | None:
         """Return the current guard of `identity`."""
         with translated_read():

@@ -62,5 +62,8 @@ class MemoryBackend:
         """Return the token budgets."""
         return self._budget
 
+    async def maintain(self) -> None:
+        """Return: nothing expires here."""
+
     async def aclose(self) -> None:
         """Keep everything, so that a test can look at it."""

@@ -65,6 +65,10 @@ class MemoryStore:
         found = await self.query(inbox, shard=shard, before=before, limit=limit, types=types)
         return Count(events=len(found.events), stopped_at=found.stopped_at)
 
+    async def wait_for_change(self, timeout_ms: float) -> None:
+        """Wait for `timeout_ms`, as DynamoDB's reader does."""
+        await self._clock.sleep_ms(timeout_ms)
+
     async def read_guard(self, identity: Identity) -> Guard | None:
         """Return the current guard."""
         return self._guards.get(identity, {}).get(_CURRENT)

@@ -18,7 +18,7 @@ from shared.model import position
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Place
 from shared.model.type_pattern import matches_any
-from shared.ports import ShardReader
+from shared.ports import EventReader
 from worker.inbox.scan import gather_all
 
 MAX_WAITERS = 10_000
@@ -29,6 +29,9 @@ LOOK_MS = 500
 
 _LOOK_MS_PER_INBOX = 20
 """A process looks into at most 50 inboxes a second, 200 queries: with more to watch it looks less often."""
+
+_LEAST_LOOK_MS_PER_INBOX = 1
+"""Also where the store announces changes: a busy one announces them all the time."""
 
 _LOOK_ITEMS = 100
 """Of one shard; an inbox where more is new than this at once wakes all who wait there."""
@@ -77,7 +80,7 @@ class _Waiter:
 class LongPolls:
     """All inboxes of one events table at which somebody waits."""
 
-    def __init__(self, reader: ShardReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
+    def __init__(self, reader: EventReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
         self._reader = reader
         self._clock = clock
         self._shards = shards
@@ -145,8 +148,10 @@ class LongPolls:
         return sorted(seen, key=lambda event: event.position)
 
     async def pause(self) -> None:
-        """Wait until it is time for the next look."""
-        await self._clock.sleep_ms(max(LOOK_MS, _LOOK_MS_PER_INBOX * len(self._watches)))
+        """Wait until it is time for the next poll: soon after a change, where the store notices changes."""
+        least_ms = _LEAST_LOOK_MS_PER_INBOX * len(self._watches)
+        await self._clock.sleep_ms(least_ms)
+        await self._reader.wait_for_change(max(LOOK_MS, _LOOK_MS_PER_INBOX * len(self._watches)) - least_ms)
 
     def forget(self, inbox: Place) -> None:
         """Take the watch of `inbox` out."""
