@@ -13,6 +13,7 @@ from bench.ingest import ingest
 from bench.latency import latency, overload
 from bench.plan import Plan
 from bench.results import Row
+from bench.single_machine import single_machine
 from bench.soak import soak
 from bench.worker import worker
 
@@ -30,20 +31,26 @@ _LEAST_WIDTH = 150
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak"]))
+@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak", "single-machine"]))
 @click.option("--quick", is_flag=True, help="One short round of each, within a minute; rough, and keeps no results.")
 @click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1000), help="For soak.")
-def main(names: tuple[str, ...], *, quick: bool, events: int) -> None:
+@click.option("--backlog", default=100_000, show_default=True, type=click.IntRange(1000), help="For single-machine.")
+@click.option("--emulator-backlog", default=5_000, show_default=True, help="The same on the emulator; 0 leaves it out.")
+def main(names: tuple[str, ...], *, quick: bool, events: int, backlog: int, emulator_backlog: int) -> None:
     """Measure ours against a plain build and a no-op, on this machine, in one run.
 
     Writes bench/results.json and bench/chart.svg, unless --quick. Takes some ten minutes if no NAME is given.
 
-    soak sends a million events through the embedded stack instead; it may take an hour and runs only if named.
+    Two run only if named: soak sends a million events through the embedded server, and single-machine measures its
+    start, freshness, backlog and pages.
     """
     console = Console()
     console.width = max(console.width, _LEAST_WIDTH)
     if "soak" in names:
         soak(events, console)
+        return
+    if "single-machine" in names:
+        single_machine(backlog, emulator_backlog, console)
         return
     wanted = {_ALIASES.get(name, name) for name in names or BENCHMARKS}
     rows: list[Row] = []

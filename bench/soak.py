@@ -2,24 +2,18 @@
 
 Each inbox gets a hundred events and is followed by its cursor as they arrive: a consumer must see them all. At the end
 both queues must be empty, and each inbox, read again from its beginning, must list each of its events once. Memory of
-each process is sampled all the while. An event may be seen twice by who follows, in the case that the README admits:
-the table does not answer for longer than `SETTLE_MS`. The emulator does that when it looks for what has expired.
-
-Many inboxes, since the emulator's Query looks at every item of a partition: one inbox of a million would measure that.
+each process is sampled meanwhile. A follower may see an event twice in the case that the guarantees name: the store did
+not answer for longer than `SETTLE_MS`.
 """
 
 import asyncio
-import os
-import signal
-import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import msgspec
@@ -28,24 +22,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import payloads
-from bench.processes import ROOT
-from cli.local import emulator
-from cli.local.dev_data import emulator_port
-from shared.aws.clients import Aws
-from shared.settings import Settings
-
-if TYPE_CHECKING:  # the client's types are a development dependency only
-    from types_aiobotocore_sqs import SQSClient
+from bench.server import Server, memory_mib, parts, serving
 
 _INBOX = 100
 _INBOXES_AT_ONCE = 16
 _WAIT_SECONDS = 5
-_START_SECONDS = 180
 _STILL_SECONDS = 120
 _SAMPLE_SECONDS = 2.0
-_STOP_SECONDS = 60
 _BUSY = (429, 503)
-_MIB = 1024 * 1024
 
 
 class _Listed(msgspec.Struct):
@@ -58,68 +42,30 @@ class _Page(msgspec.Struct):
     more: bool
 
 
-class _Dev(msgspec.Struct):
-    url: str
-    api_key: str
-
-
 _page = msgspec.json.Decoder(_Page)
 
 
 def soak(events: int, console: Console) -> None:
     """Run it; raise if an event is missing or listed twice, or anything is still in a queue."""
-    with tempfile.TemporaryDirectory() as directory, _server(Path(directory)) as (server, dev):
-        os.environ.update(emulator.client_environment(emulator_port(Path(directory) / "triggers")))
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as (server, dev):
         run = _Run(server, dev, events, console)
         asyncio.run(run.go())
         run.show()
 
 
-@contextmanager
-def _server(data: Path) -> Iterator[tuple[psutil.Process, _Dev]]:
-    command = [str(ROOT / "script" / "server"), "--port", str(emulator.free_port()), "--data", str(data / "triggers")]
-    environment = {**os.environ, "LOG_LEVEL": "WARNING"}
-    with (data / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603
-        try:
-            yield psutil.Process(process.pid), _ready(process, data)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(_STOP_SECONDS)
-
-
-def _ready(process: subprocess.Popen[bytes], data: Path) -> _Dev:
-    announced, deadline = data / "triggers" / "dev.json", time.monotonic() + _START_SECONDS
-    while not announced.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the server did not start:\n{(data / 'log').read_text()}")
-        time.sleep(0.1)
-    return msgspec.json.decode(announced.read_bytes(), type=_Dev)
-
-
-async def _until_drained(settings: Settings) -> None:
-    """Return when both queues hold nothing, hidden or not; raise if that takes too long, or an event is dead."""
+async def _until_drained(client: httpx.AsyncClient) -> None:
+    """Return when both queues are empty; raise if that takes too long, or an event is dead."""
     deadline = time.monotonic() + _STILL_SECONDS
-    async with Aws(settings).sqs() as sqs:
-        for name in (settings.queue_name, settings.dlq_name):
-            url = (await sqs.get_queue_url(QueueName=name))["QueueUrl"]
-            while held := await _held(sqs, url):
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"{name} still holds {held:,} messages")
-                await asyncio.sleep(1)
-
-
-async def _held(sqs: "SQSClient", url: str) -> int:
-    answer = await sqs.get_queue_attributes(
-        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    )
-    return sum(map(int, answer["Attributes"].values()))
+    while (counts := (await _asked(client, "GET", "/v1/queue")).json()) != {"waiting": 0, "dead": 0}:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the queues still hold {counts}")
+        await asyncio.sleep(1)
 
 
 class _Run:
     """One soak: posts, follows, samples. Event n is in inbox n // 100."""
 
-    def __init__(self, server: psutil.Process, dev: _Dev, events: int, console: Console) -> None:
+    def __init__(self, server: psutil.Process, dev: Server, events: int, console: Console) -> None:
         self._server = server
         self._dev = dev
         self._wanted = events
@@ -133,13 +79,14 @@ class _Run:
 
     async def go(self) -> None:
         """Post all events and follow the inboxes until all are listed; then read everything again."""
-        headers = {"Authorization": f"Bearer {self._dev.api_key}", "Content-Type": "application/json"}
         watching = asyncio.create_task(self._watch())
-        async with httpx.AsyncClient(base_url=self._dev.url, headers=headers, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=self._dev.url, headers=self._dev.headers, timeout=60, trust_env=False
+        ) as client:
             started = time.monotonic()
             await self._for_each_inbox(partial(self._fill_and_follow, client))
             self._seconds = time.monotonic() - started
-            await _until_drained(Settings())
+            await _until_drained(client)
             await self._for_each_inbox(partial(self._check, client))
         watching.cancel()
 
@@ -185,9 +132,8 @@ class _Run:
     async def _watch(self) -> None:
         with self._console.status("starting") as status:
             while True:
-                for process in self._server.children(recursive=True):
-                    if name := _name_of(process):
-                        self._memory[name].append(process.memory_info().rss / _MIB)
+                for name, process in parts(self._server).items():
+                    self._memory[name].append(memory_mib(process))
                 status.update(f"{self._posted:,} posted, {self._listed:,} listed, {self._checked:,} read again")
                 await asyncio.sleep(_SAMPLE_SECONDS)
 
@@ -232,12 +178,3 @@ async def _asked(client: httpx.AsyncClient, method: str, path: str, **more: Any)
     if answer.is_error:
         raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text}")
     return answer
-
-
-def _name_of(process: psutil.Process) -> str | None:
-    try:
-        command = process.cmdline()
-    except psutil.Error:  # it ended as we looked
-        return None
-    names = {"ministack": "emulator", "worker": "worker", "serve": "api"}
-    return next((name for word, name in names.items() if word in command), None)
