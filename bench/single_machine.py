@@ -8,7 +8,7 @@ import signal
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -97,7 +97,8 @@ async def _readable_ms(client: httpx.AsyncClient, number: int) -> float:
     began = time.perf_counter()
     answer = await client.post("/v1/events", params={"inbox": inbox}, content=b'{"type":"t","data":{"n":%d}}' % number)
     answer.raise_for_status()
-    assert (await waiting).events, "the long poll came back empty"
+    if not (await waiting).events:
+        raise RuntimeError("the long poll came back empty")
     return (time.perf_counter() - began) * 1000
 
 
@@ -150,7 +151,7 @@ def _percentile(values: Sequence[float], share: float) -> float:
 
 def _show(found: dict[str, Figures], console: Console) -> None:
     table = Table("what", *found)
-    rows = {
+    rows: dict[str, Callable[[Figures], str]] = {
         "warm start, s": lambda one: f"{one.start_seconds:.2f}",
         "Ctrl-C, s": lambda one: f"{one.stop_seconds:.2f}",
         "POST to readable, ms, p50": lambda one: f"{statistics.median(one.readable):.0f}",
@@ -162,6 +163,6 @@ def _show(found: dict[str, Figures], console: Console) -> None:
         "page p99": lambda one: f"{_percentile(one.pages, 0.99):.1f}",
         "memory, MiB": lambda one: ", ".join(f"{name} {value:.0f}" for name, value in one.memory_mib.items()),
     }
-    for what, tell in rows.items():
-        table.add_row(what, *(tell(one) for one in found.values()))
+    for what, show in rows.items():
+        table.add_row(what, *(show(one) for one in found.values()))
     console.print(table)

@@ -18,6 +18,8 @@ from shared.model.errors import TriggersError
 from shared.ports import KeyStore
 
 TENANT = "dev"
+_RATE = 100_000
+"""Events a second: more than one machine stores. The only user of this key should not meet its limits."""
 
 
 class InUse(TriggersError):
@@ -70,7 +72,13 @@ class DevData:
         if (parsed := keys.parse(kept)) and (found := await store.get(parsed[0])) and not found.lapsed(now_ms):
             return kept
         key, token = keys.create(
-            tenant=TENANT, name="development", scopes=keys.SCOPES, now_ms=now_ms, bcrypt_cost=bcrypt_cost
+            tenant=TENANT,
+            name="development",
+            scopes=keys.SCOPES,
+            rate=_RATE,
+            burst=2 * _RATE,
+            now_ms=now_ms,
+            bcrypt_cost=bcrypt_cost,
         )
         await store.put(key)
         _write_private(self._key, token)
