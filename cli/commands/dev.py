@@ -18,6 +18,7 @@ import click
 
 from cli.local import emulator
 from cli.local.children import ChildEndedError, Children, StopRequestedError
+from cli.local.data_option import sqlite_environment, without_misleading
 from shared import settings
 from shared.backend import connect
 from shared.clock import SystemClock
@@ -76,9 +77,7 @@ async def _run(port: int, data: "DevData", *, on_emulator: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, children.request_stop)
     try:
-        environ = (
-            await _start_emulator(children, data) if on_emulator else sqlite_environment(os.environ, data.directory)
-        )
+        environ = await (_emulator if on_emulator else _sqlite)(children, data)
         api_key = await _start(children, port, data, environ)
         url = f"http://{_HOST}:{port}"
         data.announce(url, api_key)
@@ -95,19 +94,19 @@ async def _run(port: int, data: "DevData", *, on_emulator: bool) -> int:
     return 0
 
 
-def sqlite_environment(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Return `environ` with the SQLite files in `directory` as the backend."""
-    return {**environ, "BACKEND": "sqlite", "DATA_DIR": str(directory)}
-
-
 def emulator_environment(environ: Mapping[str, str], port: int) -> dict[str, str]:
     """Return `environ` with the emulator as the backend, and settings that suit it where none are set."""
-    kept = {name: value for name, value in environ.items() if name not in emulator.MISLEADING}
+    kept = without_misleading(environ)
     suiting = {name: value for name, value in _EMULATOR_SUITS.items() if not kept.get(name)}
     return {**kept, **suiting, "BACKEND": "aws", **emulator.client_environment(port)}
 
 
-async def _start_emulator(children: Children, data: "DevData") -> dict[str, str]:
+async def _sqlite(_: Children, data: "DevData") -> dict[str, str]:
+    """Return the environment that uses the SQLite files of the data directory."""
+    return {**os.environ, **sqlite_environment(data.directory)}
+
+
+async def _emulator(children: Children, data: "DevData") -> dict[str, str]:
     """Start the emulator, create queues, tables and bucket there, and return the environment that uses it."""
     from shared.aws.provision import provision  # noqa: PLC0415 (loads the SDK)
 
@@ -117,6 +116,7 @@ async def _start_emulator(children: Children, data: "DevData") -> dict[str, str]
         raise TriggersError(str(error)) from None
     port = emulator.free_port()
     environ = emulator_environment(os.environ, port)
+    os.environ["DATA_DIR"] = str(data.directory)
     server_environ = emulator.server_environment(os.environ, port=port, state=data.emulator)
     # As it stops it prints a stack trace for each connection that is still open, which is harmless.
     await children.start("emulator", command, server_environ, stop_seconds=emulator.STOP_SECONDS, mute_at_stop=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from cli.local import emulator
+from cli.local.data_option import data_option
 from cli.output import json_option, print_json
 from cli.progress import counting
 from shared import settings
@@ -53,7 +53,7 @@ class DlqSession:
 
 
 @click.group()
-@emulator.data_option("Work on the DLQ of the script/server that runs with this directory.")
+@data_option("Work on the DLQ of the script/server that runs with this directory.")
 def dlq() -> None:
     """Look at what could not be stored; send it to the queue again, or delete it.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from cli.local import emulator
+from cli.local.data_option import data_option
 from cli.output import json_option, print_json, print_table
 from shared import settings
 from shared.backend import connect
@@ -47,7 +47,7 @@ def _complete_span(_: click.Context, __: click.Parameter, incomplete: str) -> li
 
 
 @click.group()
-@emulator.data_option("Work on the keys of the script/server that runs with this directory.")
+@data_option("Work on the keys of the script/server that runs with this directory.")
 def keys() -> None:
     """Make, list, rotate and revoke API keys.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from cli.garbage_collection import tune_garbage_collection
+from cli.local.data_option import data_option
 from cli.startup_errors import logging_startup_errors
 from shared import settings
 from shared.telemetry import log, prometheus, tracing
@@ -31,6 +32,7 @@ App = Literal["ingest", "inbox", "console", "all"]
 
 
 @click.command()
+@data_option("Work on the SQLite files in this directory instead of AWS.")
 @click.argument("app", type=click.Choice(["ingest", "inbox", "console", "all"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))

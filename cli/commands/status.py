@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from cli.http import complete_url, dev_json, url_checked
-from cli.local import emulator
+from cli.local.data_option import DATA, data_option
 from cli.output import json_option, print_json
 from shared import settings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@emulator.data_option("Look at the script/server that runs with this directory, its API included.")
+@data_option("Look at the script/server that runs with this directory, its API included.")
 @click.option(
     "--url",
     envvar="TRIGGERS_URL",
@@ -34,7 +34,7 @@ def status(ctx: click.Context, *, url: str | None, as_json: bool) -> None:
     Works with the AWS credentials and the settings of the environment, and only reads. A queue's numbers are SQS's:
     about right, and of messages, each of which may hold many events. What is not well is told in a sentence each.
     """
-    data: Path | None = ctx.meta.get(emulator.DATA)
+    data: Path | None = ctx.meta.get(DATA)
     if data is not None and ctx.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
         url = dev_json(data / "dev.json").url
     report = asyncio.run(_look(url_checked(url) if url else None))

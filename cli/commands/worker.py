@@ -7,11 +7,13 @@ import signal
 import click
 
 from cli.garbage_collection import tune_garbage_collection
+from cli.local.data_option import data_option
 from shared import settings
 from shared.telemetry import log, tracing
 
 
 @click.command()
+@data_option("Work on the SQLite files in this directory instead of AWS.")
 def worker() -> None:
     """Store queued events until SIGTERM or Ctrl-C, then finish what is in hand and exit."""
     import uvloop  # noqa: PLC0415 (loaded only where it is used)

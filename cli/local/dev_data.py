@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from cli.local.data_option import EMULATOR_PORT
 from shared.model import api_key as keys
 from shared.model.errors import TriggersError
 from shared.ports import KeyStore
@@ -36,7 +37,7 @@ class DevData:
         self.emulator.mkdir(exist_ok=True)
         self._key = self.directory / "api-key"
         self._dev_json = self.directory / "dev.json"
-        self._emulator_port = self.directory / "emulator-port"
+        self._emulator_port = self.directory / EMULATOR_PORT
 
     @contextmanager
     def locked(self) -> Iterator["DevData"]:
@@ -83,14 +84,6 @@ class DevData:
         await store.put(key)
         _write_private(self._key, token)
         return token
-
-
-def emulator_port(directory: Path) -> int:
-    """Return the port of the emulator that a `triggers dev` with this data directory runs now."""
-    try:
-        return int((directory / "emulator-port").read_text())
-    except (OSError, ValueError):
-        raise TriggersError(f"no `triggers dev` is running with --data {directory}") from None
 
 
 def _write_private(path: Path, text: str) -> None:

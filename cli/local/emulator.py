@@ -4,16 +4,10 @@ ministack lives in an environment of its own, `.venv-emulator`, since it needs a
 Its state is per region and per 12-digit access key, so every process must use `client_environment`.
 """
 
-import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-import click
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).parents[2]
 _PYTHON = _ROOT / ".venv-emulator" / "bin" / "python"
@@ -78,28 +72,6 @@ MISLEADING = (
     "AWS_SESSION_TOKEN",
 )
 """Variables that would lead the SDK away from the emulator."""
-
-
-DATA = "triggers.data"
-"""Under this name a command finds the directory that `--data` named in its context's `meta`."""
-
-
-def data_option(text: str) -> Callable[[_F], _F]:
-    """Give a command the option `--data`, which leads it to what a server on this machine runs on."""
-    kind = click.Path(file_okay=False, path_type=Path)
-    told = f"{text} That is .triggers unless it was told another."
-    return click.option("--data", type=kind, help=told, callback=_point_at, expose_value=False)
-
-
-def _point_at(ctx: click.Context, __: click.Parameter, data: Path | None) -> None:
-    if data is not None:
-        from cli.local.dev_data import emulator_port  # noqa: PLC0415 (loads what `triggers dev` needs)
-
-        port = emulator_port(data)
-        ctx.meta[DATA] = data
-        for name in MISLEADING:
-            os.environ.pop(name, None)
-        os.environ.update(client_environment(port))
 
 
 def health_url(port: int) -> str:

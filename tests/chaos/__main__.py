@@ -22,17 +22,29 @@ _console = Console()
 @click.option("--worker-kills", default=24, show_default=True, type=click.IntRange(0), help="SIGKILLs of a worker.")
 @click.option("--ingest-kills", default=6, show_default=True, type=click.IntRange(0), help="SIGKILLs of ingest.")
 @click.option("--emulator-stops", default=1, show_default=True, type=click.IntRange(0), help="Stops of SQS, DynamoDB.")
+@click.option("--machine-kills", default=0, show_default=True, type=click.IntRange(0), help="SIGKILLs of all at once.")
+@click.option("--sqlite", is_flag=True, help="Run on SQLite; without it on the emulator.")
 @click.option("--seed", type=int, help="Choose load and kills as the run that printed this seed.  [default: random]")
 @click.option("--data", type=click.Path(path_type=Path), help="New directory for logs and state.  [default: temporary]")
 def main(
-    *, events: int, worker_kills: int, ingest_kills: int, emulator_stops: int, seed: int | None, data: Path | None
+    *,
+    events: int,
+    worker_kills: int,
+    ingest_kills: int,
+    emulator_stops: int,
+    machine_kills: int,
+    sqlite: bool,
+    seed: int | None,
+    data: Path | None,
 ) -> None:
     """Kill workers and ingest by SIGKILL and stop the emulator, under load; exit 1 if a promise is broken."""
     plan = Plan(
         events=events,
         worker_kills=worker_kills,
         ingest_kills=ingest_kills,
-        emulator_stops=emulator_stops,
+        emulator_stops=0 if sqlite else emulator_stops,
+        machine_kills=machine_kills,
+        backend="sqlite" if sqlite else "emulator",
         seed=random.SystemRandom().randrange(2**32) if seed is None else seed,
     )
     directory = data or Path(tempfile.mkdtemp(prefix="triggers-chaos-"))
@@ -42,7 +54,7 @@ def main(
     if report.violations:
         _console.print(summary(report.violations), style="red", highlight=False)
         raise SystemExit(1)
-    shutil.rmtree(directory / "emulator")
+    shutil.rmtree(directory / "state")
     _console.print("Every promise was kept.")
 
 

@@ -11,8 +11,10 @@ import msgspec
 
 from cli.commands.dev import emulator_environment
 from cli.local import emulator
+from cli.local.data_option import sqlite_environment
 from shared import settings
 from tests.chaos.events import INLINE_BODY_BYTES
+from tests.chaos.plan import Plan
 from tests.chaos.process import Service
 from tests.chaos.waiting import until
 
@@ -26,26 +28,30 @@ _PROFILE = {"INLINE_BODY_BYTES": str(INLINE_BODY_BYTES), "VISIBILITY_SECONDS": "
 class Fleet:
     """The running processes, and how to reach them. Make one with `started`."""
 
-    def __init__(self, directory: Path, workers: int) -> None:
-        self.emulator_port = emulator.free_port()
+    def __init__(self, directory: Path, plan: Plan) -> None:
         self.ingest_url, ingest_port = _address()
         self.inbox_url, inbox_port = _address()
-        self.environ = {**emulator_environment(os.environ, self.emulator_port), **_PROFILE}
+        self._logs, state = directory / "logs", directory / "state"
+        for made in (self._logs, state):
+            made.mkdir(parents=True)
+        self.emulator: Service | None = None
+        environ = {**os.environ, **sqlite_environment(state)}
+        if plan.backend == "emulator":
+            self._emulator_port = emulator.free_port()
+            local = emulator.server_environment(os.environ, port=self._emulator_port, state=state)
+            self.emulator = Service("emulator", emulator.command(), local, self._logs)
+            environ = emulator_environment(os.environ, self._emulator_port)
+        self.environ = {**environ, **_PROFILE}
         self.settings = settings.load(self.environ)
         self.api_key = ""
-        self._logs, self._state = directory / "logs", directory / "emulator"
-        for made in (self._logs, self._state):
-            made.mkdir(parents=True)
-        local = emulator.server_environment(os.environ, port=self.emulator_port, state=self._state)
-        self.emulator = Service("emulator", emulator.command(), local, self._logs)
-        self.workers = [self._service(f"worker-{number}", "worker") for number in range(1, workers + 1)]
+        self.workers = [self._service(f"worker-{number}", "worker") for number in range(1, plan.workers + 1)]
         self.ingest = self._service("ingest", "serve", "ingest", "--port", ingest_port)
         self.inbox = self._service("inbox", "serve", "inbox", "--port", inbox_port)
 
     @property
     def services(self) -> list[Service]:
-        """Every process."""
-        return [*self.workers, self.ingest, self.inbox, self.emulator]
+        """Every process of ours."""
+        return [*self.workers, self.ingest, self.inbox]
 
     def _service(self, name: str, *arguments: str) -> Service:
         return Service(name, emulator.tied_to_parent([*_TRIGGERS, *arguments]), self.environ, self._logs)
@@ -63,12 +69,13 @@ class Fleet:
 
     async def emulator_answers(self) -> bool:
         """Tell whether the emulator serves."""
-        return await asyncio.to_thread(emulator.answers, emulator.health_url(self.emulator_port))
+        return await asyncio.to_thread(emulator.answers, emulator.health_url(self._emulator_port))
 
     async def prepare(self) -> None:
         """Make queues, tables, bucket and a key, once the emulator serves."""
-        await until("the emulator answers", self.emulator_answers)
-        await self.run_command("provision")
+        if self.emulator is not None:
+            await until("the emulator answers", self.emulator_answers)
+            await self.run_command("provision")
         # A limit far out of reach: this is about kills, not about limits.
         limits = ("--rate", "100000", "--burst", "100000")
         made = await self.run_command("keys", "create", "--tenant", "chaos", "--name", "chaos", *limits, "--json")
@@ -81,18 +88,19 @@ class Fleet:
 
 
 @asynccontextmanager
-async def started(directory: Path, *, workers: int) -> AsyncIterator[Fleet]:
+async def started(directory: Path, plan: Plan) -> AsyncIterator[Fleet]:
     """Start everything in `directory`; stop everything at the end, the emulator last."""
-    fleet = Fleet(directory, workers)
-    running = [asyncio.create_task(fleet.emulator.run())]
+    fleet = Fleet(directory, plan)
+    running = [] if fleet.emulator is None else [asyncio.create_task(fleet.emulator.run())]
     try:
         await fleet.prepare()
-        running += [asyncio.create_task(service.run()) for service in fleet.services if service is not fleet.emulator]
+        running += [asyncio.create_task(service.run()) for service in fleet.services]
         await until("ingest and inbox answer", fleet.is_ready)
         yield fleet
     finally:
-        await asyncio.gather(*(service.stop() for service in fleet.services if service is not fleet.emulator))
-        await fleet.emulator.stop()
+        await asyncio.gather(*(service.stop() for service in fleet.services))
+        if fleet.emulator is not None:
+            await fleet.emulator.stop()
         await asyncio.gather(*running)
 
 

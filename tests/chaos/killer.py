@@ -31,6 +31,7 @@ class Killer:
                 ("worker", plan.worker_kills),
                 ("ingest", plan.ingest_kills),
                 ("emulator", plan.emulator_stops),
+                ("machine", plan.machine_kills),
             )
             for _ in range(kills)
         )
@@ -53,7 +54,14 @@ class Killer:
             await self._up(self._fleet.ingest)
             await self._fleet.ingest.end(signal.SIGKILL, pause_seconds=0)
             await until("ingest answers again", self._fleet.is_ready, seconds=_UP_SECONDS)
+        elif kind == "machine":
+            services = self._fleet.services
+            for service in services:
+                await self._up(service)
+            await asyncio.gather(*(service.end(signal.SIGKILL, pause_seconds=0) for service in services))
+            await until("ingest and inbox answer again", self._fleet.is_ready, seconds=_UP_SECONDS)
         else:
+            assert self._fleet.emulator is not None, "there is an emulator to stop"
             # SIGTERM, for only then does the emulator save its state.
             await self._fleet.emulator.end(signal.SIGTERM, pause_seconds=self._rng.uniform(0, _PAUSE_SECONDS))
             await until("the emulator answers again", self._fleet.emulator_answers, seconds=_UP_SECONDS)

@@ -1,6 +1,6 @@
 """How much of everything one run has."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Load, kills and limits of one run.
 
     `outstanding` bounds the accepted events that the steady follower has not seen yet: the emulator is slow, and
-    slows down further with its backlog.
+    slows down further with its backlog. A machine kill is a SIGKILL of all processes at once.
     """
 
     events: Annotated[int, Meta(ge=1)] = 20_000
@@ -23,5 +23,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     worker_kills: _Count = 24
     ingest_kills: _Count = 6
     emulator_stops: _Count = 1
+    machine_kills: _Count = 0
+    backend: Literal["emulator", "sqlite"] = "emulator"
     patience_seconds: Annotated[int, Meta(ge=1)] = 2_400
     seed: int = 0

@@ -1,89 +1,67 @@
-"""A look at the queue and the DLQ, past the processes under test."""
+"""The queue and the DLQ, seen past the processes under test."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 
-import aioboto3
+import pytest
 
-from cli.local import emulator
+from shared.backend import connect
+from shared.clock import SystemClock
+from shared.dead_letters import peek_dlq
 from shared.model import pack as packs
 from shared.model.pack import EventPack
+from shared.ports import EventQueue
+from shared.settings import Settings
 from tests.chaos.events import Identity
 from tests.chaos.waiting import until
 
-if TYPE_CHECKING:
-    from types_aiobotocore_sqs import SQSClient
-
-_QUIET_LOOKS = 5
+_EMPTY_POLLS = 5
 _PAUSE_SECONDS = 0.3
-_LOOK_SECONDS = 30  # what was looked at is hidden this long, unless it is shown again before
 
 
 class Queues:
     """Both queues of a run. Make one with `opened`."""
 
-    def __init__(self, client: "SQSClient", queue_url: str, dlq_url: str) -> None:
-        self._client = client
-        self._queue_url = queue_url
-        self._dlq_url = dlq_url
-
-    async def waiting(self) -> int:
-        """Return how many messages are in the queue, those in somebody's hands and the delayed ones included."""
-        answer = await self._client.get_queue_attributes(
-            QueueUrl=self._queue_url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-                "ApproximateNumberOfMessagesDelayed",
-            ],
-        )
-        return sum(int(number) for number in answer["Attributes"].values())
+    def __init__(self, queue: EventQueue, dlq: EventQueue, visibility_seconds: int) -> None:
+        self._queue = queue
+        self._dlq = dlq
+        self._visibility_seconds = visibility_seconds
 
     async def quiet(self, seconds: float) -> None:
-        """Return when the queue has been empty for a while; raise TimeoutError if it is not within `seconds`."""
-        looks = 0
+        """Return when the queue has been empty for a while; raise TimeoutError if it is not within `seconds`.
+
+        A message that is being worked on is invisible, so the queue counts as empty only after it has been for longer
+        than a received message stays invisible.
+        """
+        polls, needed = 0, int(self._visibility_seconds / _PAUSE_SECONDS) + _EMPTY_POLLS
 
         async def empty_for_some_time() -> bool:
-            nonlocal looks
-            looks = looks + 1 if await self.waiting() == 0 else 0
+            nonlocal polls
+            polls = polls + 1 if await self._queue.backlog() == 0 else 0
             await asyncio.sleep(_PAUSE_SECONDS)
-            return looks >= _QUIET_LOOKS
+            return polls >= needed
 
         await until("the queue is empty", empty_for_some_time, seconds=seconds)
 
     async def dead_letters(self) -> list[list[Identity]]:
         """Return the events of each message in the DLQ, and leave all of them there."""
-        letters, handles = [], []
-        while found := await self._receive():
-            for body, handle in found:
-                pack = packs.decode(body)
-                assert isinstance(pack, EventPack), "nothing but events was sent"
-                letters.append([Identity(event.inbox, event.source, event.id) for event in pack.events])
-                handles.append(handle)
-        for handle in handles:
-            await self._client.change_message_visibility(
-                QueueUrl=self._dlq_url, ReceiptHandle=handle, VisibilityTimeout=0
-            )
-        return letters
-
-    async def _receive(self) -> list[tuple[str, str]]:
-        answer = await self._client.receive_message(
-            QueueUrl=self._dlq_url, MaxNumberOfMessages=10, VisibilityTimeout=_LOOK_SECONDS, WaitTimeSeconds=0
-        )
-        return [(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", [])]
+        found = []
+        async with peek_dlq(self._dlq) as peek:
+            async for messages in peek.take():
+                for message in messages:
+                    pack = packs.decode(message.body)
+                    assert isinstance(pack, EventPack), "nothing but events was sent"
+                    found.append([Identity(event.inbox, event.source, event.id) for event in pack.events])
+        return found
 
 
 @asynccontextmanager
-async def opened(port: int, *, region: str, queue: str, dlq: str) -> AsyncIterator[Queues]:
-    """Open both queues of the emulator on `port`."""
-    account = emulator.client_environment(port)
-    session = aioboto3.Session(
-        aws_access_key_id=account["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=account["AWS_SECRET_ACCESS_KEY"],
-        region_name=region,
-    )
-    async with session.client("sqs", endpoint_url=account["AWS_ENDPOINT_URL"]) as client:
-        urls = [(await client.get_queue_url(QueueName=name))["QueueUrl"] for name in (queue, dlq)]
-        yield Queues(client, *urls)
+async def opened(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Queues]:
+    """Open both queues of a run; `environ` leads the SDK to its emulator, if it has one."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in environ.keys() - os.environ.keys():
+            patched.setenv(name, environ[name])
+        async with aclosing(connect(settings, SystemClock())) as backend:
+            yield Queues(await backend.queue(), await backend.dlq(), settings.visibility_seconds)

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import msgspec
 
-from tests.chaos import queues as sqs
 from tests.chaos.events import inboxes_of
 from tests.chaos.fleet import Fleet, started
 from tests.chaos.follower import Follower, RestartingFollower
@@ -19,6 +18,7 @@ from tests.chaos.killer import Killer
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import Plan
 from tests.chaos.producers import Producers
+from tests.chaos.queues import opened
 from tests.chaos.verdict import Evidence, Followed, positions_of, violations
 
 _MARGIN_SECONDS = 0.5
@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 async def chaos(plan: Plan, directory: Path) -> Report:
     """Run `plan` in `directory`, which must be empty; raise TimeoutError if it does not come to an end."""
     started_at = time.monotonic()
-    async with asyncio.timeout(plan.patience_seconds), started(directory, workers=plan.workers) as fleet:
+    async with asyncio.timeout(plan.patience_seconds), started(directory, plan) as fleet:
         run = _Run(fleet, plan, directory)
         evidence = await run.through()
         figures = run.figures(evidence) | {"seconds": round(time.monotonic() - started_at)}
@@ -101,8 +101,7 @@ class _Run:
     async def _settle(self) -> frozenset[Any]:
         """Wait until the queue is empty, redrive what the DLQ holds, and return what it holds at the end."""
         known = self._fleet.settings
-        names = {"region": known.aws_region, "queue": known.queue_name, "dlq": known.dlq_name}
-        async with sqs.opened(self._fleet.emulator_port, **names) as queues:
+        async with opened(known, self._fleet.environ) as queues:
             await queues.quiet(self._plan.patience_seconds)
             dead = await queues.dead_letters()
             self._dead_events = sum(map(len, dead))
@@ -128,7 +127,8 @@ class _Run:
             "POSTs given up": answers["timeout"],
             "worker kills": sum(worker.kills for worker in self._fleet.workers),
             "ingest kills": self._fleet.ingest.kills,
-            "emulator stops": self._fleet.emulator.kills,
+            "emulator stops": self._fleet.emulator.kills if self._fleet.emulator else 0,
+            "kills of all processes at once": self._plan.machine_kills,
             "processes that ended by themselves": sum(service.ended_by_itself for service in services),
             "messages delivered again": _delivered_again(sorted(self._logs.glob("worker-*.log"))),
             "lives of the restarting follower": self._restarting.lives,

@@ -4,12 +4,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import msgspec
 from triggers_client import Client
+
+from cli.local.data_option import environment_of
+from shared import settings
+from shared.backend import connect
+from shared.clock import SystemClock
+from shared.dead_letters import peek_dlq
+from shared.model import pack as packs
+from shared.model.event import Event
+from shared.model.pack import EventPack
+from shared.ports import Outgoing
 
 PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it
 
@@ -44,6 +54,18 @@ def running(port: int, data: Path) -> Iterator[Local]:
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
+
+
+async def add_dead_letter(local: Local, tenant: str, event: Event, attributes: Mapping[str, str] = {}) -> str:
+    """Put an event into the DLQ of a running SQLite stack; return its message's id."""
+    now_ms = SystemClock().wall_ms()
+    body = packs.encode(EventPack(tenant=tenant, key_id="k", accepted_at=now_ms, events=[event]))
+    async with aclosing(connect(settings.load(environment_of(local.data)), SystemClock())) as backend:
+        dlq = await backend.dlq()
+        await dlq.send([Outgoing(body=body, attributes=attributes)])
+        async with peek_dlq(dlq) as peek:
+            found = [message.id async for messages in peek.take() for message in messages if message.body == body]
+    return found[0]
 
 
 def client_in(environment: dict[str, str]) -> Client:

@@ -19,17 +19,13 @@ import yaml  # type: ignore[import-untyped] # it has no types of its own
 from triggers_client import Client
 
 from cdk.config import Config
-from cli.commands.dev import emulator_environment
-from cli.local.dev_data import emulator_port
+from cli.local.data_option import environment_of
 from cli.local.emulator import free_port
-from shared import settings
-from shared.aws.clients import Aws
 from shared.clock import SystemClock
-from shared.model import pack as packs
 from shared.model.event import Event
 from shared.model.position import Minter
 from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in, once
-from tests.e2e.local import PATIENCE_SECONDS, Local, until
+from tests.e2e.local import PATIENCE_SECONDS, Local, add_dead_letter, until
 
 COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page in PAGES}
 ALL = [command for commands in COMMANDS.values() for command in commands]
@@ -45,7 +41,6 @@ class Reader:
     def __init__(self, local: Local, directory: Path) -> None:
         self._local = local
         self.directory = directory
-        self._emulator = emulator_environment(os.environ, emulator_port(local.data))
         self._port = str(free_port())
         self._started: list[subprocess.Popen[bytes]] = []
         (directory / ".triggers").symlink_to(local.data)
@@ -53,7 +48,8 @@ class Reader:
         (directory / ".curlrc").write_text(CURLRC)
         (directory / "events.ndjson").write_text('{"type":"order.paid"}\n{"type":"order.sent"}\n')
         self._environment = {
-            **self._emulator,
+            **os.environ,
+            **environment_of(local.data),
             "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
             "CURL_HOME": str(directory),
             "KEY": (local.data / "api-key").read_text(),
@@ -100,15 +96,7 @@ class Reader:
         body = {"specversion": "1.0", "type": "t", "source": "/", "id": receipt, "data": "in the DLQ"}
         raw = msgspec.Raw(msgspec.json.encode(body))
         event = Event(receipt=receipt, id=receipt, source="/", inbox="default", type="t", body=raw)
-        pack = packs.EventPack(tenant=TENANT, key_id="k", accepted_at=SystemClock().wall_ms(), events=[event])
-        loaded = settings.load(self._emulator)
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in self._emulator.items():
-                environment.setenv(name, value)  # the SDK reads its variables from there
-            async with Aws(loaded).sqs() as sqs:
-                queue = await sqs.get_queue_url(QueueName=loaded.dlq_name)
-                sent = await sqs.send_message(QueueUrl=queue["QueueUrl"], MessageBody=packs.encode(pack))
-        return sent["MessageId"]
+        return await add_dead_letter(self._local, TENANT, event)
 
     def _start(self, text: str, out: Path | None = None) -> subprocess.Popen[bytes]:
         path = out or self.directory / "started"

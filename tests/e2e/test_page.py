@@ -9,20 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli.local import emulator
-from cli.local.dev_data import emulator_port
-from shared.aws.clients import Aws
-from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
-from shared.model import pack as packs
 from shared.model.api_key import EVENTS_WRITE, INBOX_READ, OPERATE
 from shared.model.event import Event
-from shared.model.pack import EventPack
 from shared.model.position import Minter
-from shared.ports import Outgoing
-from shared.settings import Settings
 from tests.e2e.chromium import Page, browsing, installed
-from tests.e2e.local import PATIENCE_SECONDS, Local, client_in
+from tests.e2e.local import PATIENCE_SECONDS, Local, add_dead_letter, client_in
 
 HURTS = "<img src=x onerror=hurt()>"
 EVIL: dict[str, Any] = {
@@ -57,26 +49,19 @@ def row_of(text: str) -> str:
     return f"[...document.querySelectorAll('#list li')].find((row) => row.textContent.includes({text!r}))"
 
 
-async def bury(local: Local, monkeypatch: pytest.MonkeyPatch, tenant: str, event_id: str) -> None:
+async def bury(local: Local, tenant: str, event_id: str) -> None:
     """Put an event into the DLQ, with a reason that hurts."""
-    for name, value in emulator.client_environment(emulator_port(local.data)).items():
-        monkeypatch.setenv(name, value)
     raw = msgspec.json.encode({"specversion": "1.0", "id": event_id, "source": "/", "type": EVIL["type"], "data": 1})
     receipt = Minter(SystemClock()).mint()
     event = Event(receipt=receipt, id=event_id, source="/", inbox="default", type=EVIL["type"], body=msgspec.Raw(raw))
-    pack = EventPack(tenant=tenant, key_id="k", accepted_at=SystemClock().wall_ms(), events=[event])
-    async with Aws(Settings()).sqs() as sqs:
-        dlq = await SqsQueue.open(sqs, sqs, Settings().dlq_name)
-        await dlq.send([Outgoing(body=packs.encode(pack), attributes={"reason": f"refused {HURTS}"})])
+    await add_dead_letter(local, tenant, event, {"reason": f"refused {HURTS}"})
 
 
-async def test_a_person_sees_events_come_and_redrives_a_dead_letter(
-    page: Page, local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_person_sees_events_come_and_redrives_a_dead_letter(page: Page, local: Local) -> None:
     environment = await asyncio.to_thread(local.environment, "live page", EVENTS_WRITE, INBOX_READ, OPERATE)
     with client_in(environment) as client:
         await asyncio.to_thread(client.send, [{"type": "order.paid", "id": "before", "data": {"n": 1}}])
-        await bury(local, monkeypatch, "live page", "buried")
+        await bury(local, "live page", "buried")
         await opened(page, local.url, environment["TRIGGERS_API_KEY"])
         await page.until(row_of("before"))
         assert await page.run("document.getElementById('status').textContent") == "Live"

@@ -10,16 +10,16 @@ from statistics import fmean
 _SAMPLE_SECONDS = 1.0
 _MIB = 1024 * 1024
 _LONGEST_WINDOW_SECONDS = 60
-_NAMES = {"worker": "worker", "serve": "api"}
 EMULATOR = "emulator"
 """It keeps everything in memory, so it grows with what is stored."""
+_NAMES = {"ministack": EMULATOR, "worker": "worker", "serve": "api"}
 
 
 class Memory:
-    """Samples of each process, in MiB. `emulator_port` tells which processes are the stack's."""
+    """Samples of each process of the server on the directory `data`, in MiB."""
 
-    def __init__(self, emulator_port: int) -> None:
-        self._processes = processes(emulator_port)
+    def __init__(self, data: Path) -> None:
+        self._processes = processes(data)
         self._samples: dict[str, list[tuple[float, float]]] = defaultdict(list)
 
     async def run(self) -> None:
@@ -46,18 +46,18 @@ def windows_of(samples: list[tuple[float, float]]) -> tuple[float, float, float]
     return fmean(first or [samples[0][1]]), fmean(last), max(mib for _, mib in samples)
 
 
-def processes(emulator_port: int) -> dict[str, int]:
-    """Return the processes of the stack whose emulator listens on `emulator_port`, by name."""
+def processes(data: Path) -> dict[str, int]:
+    """Return the processes of the server on the directory `data`, by name."""
     found: dict[str, int] = {}
-    clients, itself = f"AWS_ENDPOINT_URL=http://127.0.0.1:{emulator_port}", f"GATEWAY_PORT={emulator_port}"
+    mark = f"DATA_DIR={data.absolute()}"
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environ = (process / "environ").read_text(errors="replace").split("\0")
             command = (process / "cmdline").read_text(errors="replace").split("\0")
         except OSError:  # it ended as we looked, or is somebody else's
             continue
-        name = EMULATOR if itself in environ else next((_NAMES[word] for word in command if word in _NAMES), None)
-        if name is not None and (itself in environ or clients in environ):
+        name = next((_NAMES[word] for word in command if word in _NAMES), None)
+        if name is not None and mark in environ:
             found[name] = int(process.name)
     return found
 

@@ -14,13 +14,11 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from cli.commands.dev import emulator_environment
-from cli.local.dev_data import emulator_port
+from cli.local.data_option import environment_of
 from cli.local.emulator import free_port
 from shared import settings
-from tests.chaos import queues as sqs
 from tests.chaos.events import Identity, identity_of
-from tests.chaos.queues import Queues
+from tests.chaos.queues import Queues, opened
 from tests.chaos.run import followed, read_all
 from tests.chaos.verdict import Evidence, Followed, positions_of, violations
 from tests.e2e.local import Local, running
@@ -66,12 +64,12 @@ class _Run:
     def __init__(self, plan: Plan, local: Local) -> None:
         self._plan = plan
         self._url = local.url
-        self._port = emulator_port(local.data)
-        self._settings = settings.load(emulator_environment({}, self._port))
+        self._environ = environment_of(local.data)
+        self._settings = settings.load(self._environ)
         self._key = _key(local)
         self._rng = random.Random(plan.seed)  # noqa: S311 (a seed replays the choices)
         self._times = Times()
-        self._memory = Memory(self._port)
+        self._memory = Memory(local.data)
         self._inboxes = Counter(identity_of(number).inbox for number in range(plan.events))
         # An inbox is awaited before it begins to fill: the other half follows the one before.
         lanes = [dict(list(self._inboxes.items())[lane::_LANES]) for lane in range(_LANES)]
@@ -81,12 +79,7 @@ class _Run:
         ]
 
     async def through(self) -> Report:
-        names = {
-            "region": self._settings.aws_region,
-            "queue": self._settings.queue_name,
-            "dlq": self._settings.dlq_name,
-        }
-        async with asyncio.timeout(self._plan.patience_seconds), sqs.opened(self._port, **names) as queues:
+        async with asyncio.timeout(self._plan.patience_seconds), opened(self._settings, self._environ) as queues:
             before = _flat(await queues.dead_letters())
             sampling = asyncio.create_task(self._memory.run())
             try:

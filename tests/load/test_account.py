@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -36,11 +37,11 @@ def test_one_sample_is_all_there_is() -> None:
 
 def test_this_process_holds_something_and_is_no_part_of_a_stack() -> None:
     assert resident_mib(os.getpid()) > 1
-    assert processes(emulator_port=1) == {}
+    assert processes(Path("/nowhere")) == {}
 
 
 async def test_a_process_that_is_not_there_is_not_sampled() -> None:
-    memory = Memory(emulator_port=1)
+    memory = Memory(Path("/nowhere"))
     sampling = asyncio.create_task(memory.run())
     await asyncio.sleep(0)
     sampling.cancel()
