@@ -19,6 +19,8 @@ _Name = Meta(min_length=1, max_length=255)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How one deployment is set up. Names carry their unit last."""
 
+    backend: Annotated[Literal["aws", "sqlite"], Meta(description="Where events and keys are kept")] = "aws"
+    data_dir: Annotated[str, _Name, Meta(description="Directory of the files of BACKEND=sqlite")] = ".triggers"
     aws_region: Annotated[str, _Name, Meta(description="AWS region of the queue, tables and bucket")] = "us-east-1"
     queue_name: Annotated[str, _Name, Meta(description="SQS queue that takes packs")] = "triggers-events"
     dlq_name: Annotated[str, _Name, Meta(description="SQS queue for what can't be stored")] = "triggers-dlq"
