@@ -106,8 +106,12 @@ class EventReader(ShardReader, Protocol):
         """Count what `query` would return, oldest first, at half its price. May lag behind by some seconds."""
         ...
 
-    async def wait_for_change(self, timeout_ms: float) -> None:
-        """Return once an event may have been stored since the previous call, after `timeout_ms` at the latest.
+    def mark(self) -> int:
+        """Return a mark of the store's present state, for `wait_for_change`."""
+        ...
+
+    async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
+        """Return once anything may have been stored since `mark`, after `timeout_ms` at the latest.
 
         A store that cannot notice changes waits for `timeout_ms`.
         """

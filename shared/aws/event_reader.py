@@ -85,7 +85,11 @@ class DynamoReader:
         last_key = response.get("LastEvaluatedKey")
         return Count(events=response["Count"], stopped_at=last_key["sk"]["S"] if last_key else None)
 
-    async def wait_for_change(self, timeout_ms: float) -> None:
+    def mark(self) -> int:
+        """Return 0: changes are not noticed."""
+        return 0
+
+    async def wait_for_change(self, mark: int, timeout_ms: float) -> None:  # noqa: ARG002 - the port's
         """Wait for `timeout_ms`: DynamoDB does not notify readers."""
         await self._clock.sleep_ms(timeout_ms)
 

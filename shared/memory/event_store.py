@@ -65,7 +65,11 @@ class MemoryStore:
         found = await self.query(inbox, shard=shard, before=before, limit=limit, types=types)
         return Count(events=len(found.events), stopped_at=found.stopped_at)
 
-    async def wait_for_change(self, timeout_ms: float) -> None:
+    def mark(self) -> int:
+        """Return 0: changes are not noticed."""
+        return 0
+
+    async def wait_for_change(self, mark: int, timeout_ms: float) -> None:  # noqa: ARG002 - the port's
         """Wait for `timeout_ms`, as DynamoDB's reader does."""
         await self._clock.sleep_ms(timeout_ms)
 

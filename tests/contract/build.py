@@ -3,7 +3,12 @@
 import functools
 import itertools
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 from shared.aws.clients import Aws
 from shared.clock import SystemClock
@@ -12,6 +17,7 @@ from shared.model.position import Minter
 from shared.model.records import Guard, Place, StoredEvent
 from shared.ports import EventQueue
 from shared.settings import Settings
+from shared.sqlite.backend import SqliteBackend
 
 SHARDS = 4
 MAX_RECEIVES = 2
@@ -27,6 +33,21 @@ END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 def aws_of(settings: Settings) -> Aws:
     """What makes clients; one for all tests, since reading botocore's service models takes most of the time."""
     return Aws(settings)
+
+
+def sqlite_settings(request: pytest.FixtureRequest) -> Settings:
+    """A data directory of the test's own."""
+    directory: Path = request.getfixturevalue("tmp_path")
+    return Settings(backend="sqlite", data_dir=str(directory / "data"), inbox_shards=SHARDS, max_receives=MAX_RECEIVES)
+
+
+@asynccontextmanager
+async def sqlite_backend(settings: Settings) -> AsyncIterator[SqliteBackend]:
+    backend = SqliteBackend(settings, SystemClock())
+    try:
+        yield backend
+    finally:
+        await backend.aclose()
 
 
 class Queues(NamedTuple):

@@ -1,4 +1,4 @@
-"""Each port over each of its implementations: in memory, and AWS's against the emulator."""
+"""Each port over each of its implementations: in memory, on SQLite, and AWS's against the emulator."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from shared.memory.queue import MemoryQueue
 from shared.ports import BodyStore, EventStore
 from shared.settings import Settings
 from tests.contract import dynoxide
-from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of
+from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of, sqlite_backend, sqlite_settings
 from tests.provisioned import provisioned
 
 
@@ -30,11 +30,13 @@ def deployment(ministack: str) -> Settings:
     return asyncio.run(provisioned(inbox_shards=SHARDS, store_timeout_ms=10_000, settle_ms=11_000))
 
 
-@pytest.fixture(params=["memory", "ministack"])
+@pytest.fixture(params=["memory", "sqlite", "ministack"])
 def backend(request: pytest.FixtureRequest) -> Settings | None:
     """The deployment to test against, or None for memory."""
     if request.param == "memory":
         return None
+    if request.param == "sqlite":
+        return sqlite_settings(request)
     settings = request.getfixturevalue("deployment")
     assert isinstance(settings, Settings)
     return settings
@@ -50,11 +52,13 @@ def elsewhere(deployment: Settings) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["memory", "ministack", *([] if dynoxide.why_missing() else ["dynoxide"])])
+@pytest.fixture(params=["memory", "sqlite", "ministack", *([] if dynoxide.why_missing() else ["dynoxide"])])
 def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings | None:
     """The deployment whose table to test against, or None for memory."""
     if request.param == "memory":
         return None
+    if request.param == "sqlite":
+        return sqlite_settings(request)
     settings = request.getfixturevalue("deployment")
     assert isinstance(settings, Settings)
     if request.param == "dynoxide":
@@ -79,6 +83,10 @@ async def store(table: Settings | None) -> AsyncIterator[EventStore]:
     if table is None:
         yield MemoryStore(SystemClock(), shards=SHARDS)
         return
+    if table.backend == "sqlite":
+        async with sqlite_backend(table) as backend:
+            yield await backend.event_store()
+        return
     async with aws_of(table).dynamodb_once() as client:
         yield DynamoStore(client, table)
 
@@ -87,6 +95,10 @@ async def store(table: Settings | None) -> AsyncIterator[EventStore]:
 async def bodies(backend: Settings | None) -> AsyncIterator[BodyStore]:
     if backend is None:
         yield MemoryBodies()
+        return
+    if backend.backend == "sqlite":
+        async with sqlite_backend(backend) as sqlite:
+            yield await sqlite.bodies()
         return
     async with aws_of(backend).s3() as client:
         yield S3Bodies(client, backend.bodies_bucket)
@@ -97,6 +109,10 @@ async def queues(backend: Settings | None) -> AsyncIterator[Queues]:
     if backend is None:
         dlq = MemoryQueue(SystemClock())
         yield Queues(MemoryQueue(SystemClock(), dlq=dlq, max_receives=MAX_RECEIVES), dlq)
+        return
+    if backend.backend == "sqlite":
+        async with sqlite_backend(backend) as sqlite:
+            yield Queues(await sqlite.queue(), await sqlite.dlq())
         return
     name = f"queue-{uuid.uuid4().hex[:12]}"
     aws = aws_of(backend)

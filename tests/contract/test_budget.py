@@ -12,7 +12,7 @@ from shared.model.errors import Unavailable
 from shared.model.token_budget import MAX_SKEW_MS, Lease, available
 from shared.ports import Budget
 from shared.settings import Settings
-from tests.contract.build import aws_of
+from tests.contract.build import aws_of, sqlite_backend
 from tests.key_records import a_new_key
 
 NOW_MS = 1_800_000_000_000
@@ -22,6 +22,10 @@ NOW_MS = 1_800_000_000_000
 async def budget(backend: Settings | None) -> AsyncIterator[Budget]:
     if backend is None:
         yield MemoryBudget()
+        return
+    if backend.backend == "sqlite":
+        async with sqlite_backend(backend) as sqlite:
+            yield await sqlite.budget()
         return
     async with aws_of(backend).dynamodb() as client:
         yield DynamoBudget(client, backend.dynamodb_table_api_keys)

@@ -11,6 +11,7 @@ from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import NotFound, Unavailable
 from shared.ports import KeyStore
 from shared.settings import Settings
+from tests.contract.build import sqlite_backend
 from tests.key_records import a_key, a_new_key
 
 
@@ -18,6 +19,10 @@ from tests.key_records import a_key, a_new_key
 async def store(backend: Settings | None) -> AsyncIterator[KeyStore]:
     if backend is None:
         yield MemoryKeyStore()
+        return
+    if backend.backend == "sqlite":
+        async with sqlite_backend(backend) as sqlite:
+            yield await sqlite.keys()
         return
     async with Aws(backend).dynamodb() as client:
         yield DynamoKeyStore(client, backend.dynamodb_table_api_keys)

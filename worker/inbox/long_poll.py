@@ -147,11 +147,15 @@ class LongPolls:
         seen += [_Seen(slice_.stopped_at, None) for slice_ in slices if slice_.stopped_at]
         return sorted(seen, key=lambda event: event.position)
 
-    async def pause(self) -> None:
+    def mark(self) -> int:
+        """Return a mark of the store before a poll, for `pause`."""
+        return self._reader.mark()
+
+    async def pause(self, mark: int) -> None:
         """Wait until it is time for the next poll: soon after a change, where the store notices changes."""
         least_ms = _LEAST_LOOK_MS_PER_INBOX * len(self._watches)
         await self._clock.sleep_ms(least_ms)
-        await self._reader.wait_for_change(max(LOOK_MS, _LOOK_MS_PER_INBOX * len(self._watches)) - least_ms)
+        await self._reader.wait_for_change(mark, max(LOOK_MS, _LOOK_MS_PER_INBOX * len(self._watches)) - least_ms)
 
     def forget(self, inbox: Place) -> None:
         """Take the watch of `inbox` out."""
@@ -187,12 +191,13 @@ class _Watch:
         try:
             # Whoever made this watch adds its waiter before this task first runs.
             while self._waiters:
+                mark = self._watches.mark()
                 try:
                     await self._look()
                 except (Unavailable, Unclear) as error:
                     # Who waits has an answer all the same: an empty page and a cursor that stays where it is.
                     _log.warning("a watched inbox can't be read", extra={"error": str(error)})
-                await self._watches.pause()
+                await self._watches.pause(mark)
         finally:
             self._watches.forget(self._inbox)
 

@@ -1,0 +1,1 @@
+"""The ports on SQLite: one machine, no services, the same guarantees."""

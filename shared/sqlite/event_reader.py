@@ -1,0 +1,123 @@
+"""The events as the inbox sees them, an `EventReader`: nothing here writes."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from shared.clock import Clock
+from shared.model.event import Identity
+from shared.model.records import Count, Guard, Place, QueryResult, Record, StoredEvent
+from shared.sqlite.database import Database
+from shared.sqlite.event_rows import find_guard, find_record
+
+_MAX_QUERY_BYTES = 1_000_000
+"""Bytes of bodies after which a query stops, about as DynamoDB does: bounds the memory of a page of large bodies."""
+
+_RANGE = "tenant = ? AND inbox = ? AND delivered = ? AND shard = ? AND position > ? AND position < ?"
+
+
+class SqliteReader:
+    """Reads one `events.db` whose inboxes have `shards` shards each."""
+
+    def __init__(self, database: Database, clock: Clock, *, shards: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._shards = shards
+
+    async def query(
+        self,
+        inbox: Place,
+        *,
+        shard: int,
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+        newest_first: bool = False,
+    ) -> QueryResult:
+        """Return events of one shard between two positions, both exclusive; see `EventReader`."""
+        wanted, values = _wanted(types, self._clock.wall_ms())
+        order = "DESC" if newest_first else "ASC"
+        # Of what is not wanted only the position is read. One row more tells whether the query came to its end.
+        sql = f"""SELECT position, type, accepted_at, expires_at, body_key, delivered_at,
+            CASE WHEN {wanted} THEN body END FROM events WHERE {_RANGE} ORDER BY position {order} LIMIT ?"""
+        parameters = [*values, *_range(inbox, shard, before), limit + 1]
+        return await self._database.read(lambda db: _collect(db.execute(sql, parameters), inbox, limit))
+
+    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
+        """Count events of one shard between two positions, both exclusive; see `EventReader`."""
+        wanted, values = _wanted(types, self._clock.wall_ms())
+        sql = f"""SELECT count(*), total(is_wanted), max(position) FROM (
+            SELECT position, {wanted} AS is_wanted FROM events WHERE {_RANGE} ORDER BY position LIMIT ?)"""
+        parameters = [*values, *_range(inbox, shard, before), limit]
+        scanned, found, last = await self._database.read(lambda db: db.execute(sql, parameters).fetchone())
+        return Count(events=int(found), stopped_at=last if scanned == limit else None)
+
+    async def read_guard(self, identity: Identity) -> Guard | None:
+        """Return the current guard of `identity`."""
+        return await self._database.read(lambda db: find_guard(db, identity))
+
+    async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
+        """Return what lies at up to 25 places, in their order. Expired rows are returned."""
+        return await self._database.read(lambda db: [find_record(db, place, self._shards) for place in places])
+
+    def mark(self) -> int:
+        """Return a mark of the file as it is now."""
+        return self._database.mark()
+
+    async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
+        """Return within 10 ms of a commit by any process."""
+        await self._database.wait_for_change(mark, timeout_ms)
+
+    async def ready(self) -> None:
+        """Return if the file can be read; raise `Unavailable` if not."""
+        await self._database.read(lambda db: db.execute("SELECT 1 FROM layout LIMIT 1").fetchone())
+
+
+def _range(inbox: Place, shard: int, before: str) -> list[Any]:
+    return [inbox.tenant, inbox.inbox, inbox.delivered, shard, inbox.position, before]
+
+
+def _wanted(types: Sequence[str], now_ms: int) -> tuple[str, list[Any]]:
+    """Return the condition that a row is an event that lives and has one of `types`, and its values."""
+    living = "type IS NOT NULL AND expires_at > ?"
+    values: list[Any] = [now_ms // 1000]
+    if not types or "*" in types:
+        return living, values
+    conditions = []
+    for pattern in types:
+        if pattern.endswith("*"):
+            conditions.append("substr(type, 1, ?) = ?")
+            values += [len(pattern) - 1, pattern[:-1]]
+        else:
+            conditions.append("type = ?")
+            values.append(pattern)
+    return f"{living} AND ({' OR '.join(conditions)})", values
+
+
+def _collect(rows: sqlite3.Cursor, inbox: Place, limit: int) -> QueryResult:
+    """Return the events of up to `limit` rows, fewer if they come to `_MAX_QUERY_BYTES`."""
+    tenant, name, _, delivered = inbox
+    events: list[StoredEvent] = []
+    scanned, size, last = 0, 0, None
+    try:
+        for position, type_, accepted_at, expires_at, body_key, delivered_at, body in rows:
+            if scanned == limit or size >= _MAX_QUERY_BYTES:
+                return QueryResult(events=events, scanned_to=last, stopped_at=last)
+            scanned, last = scanned + 1, position
+            if body is None:
+                continue
+            size += len(body)
+            events.append(
+                StoredEvent(
+                    place=Place(tenant, name, position, delivered),
+                    type=type_,
+                    body=body,
+                    accepted_at=accepted_at,
+                    expires_at=expires_at,
+                    body_key=body_key,
+                    delivered_at=delivered_at,
+                )
+            )
+    finally:
+        rows.close()  # or the read would go on, and keep the log from being reset
+    return QueryResult(events=events, scanned_to=last, stopped_at=None)

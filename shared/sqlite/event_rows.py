@@ -1,0 +1,139 @@
+"""The tables of `events.db`, and how their rows spell our records.
+
+An event's key begins with its inbox and ends with its position, so a page is one range of one B-tree, and new events
+of an inbox go to its end. A tombstone is a row without a type. `body` comes last: what skips a row does not read it.
+"""
+
+import sqlite3
+from typing import Any
+
+from shared.model.event import Identity
+from shared.model.position import shard_of
+from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
+from shared.sqlite.schema import Migration
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        """CREATE TABLE events (
+            tenant TEXT NOT NULL, inbox TEXT NOT NULL, delivered INTEGER NOT NULL, shard INTEGER NOT NULL,
+            position TEXT NOT NULL, type TEXT, accepted_at INTEGER, expires_at INTEGER NOT NULL, delivered_at INTEGER,
+            moved_to TEXT, body_key TEXT, body BLOB,
+            PRIMARY KEY (tenant, inbox, delivered, shard, position)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX events_by_expiry ON events (expires_at)",
+        # `kept` is empty for the current guard of an identity, and the receipt for an older one.
+        """CREATE TABLE guards (
+            tenant TEXT NOT NULL, inbox TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, kept TEXT NOT NULL,
+            receipt TEXT NOT NULL, position TEXT NOT NULL, accepted_at INTEGER NOT NULL, digest TEXT NOT NULL,
+            expires_at INTEGER NOT NULL, erased_at INTEGER, version INTEGER NOT NULL,
+            PRIMARY KEY (tenant, inbox, source, id, kept)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX guards_by_expiry ON guards (expires_at)",
+        "CREATE TABLE layout (inbox_shards INTEGER NOT NULL)",
+    ),
+)
+"""`accepted_at`, `delivered_at` and `erased_at` are epoch milliseconds, `expires_at` is epoch seconds."""
+
+Row = tuple[Any, ...]
+
+AT_PLACE = "tenant = ? AND inbox = ? AND delivered = ? AND shard = ? AND position = ?"
+OF_IDENTITY = "tenant = ? AND inbox = ? AND source = ? AND id = ?"
+
+_INSERT_EVENT = f"INSERT INTO events VALUES ({', '.join('?' * 12)})"
+_INSERT_GUARD = f"INSERT INTO guards VALUES ({', '.join('?' * 12)})"
+_SELECT_EVENT = f"""SELECT type, accepted_at, expires_at, delivered_at, moved_to, body_key, body
+    FROM events WHERE {AT_PLACE}"""
+_SELECT_GUARDS = f"""SELECT receipt, position, accepted_at, digest, expires_at, erased_at, kept, version
+    FROM guards WHERE {OF_IDENTITY}"""
+
+
+def place_key(place: Place, shards: int) -> Row:
+    """Return the primary key of what lies at `place`, for `AT_PLACE`."""
+    return place.tenant, place.inbox, place.delivered, shard_of(place.position, shards), place.position
+
+
+def add_record(db: sqlite3.Connection, record: Record, shards: int) -> bool:
+    """Insert `record` if nothing lies at its place; return whether it was inserted."""
+    return db.execute(f"{_INSERT_EVENT} ON CONFLICT DO NOTHING", _event_row(record, shards)).rowcount == 1
+
+
+def put_record(db: sqlite3.Connection, record: Record, shards: int) -> None:
+    """Write `record`, whatever lies at its place."""
+    db.execute(_INSERT_EVENT.replace("INSERT", "REPLACE", 1), _event_row(record, shards))
+
+
+def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | None:
+    """Return what lies at `place`."""
+    row = db.execute(_SELECT_EVENT, place_key(place, shards)).fetchone()
+    if row is None:
+        return None
+    type_, accepted_at, expires_at, delivered_at, moved_to, body_key, body = row
+    if type_ is None:
+        return Tombstone(place=place, moved_to=moved_to, expires_at=expires_at)
+    return StoredEvent(
+        place=place,
+        type=type_,
+        body=body,
+        accepted_at=accepted_at,
+        expires_at=expires_at,
+        body_key=body_key,
+        delivered_at=delivered_at,
+    )
+
+
+def add_guard(db: sqlite3.Connection, guard: Guard) -> bool:
+    """Insert `guard` if there is none under its key; return whether it was inserted."""
+    row = (
+        *guard.identity,
+        "" if guard.current else guard.receipt,
+        guard.receipt,
+        guard.position,
+        guard.accepted_at,
+        guard.digest,
+        guard.expires_at,
+        guard.erased_at,
+        guard.version if guard.current else 0,
+    )
+    return db.execute(f"{_INSERT_GUARD} ON CONFLICT DO NOTHING", row).rowcount == 1
+
+
+def find_guard(db: sqlite3.Connection, identity: Identity) -> Guard | None:
+    """Return the current guard of `identity`."""
+    row = db.execute(f"{_SELECT_GUARDS} AND kept = ''", identity).fetchone()
+    return None if row is None else _guard(row, identity)
+
+
+def find_guards(db: sqlite3.Connection, identity: Identity) -> list[Guard]:
+    """Return all guards of `identity`."""
+    return [_guard(row, identity) for row in db.execute(_SELECT_GUARDS, identity)]
+
+
+def _event_row(record: Record, shards: int) -> Row:
+    key = place_key(record.place, shards)
+    if isinstance(record, Tombstone):
+        return (*key, None, None, record.expires_at, None, record.moved_to, None, None)
+    return (
+        *key,
+        record.type,
+        record.accepted_at,
+        record.expires_at,
+        record.delivered_at,
+        None,
+        record.body_key,
+        record.body,
+    )
+
+
+def _guard(row: Row, identity: Identity) -> Guard:
+    receipt, position, accepted_at, digest, expires_at, erased_at, kept, version = row
+    return Guard(
+        identity=identity,
+        receipt=receipt,
+        position=position,
+        accepted_at=accepted_at,
+        digest=digest,
+        expires_at=expires_at,
+        erased_at=erased_at,
+        current=not kept,
+        version=version,
+    )

@@ -1,0 +1,111 @@
+"""Deletes what has expired, as DynamoDB, SQS and S3 do on their own. Run by the worker process.
+
+Small transactions with pauses: a commit never waits long behind one. Freed pages are used again; files do not shrink.
+No deletion waits for the disk: one that a power failure undoes is made again.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.clock import Clock
+from shared.containers import batches
+from shared.model.errors import Unavailable, Unclear
+from shared.settings import Settings
+from shared.sqlite.bodies import INCOMING
+from shared.sqlite.database import Database
+
+if TYPE_CHECKING:  # the backend runs the sweeper
+    from shared.sqlite.backend import SqliteBackend
+
+_PERIOD_MS = 60_000
+_PAUSE_MS = 20
+_ROWS = 250
+"""Of one transaction; takes 1 to 2 ms."""
+_BUCKET_KEPT_US = 3_600_000_000  # past being full, when a row says no more than none would
+_DAY_SECONDS = 86_400
+
+_EVENTS = """DELETE FROM events WHERE (tenant, inbox, delivered, shard, position) IN (
+    SELECT tenant, inbox, delivered, shard, position FROM events WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
+_GUARDS = """DELETE FROM guards WHERE (tenant, inbox, source, id, kept) IN (
+    SELECT tenant, inbox, source, id, kept FROM guards WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
+_OLD_MESSAGES = "SELECT id FROM messages WHERE kept_until <= ?"
+_BUCKETS = "DELETE FROM buckets WHERE key_id IN (SELECT key_id FROM buckets WHERE full_us <= ? LIMIT ?)"
+
+
+class Sweeper:
+    """Sweeps one data directory. The databases are the caller's to close."""
+
+    def __init__(self, backend: "SqliteBackend", settings: Settings, clock: Clock) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._bodies = Path(settings.data_dir).absolute() / "bodies"
+        # An event lives EVENT_TTL_DAYS from acceptance and, acked on its last day, as long again.
+        self._body_seconds = (2 * settings.event_ttl_days + 1) * _DAY_SECONDS
+
+    async def run(self) -> None:
+        """Sweep once a minute until cancelled."""
+        while True:
+            with suppress(Unavailable, Unclear):  # the next round tries again
+                await self.sweep()
+            await self._clock.sleep_ms(_PERIOD_MS)
+
+    async def sweep(self) -> int:
+        """Delete everything that has expired; return how many rows and files."""
+        now_ms = self._clock.wall_ms()
+        events = await self._backend.events()
+        messages, keys = await self._backend.messages(), await self._backend.key_file()
+        return sum(
+            [
+                await self._sweep_rows(events, _deletes(_EVENTS, now_ms // 1000)),
+                await self._sweep_rows(events, _deletes(_GUARDS, now_ms // 1000)),
+                await self._sweep_messages(messages, now_ms),
+                await self._sweep_rows(keys, _deletes(_BUCKETS, now_ms * 1000 - _BUCKET_KEPT_US)),
+                await asyncio.to_thread(self._sweep_bodies, now_ms // 1000),
+            ]
+        )
+
+    async def _sweep_rows(self, database: Database, delete: Callable[[sqlite3.Connection], int]) -> int:
+        swept = 0
+        while deleted := await database.write(delete, durable=False):
+            swept += deleted
+            if deleted < _ROWS:
+                break
+            await self._clock.sleep_ms(_PAUSE_MS)
+        return swept
+
+    async def _sweep_messages(self, database: Database, now_ms: int) -> int:
+        """Delete messages; they are looked for outside of the transaction, since no index finds them."""
+        ids = await database.read(lambda db: db.execute(_OLD_MESSAGES, (now_ms,)).fetchall())
+        for batch in batches(ids, _ROWS):
+            await database.write(partial(_delete_messages, ids=batch, now_ms=now_ms), durable=False)
+            await self._clock.sleep_ms(_PAUSE_MS)
+        return len(ids)
+
+    def _sweep_bodies(self, now: int) -> int:
+        """Delete files that are too old, and those that a killed process has not finished."""
+        swept = 0
+        for directory in self._bodies.iterdir() if self._bodies.exists() else ():
+            kept_seconds = _DAY_SECONDS if directory.name == INCOMING else self._body_seconds
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if entry.stat().st_mtime <= now - kept_seconds:
+                        Path(entry.path).unlink(missing_ok=True)
+                        swept += 1
+        return swept
+
+
+def _deletes(sql: str, before: int) -> Callable[[sqlite3.Connection], int]:
+    return lambda db: db.execute(sql, (before, _ROWS)).rowcount
+
+
+def _delete_messages(db: sqlite3.Connection, ids: Sequence[tuple[int]], now_ms: int) -> None:
+    for (id_,) in ids:
+        # Unless it has moved to the DLQ meanwhile, which keeps it for longer.
+        if db.execute("DELETE FROM messages WHERE id = ? AND kept_until <= ?", (id_, now_ms)).rowcount:
+            db.execute("DELETE FROM contents WHERE id = ?", (id_,))
