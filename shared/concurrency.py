@@ -1,8 +1,8 @@
-"""Single flight: whoever asks for the same thing at the same time shares one attempt at it."""
+"""Concurrent calls: shared by callers that ask for the same at the same time, and gathered."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -48,3 +48,13 @@ class SingleFlight(Generic[K, V]):
 
 async def _await(call: Callable[[], Awaitable[V]]) -> V:
     return await call()
+
+
+async def gather_all(jobs: Iterable[Coroutine[Any, Any, V]]) -> list[V]:
+    """Run `jobs` concurrently; if one fails, cancel the others and raise its error bare."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

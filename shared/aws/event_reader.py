@@ -20,6 +20,7 @@ from shared.model import position as positions
 from shared.model.errors import Unavailable
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Place, QueryResult, Record, StoredEvent
+from shared.model.type_pattern import prefix_of, selects_all
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _between(after: str, before: str) -> Item | None:
 
 def _with_types(values: Item, types: Sequence[str]) -> dict[str, Any]:
     """Return the query's values, and a filter if only some types are asked for."""
-    if not types or "*" in types:
+    if selects_all(types):
         return {"ExpressionAttributeValues": values}
     condition = _type_is(values, types)
     return {
@@ -184,7 +185,7 @@ def _living(values: Item, types: Sequence[str], now: int) -> dict[str, Any]:
     """Return the values and the filter of a count: what a query returns is looked at here, a count's is not."""
     values[":now"] = number(now)
     names, condition = {"#ttl": "ttl"}, "attribute_not_exists(tombstone) AND #ttl > :now"
-    if types and "*" not in types:
+    if not selects_all(types):
         names["#type"] = "type"
         condition += f" AND ({_type_is(values, types)})"
     return {
@@ -198,9 +199,7 @@ def _type_is(values: Item, types: Sequence[str]) -> str:
     """Return the condition that an item has one of `types`; add its values to `values`."""
     conditions = []
     for index, pattern in enumerate(types):
-        if pattern.endswith("*"):
-            conditions.append(f"begins_with(#type, :type{index})")
-        else:
-            conditions.append(f"#type = :type{index}")
-        values[f":type{index}"] = text(pattern.removesuffix("*"))
+        prefix = prefix_of(pattern)
+        conditions.append(f"#type = :type{index}" if prefix is None else f"begins_with(#type, :type{index})")
+        values[f":type{index}"] = text(pattern if prefix is None else prefix)
     return " OR ".join(conditions)

@@ -12,6 +12,7 @@ from shared.clock import Clock
 from shared.model.event import Identity
 from shared.model.position import shard_of
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent, Tombstone
+from shared.model.type_pattern import matches_any
 
 _DAY_SECONDS = 86_400
 _CURRENT = "guard"
@@ -55,7 +56,7 @@ class MemoryStore:
         events = [
             record
             for record in records
-            if isinstance(record, StoredEvent) and record.expires_at * 1000 > now_ms and _matches(record, types)
+            if isinstance(record, StoredEvent) and record.expires_at * 1000 > now_ms and matches_any(types, record.type)
         ]
         last = scanned[-1] if scanned else None
         return QueryResult(events=events, scanned_to=last, stopped_at=last if is_cut else None)
@@ -184,9 +185,3 @@ class MemoryStore:
 
 def _key(guard: Guard) -> str:
     return _CURRENT if guard.current else guard.receipt
-
-
-def _matches(event: StoredEvent, types: Sequence[str]) -> bool:
-    return not types or any(
-        event.type.startswith(pattern[:-1]) if pattern.endswith("*") else event.type == pattern for pattern in types
-    )

@@ -8,6 +8,7 @@ import bcrypt
 import msgspec
 
 from shared.model.errors import Fault, InvalidRequest, NotFound
+from shared.model.type_pattern import TYPE_PATTERN, matches_any
 
 EVENTS_WRITE = "events:write"
 INBOX_READ = "inbox:read"
@@ -31,8 +32,6 @@ _SECRET_BYTES = 32
 # Lowercase base32, so that a key id can be read out loud and holds no `_`. bcrypt refuses more than 72 bytes.
 _TOKEN = re.compile(r"trg_([a-z2-7]{4,32})_([A-Za-z0-9_-]{16,72})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-# A type, or a prefix of whole words: `order.*`. `*` alone is every type.
-TYPE_PATTERN = re.compile(r"\*|[^*]{1,255}|[^*]{1,253}\.\*")
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +56,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def may(self, event_type: str) -> bool:
         """Tell whether this key may send or read events of `event_type`."""
-        return not self.types or any(matches(pattern, event_type) for pattern in self.types)
+        return matches_any(self.types, event_type)
 
     def lapsed(self, now_ms: int) -> str | None:
         """Return why the key no longer works at `now_ms`, None if it does."""
@@ -130,13 +129,6 @@ def parse(token: str) -> tuple[str, bytes] | None:
     """Return the key id and the secret of `token`, None if it has not the form of a key."""
     match = _TOKEN.fullmatch(token)
     return (match[1], match[2].encode()) if match else None
-
-
-def matches(pattern: str, event_type: str) -> bool:
-    """Tell whether `event_type` is `pattern`, or begins as it does up to its `*`."""
-    if pattern.endswith("*"):
-        return event_type.startswith(pattern[:-1])
-    return event_type == pattern
 
 
 def in_order(keys: Iterable[ApiKey], tenant: str | None) -> list[ApiKey]:

@@ -7,6 +7,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Place, QueryResult, Record, StoredEvent
+from shared.model.type_pattern import prefix_of, selects_all
 from shared.sqlite.database import Database
 from shared.sqlite.event_rows import find_guard, find_record
 
@@ -81,16 +82,17 @@ def _wanted(types: Sequence[str], now_ms: int) -> tuple[str, list[Any]]:
     """Return the condition that a row is an event that lives and has one of `types`, and its values."""
     living = "type IS NOT NULL AND expires_at > ?"
     values: list[Any] = [now_ms // 1000]
-    if not types or "*" in types:
+    if selects_all(types):
         return living, values
     conditions = []
     for pattern in types:
-        if pattern.endswith("*"):
-            conditions.append("substr(type, 1, ?) = ?")
-            values += [len(pattern) - 1, pattern[:-1]]
-        else:
+        prefix = prefix_of(pattern)
+        if prefix is None:
             conditions.append("type = ?")
             values.append(pattern)
+        else:
+            conditions.append("substr(type, 1, ?) = ?")
+            values += [len(prefix), prefix]
     return f"{living} AND ({' OR '.join(conditions)})", values
 
 

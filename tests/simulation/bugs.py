@@ -190,21 +190,17 @@ def proof_at_any_age() -> Iterator[Any]:
 @_bug
 def an_upper_bound_per_shard() -> Iterator[Any]:
     """Each query takes its own now; an event commits between two of them."""
-    advance, stretch = scan._Shard.advance, scan._stretch
+    advance = scan._Shard.advance
 
     async def own_bound(self: Any, limit: int) -> None:
         clock = self._reader.process
         await clock.sleep_ms(150 * self._shard)
         self._before = floor_of(clock.wall_ms() - SETTINGS.settle_ms)
         await advance(self, limit)
-        if self.frontier == self._before:
+        if self.frontier == self.last:
             self.frontier = _LAST
 
-    def unbounded(scans: Any, start: str, _: str, limit: int) -> Any:
-        return stretch(scans, start, _LAST, limit)
-
     yield patch.object(scan._Shard, "advance", own_bound)
-    yield patch.object(scan, "_stretch", unbounded)
 
 
 @_bug

@@ -13,10 +13,10 @@ import msgspec
 
 from shared.clock import rfc3339
 from shared.compression import expand
+from shared.concurrency import gather_all
 from shared.model.errors import NotFound, Poison
 from shared.model.records import StoredEvent
 from shared.ports import BodyStore, EventReader
-from worker.inbox.scan import gather_all
 
 _FETCHES = 8
 """Bodies that one answer fetches from the bucket at once."""

@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 from shared.clock import Clock
-from shared.concurrency import SingleFlight
+from shared.concurrency import SingleFlight, gather_all
 from shared.model import position
 from shared.model.records import Place
 from shared.ports import EventReader
-from worker.inbox.scan import gather_all
 
 MAX_COUNT = 10_000
 """More than this is answered as `10000+`."""

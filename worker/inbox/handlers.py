@@ -18,7 +18,7 @@ from shared.model import cursor
 from shared.model.api_key import INBOX_READ, ApiKey
 from shared.model.errors import NotAcceptable
 from shared.model.event import Identity
-from shared.model.type_pattern import allowed
+from shared.model.type_pattern import intersection
 from shared.web import event_path
 from shared.web.auth import needs
 from shared.web.context import context_of
@@ -90,7 +90,7 @@ def _question(key: ApiKey, query: InboxQuery) -> PageRequest:
         inbox=query.inbox,
         limit=query.limit,
         # A key that may read some types only follows them as if there were no others.
-        types=allowed(key.types, query.types),
+        types=intersection(key.types, query.types),
         delivered=query.delivered,
         newest_first=query.zapier,
     )

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.clock import Clock
+from shared.concurrency import gather_all
 from shared.model import position
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Place
 from shared.model.type_pattern import matches_any
 from shared.ports import EventReader
-from worker.inbox.scan import gather_all
 
 MAX_WAITERS = 10_000
 """Of one process. One more is not kept waiting. A waiter takes some 25 KB with its connection."""

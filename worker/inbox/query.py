@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from shared.model import cursor, position
-from shared.model.api_key import TYPE_PATTERN
 from shared.model.errors import InvalidRequest
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
+from shared.model.type_pattern import TYPE_PATTERN
 from shared.web.query import Query
 from worker.inbox.reader import MAX_LIMIT
 

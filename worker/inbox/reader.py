@@ -21,7 +21,6 @@ from worker.inbox.contents import Contents
 from worker.inbox.counts import Counts
 from worker.inbox.long_poll import LongPolls
 from worker.inbox.metrics import FirstReads
-from worker.inbox.newest import newest
 from worker.inbox.scan import ScanResult, scan
 
 MAX_LIMIT = 1000
@@ -145,14 +144,14 @@ class Inbox:
     async def _read(self, question: PageRequest) -> Page:
         # Taken once, before the first query: one bound for all shards and all rounds.
         before = position.floor_of(self._clock.wall_ms() - self._settle_ms)
-        read = newest if question.newest_first else scan
-        stretch = await read(
+        stretch = await scan(
             self._reader,
             question.place,
             shards=self._shards,
             before=before,
             limit=question.limit,
             types=question.types,
+            newest_first=question.newest_first,
         )
         page = await self._fill(stretch, before)
         self._page_events.observe(len(page.events))

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from shared.model import position
 from shared.model.records import Place, QueryResult
 from tests.unit.worker.inbox.test_scan import START_MS, Item, at, stored
-from worker.inbox.newest import newest
-from worker.inbox.scan import MAX_ROUNDS
+from worker.inbox.scan import MAX_ROUNDS, scan
 
 
 class Backward:
@@ -76,19 +75,27 @@ def test_the_newest_are_handed_out_newest_first_and_without_a_gap(
 ) -> None:
     reader = Backward(items, shards, random.Random(seed))  # noqa: S311 - a replayable schedule
     start, before = at(START_MS + start_ms, 0), at(START_MS + 15, 0)
-    stretch = asyncio.run(
-        newest(reader, Place("t", "i", start), shards=shards, before=before, limit=limit, types=types)
+    found = asyncio.run(
+        scan(
+            reader,
+            Place("t", "i", start),
+            shards=shards,
+            before=before,
+            limit=limit,
+            types=types,
+            newest_first=True,
+        )
     )
     expected = [
         item.position
         for item in reversed(reader.items)
         if start < item.position < before and item.shown and (not types or item.type in types)
     ]
-    found = [event.place.position for event in stretch.events]
-    assert found == expected[: len(found)]
+    positions = [event.place.position for event in found.events]
+    assert positions == expected[: len(positions)]
     # The rounds ask for ever more, so they get to the end of these few.
-    assert len(found) == min(limit, len(expected))
-    assert not stretch.more
+    assert len(positions) == min(limit, len(expected))
+    assert not found.more
     assert reader.queries <= shards * MAX_ROUNDS
 
 
@@ -96,6 +103,6 @@ async def test_searching_for_what_is_rare_ends_somewhere() -> None:
     hidden = [Item(at(START_MS + number, number), 0, shown=False) for number in range(20_000)]
     reader = Backward([Item(at(START_MS - 5, 1), 0, shown=True), *hidden], 4, random.Random(1))  # noqa: S311
     start, before = Place("t", "i", position.FIRST), position.floor_of(START_MS + 10**6)
-    stretch = await newest(reader, start, shards=4, before=before, limit=10)
-    assert stretch.events == []
+    found = await scan(reader, start, shards=4, before=before, limit=10, newest_first=True)
+    assert found.events == []
     assert reader.queries <= 4 * MAX_ROUNDS
