@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from shared.auth.leased_rate_limit import LeasedLimiter
-from shared.auth.rate_limit import RateLimiter, TokenBucketLimiter
+from shared.auth.rate_limit import RateLimiter
+from shared.auth.token_bucket import TokenBucketLimiter
 from shared.clock import SystemClock
 from shared.memory.budget import MemoryBudget
 from shared.model.api_key import SCOPES, ApiKey

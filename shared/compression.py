@@ -7,12 +7,14 @@ import threading
 
 import zstandard
 
-from shared.model.errors import Poison
-
 MAX_EXPANDED_BYTES = 16 * 1024 * 1024
 """Far above what one request of 512 KiB can become, far below a decompression bomb."""
 
 _LEVEL = 1
+
+
+class BrokenFrame(ValueError):
+    """Not a frame of `zstd_frame`, or one that claims too much."""
 
 
 class _Contexts(threading.local):
@@ -32,15 +34,15 @@ def zstd_frame(data: bytes) -> bytes:
 
 
 def from_zstd_frame(frame: bytes) -> bytes:
-    """Return what a frame of `zstd_frame` holds; raise `Poison` if it is broken or claims too much."""
+    """Return what a frame of `zstd_frame` holds; raise `BrokenFrame` if it is none."""
     try:
         # zstandard allocates what a frame claims, whatever limit it is given; ours always state their size.
         size = zstandard.frame_content_size(frame)
         if not 0 <= size <= MAX_EXPANDED_BYTES:
-            raise Poison(f"a zstd frame claims {size:,} bytes")
+            raise BrokenFrame(f"a zstd frame claims {size:,} bytes")
         return _contexts.decompressor.decompress(frame)
     except zstandard.ZstdError as error:
-        raise Poison(f"unreadable zstd frame: {error}") from None
+        raise BrokenFrame(f"unreadable zstd frame: {error}") from None
 
 
 def compress(body: bytes) -> bytes:
@@ -53,5 +55,5 @@ def compress(body: bytes) -> bytes:
 
 
 def expand(stored: bytes) -> bytes:
-    """Return the body that `compress` was given; raise `Poison` if the frame is broken."""
+    """Return the body that `compress` was given; raise `BrokenFrame` if the frame is broken."""
     return from_zstd_frame(stored) if stored.startswith(zstandard.FRAME_HEADER) else stored

@@ -15,8 +15,10 @@ import logging
 import math
 from collections.abc import Awaitable
 
-from shared.auth.rate_limit import MAX_BUCKETS, Charge, TokenBucketLimiter
+from shared.auth.rate_limit import Charge
+from shared.auth.token_bucket import MAX_BUCKETS, TokenBucketLimiter
 from shared.clock import Clock
+from shared.containers import BoundedDict
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
 from shared.model.token_budget import available
@@ -55,13 +57,13 @@ class _TokenLease:
 
 
 class LeasedLimiter:
-    """Grants what it leased before. One per process; not thread-safe. Memory is bounded by `max_purses`."""
+    """Grants what it leased before. One per process; not thread-safe. Memory is bounded by `max_keys`."""
 
-    def __init__(self, budget: Budget, clock: Clock, max_purses: int = MAX_BUCKETS) -> None:
+    def __init__(self, budget: Budget, clock: Clock, max_keys: int = MAX_BUCKETS) -> None:
         self._budget = budget
         self._clock = clock
-        self._max_purses = max_purses
-        self._purses: dict[str, _TokenLease] = {}
+        self._max_keys = max_keys
+        self._leases = BoundedDict[str, _TokenLease](max_keys)
         self._flights: set[asyncio.Task[None]] = set()
         self._alone: TokenBucketLimiter | None = None  # while the budget does not answer
         self._try_at_ms = 0
@@ -69,20 +71,20 @@ class LeasedLimiter:
     def charge(self, key: ApiKey, cost: int) -> Charge:
         """Take `cost` tokens (never more than the burst) from those held for `key`, or none if there are too few."""
         now_ms = self._clock.monotonic_ms()
-        purse = self._purses.get(key.key_id) or self._add(key, now_ms)
+        held = self._leases.get(key.key_id) or self._add(key, now_ms)
         if self._alone:
-            self._try_again(key, purse, now_ms)
+            self._try_again(key, held, now_ms)
             return self._alone.charge(key, cost)
-        if now_ms >= purse.lapse_at_ms:
-            purse.tokens = 0
+        if now_ms >= held.lapse_at_ms:
+            held.tokens = 0
         cost = min(cost, key.burst)
-        if cost > purse.tokens:
-            return self._told(key, purse, cost - purse.tokens)
-        purse.tokens -= cost
-        purse.spent += cost
-        if 4 * purse.tokens < purse.lease and purse.flight is None and now_ms >= purse.ask_at_ms:
-            self._fetch(key, purse, least=1)
-        return self._told(key, purse, 0)
+        if cost > held.tokens:
+            return self._charge(key, held, cost - held.tokens)
+        held.tokens -= cost
+        held.spent += cost
+        if 4 * held.tokens < held.lease and held.flight is None and now_ms >= held.ask_at_ms:
+            self._fetch(key, held, least=1)
+        return self._charge(key, held, 0)
 
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
         """Charge again once a lease has come, if there is hope for one; else return `refused`."""
@@ -90,13 +92,13 @@ class LeasedLimiter:
         while charge.retry_after_seconds and rounds and not self._alone:
             rounds -= 1
             now_ms = self._clock.monotonic_ms()
-            purse = self._purses.get(key.key_id) or self._add(key, now_ms)
-            least = cost - purse.tokens
-            if available(key, purse.full_us, self._clock.wall_ms()) < least:
+            held = self._leases.get(key.key_id) or self._add(key, now_ms)
+            least = cost - held.tokens
+            if available(key, held.full_us, self._clock.wall_ms()) < least:
                 break
-            if purse.flight is None and now_ms < purse.ask_at_ms:
+            if held.flight is None and now_ms < held.ask_at_ms:
                 break
-            await self._wait(purse, cost, purse.flight or self._fetch(key, purse, least=max(1, least)))
+            await self._wait(held, cost, held.flight or self._fetch(key, held, least=max(1, least)))
             charge = self.charge(key, cost)
         return charge
 
@@ -106,56 +108,56 @@ class LeasedLimiter:
             flight.cancel()
         await asyncio.gather(*self._flights, return_exceptions=True)
 
-    async def _wait(self, purse: _TokenLease, cost: int, flight: Awaitable[None]) -> None:
-        purse.wanted += cost
+    async def _wait(self, held: _TokenLease, cost: int, flight: Awaitable[None]) -> None:
+        held.wanted += cost
         try:
             await asyncio.shield(flight)
         finally:
-            purse.wanted -= cost
+            held.wanted -= cost
 
-    def _fetch(self, key: ApiKey, purse: _TokenLease, *, least: int) -> asyncio.Task[None]:
-        flight = purse.flight = asyncio.create_task(self._lease(key, purse, least))
+    def _fetch(self, key: ApiKey, held: _TokenLease, *, least: int) -> asyncio.Task[None]:
+        flight = held.flight = asyncio.create_task(self._lease(key, held, least))
         self._flights.add(flight)
         flight.add_done_callback(self._flights.discard)
         return flight
 
-    async def _lease(self, key: ApiKey, purse: _TokenLease, least: int) -> None:
+    async def _lease(self, key: ApiKey, held: _TokenLease, least: int) -> None:
         await asyncio.sleep(0)  # so that all who wait by now are counted
         now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
-        purse.lease = _next_lease(key, purse, now_ms)
-        most = max(least, purse.lease + purse.wanted - purse.tokens)
+        held.lease = _next_lease(key, held, now_ms)
+        most = max(least, held.lease + held.wanted - held.tokens)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                lease = await self._budget.take(key, least=least, most=most, now_ms=wall_ms, full_us=purse.full_us)
+                lease = await self._budget.take(key, least=least, most=most, now_ms=wall_ms, full_us=held.full_us)
         except (Unavailable, Unclear, TimeoutError) as error:
             self._go_alone(error)
             return
         finally:
-            purse.flight = None
+            held.flight = None
         now_ms, self._alone = self._clock.monotonic_ms(), None
-        purse.leased_at_ms, purse.spent, purse.full_us = now_ms, 0, lease.full_us
-        purse.tokens += lease.tokens
+        held.leased_at_ms, held.spent, held.full_us = now_ms, 0, lease.full_us
+        held.tokens += lease.tokens
         if lease.tokens:
-            purse.lapse_at_ms = now_ms + LAPSE_MS
+            held.lapse_at_ms = now_ms + LAPSE_MS
         if available(key, lease.full_us, wall_ms) <= 0:
-            purse.ask_at_ms = now_ms + _PAUSE_MS
+            held.ask_at_ms = now_ms + _PAUSE_MS
 
     def _go_alone(self, error: Exception) -> None:
         if self._alone is None:
             logger.warning("each process limits alone", extra={"error": f"{type(error).__name__}: {error}"})
-            self._alone = TokenBucketLimiter(self._clock, self._max_purses)
+            self._alone = TokenBucketLimiter(self._clock, self._max_keys)
         self._try_at_ms = self._clock.monotonic_ms() + _ALONE_MS
 
-    def _try_again(self, key: ApiKey, purse: _TokenLease, now_ms: int) -> None:
+    def _try_again(self, key: ApiKey, held: _TokenLease, now_ms: int) -> None:
         """Every few seconds one lease is tried for, and nobody waits for it."""
-        if now_ms >= self._try_at_ms and purse.flight is None:
+        if now_ms >= self._try_at_ms and held.flight is None:
             self._try_at_ms = now_ms + _ALONE_MS
-            self._fetch(key, purse, least=1)
+            self._fetch(key, held, least=1)
 
-    def _told(self, key: ApiKey, purse: _TokenLease, missing: int) -> Charge:
+    def _charge(self, key: ApiKey, held: _TokenLease, missing: int) -> Charge:
         """Return what the headers tell: what is held and what the joint bucket should still hold."""
-        joint = max(0, available(key, purse.full_us, self._clock.wall_ms()))
-        remaining = min(key.burst, purse.tokens + joint)
+        joint = max(0, available(key, held.full_us, self._clock.wall_ms()))
+        remaining = min(key.burst, held.tokens + joint)
         return Charge(
             remaining=remaining,
             full_after_seconds=math.ceil((key.burst - remaining) / key.rate),
@@ -163,18 +165,16 @@ class LeasedLimiter:
         )
 
     def _add(self, key: ApiKey, now_ms: int) -> _TokenLease:
-        if len(self._purses) >= self._max_purses:
-            del self._purses[next(iter(self._purses))]
-        purse = self._purses[key.key_id] = _TokenLease(_least_lease(key), now_ms)
-        return purse
+        held = self._leases[key.key_id] = _TokenLease(_least_lease(key), now_ms)
+        return held
 
 
 def _least_lease(key: ApiKey) -> int:
     return max(1, key.burst // _LEAST_SHARE)
 
 
-def _next_lease(key: ApiKey, purse: _TokenLease, now_ms: int) -> int:
+def _next_lease(key: ApiKey, held: _TokenLease, now_ms: int) -> int:
     """Return the tokens for the next second, by the use since the last lease; at most doubled, or halved, at once."""
-    used = purse.spent * _AHEAD_MS // max(1, now_ms - purse.leased_at_ms)
-    lease = min(max(used, purse.lease // 2), 2 * purse.lease)
+    used = held.spent * _AHEAD_MS // max(1, now_ms - held.leased_at_ms)
+    lease = min(max(used, held.lease // 2), 2 * held.lease)
     return min(max(lease, _least_lease(key)), key.burst)

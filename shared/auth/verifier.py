@@ -15,20 +15,18 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable
-from typing import Protocol, TypeVar
 
 import bcrypt
 
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
+from shared.containers import BoundedDict
 from shared.model import api_key
 from shared.model.api_key import ApiKey
 from shared.model.errors import RateLimited, Unauthorized, Unavailable, Unclear
+from shared.ports import KeyStore
 
 logger = logging.getLogger("triggers.keys")
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 MAX_ENTRIES = 10_000
 """Key ids remembered, known and unknown ones each; past it the one read longest ago is forgotten."""
@@ -53,18 +51,6 @@ _LONG_AGO_MS = -(1 << 62)  # the steady clock may have started just now
 _INVALID = "The API key is not valid."
 
 
-class KeyReader(Protocol):
-    """Where the ring finds keys: `shared.aws.key_store`."""
-
-    async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key `key_id`, None if there is none; raise `Unavailable` if nobody answers."""
-        ...
-
-    async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note that a key was used (epoch milliseconds); may raise `Unavailable` and `Unclear`."""
-        ...
-
-
 class _Entry:
     """What the ring knows of one key id. Times are the steady clock's milliseconds."""
 
@@ -77,15 +63,15 @@ class _Entry:
         self.stale_until_ms = 0
         self.next_try_ms = _LONG_AGO_MS
         self.note_use_ms = _LONG_AGO_MS
-        self.wrong: dict[bytes, None] = {}
+        self.wrong = BoundedDict[bytes, None](_MAX_WRONG)
 
 
 class KeyVerifier:
-    """Verifies tokens against a `KeyReader`. One per process; not thread-safe."""
+    """Verifies tokens against a `KeyStore`. One per process; not thread-safe."""
 
     def __init__(
         self,
-        reader: KeyReader,
+        reader: KeyStore,
         clock: Clock,
         *,
         cache_seconds: int,
@@ -95,8 +81,8 @@ class KeyVerifier:
         self._clock = clock
         self._cache_ms = cache_seconds * 1000
         self._check = check
-        self._entries: dict[str, _Entry] = {}
-        self._unknown: dict[str, int] = {}
+        self._entries = BoundedDict[str, _Entry](MAX_ENTRIES)
+        self._unknown = BoundedDict[str, int](MAX_ENTRIES)
         self._reads: SingleFlight[str, _Entry | None] = SingleFlight()
         self._checks: SingleFlight[tuple[str, bytes], bool] = SingleFlight()
         self._uses: SingleFlight[str, None] = SingleFlight()
@@ -164,14 +150,14 @@ class KeyVerifier:
         self._entries.pop(key_id, None)
         self._unknown.pop(key_id, None)
         if key is None:
-            _put(self._unknown, key_id, now_ms + _UNKNOWN_SECONDS * 1000)
+            self._unknown[key_id] = now_ms + _UNKNOWN_SECONDS * 1000
             return None
         if entry is None or entry.key.secret_hash != key.secret_hash:
             entry = _Entry(key)
         entry.key = key
         entry.fresh_until_ms = now_ms + self._cache_ms
         entry.stale_until_ms = now_ms + STALE_SECONDS * 1000
-        _put(self._entries, key_id, entry)
+        self._entries[key_id] = entry
         return entry
 
     async def _first_use(self, entry: _Entry, secret: bytes, digest: bytes) -> bool:
@@ -199,7 +185,7 @@ class KeyVerifier:
             entry.digest = digest
             entry.wrong.clear()
         else:
-            _put(entry.wrong, digest, None, limit=_MAX_WRONG)
+            entry.wrong[digest] = None
         return right
 
     def _note_use(self, entry: _Entry) -> None:
@@ -215,9 +201,3 @@ class KeyVerifier:
             await self._reader.record_use(key_id, used_at)
         except (Unavailable, Unclear) as error:
             logger.warning("a key's use was not recorded", extra={"key_id": key_id, "error": str(error)})
-
-
-def _put(table: dict[K, V], name: K, value: V, limit: int = MAX_ENTRIES) -> None:
-    if len(table) >= limit:
-        del table[next(iter(table))]
-    table[name] = value

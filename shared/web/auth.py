@@ -13,7 +13,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from shared.auth.leased_rate_limit import LeasedLimiter
-from shared.auth.rate_limit import RateLimiter, TokenBucketLimiter
+from shared.auth.rate_limit import RateLimiter
+from shared.auth.token_bucket import TokenBucketLimiter
 from shared.auth.verifier import KeyVerifier
 from shared.clock import Clock
 from shared.model.api_key import ApiKey

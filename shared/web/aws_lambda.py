@@ -5,10 +5,11 @@ The event loop, the app and its clients live as long as the sandbox does; Lambda
 
 import asyncio
 import base64
+import functools
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Self, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from litestar import Litestar
@@ -30,6 +31,28 @@ def _nothing() -> None:
     pass
 
 
+def lazy_handler(module: str, create_app: Callable[..., Litestar]) -> Callable[[str], "LambdaApp"]:
+    """Return the `__getattr__` of a module whose attribute `handler` is the function that `create_app` makes.
+
+    Lambda requests the attribute as the sandbox starts, with a whole CPU and before any request; it is made once.
+    Raises `InvalidSettings` then if the environment's settings are invalid.
+    """
+
+    @functools.cache
+    def handler() -> LambdaApp:
+        loaded = settings.load(os.environ)
+        log.configure(loaded.log_level)
+        metrics = Metrics(scraped=False)
+        return LambdaApp(create_app(loaded, metrics=metrics), cloudwatch.emitter(metrics, SystemClock(), os.environ))
+
+    def attribute(name: str) -> LambdaApp:
+        if name != "handler":
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return handler()
+
+    return attribute
+
+
 class LambdaApp:
     """Answers the requests of one sandbox, one at a time, as Lambda hands them over."""
 
@@ -44,14 +67,6 @@ class LambdaApp:
         self._stop = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
         self._runner.run(self._start())
-
-    @classmethod
-    def of_environment(cls, create_app: Callable[..., Litestar]) -> Self:
-        """Return what `create_app` makes of the environment; raise `InvalidSettings` if its settings are invalid."""
-        loaded = settings.load(os.environ)
-        log.configure(loaded.log_level)
-        metrics = Metrics(scraped=False)
-        return cls(create_app(loaded, metrics=metrics), cloudwatch.emitter(metrics, SystemClock(), os.environ))
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         """Return the answer to one request, both as the HTTP API spells them."""

@@ -1,6 +1,7 @@
 """Both HTTP functions as Lambda finds them: `handler` of a module, with settings from the environment."""
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Callable
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
 from shared.model import api_key
 from shared.settings import Settings
+from shared.web.aws_lambda import LambdaApp
 from worker.inbox import lambda_handler as inbox
 
 Invoke = Callable[..., Any]
@@ -32,18 +34,19 @@ async def invoke(aws_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asy
     for name, value in asdict(aws_settings).items():
         monkeypatch.setenv(name.upper(), str(value))
 
+    made: dict[ModuleType, LambdaApp] = {}
+
     def call(module: ModuleType, event: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = module.handler(event, None)
-        return answer
+        if module not in made:
+            made[module] = importlib.reload(module).handler
+        return made[module](event, None)
 
     async def invoke(module: ModuleType, event: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(call, module, event)
 
     yield invoke
-    for module in (ingest, inbox):
-        if module.function.cache_info().currsize:
-            await asyncio.to_thread(module.function().close)
-        module.function.cache_clear()
+    for function in made.values():
+        await asyncio.to_thread(function.close)
 
 
 async def token_of(settings: Settings) -> str:

@@ -12,9 +12,9 @@ from itertools import islice
 import msgspec
 
 from shared.clock import rfc3339
-from shared.compression import expand
+from shared.compression import BrokenFrame, expand
 from shared.concurrency import gather_all
-from shared.model.errors import NotFound, Poison
+from shared.model.errors import NotFound
 from shared.model.records import StoredEvent
 from shared.ports import BodyStore, EventReader
 
@@ -59,7 +59,7 @@ def _plain(event: StoredEvent, stored: bytes) -> bytes:
     """Return the CloudEvent that `stored` holds, or one that says that it is broken."""
     try:
         return expand(stored)
-    except Poison:
+    except BrokenFrame:
         return _without_data(event, "broken")
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from shared.clock import Clock
 from shared.concurrency import SingleFlight, gather_all
+from shared.containers import BoundedDict
 from shared.model import position
 from shared.model.records import Place
 from shared.ports import EventReader
@@ -35,7 +36,7 @@ class Counts:
         self._shards = shards
         self._settle_ms = settle_ms
         self._counting: SingleFlight[_Name, int | str] = SingleFlight()
-        self._remembered: dict[_Name, tuple[int, int | str]] = {}
+        self._remembered = BoundedDict[_Name, tuple[int, int | str]](_MAX_REMEMBERED)
 
     async def undelivered(self, tenant: str, inbox: str, types: tuple[str, ...]) -> int | str:
         """Return how many events of `types` an inbox lists, or `N+` for at least N where counting had to end.
@@ -60,8 +61,6 @@ class Counts:
         at_least = total > MAX_COUNT or not all(complete for _, complete in parts)
         count = f"{min(total, MAX_COUNT)}+" if at_least else total
         self._remembered.pop(name, None)
-        if len(self._remembered) >= _MAX_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
         self._remembered[name] = (self._clock.monotonic_ms() + REMEMBERED_MS, count)
         return count
 

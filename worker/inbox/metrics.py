@@ -8,6 +8,7 @@ about latency.
 from collections.abc import Hashable, Sequence
 
 from shared.clock import Clock
+from shared.containers import BoundedDict
 from shared.model.records import StoredEvent
 from shared.telemetry.catalog import Metrics
 
@@ -21,7 +22,7 @@ class FirstReads:
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._seconds = metrics.first_read_seconds.of()
         self._clock = clock
-        self._marks: dict[Hashable, str] = {}
+        self._marks = BoundedDict[Hashable, str](MAX_MARKS)
 
     def count(self, inbox: Hashable, events: Sequence[StoredEvent], end: str, before: str) -> None:
         """Count what is new of `events`, oldest first, handed out up to the position `end` by a read up to `before`.
@@ -30,8 +31,6 @@ class FirstReads:
         """
         mark = self._marks.get(inbox)
         if mark is None:
-            if len(self._marks) >= MAX_MARKS:
-                del self._marks[next(iter(self._marks))]
             self._marks[inbox] = before
             return
         if end <= mark:

@@ -55,8 +55,8 @@ async def scan(
 
     All shards and all rounds share one `before`: with a bound per query, an event committed between two queries
     slipped behind the cursor. Stops after `MAX_ROUNDS` even if a filter or tombstones hid everything; `end` has
-    advanced nevertheless. With `newest_first` the result is not for following: `end` stays where it was and `more` is False.
-    Raises what the reader raises.
+    advanced nevertheless. With `newest_first` the result is not for following: `end` stays where it was and `more` is
+    False. Raises what the reader raises.
     """
     if inbox.position >= before:
         # The cursor comes from a reader whose clock is ahead of ours. Never answer with one further back.

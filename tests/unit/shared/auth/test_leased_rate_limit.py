@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.auth.leased_rate_limit import LAPSE_MS, LeasedLimiter
-from shared.auth.rate_limit import Charge, TokenBucketLimiter
+from shared.auth.rate_limit import Charge
+from shared.auth.token_bucket import TokenBucketLimiter
 from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.auth.rate_limit import TokenBucketLimiter
+from shared.auth.token_bucket import TokenBucketLimiter
 from tests.key_records import a_key
 from tests.manual import ManualClock
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.aws.s3 import S3Bodies
-from shared.compression import compress, expand
-from shared.model.errors import NotFound, Poison, Unavailable, Unclear
+from shared.compression import BrokenFrame, compress, expand
+from shared.model.errors import NotFound, Unavailable, Unclear
 from shared.model.records import body_key
 from tests.unit.shared.aws.scripted import ScriptedClient, client_error
 
@@ -48,8 +48,8 @@ def test_bodies_are_compressed_and_expanded_in_threads() -> None:
     ],
     ids=["header alone", "cut off", "garbled", "bomb", "unknown size"],
 )
-def test_a_broken_frame_is_poison(stored: bytes) -> None:
-    with pytest.raises(Poison):
+def test_a_broken_frame_is_refused(stored: bytes) -> None:
+    with pytest.raises(BrokenFrame):
         expand(stored)
 
 
