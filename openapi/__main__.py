@@ -14,7 +14,7 @@ from shared.clock import SystemClock
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web import health, metrics
-from shared.web.openapi import DOCUMENT
+from shared.web.docs import DOCUMENT
 
 _DESCRIPTION = """\
 All that a deployment answers, whichever of its processes serves this document. Where there are several, what stands in

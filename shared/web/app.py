@@ -14,13 +14,12 @@ from shared.model.event import MAX_REQUEST_BYTES
 from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from shared.web import auth, event_path, health, openapi, options, static
+from shared.web import auth, docs, event_path, health
 from shared.web import metrics as scraping
 from shared.web.auth import Access
 from shared.web.context import Observer
-from shared.web.head import headed
 from shared.web.problems import EXCEPTION_HANDLERS
-from shared.web.routing import Router, Routes
+from shared.web.routing import Router, Routes, headed, options_handlers
 from shared.web.tracing import traced
 
 _STOP_KEY = "triggers_stop"
@@ -80,10 +79,9 @@ def build_app(
 
     app = Litestar(
         route_handlers=[
-            *options.handlers(handlers),
+            *options_handlers(handlers),
             *handlers,
-            openapi.handler(settings),
-            *static.handlers(settings.api_title, static.installed()),
+            *docs.handlers(settings, docs.installed()),
         ],
         lifespan=[lifespan],
         state=State({auth.STATE_KEY: access, _STOP_KEY: [part.stop for part in parts]}),

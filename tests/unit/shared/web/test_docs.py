@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from shared.memory.backend import MemoryBackend
 from shared.settings import Settings
-from shared.web import static
+from shared.web import docs
 from shared.web.app import build_app
 from tests.manual import CountingKeyStore
 from tests.serving import client_of, serving
@@ -78,7 +78,7 @@ async def test_an_asset_may_be_kept_for_good_and_a_page_may_not(client: httpx.As
 async def test_an_asset_is_compressed_for_whoever_takes_that(tmp_path: Path) -> None:
     for name in ("swagger_bundle.js", "swagger_style.css", "redoc.js"):
         (tmp_path / name).write_text(f"{name} " * 1000)
-    app = Litestar(static.handlers("T", static.Assets(folder=tmp_path, tag="t1")), openapi_config=None)
+    app = Litestar(docs.handlers(Settings(), docs.Assets(folder=tmp_path, tag="t1")), openapi_config=None)
     async with client_of(app) as client:
         asked = client.build_request("GET", "/docs/assets/t1/redoc.js", headers={"accept-encoding": "gzip, br"})
         raw = await client.send(asked, stream=True)
@@ -92,16 +92,16 @@ async def test_an_asset_is_compressed_for_whoever_takes_that(tmp_path: Path) -> 
 
 
 def test_without_the_package_there_are_no_pages() -> None:
-    assert static.installed("triggers-has-no-such-package") is None
-    assert static.handlers("T", None) == []
+    assert docs.installed("triggers-has-no-such-package") is None
+    assert [handler.paths for handler in docs.handlers(Settings(), None)] == [{"/openapi.json"}]
 
 
 def test_a_package_whose_files_were_left_out_counts_as_absent() -> None:
-    assert static.installed("msgspec") is None
+    assert docs.installed("msgspec") is None
 
 
 def test_the_installed_package_is_not_imported() -> None:
-    assets = static.installed()
+    assets = docs.installed()
     assert assets is not None
     assert assets.folder.name == "offapi"
     assert "offapi" not in sys.modules  # it would read its 9 MB

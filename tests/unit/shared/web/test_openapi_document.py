@@ -11,11 +11,11 @@ import pytest
 from cli.commands.serve import App, create
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from shared.web import openapi
+from shared.web import docs
 from tests.serving import client_of
 
 ROOT = Path(__file__).parents[4]
-DOCUMENT = msgspec.json.decode(openapi.DOCUMENT.read_bytes())
+DOCUMENT = msgspec.json.decode(docs.DOCUMENT.read_bytes())
 
 
 def test_the_document_is_what_the_code_describes() -> None:
@@ -26,7 +26,7 @@ def test_the_document_is_what_the_code_describes() -> None:
 
 def test_it_is_installed_with_the_code() -> None:
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["shared"]
-    assert openapi.DOCUMENT in [path for pattern in packaged for path in (ROOT / "shared").glob(pattern)]
+    assert docs.DOCUMENT in [path for pattern in packaged for path in (ROOT / "shared").glob(pattern)]
 
 
 def test_it_holds_the_operations_of_every_part() -> None:
@@ -49,13 +49,13 @@ async def test_every_process_serves_the_whole(app: App, metrics: Metrics) -> Non
     async with client_of(create(app, Settings(), metrics)) as client:
         answer = await client.get("/openapi.json")
         assert (await client.get("/openapi.json")).content == answer.content
-    assert answer.headers["content-type"] == openapi.MEDIA_TYPE
+    assert answer.headers["content-type"] == docs.MEDIA_TYPE
     assert answer.json() == DOCUMENT
-    assert len(answer.content) < 0.8 * openapi.DOCUMENT.stat().st_size
+    assert len(answer.content) < 0.8 * docs.DOCUMENT.stat().st_size
 
 
 async def test_it_has_the_title_and_version_of_the_settings() -> None:
     settings = Settings(api_title='"Events" & more', api_version="7.1")
-    named = msgspec.json.decode(openapi.named(openapi.DOCUMENT.read_bytes(), settings))
+    named = msgspec.json.decode(docs.named(docs.DOCUMENT.read_bytes(), settings))
     assert named["info"] == DOCUMENT["info"] | {"title": '"Events" & more', "version": "7.1"}
     assert named["paths"] == DOCUMENT["paths"]
