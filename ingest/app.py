@@ -18,7 +18,7 @@ from shared.web.app import Part, build_app
 
 
 class _Ingest:
-    """What the handlers need, while the process serves."""
+    """The resources of the handlers while the process serves."""
 
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, queue: EventQueue | None) -> None:
         self._settings = settings
@@ -30,7 +30,7 @@ class _Ingest:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Open the queue, unless one was given; on the way out, send what is drafted first."""
+        """Open the queue, unless one was given; send pending packs before closing it."""
         async with AsyncExitStack() as stack:
             self._queue = self._given or await self._open(stack)
             self._publisher = Publisher(self._queue, self._settings, self._clock, self._metrics)
@@ -38,7 +38,7 @@ class _Ingest:
             yield
 
     async def ready(self) -> None:
-        """Return if the queue answers."""
+        """Return if the queue answers; raise `Unavailable` if not."""
         if self._queue is None:
             raise Unavailable("the process is still starting")
         await self._queue.backlog()
@@ -50,7 +50,7 @@ class _Ingest:
         return self._publisher
 
     async def _open(self, stack: AsyncExitStack) -> SqsQueue:
-        # Nothing is received here, so one client will do.
+        # Nothing is received here, so one client is enough.
         client = await stack.enter_async_context(Aws(self._settings).sqs())
         return await SqsQueue.open(client, client, self._settings.queue_name)
 
@@ -58,14 +58,14 @@ class _Ingest:
 def part(
     settings: Settings, *, queue: EventQueue | None = None, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Part:
-    """Return ingest as a part of an app."""
+    """Return ingest as one part of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
     ingest = _Ingest(settings, clock, metrics, queue)
     posts = events.Events(ingest.publisher, clock, metrics, settings.max_posts)
     return Part(
         name="ingest",
         handlers=[events.handler(posts), *(make.handler(ingest.publisher, clock) for make in (acks, deletes))],
-        express={("POST", events.PATH): posts},
+        routes={("POST", events.PATH): posts},
         lifespan=ingest.lifespan,
         ready=ingest.ready,
     )
@@ -79,7 +79,7 @@ def create_app(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """Return an app that serves ingest alone. What is not given is AWS's and the system's, opened when it starts."""
+    """Return an app that serves only ingest. It opens AWS's implementations of what is not given when it starts."""
     metrics = metrics or Metrics()
     ingest = part(settings, queue=queue, clock=clock, metrics=metrics)
     return build_app(settings, [ingest], keys=keys, clock=clock, metrics=metrics)

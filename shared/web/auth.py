@@ -1,12 +1,12 @@
 """Who sends a request, and what it may cost: keys and limits for both HTTP apps.
 
-A raw ASGI handler calls `authenticate` and `charge` itself. A Litestar handler is given `guards=[needs(scope)]`,
-which does both (a request costs one) and leaves the key as `request.auth`.
+A handler whose cost depends on its content calls `Access.admit`. Where each request costs one, a Litestar handler is
+given `guards=[needs(scope)]`, which leaves the key as `request.auth`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -21,13 +21,14 @@ from shared.aws.key_store import DynamoKeyStore
 from shared.clock import Clock
 from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
-from shared.model.errors import Forbidden, RateLimited, Unauthorized, Unavailable
+from shared.model.errors import Forbidden, RateLimited, Rejected, Unauthorized, Unavailable
 from shared.ports import Budget, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.context import context_of
 
 STATE_KEY = "triggers_access"
+T = TypeVar("T")
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
@@ -61,6 +62,24 @@ class Access:
         if self._reader is None:
             raise Unavailable("the process is still starting")
         await self._reader.ready()
+
+    async def admit(
+        self, scope: Scope, needs: str, read: Callable[[ApiKey], Awaitable[tuple[T, int]]]
+    ) -> tuple[ApiKey, T]:
+        """Authenticate a request, read it and charge its key; return the key and what was read.
+
+        `read` returns the content and its cost, which is also the number of events in the log. A request that it
+        rejects costs one. Raises what `authenticate`, `read` and `charge` raise.
+        """
+        key = await self.authenticate(scope, needs)
+        try:
+            content, cost = await read(key)
+        except Rejected:
+            await self.charge(scope, key, 1)  # or rejected requests would be free
+            raise
+        await self.charge(scope, key, cost)
+        context_of(scope).events = cost
+        return key, content
 
     async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
         """Return the key that the request carries; it has the scope `needs`.
