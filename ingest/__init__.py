@@ -1,1 +1,1 @@
-"""The ingest API: authenticates, validates and queues events; it never talks to the events table."""
+"""The ingest API: authenticates, validates and queues events. It has no access to the events table."""

@@ -1,6 +1,6 @@
-"""`POST /v1/acks`: a consumer's word that the events at these positions are handled.
+"""`POST /v1/acks`: a consumer reports that it has handled the events at these positions.
 
-The queue takes it, a worker carries it out. So it is answered as fast as an event, and may be repeated at will.
+Like an event, an ack is answered once the queue holds it; a worker applies it later. It may be repeated.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta, Raw
 
 from ingest.formats.fields import RULES, Inbox
-from ingest.formats.objects import duplicates, fields_of
+from ingest.formats.raw_json import duplicates, fields_of
 from ingest.formats.validation import MAX_FAULTS, reason
 from ingest.publisher import Publisher
 from ingest.request_body import read_content
-from ingest.trace_context import trace_of
+from ingest.trace_context import traceparent_of
 from shared.clock import Clock
-from shared.model.api_key import INBOX_ACK
-from shared.model.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia, echo, pointer_to
+from shared.model.api_key import INBOX_ACK, ApiKey
+from shared.model.errors import Fault, InvalidRequest, UnsupportedMedia, echo, pointer_to
 from shared.model.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
 from shared.model.pack import AckPack
 from shared.model.position import is_position
@@ -30,19 +30,19 @@ from shared.web.context import context_of
 PATH = "/v1/acks"
 MAX_POSITIONS = MAX_EVENTS_PER_REQUEST
 
-_POSITION_RULE = "A position is a UUIDv7, as an inbox gives it."
-_COUNT_RULE = f"`positions` is an array of 1..{MAX_POSITIONS} positions."
+_POSITION_RULE = "A position must be a UUIDv7, as returned by an inbox."
+_COUNT_RULE = f"`positions` must be an array of 1 to {MAX_POSITIONS} positions."
 
 
 class Acks(msgspec.Struct, frozen=True, kw_only=True):
-    """What a consumer posts."""
+    """The body of a request."""
 
     positions: Annotated[list[str], Meta(min_length=1, max_length=MAX_POSITIONS)]
     inbox: Inbox = DEFAULT_INBOX
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer: how many acks the queue holds."""
+class AcceptedCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: the number of acks that the queue holds."""
 
     accepted: int
 
@@ -54,22 +54,18 @@ _position = msgspec.json.Decoder(str)
 
 
 def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandler:
-    """Return the handler. A key limited to some types may ack too: it knows a position only from having read it."""
+    """Return the handler. A key limited to types may ack too, since it learns positions only by reading."""
 
     @post(PATH, status_code=202, include_in_schema=False)
     async def post_acks(request: Request[Any, Any, Any]) -> Response[bytes]:
         scope = request.scope
-        access = access_of(scope)
-        key = await access.authenticate(scope, INBOX_ACK)
-        try:
+
+        async def read(_: ApiKey) -> tuple[Acks, int]:
             acks = read_acks(await _body(request))
-        except Rejected:
-            await access.charge(scope, key, 1)
-            raise
-        # Each ack costs the table about what an event does.
-        await access.charge(scope, key, len(acks.positions))
-        line = context_of(scope)
-        line.events = len(acks.positions)
+            # Each ack costs the table about as much as an event.
+            return acks, len(acks.positions)
+
+        key, acks = await access_of(scope).admit(scope, INBOX_ACK, read)
         pack = AckPack(
             tenant=key.tenant,
             key_id=key.key_id,
@@ -78,8 +74,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             # A call to the table may name an item only once.
             positions=list(dict.fromkeys(acks.positions)),
         )
-        trace = trace_of(line.given)
-        await publisher().publish_removal(pack, trace.parent if trace else None)
+        await publisher().publish_removal(pack, traceparent_of(context_of(scope).given))
         return answer(len(acks.positions))
 
     return post_acks
@@ -87,27 +82,27 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
 
 def answer(accepted: int) -> Response[bytes]:
     """Return the 202."""
-    return Response(msgspec.json.encode(Taken(accepted=accepted)), media_type=MediaType.JSON, status_code=202)
+    return Response(msgspec.json.encode(AcceptedCount(accepted=accepted)), media_type=MediaType.JSON, status_code=202)
 
 
 async def _body(request: Request[Any, Any, Any]) -> bytes:
     given = context_of(request.scope).given
     if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-        raise UnsupportedMedia("The Content-Type is not application/json.", ("application/json",))
+        raise UnsupportedMedia("The Content-Type must be application/json.", ("application/json",))
     return await read_content(request.scope, request.receive)
 
 
 def read_acks(body: bytes) -> Acks:
-    """Return what `body` holds; raise `InvalidRequest` with everything that is wrong with it."""
+    """Return the acks in `body`; raise `InvalidRequest` with every fault."""
     try:
         body.decode()
         faults = list(islice(_faults(body, fields_of(body)), MAX_FAULTS))
     except msgspec.ValidationError:
-        faults = [Fault(detail="The body is a JSON object.", pointer="")]
+        faults = [Fault(detail="The body must be a JSON object.", pointer="")]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest("The body can't be read as JSON.", [Fault(detail=reason(body, error))]) from None
+        raise InvalidRequest("The body cannot be parsed as JSON.", [Fault(detail=reason(body, error))]) from None
     if faults:
-        raise InvalidRequest("The acks are invalid. None was accepted.", faults)
+        raise InvalidRequest("The acks are invalid. None were accepted.", faults)
     return _decoder.decode(body)
 
 

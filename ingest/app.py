@@ -16,13 +16,13 @@ from shared.web.lifespan import WhileServing
 
 
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
-    """Return ingest as a part of an app."""
+    """Return ingest as one part of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
     publisher = WhileServing[Publisher]()
 
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
-        """Open the queue; on the way out, send what is pending first."""
+        """Open the queue; send pending packs before closing it."""
         opened = Publisher(await backend.queue_sender(), settings, clock, metrics)
         with publisher.holding(opened):
             try:
@@ -37,7 +37,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
     return Part(
         name="ingest",
         handlers=[events.handler(posts), *(make.handler(publisher, clock) for make in (acks, deletes))],
-        express={("POST", events.PATH): posts},
+        routes={("POST", events.PATH): posts},
         lifespan=lifespan,
         ready=ready,
     )
@@ -46,7 +46,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
 def create_app(
     settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Litestar:
-    """Return an app that serves ingest alone."""
+    """Return an app that serves only ingest."""
     metrics = metrics or Metrics()
     parts = [part(settings, clock=clock, metrics=metrics)]
     return build_app(settings, parts, backend=backend, clock=clock, metrics=metrics)

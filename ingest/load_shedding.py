@@ -1,10 +1,10 @@
-"""Sheds load: refuses posts early when more come than can be handled, for as long as refusing is all that can be done.
+"""Load shedding: refuses posts early when more arrive than can be handled.
 
-Two limits, for two ways to fall behind. The queue is slow: then requests under way pile up, and those past a fixed
-number are refused. The process is slow: then the turns of its event loop grow long, each with all that came during the
-one before, and clients wait outside where nobody counts them. So the posts that one turn may take are halved from
-turn to turn while turns stay long, and grow again while they are short. A single long turn, of a machine that stood
-still or a burst, refuses nobody.
+There are two ways to fall behind, and a limit for each. If the queue is slow, posts pile up, so those beyond a fixed
+number in progress are refused. If the process is slow, each iteration of its event loop takes long and handles all that
+arrived during the one before, while clients wait where they can't be counted. So while iterations stay long, each one
+halves the number of posts that the next may start; short ones raise it again. A single long iteration, after a burst or
+a stall of the machine, causes no refusals.
 """
 
 import asyncio
@@ -13,47 +13,47 @@ from shared.clock import Clock
 from shared.model.errors import Unavailable
 from shared.telemetry.catalog import Metrics
 
-_LONG_TURN_MS = 500
-_LEAST_A_TURN = 16
+_LONG_ITERATION_MS = 500
+_MIN_PER_ITERATION = 16
 
 
 class LoadShedder:
-    """Lets at most `most` posts be under way, and fewer begin in a turn while turns are long."""
+    """Limits the posts in progress to `max_posts`, and those per event-loop iteration while iterations are long."""
 
-    def __init__(self, clock: Clock, metrics: Metrics, most: int) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics, max_posts: int) -> None:
         self._clock = clock
-        self._most = most
-        self._under_way = 0
-        self._a_turn = most
-        self._posts = 0  # in this turn
-        self._began_ms = 0
+        self._max_posts = max_posts
+        self._in_progress = 0
+        self._max_per_iteration = max_posts
+        self._arrived = 0  # in this iteration, including refused posts
+        self._iteration_began_ms = 0
         self._was_long = False
-        self._past_most = metrics.shed.of("posts")
-        self._past_turn = metrics.shed.of("turn")
-        metrics.posts_under_way.of().read = lambda: self._under_way
+        self._refused_posts = metrics.shed.of("posts")
+        self._refused_event_loop = metrics.shed.of("event_loop")
+        metrics.posts_under_way.of().read = lambda: self._in_progress
 
     def enter(self) -> None:
-        """Let a post in, to `leave` when it is answered; raise `Unavailable` if there are too many."""
-        self._posts += 1
-        if self._posts == 1:
-            self._began_ms = self._clock.monotonic_ms()
-            asyncio.get_running_loop().call_soon(self._end_turn)  # behind all that is waiting now
-        if self._under_way >= self._most:
-            self._past_most.add()
-            raise Unavailable("too many requests are under way")
-        if self._posts > self._a_turn:
-            self._past_turn.add()
-            raise Unavailable("more requests come than can be handled")
-        self._under_way += 1
+        """Admit a post, which must `leave` once it is answered; raise `Unavailable` if there are too many."""
+        self._arrived += 1
+        if self._arrived == 1:
+            self._iteration_began_ms = self._clock.monotonic_ms()
+            asyncio.get_running_loop().call_soon(self._end_iteration)  # after all callbacks that are ready now
+        if self._in_progress >= self._max_posts:
+            self._refused_posts.add()
+            raise Unavailable("too many requests in progress")
+        if self._arrived > self._max_per_iteration:
+            self._refused_event_loop.add()
+            raise Unavailable("the event loop is falling behind")
+        self._in_progress += 1
 
     def leave(self) -> None:
-        """Count one that was let in as answered."""
-        self._under_way -= 1
+        """Release the place of an admitted post."""
+        self._in_progress -= 1
 
-    def _end_turn(self) -> None:
-        is_long = self._clock.monotonic_ms() - self._began_ms > _LONG_TURN_MS
+    def _end_iteration(self) -> None:
+        is_long = self._clock.monotonic_ms() - self._iteration_began_ms > _LONG_ITERATION_MS
         if is_long and self._was_long:
-            self._a_turn = max(_LEAST_A_TURN, min(self._a_turn, self._posts) // 2)
+            self._max_per_iteration = max(_MIN_PER_ITERATION, min(self._max_per_iteration, self._arrived) // 2)
         elif not is_long:
-            self._a_turn = min(self._most, self._a_turn + self._a_turn // 8)
-        self._was_long, self._posts = is_long, 0
+            self._max_per_iteration = min(self._max_posts, self._max_per_iteration + self._max_per_iteration // 8)
+        self._was_long, self._arrived = is_long, 0

@@ -1,30 +1,27 @@
-"""A pack in the making: what it holds, who waits for it, and how much room it takes."""
+"""A pack that has not been sent yet: its contents, its size, and the requests that wait for it."""
 
 import asyncio
 from collections.abc import Sequence
 
 from shared.model import pack
 from shared.model.event import Event
-from shared.model.pack import AckPack, EventPack, Removal
+from shared.model.pack import TRACEPARENT_ATTRIBUTE, AckPack, EventPack, Removal
 from shared.ports import Outgoing
 
-TRACEPARENT = "traceparent"
-"""The message attribute with the trace of the first request in a pack that has one."""
-
-_ATTRIBUTE_BYTES = 512  # of that attribute, at most: it counts against what a message and a call may hold
-_ENVELOPE_BYTES = 128  # of an event in a pack, besides its names: receipt, inbox, punctuation
-_NAME_BYTES = 4  # of one character of a name, at most: UTF-8's longest, more than an escaped quote
+_ATTRIBUTE_BYTES = 512  # maximum of the trace attribute; counts against the limit of a message and of a call
+_ENVELOPE_BYTES = 128  # per event in a pack, besides its names: receipt, inbox, punctuation
+_NAME_BYTES = 4  # maximum per character of a name: the longest in UTF-8, more than an escaped quote
 _POSITION_BYTES = 40
 
 
 class PendingPack:
-    """A pack that grows until it is sent, or `whole`, which was made before and stays as it is."""
+    """A pack that collects events until it is sent, or one that only holds the finished `removal`."""
 
-    def __init__(self, tenant: str, key_id: str, accepted_at: int, whole: AckPack | Removal | None = None) -> None:
+    def __init__(self, tenant: str, key_id: str, accepted_at: int, removal: AckPack | Removal | None = None) -> None:
         self.tenant = tenant
         self.key_id = key_id
         self.accepted_at = accepted_at
-        self._whole = whole
+        self._removal = removal
         self.events: list[Event] = []
         self.count = 0
         self.size = 0
@@ -33,27 +30,27 @@ class PendingPack:
         self.body: str | None = None
 
     def encode(self) -> None:
-        """Make the message body."""
+        """Set `body` to the message body."""
         self.body = pack.encode(
-            self._whole
+            self._removal
             or EventPack(tenant=self.tenant, key_id=self.key_id, accepted_at=self.accepted_at, events=self.events)
         )
 
     def outgoing(self, *, fair: bool) -> Outgoing:
-        """Return the message, encoded before; `fair` sends the tenant as its group."""
+        """Return the message, which must be encoded; with `fair`, its message group is the tenant."""
         return Outgoing(
             body=self.body or "",
-            attributes={TRACEPARENT: self.traceparent} if self.traceparent else {},
+            attributes={TRACEPARENT_ATTRIBUTE: self.traceparent} if self.traceparent else {},
             group=self.tenant if fair else None,
         )
 
     @property
     def sent_bytes(self) -> int:
-        """What the encoded message takes of a call."""
+        """The bytes that the encoded message takes in a call."""
         return len(self.body or "") + (_ATTRIBUTE_BYTES if self.traceparent else 0)
 
-    def settle(self, error: Exception | None) -> None:
-        """Answer the requests that still wait."""
+    def resolve(self, error: Exception | None) -> None:
+        """Complete the requests that still wait: with `error`, or successfully if it is None."""
         for waiter in self.waiters:
             if waiter.done():
                 continue
@@ -64,7 +61,7 @@ class PendingPack:
 
 
 def size_of(events: Sequence[Event]) -> int:
-    """Return at least the bytes that `events` take in a pack."""
+    """Return an upper bound for the bytes that `events` take in a pack."""
     size = _ENVELOPE_BYTES * len(events)
     for event in events:
         names = len(event.id) + len(event.source) + len(event.type)
@@ -72,8 +69,8 @@ def size_of(events: Sequence[Event]) -> int:
     return size
 
 
-def size_of_removal(whole: AckPack | Removal) -> tuple[int, int]:
-    """Return at least the bytes that `whole` takes, and the number of events that it removes."""
-    if isinstance(whole, AckPack):
-        return _ENVELOPE_BYTES + _POSITION_BYTES * len(whole.positions), len(whole.positions)
-    return _ENVELOPE_BYTES + _NAME_BYTES * (len(whole.id) + len(whole.source)), 1
+def size_of_removal(removal: AckPack | Removal) -> tuple[int, int]:
+    """Return an upper bound for the bytes that `removal` takes, and the number of events that it removes."""
+    if isinstance(removal, AckPack):
+        return _ENVELOPE_BYTES + _POSITION_BYTES * len(removal.positions), len(removal.positions)
+    return _ENVELOPE_BYTES + _NAME_BYTES * (len(removal.id) + len(removal.source)), 1

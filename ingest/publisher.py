@@ -1,12 +1,13 @@
 """Group commit: concurrent requests share calls to SQS, and those of one tenant and key share packs.
 
-A call costs about 1 ms of CPU whatever it carries. So a request's events join a draft, and what is drafted goes out:
+A call costs about 1 ms of CPU, however little it carries. So the events of a request join a pending pack, and pending
+packs are sent:
 
-* at once, while no call is in flight: an idle service adds no latency;
-* else as soon as the last call is `pace` old. Calls that carry little would take the CPU from those who wait for them;
-* in at most `sends` calls at a time. While those are in flight, the drafts grow until one returns.
+* at once if no call is in flight, so an idle service adds no latency;
+* otherwise once `queue_pace_ms` have passed since the last call began: small calls would take CPU from other requests;
+* in at most `queue_sends` calls at a time. While those are in flight, pending packs grow until one returns.
 
-A request is answered when the pack that holds it is confirmed, never before.
+A request is answered only after its pack has been confirmed.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from shared.telemetry.catalog import Metrics
 logger = logging.getLogger("triggers.ingest")
 
 _THREAD_BYTES = 128 * 1024
-"""A larger pack is encoded in a thread: zstd and base64 take some ms a MiB, which every other request would feel."""
+"""A larger pack is encoded in a thread: zstd and base64 take some ms per MiB, which would delay every other request."""
 
 
 class Publisher:
@@ -44,10 +45,10 @@ class Publisher:
         self._max_bytes = settings.buffer_bytes
         self._max_events = settings.buffer_events
         self._fair = settings.fair_queues
-        self._drafts: deque[PendingPack] = deque()
+        self._pending: deque[PendingPack] = deque()
         self._open: dict[tuple[str, str], PendingPack] = {}
         self._calls: set[asyncio.Task[None]] = set()
-        self._next_call_at = 0.0  # by the loop's clock
+        self._next_call_at = 0.0  # on the event loop's clock
         self._timer: asyncio.TimerHandle | None = None
         self._held_bytes = 0
         self._held_events = 0
@@ -61,33 +62,34 @@ class Publisher:
         metrics.buffer_events.of().read = lambda: self._held_events
 
     async def publish(self, tenant: str, key_id: str, events: Sequence[Event], traceparent: str | None = None) -> None:
-        """Return when the queue holds all `events`; they travel in one pack.
+        """Return once the queue holds all `events`, in one pack.
 
-        Raises `Unavailable` if it does not, or may not, or the buffer is full, or the process shuts down.
+        Raises `Unavailable` if the queue did not confirm them, the buffer is full, or the process is shutting down;
+        `TooLarge` if they do not fit in one message.
         """
         size = size_of(events)
         self._admit(size, len(events))
-        draft = self._draft(tenant, key_id, size)
-        draft.events += events
-        await self._sent(draft, size, len(events), traceparent)
+        pending = self._open_pack(tenant, key_id, size)
+        pending.events += events
+        await self._sent(pending, size, len(events), traceparent)
 
-    async def publish_removal(self, whole: AckPack | Removal, traceparent: str | None = None) -> None:
-        """Return when the queue holds `whole`, a pack that no other request joins. Raises what `publish` does."""
-        size, count = size_of_removal(whole)
+    async def publish_removal(self, removal: AckPack | Removal, traceparent: str | None = None) -> None:
+        """Return once the queue holds `removal`, which no other request shares. Raises what `publish` raises."""
+        size, count = size_of_removal(removal)
         self._admit(size, count)
-        draft = PendingPack(whole.tenant, whole.key_id, whole.accepted_at, whole=whole)
-        self._drafts.append(draft)
-        await self._sent(draft, size, count, traceparent)
+        pending = PendingPack(removal.tenant, removal.key_id, removal.accepted_at, removal)
+        self._pending.append(pending)
+        await self._sent(pending, size, count, traceparent)
 
-    async def _sent(self, draft: PendingPack, size: int, count: int, traceparent: str | None) -> None:
-        """Count a request's share of `draft`, see that it is sent, and return when it is."""
-        draft.size += size
-        draft.count += count
-        draft.traceparent = draft.traceparent or traceparent
+    async def _sent(self, pending: PendingPack, size: int, count: int, traceparent: str | None) -> None:
+        """Add the size and count of a request to `pending`, and return once it is sent."""
+        pending.size += size
+        pending.count += count
+        pending.traceparent = pending.traceparent or traceparent
         waiter = asyncio.get_running_loop().create_future()
-        draft.waiters.append(waiter)
+        pending.waiters.append(waiter)
         self._start()
-        # If this request is cancelled only its waiter is: the pack goes out as it is, for the others in it.
+        # Cancelling this request cancels only its waiter: the pack is sent unchanged, for the others in it.
         await waiter
 
     async def ready(self) -> None:
@@ -95,7 +97,7 @@ class Publisher:
         await self._queue.backlog()
 
     async def aclose(self) -> None:
-        """Take no more, and return when all that was taken is sent or failed."""
+        """Refuse new requests, and return once all accepted ones have been sent or have failed."""
         self._closed = True
         while self._calls:
             await asyncio.wait(self._calls)
@@ -104,24 +106,24 @@ class Publisher:
         if self._closed:
             raise Unavailable("ingest is shutting down")
         full = self._held_bytes + size > self._max_bytes or self._held_events + count > self._max_events
-        # One request always fits: its pack may be somewhat larger than a small buffer.
+        # An empty buffer admits any request: its pack may be somewhat larger than a small buffer.
         if full and self._held_events:
             self._full.add()
             raise Unavailable("the buffer is full")
         self._held_bytes += size
         self._held_events += count
 
-    def _draft(self, tenant: str, key_id: str, size: int) -> PendingPack:
-        """Return the open draft of this tenant and key, if it has room for `size` bytes, else a new one."""
-        draft = self._open.get((tenant, key_id))
-        if draft is None or draft.size + size > pack.MAX_PLAIN_BYTES:
-            draft = self._open[tenant, key_id] = PendingPack(tenant, key_id, self._clock.wall_ms())
-            self._drafts.append(draft)
-        return draft
+    def _open_pack(self, tenant: str, key_id: str, size: int) -> PendingPack:
+        """Return the open pack of this tenant and key if it has room for `size` bytes, otherwise a new one."""
+        pending = self._open.get((tenant, key_id))
+        if pending is None or pending.size + size > pack.MAX_PLAIN_BYTES:
+            pending = self._open[tenant, key_id] = PendingPack(tenant, key_id, self._clock.wall_ms())
+            self._pending.append(pending)
+        return pending
 
     def _start(self) -> None:
-        """Start a call if there is something to send and it is time for one, or see to it that it is started then."""
-        if not self._drafts or self._timer or len(self._calls) >= self._sends:
+        """Start a call if there is something to send and the pace allows it; otherwise set a timer for it."""
+        if not self._pending or self._timer or len(self._calls) >= self._sends:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -145,42 +147,42 @@ class Publisher:
         self._start()
 
     async def _call(self) -> None:
-        """Send what one call carries, and tell those who wait for it."""
+        """Send the pending packs that fit in one call, and complete the requests in them."""
         call: list[PendingPack] = []
         try:
             await self._load(call)
-            if not call:  # another took all, as it began first
+            if not call:  # an earlier call took them all
                 return
             errors = await self._send(call)
         except asyncio.CancelledError:
-            self._settle(call, [Unavailable("ingest was stopped")] * len(call))
+            self._resolve(call, [Unavailable("ingest was stopped")] * len(call))
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, these requests must hear of it
+        except Exception as error:  # noqa: BLE001 - any error must reach these requests
             errors = [error] * len(call)
-        self._settle(call, errors)
+        self._resolve(call, errors)
 
     async def _load(self, call: list[PendingPack]) -> None:
-        """Move drafts to `call`, as many as one call carries, and encode them."""
+        """Move pending packs to `call`, as many as fit in one call, and encode them."""
         room = pack.MAX_MESSAGE_BYTES
-        while self._drafts and len(call) < MAX_MESSAGES:
-            draft = self._drafts.popleft()
-            if self._open.get((draft.tenant, draft.key_id)) is draft:
-                del self._open[draft.tenant, draft.key_id]
-            call.append(draft)
-            if draft.body is None:
-                await asyncio.to_thread(draft.encode) if draft.size > _THREAD_BYTES else draft.encode()
-            if draft.sent_bytes > room and len(call) > 1:
-                self._drafts.appendleft(call.pop())
+        while self._pending and len(call) < MAX_MESSAGES:
+            pending = self._pending.popleft()
+            if self._open.get((pending.tenant, pending.key_id)) is pending:
+                del self._open[pending.tenant, pending.key_id]
+            call.append(pending)
+            if pending.body is None:
+                await asyncio.to_thread(pending.encode) if pending.size > _THREAD_BYTES else pending.encode()
+            if pending.sent_bytes > room and len(call) > 1:
+                self._pending.appendleft(call.pop())
                 return
-            room -= draft.sent_bytes
+            room -= pending.sent_bytes
 
     async def _send(self, call: list[PendingPack]) -> list[Exception | None]:
-        """Send one call; return what became of each draft."""
+        """Send one call; return the error of each pack, None if it was confirmed."""
         if len(call) == 1 and call[0].sent_bytes > pack.MAX_MESSAGE_BYTES:
             return [TooLarge(MAX_REQUEST_BYTES)]
-        messages = [draft.outgoing(fair=self._fair) for draft in call]
+        messages = [pending.outgoing(fair=self._fair) for pending in call]
         self._packs_sent.observe(len(call))
-        self._events_sent.observe(sum(draft.count for draft in call))
+        self._events_sent.observe(sum(pending.count for pending in call))
         started = perf_counter()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -195,9 +197,9 @@ class Publisher:
             for outcome in outcomes
         ]
 
-    def _settle(self, call: list[PendingPack], errors: Sequence[Exception | None]) -> None:
-        for draft, error in zip(call, errors, strict=True):
-            self._held_bytes -= draft.size
-            self._held_events -= draft.count
+    def _resolve(self, call: list[PendingPack], errors: Sequence[Exception | None]) -> None:
+        for pending, error in zip(call, errors, strict=True):
+            self._held_bytes -= pending.size
+            self._held_events -= pending.count
             self._failed.add(error is not None)
-            draft.settle(error)
+            pending.resolve(error)

@@ -1,4 +1,4 @@
-"""A request's content: its body, bounded, and inflated if it came with a Content-Encoding."""
+"""Reads the content of a request: its body, limited in size, and decompressed according to Content-Encoding."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,17 +17,17 @@ _GZIP_BITS = 31
 """zlib's number for gzip's header and trailer around the largest window."""
 
 _MAX_WINDOW_BYTES = 8 * 1024 * 1024
-"""RFC 9659: a decoder must support so much, and an encoder must not ask for more."""
+"""RFC 9659: decoders must support this window, and encoders must not require a larger one."""
 
 _MAX_PIECES = 100
-"""Members of gzip, frames of zstd: tools that work in parallel write several, but each costs a copy of the rest."""
+"""Limit on gzip members or zstd frames: parallel compressors write several, but each costs a copy of the rest."""
 
 
 async def read_content(scope: Scope, receive: Receive) -> bytes:
-    """Return what the body holds, at most `MAX_REQUEST_BYTES` as it comes and as many inflated.
+    """Return the decompressed body: at most `MAX_REQUEST_BYTES` as received, and again after decompression.
 
     Raises `UnsupportedMedia` for a Content-Encoding other than gzip or zstd, or more than one; `TooLarge` (nothing is
-    inflated beyond the limit); `InvalidRequest` if the body is broken; and what `read_body` raises.
+    decompressed beyond the limit); `InvalidRequest` if the body is corrupt; and what `read_body` raises.
     """
     coding = context_of(scope).given.get(b"content-encoding")
     if coding is None:
@@ -37,15 +37,15 @@ async def read_content(scope: Scope, receive: Receive) -> bytes:
     try:
         return inflate(body, MAX_REQUEST_BYTES)
     except (zlib.error, zstandard.ZstdError, EOFError):
-        raise InvalidRequest("The body is not what its Content-Encoding says, or is broken or cut off.") from None
+        raise InvalidRequest("The body does not match its Content-Encoding, or is corrupt or truncated.") from None
 
 
 def _inflater(coding: bytes) -> Callable[[bytes, int], bytes]:
     name = coding.decode("latin-1").strip().lower()
     if "," in name:
-        raise UnsupportedMedia("The body may have one Content-Encoding only.", codings=CODINGS)
+        raise UnsupportedMedia("The body may have only one Content-Encoding.", codings=CODINGS)
     if name not in _INFLATE:
-        raise UnsupportedMedia(f"The Content-Encoding is none of: {', '.join(CODINGS)}.", codings=CODINGS)
+        raise UnsupportedMedia(f"The Content-Encoding must be one of: {', '.join(CODINGS)}.", codings=CODINGS)
     return _INFLATE[name]
 
 
@@ -60,7 +60,7 @@ def _gunzip(body: bytes, limit_bytes: int) -> bytes:
         member = zlib.decompressobj(_GZIP_BITS)
         parts.append(member.decompress(body, room))
         room -= len(parts[-1])
-        if not room:  # to zlib that would mean without bound
+        if not room:  # to zlib, 0 would mean no limit
             raise TooLarge(limit_bytes)
         if not member.eof:
             raise EOFError
@@ -72,7 +72,7 @@ def _gunzip(body: bytes, limit_bytes: int) -> bytes:
 
 def _unzstd(body: bytes, limit_bytes: int) -> bytes:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
-    # The one way to inflate with a bound does not tell whether the end was reached; the other has no bound.
+    # `stream_reader` limits the output but does not report whether the end was reached; `decompressobj` has no limit.
     with decompressor.stream_reader(body, read_across_frames=True) as reader:
         plain = reader.read(limit_bytes + 1)
     if len(plain) > limit_bytes:
@@ -88,7 +88,7 @@ def _unzstd(body: bytes, limit_bytes: int) -> bytes:
     raise EOFError
 
 
-# `x-gzip` is gzip's old name, and `identity` should not be sent but says no more than no header.
+# `x-gzip` is gzip's old name; `identity` should not be sent, but means the same as no header.
 _INFLATE: Mapping[str, Callable[[bytes, int], bytes]] = {
     "gzip": _gunzip,
     "x-gzip": _gunzip,

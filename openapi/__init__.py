@@ -1,1 +1,1 @@
-"""Builds the OpenAPI document; nothing at run time imports it."""
+"""Builds the OpenAPI document; no runtime package imports it."""

@@ -1,4 +1,4 @@
-"""Write `shared/web/openapi.json` from what all parts say of themselves; `--check` only compares."""
+"""Write `shared/web/openapi.json` from the descriptions of all parts; `--check` only compares."""
 
 import sys
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from shared.web import health, metrics
 from shared.web.docs import DOCUMENT
 
 _DESCRIPTION = """\
-All that a deployment answers, whichever of its processes serves this document. Where there are several, what stands in
-front of them leads each request to the one that answers it. Wherever GET is answered, HEAD is, too."""
+The whole API of a deployment, whichever of its processes serves this document. With several processes, the proxy in
+front of them routes each request to the right one. Every path that supports GET also supports HEAD."""
 
 _TAGS = {
     "events": "Posting, looking up and erasing events.",
-    "inbox": "Reading an inbox, and acknowledging what was read.",
-    "operating": "For keys with the scope `operate`, where the console is: `triggers serve all` and `serve console`.",
-    "operations": "For whoever runs a process. These need no key, and ask the process itself.",
+    "inbox": "Reading an inbox, and acknowledging events.",
+    "operating": "For keys with the scope `operate`; served by `triggers serve all` and `triggers serve console`.",
+    "operations": "Health and metrics of the process that answers. These need no key.",
 }
 
 _SECURITY: dict[str, Any] = {
@@ -40,29 +40,29 @@ _PARTS: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the file up to date, or with `--check` say that it is not."""
+    """Update the file; with `--check`, only report whether it is up to date."""
     wanted = msgspec.json.format(msgspec.json.encode(document()), indent=1) + b"\n"
     if DOCUMENT.exists() and DOCUMENT.read_bytes() == wanted:
         return 0
     if "--check" in arguments:
-        print(f"{DOCUMENT.name} is not what the code describes; run script/openapi")
+        print(f"{DOCUMENT.name} does not match the code; run script/openapi")
         return 1
     DOCUMENT.write_bytes(wanted)
     return 0
 
 
 def document() -> dict[str, Any]:
-    """Return the document of all parts, by the default settings."""
+    """Return the document of all parts, for the default settings."""
     settings, clock = Settings(), SystemClock()
     common = [*health.handlers(settings, health.Readiness({}, clock), clock), metrics.handler(Metrics())]
     config = OpenAPIConfig(
         title=settings.api_title,
         version=settings.api_version,
         description=_DESCRIPTION.replace("\n", " "),
-        tags=[Tag(name=name, description=said) for name, said in _TAGS.items()],
+        tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
         components=Components(security_schemes=_SECURITY),
     )
-    # An app that only describes, by what Litestar knows of its handlers. What the parts tell is written by hand.
+    # Litestar describes the handlers of this app; the descriptions of the parts are written by hand.
     described = Litestar(route_handlers=common, openapi_config=config, logging_config=None).openapi_schema.to_schema()
     schemas = described["components"].setdefault("schemas", {})
     for paths, more in _PARTS:

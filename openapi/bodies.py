@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from ingest.acks import MAX_POSITIONS, Taken
+from ingest.acks import MAX_POSITIONS, AcceptedCount
 from ingest.events import Accepted, AcceptedBatch
 from ingest.formats.attributes import PATTERNS, REQUIRED
 from ingest.formats.attributes import RULES as ATTRIBUTE_RULES
-from ingest.formats.fields import MAX_TEXT_LENGTH, RULES, SOURCE_PATTERN, Posted
+from ingest.formats.fields import MAX_TEXT_LENGTH, RULES, SOURCE_PATTERN, PostedEvent
 from openapi.describing import ref
 from shared.model.event import (
     DEFAULT_INBOX,
@@ -23,7 +23,7 @@ from shared.web.problems import Problem
 
 
 def _documented(pattern: str) -> str:
-    """Return one of our patterns as JSON Schema knows them."""
+    """Return one of our patterns in the syntax of JSON Schema."""
     return pattern.replace(r"\A", "^").replace(r"\Z", "$")
 
 
@@ -65,14 +65,16 @@ _BYTES = {
     "datacontenttype": "image/png",
     "data_base64": "iVBORw0KGgo=",
 }
-_DATA = f"Any JSON, at most {MAX_DATA_DEPTH} levels deep; read back byte for byte."
+_DATA = f"Any JSON, at most {MAX_DATA_DEPTH} levels deep; returned byte for byte."
 _INBOX = {"pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
 
 
 def schemas() -> dict[str, Any]:
-    """Return the component schemas that `ref` may name."""
-    made = msgspec.json.schema_components((Posted, Accepted, AcceptedBatch, Taken, Problem), ref_template=_REF)[1]
-    fields = made["Posted"]["properties"]
+    """Return the component schemas that `ref` can refer to."""
+    made = msgspec.json.schema_components(
+        (PostedEvent, Accepted, AcceptedBatch, AcceptedCount, Problem), ref_template=_REF
+    )[1]
+    fields = made["PostedEvent"]["properties"]
     for name, rule in RULES.items():
         fields[name]["description"] = rule
     for name in ("id", "type", "subject"):
@@ -81,15 +83,17 @@ def schemas() -> dict[str, Any]:
     fields["inbox"] |= _INBOX
     fields["source"] |= SOURCE | {"default": DEFAULT_SOURCE}
     fields["time"]["format"] = "date-time"
-    made["Posted"]["description"] = "An event in our own envelope. Of a name given twice the last value counts."
+    made["PostedEvent"]["description"] = (
+        "An event in the envelope of this API. If a name occurs twice, the last value counts."
+    )
     return made | {"CloudEvent": _cloudevent(), "Acks": _acks()}
 
 
 def content() -> dict[str, Any]:
-    """Return the bodies of `POST /v1/events` by media type; `*/*` is CloudEvents' binary mode."""
-    one, cloud = ref("Posted"), ref("CloudEvent")
+    """Return the bodies of `POST /v1/events` by media type; `*/*` stands for the binary mode of CloudEvents."""
+    one, cloud = ref("PostedEvent"), ref("CloudEvent")
     lines = "\n".join(msgspec.json.encode(event).decode() for event in (_EVENT, _SECOND))
-    binary = "CloudEvents in binary mode: the attributes are in `ce-*` headers, the body is the data."
+    binary = "CloudEvents in binary mode: the attributes are `ce-*` headers, and the body is the data."
     return {
         "application/json": {
             "schema": {"oneOf": [one, _many(one)]},
@@ -107,7 +111,7 @@ def content() -> dict[str, Any]:
             "schema": {
                 "type": "string",
                 "format": "ndjson",
-                "description": "One event a line, as in `application/json`; blank lines too.",
+                "description": "One event per line, as in `application/json`; blank lines are ignored.",
             },
             "examples": {"lines": {"value": f"{lines}\n"}},
         },
@@ -122,7 +126,7 @@ def _many(event: dict[str, str]) -> dict[str, Any]:
 def _cloudevent() -> dict[str, Any]:
     names = ("id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "inbox", "data_base64")
     text: dict[str, dict[str, Any]] = {
-        # Null means not given, so only what is not required may be null.
+        # Null means not given, so only optional attributes may be null.
         name: {"type": "string" if name in REQUIRED else ["string", "null"], "description": ATTRIBUTE_RULES[name]}
         for name in names
     }
@@ -144,9 +148,9 @@ def _cloudevent() -> dict[str, Any]:
         "title": "CloudEvent",
         "type": "object",
         "description": (
-            "A CloudEvents 1.0 event. Every attribute and extension is read back as it was posted. `data` and"
-            " `data_base64` exclude each other. `receivedat`, `deliveredat` and `position`, which an inbox adds, may"
-            " come back with an event that is sent on, and are dropped; with another meaning they are refused."
+            "A CloudEvents 1.0 event. Every attribute and extension is returned as it was posted. `data` and"
+            " `data_base64` are mutually exclusive. `receivedat`, `deliveredat` and `position`, which an inbox"
+            " adds to events, are accepted and dropped; values of another form are refused."
         ),
         "required": ["specversion", "id", "source", "type"],
         "properties": {
@@ -165,7 +169,7 @@ def _acks() -> dict[str, Any]:
         "type": "string",
         "format": "uuid",
         "pattern": PATTERN,
-        "description": "A position, as an inbox gives it.",
+        "description": "A position, as returned by an inbox.",
     }
     return {
         "title": "Acks",

@@ -1,4 +1,4 @@
-"""What an operator may ask, as OpenAPI. By hand, like that of the other parts."""
+"""OpenAPI of the console. Written by hand, like that of the other parts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,28 +14,26 @@ _JSON = "application/json"
 _ID = "5fea7756-0ea4-451a-a703-a558b933e274"
 
 _FORBIDDEN = (Forbidden(f"The API key lacks the scope {OPERATE}."), f"The key lacks the scope `{OPERATE}`.")
-_OF_READS = refusals(
-    _FORBIDDEN, (Unavailable("down"), "A queue does not answer. Repeat the request after `Retry-After`.")
-)
+_OF_READS = refusals(_FORBIDDEN, (Unavailable("down"), "A queue does not respond. Retry after `Retry-After`."))
 _OF_REDRIVE = refusals(
     (
         InvalidRequest("The body is invalid.", [Fault(detail="`ids` is missing.", pointer="/ids")]),
-        "The body is no such object; nothing was moved.",
+        "The body is invalid; nothing was moved.",
     ),
     _FORBIDDEN,
-    (TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to come."),
+    (TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to arrive."),
     (TooLarge(MAX_BODY_BYTES), "The body is larger than 64 KiB."),
     (
         UnsupportedMedia(f"The Content-Type is not {_JSON}.", accepted=[_JSON]),
-        "The body is no JSON, or compressed.",
+        "The body is not JSON, or is compressed.",
     ),
     (
         Unavailable("down"),
-        "A queue does not answer. Repeat the request after `Retry-After`: what was moved by then stays moved.",
+        "A queue does not respond. Retry after `Retry-After`; messages already moved stay moved.",
     ),
 )
 
-LETTER: Mapping[str, Any] = {
+DEAD_LETTER: Mapping[str, Any] = {
     "id": _ID,
     "reason": "the store refuses the event",
     "kind": "events",
@@ -47,20 +45,20 @@ LETTER: Mapping[str, Any] = {
     "receives": 2,
 }
 _COUNTS = {"waiting": 12, "dead": 1}
-_LOOK = {"letters": [LETTER], "more": False}
+_DEAD_LETTERS = {"letters": [DEAD_LETTER], "more": False}
 _MOVED = {"redriven": 1, "left": 0}
 
 
 def _answer(description: str, schema: str, example: object) -> dict[str, Any]:
     content = {_JSON: {"schema": ref(schema), "example": example}}
-    headers = SENT | {"Cache-Control": sent("Nothing is kept.", "no-store")}
+    headers = SENT | {"Cache-Control": sent("The response must not be cached.", "no-store")}
     return {"description": description, "headers": headers, "content": content}
 
 
 def _operation(
     name: str, summary: str, description: str, answer: Mapping[str, Any], refused: Mapping[str, Any]
 ) -> dict[str, Any]:
-    needs = f" Needs the scope `{OPERATE}`, which shows what is of all tenants."
+    needs = f" Requires the scope `{OPERATE}`, which covers all tenants."
     return {
         "operationId": name,
         "tags": ["operating"],
@@ -74,28 +72,28 @@ def _operation(
 
 _READ_QUEUE = _operation(
     "readQueue",
-    "Count what waits",
-    "About how many messages wait in the queue, and how many lie in the dead-letter queue (DLQ). A message is a pack:"
-    " it holds many events, or acks. Those that somebody works on, or looks at, are not counted. Costs one of the key's"
-    " rate.",
-    _answer("How many messages there are", "QueueCounts", _COUNTS),
+    "Queue depth",
+    "The approximate number of messages in the queue and in the dead-letter queue (DLQ). A message is a pack of many"
+    " events or acks. Messages that are being processed or inspected are not counted. Costs 1 of the key's rate.",
+    _answer("The approximate number of messages", "QueueCounts", _COUNTS),
     _OF_READS,
 )
 _READ_DLQ = _operation(
     "readDeadLetters",
-    "Look at dead letters",
-    f"Up to {MAX_LETTERS} messages of the DLQ, why they are there and what they hold, but no payload. Looking takes a"
-    " second or two and hides them from others for as long. Costs one of the key's rate.",
-    _answer("Dead letters, those accepted first first", "DeadLetters", _LOOK),
+    "List dead letters",
+    f"Up to {MAX_LETTERS} messages of the DLQ, with their reasons and contents, but without payloads. The request takes"
+    " a second or two, during which the messages are invisible to other receivers. Costs 1 of the key's rate.",
+    _answer("Dead letters, ordered by acceptance time, oldest first", "DeadLetters", _DEAD_LETTERS),
     _OF_READS,
 )
 _REDRIVE = {
     **_operation(
         "redriveDeadLetters",
-        "Send dead letters to the queue again",
-        "After the cause was mended. Each is deleted from the DLQ only once its copy is in the queue; what is sent"
-        " twice is stored once, so this may be repeated. Each id costs one of the key's rate.",
-        _answer("What became of them", "Redriven", _MOVED),
+        "Redrive dead letters",
+        "Sends dead letters to the queue again, once their cause is fixed. Each is deleted from the DLQ only after its"
+        " copy is in the queue. Events sent twice are stored once, so a redrive may be repeated. Each id costs 1 of the"
+        " key's rate.",
+        _answer("The result", "Redriven", _MOVED),
         _OF_REDRIVE,
     ),
     "requestBody": {
@@ -130,38 +128,38 @@ def _or_null(kind: str, description: str) -> dict[str, Any]:
 
 _TEXT = {"type": "string"}
 _SUBJECT = _object(
-    "An event, without its content.",
-    {"inbox": _TEXT, "source": _TEXT, "id": _TEXT, "type": _or_null("string", "Not known of what is to be erased.")},
+    "An event without its content.",
+    {"inbox": _TEXT, "source": _TEXT, "id": _TEXT, "type": _or_null("string", "Null for a removal.")},
 )
 
 SCHEMAS: Mapping[str, Any] = {
     "QueueCounts": _object(
-        "About how many messages there are.", {"waiting": _count("In the queue."), "dead": _count("In the DLQ.")}
+        "The approximate number of messages.", {"waiting": _count("In the queue."), "dead": _count("In the DLQ.")}
     ),
     "DeadLetter": _object(
-        "A message of the DLQ. What can't be known of one that can't be read is null.",
+        "A message of the DLQ. If its body can't be read, the fields that describe its contents are null.",
         {
-            "id": {"type": "string", "description": "The queue's name for it, as a redrive takes it."},
-            "reason": {"type": "string", "description": "Why it is there."},
+            "id": {"type": "string", "description": "The message id in the DLQ, which a redrive takes."},
+            "reason": {"type": "string", "description": "Why the message is in the DLQ."},
             "kind": {"enum": ["events", "acks", "remove", None]},
-            "tenant": _or_null("string", "Whose it is."),
-            "key_id": _or_null("string", "With which key it was sent."),
-            "accepted_at": _or_null("integer", "When it was accepted, in epoch milliseconds."),
-            "events": _or_null("integer", "How many events, acks or removals it holds."),
+            "tenant": _or_null("string", "The tenant."),
+            "key_id": _or_null("string", "The API key that sent it."),
+            "accepted_at": _or_null("integer", "Acceptance time in epoch milliseconds."),
+            "events": _or_null("integer", "The number of events, acks or removals in the message."),
             "first": {"oneOf": [_SUBJECT, {"type": "null"}]},
-            "receives": _count("How often it was received, by workers and by those who looked at it."),
+            "receives": _count("The number of times it was received, both by workers and to inspect it."),
         },
     ),
     "DeadLetters": _object(
-        "Some of the DLQ.",
+        "Messages of the DLQ.",
         {
             "letters": {"type": "array", "maxItems": MAX_LETTERS, "items": ref("DeadLetter")},
-            "more": {"type": "boolean", "description": "There are others."},
+            "more": {"type": "boolean", "description": "Whether there are more."},
         },
     ),
     "Redrive": {
         **_object(
-            "Which letters to send again.",
+            "The dead letters to redrive.",
             {
                 "ids": {
                     "type": "array",
@@ -174,10 +172,10 @@ SCHEMAS: Mapping[str, Any] = {
         "additionalProperties": False,
     },
     "Redriven": _object(
-        "What became of the letters that were named.",
+        "The result of a redrive.",
         {
-            "redriven": _count("In the queue again."),
-            "left": _count("Not there, held by somebody else, or not taken by the queue."),
+            "redriven": _count("Moved to the queue."),
+            "left": _count("Not found, received by another consumer, or refused by the queue."),
         },
     ),
 }

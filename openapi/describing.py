@@ -1,4 +1,4 @@
-"""What the descriptions of all parts share, as OpenAPI: parameters, headers, and answers that refuse."""
+"""OpenAPI building blocks of all parts: parameters, headers, and error answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,59 +18,59 @@ def ref(name: str) -> dict[str, str]:
 
 
 def header(name: str, description: str, example: str) -> dict[str, Any]:
-    """Return a header of a request."""
+    """Return a request header."""
     schema = {"type": "string"}
     return {"in": "header", "name": name, "description": description, "schema": schema, "example": example}
 
 
 def query(name: str, description: str, schema: Mapping[str, Any], example: str | None = None) -> dict[str, Any]:
-    """Return a parameter of the query."""
+    """Return a query parameter."""
     described = {"in": "query", "name": name, "description": description, "schema": schema}
     return described if example is None else {**described, "example": example}
 
 
 def sent(description: str, example: str) -> dict[str, Any]:
-    """Return a header of an answer; a number if `example` is one."""
+    """Return a response header; an integer if `example` is one."""
     if example.isdigit():
         return {"description": description, "schema": {"type": "integer"}, "example": int(example)}
     return {"description": description, "schema": {"type": "string"}, "example": example}
 
 
-REQUEST_ID = header("X-Request-ID", "Comes back in the answer, and is in the log.", "req-1")
-_SENT_ID = {"X-Request-ID": sent("Names the request in the log.", "req-1")}
+REQUEST_ID = header("X-Request-ID", "Identifies the request in the response and in the log.", "req-1")
+_SENT_ID = {"X-Request-ID": sent("Identifies the request in the log.", "req-1")}
 SENT = {
-    "RateLimit": sent("What is left of the key's limit.", '"default";r=940;t=1'),
+    "RateLimit": sent("The remaining quota of the key.", '"default";r=940;t=1'),
     "RateLimit-Policy": sent("The key's limit.", '"default";q=1000;w=1'),
     **_SENT_ID,
 }
-"""The headers of every answer that a key was charged for."""
+"""The headers of every response to a request that was charged to a key."""
 
 _OF_REFUSALS = {
-    "Accept-Encoding": "The codings that are read.",
-    "Accept-Post": "The media types that are read.",
-    "Connection": "The rest of the request is not read.",
-    "Retry-After": "Seconds to wait.",
-    "WWW-Authenticate": "How a key is sent.",
+    "Accept-Encoding": "The supported content codings.",
+    "Accept-Post": "The supported media types.",
+    "Connection": "The server closes the connection without reading the rest of the request.",
+    "Retry-After": "Seconds to wait before the next attempt.",
+    "WWW-Authenticate": "The authentication scheme.",
 }
 _ANYWHERE: tuple[tuple[Exception, str], ...] = (
-    (Unauthorized("The API key is not valid."), "No API key, or none that is valid now."),
+    (Unauthorized("The API key is not valid."), "The API key is missing or not valid."),
     (
         RateLimited("The API key may send 1,000 events a second.", retry_after=1),
-        "Over the key's rate; `Retry-After` says when to come back.",
+        "The key is over its rate. Retry after `Retry-After`.",
     ),
-    (Exception(), "A fault in the service; it is logged under `instance`."),
+    (Exception(), "An internal error, logged under `instance`."),
 )
 
 
 def refusals(*own: tuple[Exception, str]) -> dict[str, Any]:
-    """Return the answers to the errors that any operation may raise and its `own`, each with what is said of it."""
+    """Return the responses to the errors of every operation and to its `own`, each with its description."""
     return dict(sorted(_refusal(error, description) for error, description in (*_ANYWHERE, *own)))
 
 
 def _refusal(error: Exception, description: str) -> tuple[str, dict[str, Any]]:
-    """Return the status of `error`, and an answer that is in all the one it would have."""
+    """Return the status of `error`, and its response as the API would send it."""
     problem, headers = problem_of(error, _INSTANCE)
-    named = {name: sent(said, headers[name.lower()]) for name, said in _OF_REFUSALS.items() if name.lower() in headers}
+    named = {name: sent(text, headers[name.lower()]) for name, text in _OF_REFUSALS.items() if name.lower() in headers}
     return str(problem.status), {
         "description": description,
         "headers": _SENT_ID | named,

@@ -1,10 +1,10 @@
-"""`GET /v1/inbox` and `GET /v1/events/{id}` as OpenAPI. By hand, since what they take and answer is handled by hand."""
+"""OpenAPI of the inbox. Written by hand, since its queries and responses are handled by hand."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from openapi.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
-from openapi.inbox_schemas import EVENT, FATE, LINK, PAGES
+from openapi.inbox_schemas import EVENT, EVENT_STATUS, LINK, PAGES
 from shared.model.api_key import INBOX_READ
 from shared.model.errors import Fault, Forbidden, InvalidRequest, NotAcceptable, NotFound, Unavailable
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
@@ -20,30 +20,32 @@ _ETAG = 'W/"5b0b8a6c4f0b9f0d1c2e3a49"'
 _TYPE_PATTERN = r"^(\*|[^*]{1,255}|[^*]{1,253}\.\*)$"
 _INBOX_SCHEMA = {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$", "default": DEFAULT_INBOX}
 
-_IF_NONE_MATCH = header("If-None-Match", "`ETag` of an earlier answer: if the new one is the same, it is a 304.", _ETAG)
+_IF_NONE_MATCH = header(
+    "If-None-Match", "The `ETag` of an earlier response. If nothing has changed, the response is a 304.", _ETAG
+)
 
 _INBOX_PARAMETERS = [
-    query("inbox", "Which inbox. One that was never written to is empty.", _INBOX_SCHEMA),
+    query("inbox", "The inbox to read. An unknown inbox is empty.", _INBOX_SCHEMA),
     query(
         "after",
-        "`next` of an earlier answer from the same inbox. Without it, reading starts at the beginning.",
+        "`next` of an earlier response for the same inbox. Without it, reading starts at the beginning.",
         {"type": "string", "format": "cursor", "minLength": 1},
     ),
     query(
         "since",
-        "Start with what was stored at this time or later; if `after` stands later, with that.",
+        "Return only events stored at this time or later. With `after`, whichever is later applies.",
         {"type": "string", "format": "date-time"},
     ),
     query(
         "limit",
-        "Most events to answer with.",
+        "Maximum number of events to return.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     ),
     {
         **query(
             "type",
-            "Only events of this type; `order.*` are all whose type begins with `order.`. May be given up to"
-            f" {MAX_TYPES} times. A key that is limited to types reads only what both allow.",
+            "Only events of this type. `order.*` matches all types that begin with `order.`. May be given up to"
+            f" {MAX_TYPES} times. A key limited to types reads only events that both allow.",
             {
                 "type": "array",
                 "maxItems": MAX_TYPES,
@@ -55,25 +57,25 @@ _INBOX_PARAMETERS = [
     },
     query(
         "status",
-        "`delivered`: the events that were acknowledged, also by position. For looking up, not for following: what is"
+        "`delivered`: acknowledged events, also ordered by position. For look-ups, not for following: events"
         " acknowledged later may lie before the cursor.",
         {"type": "string", "enum": ["undelivered", "delivered"], "default": "undelivered"},
     ),
     query(
         "wait",
-        "If there is nothing, wait up to so many seconds for an event and answer as soon as it can be read. Without"
-        " effect beside `status=delivered`.",
+        "If there are no events, wait up to this many seconds, and respond as soon as one can be read. Has no effect"
+        " with `status=delivered`.",
         {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
     ),
     query(
         "count",
-        "Add `undelivered` to the answer, or to a bare array's headers.",
+        "Add the number of `undelivered` events to the response; for a bare array, to its headers.",
         {"type": "string", "enum": ["false", "true"], "default": "false"},
     ),
     query(
         "format",
-        "`zapier`: a bare array of the newest events, newest first, each event's `id` being its position; for a polling"
-        " trigger.",
+        "`zapier`: a bare array of the newest events, newest first, with the position as each event's `id`; for"
+        " polling triggers.",
         {"type": "string", "enum": ["json", "zapier"], "default": "json"},
     ),
     _IF_NONE_MATCH,
@@ -90,22 +92,28 @@ _EVENT_PARAMETERS = [
         "example": EVENT["id"],
     },
     query("source", "The event's source.", {"type": "string", "default": DEFAULT_SOURCE}, "/shop"),
-    query("inbox", "The inbox that it was posted to.", _INBOX_SCHEMA),
+    query("inbox", "The inbox of the event.", _INBOX_SCHEMA),
     _IF_NONE_MATCH,
     REQUEST_ID,
 ]
 
 _HEADERS = {
-    "ETag": sent("Names this answer, for `If-None-Match`.", _ETAG),
-    "Cache-Control": sent("It may be kept, but not used again unasked.", "private, no-cache"),
-    "Vary": sent("Answers of over 1 KiB are compressed with zstd or gzip where asked.", "Accept, Accept-Encoding"),
+    "ETag": sent("Identifies this response, for `If-None-Match`.", _ETAG),
+    "Cache-Control": sent("The response may be cached, but must be revalidated.", "private, no-cache"),
+    "Vary": sent(
+        "Responses over 1 KiB are compressed with zstd or gzip if `Accept-Encoding` allows it.",
+        "Accept, Accept-Encoding",
+    ),
     **SENT,
 }
-_UNDELIVERED = sent("For bare arrays, with `count=true`: as `undelivered` of an `InboxPage`.", f"{MAX_COUNT}+")
+_UNDELIVERED = sent("For bare arrays with `count=true`: the `undelivered` of an `InboxPage`.", f"{MAX_COUNT}+")
 _LINK = sent(f"For `{BATCH}`: the next page.", LINK)
-_NOT_MODIFIED = {"description": "The answer is the one that `If-None-Match` names.", "headers": _HEADERS}
+_NOT_MODIFIED = {
+    "description": "Nothing has changed since the response that `If-None-Match` names.",
+    "headers": _HEADERS,
+}
 _FORBIDDEN = (Forbidden(f"The API key lacks the scope {INBOX_READ}."), "The key lacks the scope.")
-_UNAVAILABLE = (Unavailable("The table does not answer."), "The table does not answer. Repeat it after `Retry-After`.")
+_UNAVAILABLE = (Unavailable("The table does not respond."), "The table does not respond. Retry after `Retry-After`.")
 
 
 def _invalid(detail: str, pointer: str) -> tuple[Exception, str]:
@@ -117,9 +125,9 @@ _READ_INBOX = {
     "operationId": "readInbox",
     "summary": "Read an inbox",
     "description": (
-        "Answers with a page of events, oldest first, and a cursor. A consumer that keeps its cursor sees every event"
-        f" once. An event shows up one to two seconds after it was accepted. `Accept: {BATCH}` answers with a bare"
-        " array, and with the next page in `Link`. Needs the scope `inbox:read`; costs one of the key's rate."
+        "Returns a page of events, oldest first, and a cursor. A consumer that keeps its cursor sees every event once."
+        f" An event appears one to two seconds after it was accepted. `Accept: {BATCH}` returns a bare array, with"
+        " the next page in `Link`. Requires the scope `inbox:read`; costs 1 of the key's rate."
     ),
     "security": SECURITY,
     "parameters": _INBOX_PARAMETERS,
@@ -138,7 +146,7 @@ _READ_INBOX = {
             _FORBIDDEN,
             (
                 NotAcceptable(f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}."),
-                "None of the media types in `Accept` is one that an inbox can be had as.",
+                "The inbox is not available in any media type in `Accept`.",
             ),
             _UNAVAILABLE,
         ),
@@ -150,24 +158,24 @@ _READ_EVENT = {
     "operationId": "readEvent",
     "summary": "Look up one event",
     "description": (
-        "Finds an event by its identity, stored or delivered; of several with one identity, the one accepted last."
-        " `Location` of a 202 leads here. Needs the scope `inbox:read`; costs one of the key's rate."
+        "Finds a stored or delivered event by its identity; if several share it, the one accepted last. The"
+        " `Location` of a 202 points here. Requires the scope `inbox:read`; costs 1 of the key's rate."
     ),
     "security": SECURITY,
     "parameters": _EVENT_PARAMETERS,
     "responses": {
         "200": {
-            "description": "The event, and what became of it",
+            "description": "The event and its status",
             "headers": _HEADERS,
-            "content": {JSON: {"schema": ref("EventFate"), "example": FATE}},
+            "content": {JSON: {"schema": ref("EventStatus"), "example": EVENT_STATUS}},
         },
         "304": _NOT_MODIFIED,
         **refusals(
-            _invalid("There is no parameter `sourc`; known: `source`, `inbox`.", "/sourc"),
+            _invalid("Unknown parameter `sourc`. Known parameters: `source`, `inbox`.", "/sourc"),
             _FORBIDDEN,
             (
                 NotFound(NONE_SUCH),
-                "There is none: not posted, not stored yet, erased, expired, or of a type that the key may not read.",
+                "The event was not posted, is not stored yet, is erased or expired, or the key may not read its type.",
             ),
             _UNAVAILABLE,
         ),

@@ -1,4 +1,4 @@
-"""What the inbox answers with, as OpenAPI schemas and examples."""
+"""OpenAPI schemas and examples of the inbox's responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ PAGES: Mapping[str, Any] = {
     },
 }
 
-FATE: Mapping[str, Any] = {
+EVENT_STATUS: Mapping[str, Any] = {
     "id": EVENT["id"],
     "status": "stored",
     "position": _POSITION,
@@ -55,16 +55,16 @@ def _time(description: str) -> dict[str, str]:
 
 _PLACE = {
     "inbox": {"type": "string"},
-    "receivedat": _time("When the API accepted it."),
-    "position": {"type": "string", "format": "uuid", "description": "A UUIDv7; an inbox is sorted by it."},
+    "receivedat": _time("When the API accepted the event."),
+    "position": {"type": "string", "format": "uuid", "description": "A UUIDv7, the sort key of an inbox."},
 }
-_DELIVERED_AT = _time("When it was acknowledged; not there before.")
+_DELIVERED_AT = _time("When the event was acknowledged; absent before.")
 
 SCHEMAS: Mapping[str, Any] = {
     "InboxEvent": {
         "title": "InboxEvent",
         "type": "object",
-        "description": "A CloudEvents 1.0 event as it was accepted, and where it lies. Extensions are kept.",
+        "description": "A CloudEvents 1.0 event as it was accepted, with its place in the inbox. Extensions are kept.",
         "required": ["specversion", "id", "source", "type", "inbox", "receivedat", "position"],
         "properties": {
             "specversion": {"const": "1.0"},
@@ -75,10 +75,10 @@ SCHEMAS: Mapping[str, Any] = {
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"type": "string"},
             "data": {"description": "Any JSON, byte for byte as it was posted."},
-            "data_base64": {"type": "string", "description": "In place of `data`: what was posted is not JSON."},
+            "data_base64": {"type": "string", "description": "In place of `data` if the posted content is not JSON."},
             "dataerror": {
                 "enum": ["missing", "broken"],
-                "description": "In place of `data`, and rare: the store has lost what was posted.",
+                "description": "In place of `data`, in rare cases: the store has lost the content.",
             },
             **_PLACE,
             "deliveredat": _DELIVERED_AT,
@@ -93,16 +93,19 @@ SCHEMAS: Mapping[str, Any] = {
             "events": {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/InboxEvent"},
-                "description": "Oldest first. May be fewer than `limit`, or none, also when `more` is true.",
+                "description": "Oldest first. May hold fewer than `limit` events, or none, even if `more` is true.",
             },
-            "next": {"type": "string", "description": "Cursor to give as `after` next time. Always there."},
-            "more": {"type": "boolean", "description": "Asking again at once is worthwhile."},
+            "next": {
+                "type": "string",
+                "description": "The cursor to pass as `after` in the next request. Always present.",
+            },
+            "more": {"type": "boolean", "description": "Whether the next page may have events already."},
             "undelivered": {
                 "oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+\\+$"}],
                 "description": (
-                    "With `count=true`: how many undelivered events of the types asked for the inbox holds, wherever"
-                    f" `after` stands. Up to two seconds old. `{MAX_COUNT}+`: more than that; another number and `+`:"
-                    " at least so many, the events are too large to count further."
+                    "With `count=true`: the number of undelivered events of the requested types in the inbox,"
+                    f" regardless of `after`. Up to two seconds old. `{MAX_COUNT}+` means more than that. Another"
+                    " number with `+` means at least that many: the events are too large to count further."
                 ),
             },
         },
@@ -130,18 +133,18 @@ SCHEMAS: Mapping[str, Any] = {
             "additionalProperties": True,
         },
     },
-    "EventFate": {
-        "title": "EventFate",
+    "EventStatus": {
+        "title": "EventStatus",
         "type": "object",
         "required": ["id", "status", "position", "receivedat", "storedat", "expiresat", "event"],
         "properties": {
             "id": {"type": "string"},
-            "status": {"enum": ["stored", "delivered"], "description": "`delivered`: it was acknowledged."},
+            "status": {"enum": ["stored", "delivered"], "description": "`delivered`: the event was acknowledged."},
             "position": _PLACE["position"],
             "receivedat": _PLACE["receivedat"],
-            "storedat": _time("When the worker stored it."),
+            "storedat": _time("When the worker stored the event."),
             "deliveredat": _DELIVERED_AT,
-            "expiresat": _time("Until when it is kept."),
+            "expiresat": _time("When the event expires."),
             "event": {"$ref": "#/components/schemas/InboxEvent"},
         },
     },

@@ -1,4 +1,4 @@
-"""OpenAPI of what takes events and acks. By hand, since their bodies and headers are read by hand."""
+"""OpenAPI of ingest. Written by hand, since its bodies and headers are read by hand."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 
 _NO_TYPE = InvalidEvent("The event is invalid.", [Fault(detail="`type` is missing.", pointer="/type")])
 _NO_POSITIONS = InvalidRequest(
-    "The acks are invalid. None was accepted.", [Fault(detail="`positions` is missing.", pointer="/positions")]
+    "The acks are invalid. None were accepted.", [Fault(detail="`positions` is missing.", pointer="/positions")]
 )
 _NO_ID = InvalidRequest("The path is invalid.", [Fault(detail=RULES["id"], pointer="/id")])
 
@@ -48,13 +48,12 @@ def _post_events() -> dict[str, Any]:
         "tags": ["events"],
         "summary": "Post events",
         "description": (
-            "202 means that the queue holds them all. Reading them back takes about a second more. A request is"
-            f" accepted or refused as a whole. Needs the scope `{EVENTS_WRITE}`; each event costs one of the key's"
-            " rate."
+            "A 202 means that the queue holds all events. They can be read about a second later. A request is accepted"
+            f" or refused as a whole. Requires the scope `{EVENTS_WRITE}`; each event costs 1 of the key's rate."
         ),
         "security": SECURITY,
         "parameters": [
-            query("inbox", "The inbox for events that name none.", _inbox(), "orders"),
+            query("inbox", "The inbox for events that don't name one.", _inbox(), "orders"),
             _idempotency_key(),
             _encoding(),
             *_trace(),
@@ -64,8 +63,8 @@ def _post_events() -> dict[str, Any]:
         "requestBody": {"required": True, "content": content()},
         "responses": {
             "202": {
-                "description": "Accepted: the queue holds every event.",
-                "headers": SENT | {"Location": sent("Where a single event can be read.", "/v1/events/order-1042")},
+                "description": "The queue holds all events.",
+                "headers": SENT | {"Location": sent("Where to read a single event.", "/v1/events/order-1042")},
                 "content": {
                     "application/json": {"schema": {"oneOf": [single, ref("AcceptedBatch")]}, "examples": examples}
                 },
@@ -81,9 +80,9 @@ def _post_acks() -> dict[str, Any]:
         "tags": ["inbox"],
         "summary": "Acknowledge events by position",
         "description": (
-            "Events that are acknowledged leave the inbox and can be read as delivered. A worker sees to it; until then"
-            " they stay. Acks may be repeated, and a position that holds no event is passed over. Needs the scope"
-            f" `{INBOX_ACK}`; each position costs one of the key's rate."
+            "A worker moves acknowledged events from the inbox to the delivered events; until then they stay in the"
+            " inbox. Acks may be repeated, and a position without an event is ignored. Requires the scope"
+            f" `{INBOX_ACK}`; each position costs 1 of the key's rate."
         ),
         "security": SECURITY,
         "parameters": [_encoding(), *_trace()[:1], REQUEST_ID],
@@ -92,7 +91,7 @@ def _post_acks() -> dict[str, Any]:
             "content": {"application/json": {"schema": ref("Acks"), "examples": {"acks": {"value": ACKS}}}},
         },
         "responses": {
-            "202": _taken("The queue holds every ack."),
+            "202": _accepted("The queue holds all acks."),
             **_refusals(INBOX_ACK, _NO_POSITIONS, *_of_body("application/json")),
         },
     }
@@ -114,28 +113,28 @@ def _delete() -> dict[str, Any]:
         "tags": ["events"],
         "summary": "Acknowledge or erase one event",
         "description": (
-            "Acknowledges an event by its identity. With `erase=true` its payload is removed for good, also from the"
-            " delivered, and what is posted again under the identity within the window is dropped. May be repeated."
-            f" Needs the scope `{INBOX_ACK}`, and a key that is not limited to some types."
+            "Acknowledges an event by its identity. With `erase=true` its payload is removed permanently, also from the"
+            " delivered events, and events posted again with this identity within the deduplication window are dropped."
+            f" May be repeated. Requires the scope `{INBOX_ACK}`, and a key that is not limited to event types."
         ),
         "security": SECURITY,
         "parameters": [
             path,
             query("source", "The event's source.", source, "/shop"),
-            query("inbox", "The inbox that it was posted to.", _inbox(), "orders"),
-            query("erase", "Remove the payload for good, as a person may ask for.", erase, "true"),
+            query("inbox", "The inbox of the event.", _inbox(), "orders"),
+            query("erase", "Remove the payload permanently, for a data-subject request.", erase, "true"),
             *_trace()[:1],
             REQUEST_ID,
         ],
         "responses": {
-            "202": _taken("The queue holds the request."),
+            "202": _accepted("The queue holds the request."),
             **_refusals(INBOX_ACK, _NO_ID),
         },
     }
 
 
 def _idempotency_key() -> dict[str, Any]:
-    meaning = "Stands in for missing ids, in a batch with `:` and the event's number behind it. Quoted or bare."
+    meaning = "The id of an event without one; in a batch, followed by `:` and the event's index. Quoted or unquoted."
     pattern = r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-~](?:[ -~]*[!-~])?)$'
     schema = {"type": "string", "maxLength": MAX_TEXT_LENGTH, "pattern": pattern}
     return {**header("Idempotency-Key", meaning, '"order-1042"'), "schema": schema}
@@ -146,14 +145,18 @@ def _inbox() -> dict[str, Any]:
 
 
 def _encoding() -> dict[str, Any]:
-    described = header("Content-Encoding", "How the body is compressed; 512 KiB is the limit also inflated.", "gzip")
+    described = header(
+        "Content-Encoding",
+        "How the body is compressed. The limit of 512 KiB also applies to the decompressed body.",
+        "gzip",
+    )
     return {**described, "schema": {"type": "string", "enum": [*CODINGS, "identity"]}}
 
 
 def _trace() -> list[dict[str, Any]]:
     return [
-        header("traceparent", "W3C trace context: kept with events that name none, and in the worker's log.", _TRACE),
-        header("tracestate", "Kept with it.", "vendor=1"),
+        header("traceparent", "W3C trace context, added to events without one and to the worker's log.", _TRACE),
+        header("tracestate", "Added to the same events.", "vendor=1"),
     ]
 
 
@@ -168,38 +171,38 @@ def _binary() -> list[dict[str, Any]]:
         "dataschema": "https://shop.example/schema",
         "inbox": "orders",
     }
-    said = "CloudEvents in binary mode: `{name}`, percent-encoded. Extensions are sent the same way."
-    headers = [header(f"ce-{name}", said.format(name=name), value) for name, value in attributes.items()]
+    text = "CloudEvents in binary mode: `{name}`, percent-encoded. Extensions are sent in the same way."
+    headers = [header(f"ce-{name}", text.format(name=name), value) for name, value in attributes.items()]
     headers[0]["schema"]["enum"] = [attributes["specversion"]]
     return headers
 
 
-def _taken(description: str) -> dict[str, Any]:
-    example = {"schema": ref("Taken"), "example": {"accepted": 1}}
+def _accepted(description: str) -> dict[str, Any]:
+    example = {"schema": ref("AcceptedCount"), "example": {"accepted": 1}}
     return {"description": description, "headers": SENT, "content": {"application/json": example}}
 
 
 def _refusals(scope: str, invalid: InvalidRequest, *own: tuple[Exception, str]) -> dict[str, Any]:
-    """Return the answers that refuse: `invalid` requests, keys without `scope`, and `own` causes."""
+    """Return the error responses: to `invalid` requests, to keys without `scope`, and to `own` causes."""
     return refusals(
         (
             invalid,
-            "The body, the path, the query or a header is invalid; `errors` lists every fault. Nothing was accepted.",
+            "The body, path, query or a header is invalid; `errors` lists every fault. Nothing was accepted.",
         ),
         (
             Forbidden(f"The API key lacks the scope {scope}."),
-            "The key lacks the scope, or may not send or name events of this type.",
+            "The key lacks the scope, or does not allow events of this type.",
         ),
         (
-            Unavailable("The queue does not answer."),
-            "The queue did not confirm, or too much waits for it. Repeat the request after `Retry-After`.",
+            Unavailable("The queue does not respond."),
+            "The queue did not confirm, or ingest is overloaded. Retry after `Retry-After`.",
         ),
         *own,
     )
 
 
 def _of_body(*media_types: str) -> Iterator[tuple[Exception, str]]:
-    yield TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to come."
-    yield TooLarge(MAX_REQUEST_BYTES), "The body is larger than 512 KiB, as it came or inflated."
-    unread = UnsupportedMedia(f"The Content-Type is none of: {', '.join(media_types)}.", media_types, CODINGS)
-    yield unread, "No format or coding that is read; `Accept-Post` or `Accept-Encoding` lists those."
+    yield TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to arrive."
+    yield TooLarge(MAX_REQUEST_BYTES), "The body is larger than 512 KiB, as sent or decompressed."
+    unread = UnsupportedMedia(f"The Content-Type must be one of: {', '.join(media_types)}.", media_types, CODINGS)
+    yield unread, "The format or coding is not supported; `Accept-Post` or `Accept-Encoding` lists the supported ones."

@@ -14,11 +14,10 @@ import msgspec
 from shared.containers import batches
 from shared.model import pack as packs
 from shared.model.errors import Poison, Unavailable, Unclear
-from shared.model.pack import MAX_MESSAGE_BYTES, AckPack, EventPack, Pack, Removal
+from shared.model.pack import MAX_MESSAGE_BYTES, REASON_ATTRIBUTE, AckPack, EventPack, Pack, Removal
 from shared.model.records import Outcome
 from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
 
-_REASON = "reason"
 HIDDEN_SECONDS = 300
 """A walk over thousands of letters takes this long; should the process be killed, they stay hidden no longer."""
 # A short poll asks only some of SQS's servers and may find nothing where there is something.
@@ -54,7 +53,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 def dead_letter_of(message: Message, *, max_receives: int) -> DeadLetter:
     """Return what is told of `message`."""
-    reason = message.attributes.get(_REASON)
+    reason = message.attributes.get(REASON_ATTRIBUTE)
     try:
         pack = packs.decode(message.body)
     except Poison as poison:
@@ -196,6 +195,6 @@ def _calls(messages: Sequence[Message]) -> Iterator[list[Message]]:
 
 def _copy(message: Message, *, fair: bool) -> Outgoing:
     # The reason is of this failure; should the copy fail, it has another.
-    attributes = {name: value for name, value in message.attributes.items() if name != _REASON}
+    attributes = {name: value for name, value in message.attributes.items() if name != REASON_ATTRIBUTE}
     group = dead_letter_of(message, max_receives=0).tenant if fair else None
     return Outgoing(body=message.body, attributes=attributes, group=group)

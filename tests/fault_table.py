@@ -1,6 +1,6 @@
-"""Sends every request that is refused and writes the answers down.
+"""Sends every refused request and records the responses.
 
-`python -m tests.fault_table` brings `docs/faults.md` up to date.
+`python -m tests.fault_table` updates `docs/faults.md`.
 """
 
 import asyncio
@@ -32,27 +32,27 @@ from worker.inbox import app as inbox
 DOCUMENT = Path(__file__).parents[1] / "docs" / "faults.md"
 
 _HEAD = """\
-# What is refused, and with which answer
+# Error responses
 
-Every error is a problem (RFC 9457): `{"type","title","status","detail","instance"}`, and `errors` where there is more
-than one thing to say. Each of those is what is wrong and where, as a JSON pointer into the body, or to the name of a
-parameter or attribute. `type` is `urn:triggers:problem:` and the name below, or `about:blank`. `instance` names the
-request as the log does, and so does the header `X-Request-ID`. Nothing that was sent is repeated but names.
+Every error is a problem (RFC 9457): `{"type","title","status","detail","instance"}`, with `errors` for the faults of a
+request. Each of these has a `detail` and, where it applies, a `pointer`: a JSON pointer into the body, or the name of a
+parameter or attribute. `type` is `urn:triggers:problem:` followed by the name below, or `about:blank`. `instance` holds
+the request's id, as do the log and the header `X-Request-ID`. Of the request itself, only names are repeated.
 
-A test sends each of these requests and compares; `python -m tests.fault_table` writes this page.
+A test sends each of these requests and compares the responses; `python -m tests.fault_table` writes this page.
 """
 _SHOWN = ("allow", "accept-post", "accept-encoding", "www-authenticate", "retry-after", "connection")
 _MAX_ERRORS = 8
 
 
 async def table() -> str:
-    """Return the document, with the answers as they are now."""
+    """Return the document with the current responses."""
     lines = [_HEAD]
     async with _answering() as ask:
         for title, cases in GROUPS:
             lines += [
                 f"\n## {title}\n",
-                "| what is wrong | status | type | detail | errors, headers |",
+                "| fault | status | type | detail | errors, headers |",
                 "|---|---|---|---|---|",
             ]
             lines += [_row(case, await ask(case)) for case in cases]
@@ -85,7 +85,7 @@ async def _answering() -> AsyncIterator[Any]:
 
 
 def _faulty() -> Part:
-    """Return what fails: a handler with a fault, and one whose request's body never comes."""
+    """Return a handler that raises, and one whose request body never arrives."""
 
     @get("/fault")
     async def fault() -> None:

@@ -1,1 +1,1 @@
-"""Request bodies: from each media type to events."""
+"""Reads request bodies of each media type into events."""

@@ -1,7 +1,8 @@
-"""CloudEvents 1.0 context attributes: the rules for each, and all that is wrong with an event's.
+"""CloudEvents 1.0 context attributes: the rule for each, and the faults in those of an event.
 
-Those that an inbox adds on reading may come back with an event that is sent on: `inbox` names its inbox here too;
-`receivedat`, `position` and `deliveredat` are dropped, for it gets new ones. With another meaning they are refused.
+An event that was read from an inbox may be forwarded with the attributes that the inbox added: `inbox` names its inbox
+here too; `receivedat`, `position` and `deliveredat` are dropped, since it gets new ones. Values of another form are
+refused.
 """
 
 import re
@@ -12,8 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from ingest.formats import fields
-from ingest.formats.depth import deeper_than
 from ingest.formats.fields import MAX_TEXT_LENGTH, is_time
+from ingest.formats.raw_json import deeper_than
 from ingest.formats.validation import TOO_DEEP, missing
 from shared.model.errors import Fault, echo, pointer_to
 from shared.model.event import MAX_DATA_DEPTH, TEXT_CHARACTER
@@ -21,7 +22,7 @@ from shared.model.position import is_position
 
 REQUIRED = ("specversion", "id", "source", "type")
 OURS = frozenset({"inbox", "receivedat", "position", "deliveredat"})
-"""What an inbox adds on reading; none of it is kept in the event itself."""
+"""Attributes that an inbox adds on reading; they are not kept in the event itself."""
 
 _TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a name
 _MEDIA_TYPE_PATTERN = rf"\A{_TOKEN}/{_TOKEN}[ \t]*(?:;[\t\x20-\x7e]*)?\Z"
@@ -38,7 +39,7 @@ _STRING_PATTERN = rf"\A{TEXT_CHARACTER}*\Z"
 _MediaType = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH, pattern=_MEDIA_TYPE_PATTERN)]
 _Uri = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH, pattern=fields.URI_PATTERN)]
 _Base64 = Annotated[str, Meta(pattern=_BASE64_PATTERN)]
-# CloudEvents' Boolean, Integer (32 bits) and String; all its other types are written as strings.
+# CloudEvents' Boolean, Integer (32 bits) and String; values of all other types are written as strings.
 _Extension = bool | Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | Annotated[str, Meta(pattern=_STRING_PATTERN)]
 
 _DECODERS: Mapping[str, "msgspec.json.Decoder[str]"] = {
@@ -52,15 +53,15 @@ _DECODERS: Mapping[str, "msgspec.json.Decoder[str]"] = {
     "position": msgspec.json.Decoder(str),
 }
 _MORE = {"time": is_time, "receivedat": is_time, "deliveredat": is_time, "position": is_position}
-"""What a pattern can't say."""
+"""Checks that a pattern can't express."""
 
-_OUR_RULE = "`{name}` is {what} that an inbox adds; an extension of another meaning needs another name."
+_OUR_RULE = "`{name}` is reserved for {what} that an inbox adds; rename an extension with another meaning."
 RULES: Mapping[str, str] = {
     **fields.RULES,
-    "specversion": '`specversion` is "1.0".',
-    "datacontenttype": "`datacontenttype` is a media type of up to 255 ASCII characters, such as application/json.",
-    "dataschema": "`dataschema` is an absolute URI of up to 255 ASCII characters.",
-    "data_base64": "`data_base64` is a string of base64 with its padding.",
+    "specversion": '`specversion` must be "1.0".',
+    "datacontenttype": "`datacontenttype` must be a media type of up to 255 ASCII characters, like application/json.",
+    "dataschema": "`dataschema` must be an absolute URI of up to 255 ASCII characters.",
+    "data_base64": "`data_base64` must be a string of base64 with padding.",
     "receivedat": _OUR_RULE.format(name="receivedat", what="the time"),
     "deliveredat": _OUR_RULE.format(name="deliveredat", what="the time"),
     "position": _OUR_RULE.format(name="position", what="the position"),
@@ -71,12 +72,12 @@ _extension_name = re.compile("[a-z0-9]{1,20}").fullmatch
 
 
 def given(fields: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the fields of an event without those that are null, which CloudEvents means as not given."""
+    """Return the fields of an event without those that are null: in CloudEvents, null means not given."""
     return {name: value for name, value in fields.items() if value != b"null" or name == "data"}
 
 
 def faults_of(fields: Mapping[str, bytes], pointer: str) -> Iterator[Fault]:
-    """Yield all that is wrong with an event of these `fields`, which is at `pointer`."""
+    """Yield the faults of the event at `pointer` that has these `fields`."""
     for name in REQUIRED:
         if name not in fields:
             yield missing(name, pointer)
@@ -87,7 +88,7 @@ def faults_of(fields: Mapping[str, bytes], pointer: str) -> Iterator[Fault]:
         elif fault := _fault_of(name, value):
             yield Fault(detail=fault, pointer=pointer_to(name, pointer))
     if "data" in fields and "data_base64" in fields:
-        yield Fault(detail="`data` and `data_base64` exclude each other.", pointer=f"{pointer}/data_base64")
+        yield Fault(detail="`data` and `data_base64` are mutually exclusive.", pointer=f"{pointer}/data_base64")
 
 
 def _fault_of(name: str, value: bytes) -> str | None:
@@ -97,11 +98,10 @@ def _fault_of(name: str, value: bytes) -> str | None:
             text = decoder.decode(value)
             return None if name not in _MORE or _MORE[name](text) else RULES[name]
         if not _extension_name(name):
-            return f"`{echo(name)}` is no name for an extension: those have 1..20 of a-z and 0-9."
+            return f"`{echo(name)}` is not a valid extension name: use 1 to 20 characters from a-z and 0-9."
         _extension.decode(value)
     except msgspec.ValidationError:
         return RULES.get(name) or (
-            f"`{name}` is a boolean, a whole number of 32 bits, or a string without control characters and"
-            " noncharacters."
+            f"`{name}` must be a boolean, a 32-bit integer, or a string without control characters and noncharacters."
         )
     return None

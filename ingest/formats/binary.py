@@ -1,6 +1,6 @@
-"""CloudEvents 1.0 in HTTP's binary mode: attributes in `ce-*` headers, the body as `data`.
+"""CloudEvents 1.0 in the binary mode of HTTP: attributes in `ce-*` headers, the body as `data`.
 
-JSON is kept as it is. Any other content is kept as `data_base64`, since JSON has no place for bytes.
+JSON is kept unchanged. Any other content is kept as `data_base64`, since JSON can't hold bytes.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -21,12 +21,12 @@ from shared.model.errors import Fault, echo, pointer_to
 Headers = Iterable[tuple[bytes, bytes]]
 
 MARKS = frozenset({b"ce-specversion", b"ce-id", b"ce-source", b"ce-type"})
-"""A request with one of these headers is meant to be an event in binary mode."""
+"""A request with any of these headers is read as an event in binary mode."""
 
 _PREFIX = b"ce-"
 _UTF_8 = (None, "utf-8", "utf8", "us-ascii")
 
-# RFC 9110's quoted-string, which senders of older versions used.
+# RFC 9110's quoted-string, which senders of older CloudEvents versions use.
 _quoted = re.compile(rb'"((?:[^"\\]|\\.)*)"').fullmatch
 _escape = re.compile(rb"\\(.)")
 _json_type = re.compile(r"[^/;]+/(?:[^/;]+\+)?json\s*", re.IGNORECASE).fullmatch
@@ -36,8 +36,8 @@ _encode = msgspec.json.Encoder().encode
 _any = msgspec.json.Decoder(msgspec.Raw)
 
 
-def read_binary(headers: Headers, body: bytes, terms: RequestDefaults) -> Batch:
-    """Read one event of the `headers` and `body` of a request; raise `InvalidEvent` with everything that is wrong."""
+def read_binary(headers: Headers, body: bytes, defaults: RequestDefaults) -> Batch:
+    """Read one event from a request's `headers` and `body`; raise `InvalidEvent` with every fault."""
     faults: list[Fault] = []
     sent = list(headers)
     fields = _attributes(sent, faults)
@@ -50,11 +50,11 @@ def read_binary(headers: Headers, body: bytes, terms: RequestDefaults) -> Batch:
     faults += attributes.faults_of(fields, "")
     if faults:
         raise invalid(faults, single=True)
-    return Batch(events=[event_of(fields, terms)], single=True)
+    return Batch(events=[event_of(fields, defaults)], single=True)
 
 
 def _attributes(headers: Headers, faults: list[Fault]) -> dict[str, bytes]:
-    """Return what the `ce-*` headers say, as JSON by attribute; add to `faults` what they may not say."""
+    """Return the `ce-*` headers as JSON by attribute; add to `faults` those that are invalid."""
     fields: dict[str, bytes] = {}
     for header, value in headers:
         if not header.startswith(_PREFIX):
@@ -63,7 +63,9 @@ def _attributes(headers: Headers, faults: list[Fault]) -> dict[str, bytes]:
         if name in fields:
             faults.append(_fault(name, "is given more than once"))
         elif name in ("data", "data_base64", "datacontenttype"):
-            faults.append(_fault(name, "has no place in binary mode: the data is the body, its type the Content-Type"))
+            faults.append(
+                _fault(name, "is not allowed in binary mode: the body is the data, its type the Content-Type")
+            )
         else:
             try:
                 fields[name] = _encode(_text_of(value))
@@ -73,7 +75,7 @@ def _attributes(headers: Headers, faults: list[Fault]) -> dict[str, bytes]:
 
 
 def _text_of(value: bytes) -> str:
-    """Return what a header's value stands for: unquoted, and percent-decoded once."""
+    """Return the value of a header unquoted, and percent-decoded once."""
     value = value.strip()
     if quoted := _quoted(value):
         value = _escape.sub(rb"\1", quoted[1])
@@ -81,7 +83,7 @@ def _text_of(value: bytes) -> str:
 
 
 def _data(body: bytes, content_type: str) -> tuple[str, bytes]:
-    """Return the name under which `body` is kept, and the JSON that is kept there."""
+    """Return the member that holds `body`: its name and its JSON."""
     charset = _charset(content_type)
     is_json = _json_type(content_type.partition(";")[0]) and (charset[1].lower() if charset else None) in _UTF_8
     if is_json or not content_type:
@@ -89,7 +91,7 @@ def _data(body: bytes, content_type: str) -> tuple[str, bytes]:
             body.decode()
             return "data", bytes(_any.decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            # Without a Content-Type it is JSON if it can be: the JSON format means that too.
+            # Without a Content-Type the body is JSON if it parses: the JSON format has the same default.
             if is_json:
                 raise malformed(body, error) from None
     return "data_base64", b'"%b"' % base64.b64encode(body)

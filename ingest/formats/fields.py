@@ -1,7 +1,7 @@
-"""The rules for the fields of an event, written once: as types for decoders, as sentences for the faults.
+"""The rules for the fields of an event: as types for decoders, and as sentences for faults.
 
-Patterns make up four fifths of the time in which an event is decoded. So the decoder of the fast path knows only
-types and lengths, and `is_sound` adds what is missing: most names are plain ASCII, and most sources were seen before.
+Patterns would take four fifths of the time to decode an event. So the decoder of the fast path checks only types and
+lengths, and `is_sound` checks the rest cheaply: most names are plain ASCII, and most sources have been seen before.
 """
 
 import datetime as dt
@@ -13,13 +13,13 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from ingest.formats.depth import deeper_than
+from ingest.formats.raw_json import deeper_than
 from shared.model.event import INBOX_PATTERN, MAX_DATA_DEPTH, TEXT_CHARACTER
 
 MAX_TEXT_LENGTH = 255
 
 _TEXT_PATTERN = f"\\A{TEXT_CHARACTER}+\\Z"
-# RFC 3986: `%` only before two hex digits, brackets only around an IP address, one fragment at most; a reference
+# RFC 3986: `%` only before two hex digits, brackets only around an IP address, at most one fragment; a reference
 # without a scheme has no colon in its first segment.
 _URI_CHARACTER = "(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _SCHEME = "[A-Za-z][A-Za-z0-9+.-]*:"
@@ -31,7 +31,7 @@ _TIME_PATTERN = r"\A\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=_TEXT_PATTERN)]
 Source = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=SOURCE_PATTERN)]
 Inbox = Annotated[str, Meta(max_length=64, pattern=f"\\A{INBOX_PATTERN.pattern}\\Z")]
-# A string, for what was posted is kept as it was: a datetime would cut nanoseconds.
+# A string, to keep the posted text: a datetime would drop nanoseconds.
 Time = Annotated[str, Meta(max_length=64, pattern=_TIME_PATTERN)]
 
 _text_pattern = re.compile(_TEXT_PATTERN)
@@ -39,23 +39,22 @@ _source_pattern = re.compile(SOURCE_PATTERN)
 _time_pattern = re.compile(_TIME_PATTERN)
 _aware_datetime = Annotated[dt.datetime, Meta(tz=True)]
 
-_TEXT_RULE = "is a string of 1..255 characters, none of them a control character or a noncharacter"
+_TEXT_RULE = "must be a string of 1 to 255 characters without control characters and noncharacters"
 RULES: Mapping[str, str] = {
     "type": f"`type` {_TEXT_RULE}.",
     "id": f"`id` {_TEXT_RULE}.",
     "subject": f"`subject` {_TEXT_RULE}.",
-    "source": "`source` is a URI-reference of 1..255 ASCII characters.",
-    "time": "`time` is a date and time as in RFC 3339, such as 2026-01-31T12:00:00Z.",
-    "inbox": "`inbox` is 1..64 of a-z, 0-9, dot, hyphen and underscore, and starts with a letter or digit.",
+    "source": "`source` must be a URI reference of 1 to 255 ASCII characters.",
+    "time": "`time` must be an RFC 3339 date and time, such as 2026-01-31T12:00:00Z.",
+    "inbox": "`inbox` must be 1 to 64 characters (a-z, 0-9, dot, hyphen, underscore) and start with a letter or digit.",
 }
-
 
 _Short = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
 _Shorter = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class Posted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event as a producer posts it; right only if `is_sound` says so too."""
+class PostedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event as a producer posts it; valid only if `is_sound` returns true too."""
 
     type: _Short
     data: Raw | UnsetType = UNSET
@@ -74,11 +73,11 @@ FIELDS: Mapping[str, "msgspec.json.Decoder[str]"] = {
     "time": msgspec.json.Decoder(Time),
     "inbox": msgspec.json.Decoder(Inbox),
 }
-"""The same rules, a field at a time."""
+"""The same rules, one field at a time."""
 
 
-def is_sound(item: Posted) -> bool:
-    """Tell what the decoder can't: whether the names follow the rules, times exist, and `data` is not too deep."""
+def is_sound(item: PostedEvent) -> bool:
+    """Return whether `item` also follows the rules that the decoder does not check."""
     return (
         is_text(item.type)
         and (item.id is UNSET or is_text(item.id))
@@ -86,12 +85,12 @@ def is_sound(item: Posted) -> bool:
         and (item.subject is UNSET or is_text(item.subject))
         and (item.time is UNSET or _is_time(item.time))
         and (item.inbox is UNSET or INBOX_PATTERN.fullmatch(item.inbox) is not None)
-        and (item.data is UNSET or not deeper_than(MAX_DATA_DEPTH, bytes(item.data)))
+        and (item.data is UNSET or not deeper_than(MAX_DATA_DEPTH, item.data))
     )
 
 
 def is_text(value: str) -> bool:
-    """Tell whether `value` may be an id, a type or a subject."""
+    """Return whether `value` is valid as an id, a type or a subject."""
     if not 1 <= len(value) <= MAX_TEXT_LENGTH:
         return False
     return (value.isascii() and value.isprintable()) or _text_pattern.match(value) is not None
@@ -107,7 +106,7 @@ def _is_time(value: str) -> bool:
 
 
 def is_time(value: str) -> bool:
-    """Tell whether `value`, which has the shape of a time, is one: there is no 30th of February."""
+    """Return whether `value`, which has the form of a time, exists: February 30 does not."""
     try:
         msgspec.convert(value.upper(), _aware_datetime)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""`application/json`: events in our own envelope, whose `data` is never parsed, only checked."""
+"""`application/json`: events in our own envelope. `data` is checked, but never parsed."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from ingest.formats.fields import MAX_TEXT_LENGTH, Posted, is_sound, is_text
+from ingest.formats.fields import MAX_TEXT_LENGTH, PostedEvent, is_sound, is_text
 from ingest.formats.validation import explain, malformed
 from ingest.trace_context import Trace
 from shared.model.errors import Fault, InvalidEvent, InvalidRequest
@@ -16,9 +16,9 @@ SPEC_VERSION = "1.0"
 
 
 class RequestDefaults(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says for all its events.
+    """What a request sets for all its events.
 
-    `mint` makes receipts. `time` is for events that name none, `inbox` and `trace` likewise.
+    `mint` makes receipts. `time`, `inbox` and `trace` apply to events that have none of their own.
     """
 
     mint: Callable[[], str]
@@ -29,7 +29,7 @@ class RequestDefaults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """A request's events; `single` if it posted one by itself, not an array of one."""
+    """The events of a request; `single` if the body was one event and not an array."""
 
     events: list[Event]
     single: bool
@@ -48,51 +48,51 @@ class _CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: Raw | UnsetType
 
 
-_decoder: msgspec.json.Decoder[Posted | list[Posted]] = msgspec.json.Decoder(
-    Posted | Annotated[list[Posted], Meta(min_length=1, max_length=MAX_EVENTS_PER_REQUEST)]
+_decoder: msgspec.json.Decoder[PostedEvent | list[PostedEvent]] = msgspec.json.Decoder(
+    PostedEvent | Annotated[list[PostedEvent], Meta(min_length=1, max_length=MAX_EVENTS_PER_REQUEST)]
 )
 _encoder = msgspec.json.Encoder()
 
 
-def read_json(body: bytes, terms: RequestDefaults) -> Batch:
-    """Read one event or an array of 1..1000; raise `InvalidEvent` with everything that is wrong with them."""
+def read_json(body: bytes, defaults: RequestDefaults) -> Batch:
+    """Read one event or an array of 1 to 1,000; raise `InvalidEvent` with every fault."""
     try:
-        # msgspec skips over `data`, checking its grammar but not its UTF-8.
+        # msgspec skips `data`: it checks its grammar, but not its UTF-8.
         body.decode()
         posted = _decoder.decode(body)
     except msgspec.ValidationError:
         raise _explained(body) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(body, error) from None
-    single = isinstance(posted, Posted)
-    items = [posted] if isinstance(posted, Posted) else posted
+    single = isinstance(posted, PostedEvent)
+    items = [posted] if isinstance(posted, PostedEvent) else posted
     if not all(map(is_sound, items)):
         raise _explained(body)
-    return batch_of(items, terms, single=single)
+    return batch_of(items, defaults, single=single)
 
 
-def batch_of(items: list[Posted], terms: RequestDefaults, *, single: bool) -> Batch:
-    """Return the events that `items`, all of them sound, are; raise `InvalidRequest` if the key makes no ids."""
-    ids = _ids_of(items, terms, single=single)
-    return Batch(events=[_event(item, id_, terms) for item, id_ in zip(items, ids, strict=True)], single=single)
+def batch_of(items: list[PostedEvent], defaults: RequestDefaults, *, single: bool) -> Batch:
+    """Return the events in `items`, all valid; raise `InvalidRequest` if the idempotency key is too long for ids."""
+    ids = _ids_of(items, defaults, single=single)
+    return Batch(events=[_event(item, id_, defaults) for item, id_ in zip(items, ids, strict=True)], single=single)
 
 
-def _ids_of(items: list[Posted], terms: RequestDefaults, *, single: bool) -> list[str | None]:
-    """Return each event's id, None where neither the event nor the request names one."""
-    key = terms.idempotency_key
+def _ids_of(items: list[PostedEvent], defaults: RequestDefaults, *, single: bool) -> list[str | None]:
+    """Return the id of each event; None where neither the event nor the request gives one."""
+    key = defaults.idempotency_key
     ids = [
         item.id if item.id is not UNSET else key if key is None or single else f"{key}:{index}"
         for index, item in enumerate(items)
     ]
     if key is not None and not all(map(is_text, filter(None, ids))):
-        detail = f"With the event's number behind it, Idempotency-Key is longer than {MAX_TEXT_LENGTH} characters."
+        detail = f"With `:` and the event's index appended, Idempotency-Key exceeds {MAX_TEXT_LENGTH} characters."
         raise InvalidRequest("The Idempotency-Key is too long for this batch.", [Fault(detail=detail)])
     return ids
 
 
-def _event(item: Posted, id_: str | None, terms: RequestDefaults) -> Event:
-    receipt = terms.mint()
-    # An event that nobody named is named by its receipt: a UUIDv7 too, and one less to mint.
+def _event(item: PostedEvent, id_: str | None, defaults: RequestDefaults) -> Event:
+    receipt = defaults.mint()
+    # The receipt, a UUIDv7 too, is the default id: one less to mint.
     id_ = receipt if id_ is None else id_
     source = DEFAULT_SOURCE if item.source is UNSET else item.source
     event = _CloudEvent(
@@ -101,18 +101,18 @@ def _event(item: Posted, id_: str | None, terms: RequestDefaults) -> Event:
         source=source,
         type=item.type,
         subject=item.subject,
-        time=terms.time if item.time is UNSET else item.time,
+        time=defaults.time if item.time is UNSET else item.time,
         datacontenttype=UNSET if item.data is UNSET else "application/json",
         data=item.data,
     )
     body = _encoder.encode(event)
-    if terms.trace is not None:
-        body = b"%b,%b}" % (body[:-1], terms.trace.members)
+    if defaults.trace is not None:
+        body = b"%b,%b}" % (body[:-1], defaults.trace.members)
     return Event(
         receipt=receipt,
         id=id_,
         source=source,
-        inbox=terms.inbox if item.inbox is UNSET else item.inbox,
+        inbox=defaults.inbox if item.inbox is UNSET else item.inbox,
         type=item.type,
         body=Raw(body),
     )
@@ -122,5 +122,5 @@ def _explained(body: bytes) -> InvalidEvent:
     try:
         return explain(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        # Malformed behind the first fault.
+        # Malformed after the first fault.
         return malformed(body, error)

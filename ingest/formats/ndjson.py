@@ -1,20 +1,20 @@
-"""NDJSON: one event a line, in the same envelope as in `application/json`. Blank lines are passed over."""
+"""NDJSON: one event per line, in the same envelope as in `application/json`. Blank lines are ignored."""
 
 from collections.abc import Iterator
 
 import msgspec
 
-from ingest.formats.fields import Posted, is_sound
+from ingest.formats.fields import PostedEvent, is_sound
 from ingest.formats.json import Batch, RequestDefaults, batch_of
-from ingest.formats.objects import duplicates, fields_of
+from ingest.formats.raw_json import duplicates, fields_of
 from ingest.formats.validation import count_fault, faults_of, invalid, malformed, reason
 from shared.model.errors import Fault, InvalidEvent
 
-_decoder = msgspec.json.Decoder(Posted)
+_decoder = msgspec.json.Decoder(PostedEvent)
 
 
-def read_ndjson(body: bytes, terms: RequestDefaults) -> Batch:
-    """Read 1..1000 lines; raise `InvalidEvent` with everything that is wrong with them, and in which line."""
+def read_ndjson(body: bytes, defaults: RequestDefaults) -> Batch:
+    """Read 1 to 1,000 lines; raise `InvalidEvent` with every fault and its line."""
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -28,10 +28,10 @@ def read_ndjson(body: bytes, terms: RequestDefaults) -> Batch:
         raise _explained(lines) from None
     if not all(_is_sound(item, line) for item, (_, line) in zip(posted, lines, strict=True)):
         raise _explained(lines)
-    return batch_of(posted, terms, single=False)
+    return batch_of(posted, defaults, single=False)
 
 
-def _is_sound(item: Posted, line: bytes) -> bool:
+def _is_sound(item: PostedEvent, line: bytes) -> bool:
     return is_sound(item) and not duplicates(line, fields_of(line))
 
 

@@ -1,6 +1,6 @@
-"""From a request's body to events, one reader for each format.
+"""Selects the reader that turns a request's body into events.
 
-To read another: write a function `(body, terms) -> Batch` and name it in `READERS`.
+To add a format, write a function `(body, defaults) -> Batch` and add it to `READERS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,13 +20,13 @@ READERS: Mapping[str, Reader] = {
     "application/cloudevents-batch+json": read_batch,
     "application/x-ndjson": read_ndjson,
 }
-"""Media types of `POST /v1/events`, and how each is read."""
+"""Media types of `POST /v1/events`, and the reader of each."""
 
 _CLOUDEVENTS = b"application/cloudevents"
 
 
 def reader_of(given: Mapping[bytes, bytes], headers: Headers) -> Reader:
-    """Return the reader for a request with these headers, once by name and once as they came.
+    """Return the reader for a request with these headers, by name in `given` and as received in `headers`.
 
     Raises `UnsupportedMedia` if there is none.
     """
@@ -42,7 +42,7 @@ def _reader_of(content_type: bytes) -> Reader:
     reader = READERS.get(media_type.strip().lower())
     if reader is None:
         accepted = tuple(READERS)
-        raise UnsupportedMedia(f"The Content-Type is none of: {', '.join(accepted)}.", accepted)
+        raise UnsupportedMedia(f"The Content-Type must be one of: {', '.join(accepted)}.", accepted)
     if parameters:
         _check_charset(parameters)
     return reader

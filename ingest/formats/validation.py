@@ -1,4 +1,4 @@
-"""The slow path: a body that the fast decoder refused is looked at again, to list everything wrong with it."""
+"""The slow path: reads a body that the fast decoder refused again, to list every fault."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -6,28 +6,27 @@ from itertools import islice
 import msgspec
 from msgspec import Raw
 
-from ingest.formats.depth import deeper_than
 from ingest.formats.fields import FIELDS, RULES, is_time
-from ingest.formats.objects import duplicates, fields_of
+from ingest.formats.raw_json import deeper_than, duplicates, fields_of
 from shared.model.errors import Fault, InvalidEvent, echo, pointer_to
 from shared.model.event import MAX_DATA_DEPTH, MAX_EVENTS_PER_REQUEST
 
 MAX_FAULTS = 1000
-"""An answer names no more than this: a body of 512 KiB can hold 100,000."""
+"""Limit on the faults in an answer: a body of 512 KiB can hold 100,000."""
 
 TOO_DEEP = f"`data` nests deeper than {MAX_DATA_DEPTH} levels."
-NO_OBJECT = "An event is a JSON object."
+NOT_AN_OBJECT = "An event must be a JSON object."
 
 _batch = msgspec.json.Decoder(list[Raw])
 
 
 def malformed(body: bytes, error: Exception) -> InvalidEvent:
-    """Return the error for a body that is no JSON at all."""
-    return InvalidEvent("The body can't be read as JSON.", [Fault(detail=reason(body, error))])
+    """Return the error for a body that is not JSON."""
+    return InvalidEvent("The body cannot be parsed as JSON.", [Fault(detail=reason(body, error))])
 
 
 def reason(text: bytes, error: Exception) -> str:
-    """Return why `text` can't be read as JSON, in a sentence."""
+    """Return a sentence that says why `text` cannot be parsed as JSON."""
     if isinstance(error, UnicodeDecodeError):
         return f"The body is not valid UTF-8 (byte {error.start})."
     if isinstance(error, RecursionError):
@@ -35,13 +34,13 @@ def reason(text: bytes, error: Exception) -> str:
     if not text.strip():
         return "The body is empty."
     if str(error) == "Input data was truncated":
-        # The decoder says the same of an escaped half of a surrogate pair near the end.
-        return f"The JSON ends too early, or escapes half a surrogate pair (byte {len(text)})."
+        # The decoder reports half of a surrogate pair, escaped near the end, in the same way.
+        return f"The JSON ends unexpectedly, or escapes half of a surrogate pair (byte {len(text)})."
     return f"{error}."
 
 
 def explain(body: bytes) -> InvalidEvent:
-    """Return the error for a body that is JSON, but holds something that is no event."""
+    """Return the error for a body that is JSON but contains an invalid event."""
     if body.lstrip()[:1] != b"[":
         return invalid(faults_of(Raw(body), ""), single=True)
     items = _batch.decode(body)
@@ -51,25 +50,25 @@ def explain(body: bytes) -> InvalidEvent:
 
 
 def invalid(faults: Iterable[Fault], *, single: bool) -> InvalidEvent:
-    """Return the error that lists `faults`, the first `MAX_FAULTS` of them."""
-    detail = "The event is invalid." if single else "The batch holds invalid events. None was accepted."
+    """Return the error that lists the first `MAX_FAULTS` of `faults`."""
+    detail = "The event is invalid." if single else "The batch contains invalid events. None were accepted."
     return InvalidEvent(detail, list(islice(faults, MAX_FAULTS)))
 
 
 def count_fault(count: int) -> InvalidEvent | None:
-    """Return the error for a batch of `count` events, None if it may hold so many."""
+    """Return the error for a batch of `count` events, or None if that many are allowed."""
     if 1 <= count <= MAX_EVENTS_PER_REQUEST:
         return None
-    detail = f"A batch holds 1..{MAX_EVENTS_PER_REQUEST} events; this one {count}."
+    detail = f"A batch must contain 1 to {MAX_EVENTS_PER_REQUEST} events; this one contains {count}."
     return InvalidEvent(detail, [Fault(detail=detail, pointer="")])
 
 
 def faults_of(item: bytes | Raw, pointer: str) -> Iterator[Fault]:
-    """Yield what is wrong with one event in our own envelope, which is at `pointer`."""
+    """Yield the faults of the event at `pointer`, which is in our own envelope."""
     try:
         fields = fields_of(item)
     except msgspec.ValidationError:
-        yield Fault(detail=NO_OBJECT, pointer=pointer)
+        yield Fault(detail=NOT_AN_OBJECT, pointer=pointer)
         return
     yield from duplicate_faults(item, fields, pointer)
     if "type" not in fields:
@@ -85,13 +84,13 @@ def faults_of(item: bytes | Raw, pointer: str) -> Iterator[Fault]:
 
 
 def duplicate_faults(item: bytes | Raw, fields: dict[str, bytes], pointer: str) -> Iterator[Fault]:
-    """Yield the names that `item` gives more than once."""
+    """Yield a fault for each name that `item` contains more than once."""
     for name in duplicates(bytes(item), fields):
         yield Fault(detail=f"`{echo(name)}` is given more than once.", pointer=pointer_to(name, pointer))
 
 
 def missing(name: str, pointer: str) -> Fault:
-    """Return the fault of an event, at `pointer`, that does not give `name`."""
+    """Return the fault of the event at `pointer` without the required `name`."""
     return Fault(detail=f"`{name}` is missing.", pointer=f"{pointer}/{name}")
 
 

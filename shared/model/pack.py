@@ -32,6 +32,12 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_PLAIN_BYTES = 720 * 1024
 """Event bytes that are packed together: so much fits a message as base64 even if zstd finds nothing to save."""
 
+TRACEPARENT_ATTRIBUTE = "traceparent"
+"""SQS message attribute: the W3C trace context of the first request in the pack that has one."""
+
+REASON_ATTRIBUTE = "reason"
+"""SQS message attribute of a dead letter: why its event could not be stored."""
+
 _PLAIN = "p"
 _ZSTD = "z"
 

@@ -78,9 +78,9 @@ class Metrics:
         self.events_accepted = self._counter("triggers_events_accepted_total", "Events answered with 202")
         self.shed = self._counter(
             "triggers_ingest_shed_total",
-            "Requests refused early (503): `posts` past MAX_POSTS, `turn` faster than they can be handled, `buffer`"
-            " past BUFFER_BYTES or BUFFER_EVENTS",
-            {"reason": ("posts", "turn", "buffer")},
+            "Requests refused early (503): `posts` past MAX_POSTS, `event_loop` while the event loop falls behind,"
+            " `buffer` past BUFFER_BYTES or BUFFER_EVENTS",
+            {"reason": ("posts", "event_loop", "buffer")},
         )
         self.posts_under_way = self._gauge("triggers_ingest_posts_under_way", "POSTs of events that wait or work")
         self.buffer_bytes = self._gauge("triggers_ingest_buffer_bytes", "Bytes that wait for the queue")

@@ -33,8 +33,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One app's share of a process.
 
     `lifespan` makes a context manager that opens what the handlers need of the backend. `ready` returns if that
-    answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `express` are handlers that
-    answer ahead of Litestar's routing.
+    answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `routes` are handlers that answer
+    before Litestar's routing.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     lifespan: Callable[[Backend], AbstractAsyncContextManager[None]]
     ready: Callable[[], Awaitable[None]]
     stop: Callable[[], None] = _nothing
-    express: Routes = {}
+    routes: Routes = {}
 
 
 def build_app(
@@ -92,7 +92,7 @@ def build_app(
         logging_config=None,
         debug=False,
     )
-    routes = {name: route for part in parts for name, route in part.express.items()}
+    routes = {name: route for part in parts for name, route in part.routes.items()}
     app.asgi_handler = traced(Observer(Router(headed(event_path.routed(app.asgi_handler)), routes), metrics))
     return app
 

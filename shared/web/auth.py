@@ -1,12 +1,12 @@
 """Who sends a request, and what it may cost: keys and limits for both HTTP apps.
 
-A raw ASGI handler calls `authenticate` and `charge` itself. A Litestar handler is given `guards=[needs(scope)]`,
-which does both (a request costs one) and leaves the key as `request.auth`.
+A handler whose cost depends on its content calls `Access.admit`. Where each request costs one, a Litestar handler is
+given `guards=[needs(scope)]`, which leaves the key as `request.auth`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -18,7 +18,7 @@ from shared.auth.token_bucket import TokenBucketLimiter
 from shared.auth.verifier import KeyVerifier
 from shared.clock import Clock
 from shared.model.api_key import ApiKey
-from shared.model.errors import Forbidden, RateLimited, Unauthorized
+from shared.model.errors import Forbidden, RateLimited, Rejected, Unauthorized
 from shared.ports import Backend, KeyStore
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
@@ -26,6 +26,7 @@ from shared.web.context import context_of
 from shared.web.lifespan import WhileServing
 
 STATE_KEY = "triggers_access"
+T = TypeVar("T")
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
@@ -58,6 +59,24 @@ class Access:
     async def ready(self) -> None:
         """Return if keys can be read; raise `Unavailable` if not."""
         await self._keys().ready()
+
+    async def admit(
+        self, scope: Scope, needs: str, read: Callable[[ApiKey], Awaitable[tuple[T, int]]]
+    ) -> tuple[ApiKey, T]:
+        """Authenticate a request, read it and charge its key; return the key and what was read.
+
+        `read` returns the content and its cost, which is also the number of events in the log. A request that it
+        rejects costs one. Raises what `authenticate`, `read` and `charge` raise.
+        """
+        key = await self.authenticate(scope, needs)
+        try:
+            content, cost = await read(key)
+        except Rejected:
+            await self.charge(scope, key, 1)  # or rejected requests would be free
+            raise
+        await self.charge(scope, key, cost)
+        context_of(scope).events = cost
+        return key, content
 
     async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
         """Return the key that the request carries; it has the scope `needs`.

@@ -1,13 +1,16 @@
-"""Query strings, read strictly: a parameter that nobody knows may be a misspelt one."""
+"""Query strings, read strictly: an unknown parameter is refused, for it may be a misspelt one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from shared.model.errors import Fault, InvalidRequest, echo, pointer_to
 
 
 class Query:
-    """The parameters that a request gives, and the faults found in them so far."""
+    """The parameters of a request, and the faults found in them so far."""
 
     def __init__(self, query_string: bytes, known: Collection[str], repeatable: Collection[str] = ()) -> None:
         self._values: dict[str, list[str]] = {}
@@ -16,8 +19,8 @@ class Query:
             self._values.setdefault(name, []).append(value)
         for name, values in self._values.items():
             if name not in known:
-                there = ", ".join(f"`{parameter}`" for parameter in known)
-                self.fault(name, f"There is no parameter `{echo(name)}`; known: {there}.")
+                parameters = ", ".join(f"`{parameter}`" for parameter in known)
+                self.fault(name, f"Unknown parameter `{echo(name)}`. Known parameters: {parameters}.")
             elif len(values) > 1 and name not in repeatable:
                 self.fault(name, f"`{name}` may be given only once.")
 
@@ -31,13 +34,35 @@ class Query:
         return self._values.get(name, [])
 
     def first(self, name: str, default: str) -> str:
-        """Return the value of `name`."""
+        """Return the first value of `name`."""
         return self._values.get(name, [default])[0]
 
     def fault(self, name: str, detail: str) -> None:
-        """Note what is wrong with the parameter `name`."""
+        """Add a fault in the parameter `name`."""
         self._faults.append(Fault(detail=detail, pointer=pointer_to(name)))
 
     def take(self, error: InvalidRequest) -> None:
-        """Note the faults of `error`, which are of a parameter."""
+        """Add the faults of `error`, which concern a parameter."""
         self._faults += error.faults
+
+
+def parse_query(query_string: bytes, types: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, str]:
+    """Return the given parameters by name. `types` holds the type of each known one, `rules` what a fault says of it.
+
+    Raises `InvalidRequest` with every fault.
+    """
+    query = Query(query_string, types)
+    given = {name: query.first(name, "") for name in types if query.all(name)}
+    for name, value in given.items():
+        if not _is(value, types[name]):
+            query.fault(name, rules[name])
+    query.check()
+    return given
+
+
+def _is(value: str, kind: Any) -> bool:  # noqa: ANN401 - a type has no type
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True

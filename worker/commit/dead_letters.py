@@ -36,7 +36,7 @@ class DeadLetters:
         pack = EventPack(
             tenant=commit.tenant, key_id=commit.key_id, accepted_at=commit.accepted_at, events=[commit.event]
         )
-        letter = Outgoing(body=packs.encode(pack), attributes={"reason": reason[:_REASON_CHARACTERS]})
+        letter = Outgoing(body=packs.encode(pack), attributes={packs.REASON_ATTRIBUTE: reason[:_REASON_CHARACTERS]})
         sent = await self._send(letter)
         self._letters.of("sent" if sent else "failed").add()
         return sent

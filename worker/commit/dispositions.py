@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from shared.containers import batches
 from shared.model.errors import Unavailable, Unclear
+from shared.model.pack import TRACEPARENT_ATTRIBUTE
 from shared.model.records import Outcome
 from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
 from shared.settings import Settings
@@ -84,7 +85,7 @@ def log_lines(handled: Sequence[Handled], duration_ms: int) -> None:
             "action": disposition.action.value,
             "tenant": disposition.tenant,
             "duration_ms": duration_ms,
-            "traceparent": message.attributes.get("traceparent", "")[:_TRACEPARENT_LENGTH] or None,
+            "traceparent": message.attributes.get(TRACEPARENT_ATTRIBUTE, "")[:_TRACEPARENT_LENGTH] or None,
             "reason": disposition.reason,
             **disposition.counts,
         }

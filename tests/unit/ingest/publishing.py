@@ -1,4 +1,4 @@
-"""A publisher over a queue that tests drive by hand."""
+"""A publisher on a queue that tests control by hand."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ def an_event(name: str = "e", body: bytes = b"{}") -> Event:
 
 
 def noise(size: int) -> bytes:
-    """Return a JSON string of about `size` bytes that zstd can hardly shrink."""
+    """Return a JSON string of about `size` bytes that zstd can hardly compress."""
     return b'"' + base64.b64encode(os.urandom(size * 3 // 4)) + b'"'
 
 
@@ -48,7 +48,7 @@ class World:
         return task
 
     async def occupy(self) -> None:
-        """Hold a call in flight, so that what follows is drafted. For one send at a time."""
+        """Keep a call in flight, so that later posts stay pending. Requires `queue_sends=1`."""
         self.queue.gate.clear()
         self.post("first")
         await until(lambda: self.queue.in_flight == 1)

@@ -1,4 +1,4 @@
-"""The ingest app with its queue and keys in memory, and a client of it."""
+"""The ingest app with queue and keys in memory, and a client for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ JSON = {"content-type": "application/json"}
 
 
 class Queue(DownableQueue):
-    """Sends nothing on while it is not `open`."""
+    """Holds messages until it is `open`."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)

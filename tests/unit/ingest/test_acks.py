@@ -31,7 +31,7 @@ def positions(count: int) -> list[str]:
     return [minter.mint() for _ in range(count)]
 
 
-async def test_acks_go_to_the_queue_as_a_pack_of_their_own(world: World) -> None:
+async def test_acks_go_to_the_queue_in_their_own_pack(world: World) -> None:
     token, before = await world.token(tenant="t", scopes=[api_key.INBOX_ACK]), SystemClock().wall_ms()
     sent = positions(3)
     answer = await ack(world, msgspec.json.encode({"inbox": "orders", "positions": sent}), token)
@@ -44,7 +44,7 @@ async def test_acks_go_to_the_queue_as_a_pack_of_their_own(world: World) -> None
     assert before <= taken.accepted_at <= SystemClock().wall_ms()
 
 
-async def test_the_inbox_is_the_default_one_if_none_is_named(world: World) -> None:
+async def test_the_inbox_defaults_to_default(world: World) -> None:
     assert (await ack(world, b'{"positions":["%b"]}' % POSITION.encode())).status_code == 202
     taken = pack.decode(world.queue.bodies[0])
     assert isinstance(taken, AckPack)
@@ -59,7 +59,7 @@ async def test_a_position_given_twice_is_acked_once(world: World) -> None:
     assert taken.positions == [POSITION]
 
 
-async def test_a_key_limited_to_types_may_ack_what_it_has_read(world: World) -> None:
+async def test_a_key_limited_to_types_may_ack_by_position(world: World) -> None:
     token = await world.token(scopes=[api_key.INBOX_ACK], types=["order.*"])
     assert (await ack(world, msgspec.json.encode({"positions": [POSITION]}), token)).status_code == 202
 
@@ -106,7 +106,7 @@ async def test_a_queue_that_is_down_is_503(world: World) -> None:
     assert answer.headers["retry-after"] == "1"
 
 
-async def test_another_media_type_is_415_with_the_one_that_is_read(world: World) -> None:
+async def test_another_media_type_is_415_with_the_supported_one(world: World) -> None:
     answer = await ack(world, b"{}", content_type="application/x-ndjson")
     check_problem(answer, 415)
     assert answer.headers["accept-post"] == "application/json"
@@ -152,12 +152,12 @@ def test_positions_must_be_given() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b"null"])
-def test_the_body_is_an_object(body: bytes) -> None:
+def test_the_body_must_be_an_object(body: bytes) -> None:
     assert faults_of(body) == [""]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"positions":["\xff"]}', b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"])
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+def test_invalid_json_is_refused(body: bytes) -> None:
     assert faults_of(body) == [None]
 
 

@@ -1,4 +1,4 @@
-"""What ingest counts."""
+"""The metrics of ingest."""
 
 import asyncio
 
@@ -27,11 +27,11 @@ async def test_events_are_counted_once_they_are_accepted(world: World) -> None:
     }
 
 
-async def test_posts_under_way_and_those_past_the_limit_are_counted() -> None:
+async def test_posts_in_progress_and_past_the_limit_are_counted() -> None:
     world = World(Settings(max_posts=10))
     async with world.app.lifespan():
         world.client.headers["authorization"] = f"Bearer {await world.token()}"
-        await world.post(EVENT)  # from here on the key is known
+        await world.post(EVENT)  # the key is now cached
         world.queue.open.clear()
         posts = [asyncio.create_task(world.post(EVENT)) for _ in range(11)]
         await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
@@ -45,7 +45,7 @@ async def test_posts_under_way_and_those_past_the_limit_are_counted() -> None:
         assert counted(world.metrics, "ingest_posts", "ingest_buffer") == {}
 
 
-async def test_calls_are_counted_by_their_packs_and_events_and_the_buffer_by_what_it_holds(make: Make) -> None:
+async def test_calls_are_counted_by_packs_and_events_and_the_buffer_by_its_contents(make: Make) -> None:
     world = make(queue_sends=1)
     await world.occupy()
     waiting = [world.post("a", "b"), world.post("c", tenant="u")]
@@ -71,7 +71,7 @@ async def test_packs_that_were_not_confirmed_are_counted(make: Make) -> None:
     assert counted(world.metrics, "ingest_packs_failed") == {"ingest_packs_failed_total": 2}
 
 
-async def test_what_the_buffer_has_no_room_for_is_counted(make: Make) -> None:
+async def test_requests_past_the_buffer_are_counted(make: Make) -> None:
     world = make(queue_sends=1, buffer_events=1000)
     await world.occupy()
     with pytest.raises(Unavailable, match="full"):

@@ -35,7 +35,7 @@ async def test_an_ack_by_identity_goes_to_the_queue(world: World) -> None:
     assert is_position(removal.receipt)
 
 
-async def test_source_and_inbox_are_those_of_events_that_name_none(world: World) -> None:
+async def test_source_and_inbox_have_the_defaults_of_events(world: World) -> None:
     await delete(world, "/v1/events/1")
     assert removal_of(world).identity == ("a#b", "default", "/", "1")
 
@@ -58,19 +58,19 @@ async def test_a_slash_need_not_be_encoded(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["%FF", "%00", "x" * 256])
-async def test_an_id_that_no_event_has_is_refused(world: World, path: str) -> None:
+async def test_an_invalid_id_is_refused(world: World, path: str) -> None:
     problem = check_problem(await delete(world, f"/v1/events/{path}"), 400)
     assert [fault["pointer"] for fault in problem["errors"]] == ["/id"]
 
 
-async def test_a_query_that_is_not_understood_is_refused_with_every_fault(world: World) -> None:
+async def test_an_invalid_query_is_refused_with_every_fault(world: World) -> None:
     problem = check_problem(await delete(world, "/v1/events/1?erase=1&inbox=A&source=a%20b&inbox=b&sourc=x"), 400)
     assert [fault["pointer"] for fault in problem["errors"]] == ["/inbox", "/sourc", "/source", "/inbox", "/erase"]
     assert not world.queue.bodies
 
 
 @pytest.mark.parametrize("query", ["", "?erase=true"])
-async def test_a_key_limited_to_types_may_not_name_an_event_that_it_may_not_read(world: World, query: str) -> None:
+async def test_a_key_limited_to_types_may_not_ack_by_identity(world: World, query: str) -> None:
     token = await world.token(scopes=[api_key.INBOX_ACK], types=["order.*"])
     check_problem(await delete(world, f"/v1/events/1{query}", token), 403)
     everything = await world.token(scopes=[api_key.INBOX_ACK], types=["*"])
@@ -82,7 +82,7 @@ async def test_without_the_scope_it_is_forbidden(world: World) -> None:
     assert "inbox:ack" in check_problem(await delete(world, "/v1/events/1", token), 403)["detail"]
 
 
-async def test_it_costs_one_and_tells_the_limits(world: World) -> None:
+async def test_it_costs_one_and_reports_the_limits(world: World) -> None:
     token = await world.token(scopes=[api_key.INBOX_ACK], rate=1, burst=2)
     answers = [await delete(world, "/v1/events/1", token) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]

@@ -61,7 +61,7 @@ async def test_requests_past_the_limit_are_refused_at_once_and_the_others_answer
     world = World(Settings(max_posts=10))
     async with world.app.lifespan():
         world.client.headers["authorization"] = f"Bearer {await world.token()}"
-        assert (await world.post(b'{"type":"a"}')).status_code == 202  # from here on the key is known
+        assert (await world.post(b'{"type":"a"}')).status_code == 202  # the key is now cached
         world.queue.open.clear()
         posts = [asyncio.create_task(world.post(b'{"type":"a"}')) for _ in range(11)]
         [first], _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +106,7 @@ async def test_a_key_limited_to_types_may_not_send_others(world: World) -> None:
     assert len(world.queue.events) == 1
 
 
-async def test_limits_are_told_on_every_answer_to_a_key(world: World) -> None:
+async def test_every_answer_to_a_key_carries_its_limits(world: World) -> None:
     fine = await world.post(b'{"type":"a"}')
     refused = await world.post(b"{}")
     for answer in (fine, refused):
@@ -137,12 +137,12 @@ async def test_every_fault_is_in_the_answer_and_nothing_is_accepted(world: World
 
 
 @pytest.mark.parametrize("query", ["inbo=a", "inbox=A", "inbox=", "inbox=a&inbox=b", "inbox=a&x", "inbox=%ff"])
-async def test_a_query_that_is_not_understood_is_refused(world: World, query: str) -> None:
+async def test_an_invalid_query_is_refused(world: World, query: str) -> None:
     problem = check_problem(await world.post(b'{"type":"a"}', f"/v1/events?{query}"), 400)
     assert problem["errors"]
 
 
-async def test_another_media_type_is_415_with_those_that_are_read(world: World) -> None:
+async def test_another_media_type_is_415_with_the_supported_ones(world: World) -> None:
     answer = await world.post(b"<a/>", content_type="application/xml")
     check_problem(answer, 415)
     assert answer.headers["accept-post"] == ", ".join(READERS)
@@ -155,7 +155,7 @@ async def test_another_method_is_405_with_allow(world: World, method: str) -> No
     assert answer.headers["allow"] == "POST"
 
 
-async def test_a_queue_that_is_down_is_503_and_says_nothing_internal(world: World) -> None:
+async def test_a_queue_that_is_down_is_503_without_internals(world: World) -> None:
     world.queue.down = True
     answer = await world.post(b'{"type":"a"}')
     check_problem(answer, 503)
@@ -171,9 +171,7 @@ async def test_before_the_lifespan_starts_the_answer_is_503() -> None:
     check_problem(await world.client.get("/readyz"), 503)
 
 
-async def test_the_log_has_one_line_with_what_matters_and_nothing_private(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_log_has_one_line_without_private_data(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "triggers.http")
     body = b'{"type":"private-type","id":"private-id","data":"private-data"}'
     await world.post(body, "/v1/events?inbox=private-inbox")
@@ -196,11 +194,11 @@ async def test_the_log_has_one_line_with_what_matters_and_nothing_private(
         (b'a"b', 'a"b'),
     ],
 )
-def test_an_idempotency_key_is_read_quoted_or_bare(value: bytes, key: str) -> None:
+def test_an_idempotency_key_may_be_quoted(value: bytes, key: str) -> None:
     assert parse_idempotency_key(value) == key
 
 
 @pytest.mark.parametrize("value", [b"", b'""', b"x" * 256, b'"a', b'"a"b"', b"\xc3\xbc", b"a\tb", b'"a\\x"'])
-def test_an_idempotency_key_of_another_form_is_refused(value: bytes) -> None:
+def test_an_invalid_idempotency_key_is_refused(value: bytes) -> None:
     with pytest.raises(InvalidRequest):
         parse_idempotency_key(value)

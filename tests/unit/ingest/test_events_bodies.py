@@ -1,4 +1,4 @@
-"""Bodies of every size, and payloads that hurt."""
+"""Bodies of every size, and hostile payloads."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -19,7 +19,9 @@ async def chunks(body: bytes) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("spell", [bytes, chunks])
-async def test_512_kib_are_taken_and_one_byte_more_is_not(world: World, spell: Callable[[bytes], Content]) -> None:
+async def test_512_kib_are_accepted_and_one_byte_more_is_refused(
+    world: World, spell: Callable[[bytes], Content]
+) -> None:
     assert (await world.post(spell(sized(MAX_REQUEST_BYTES)))).status_code == 202
     check_problem(await world.post(spell(sized(MAX_REQUEST_BYTES + 1))), 413)
     assert len(world.queue.events) == 1
@@ -36,7 +38,7 @@ async def test_a_body_announced_too_large_is_refused_before_it_is_read(world: Wo
     assert not read
 
 
-HURTFUL = [
+HOSTILE = [
     '"\uffff\ufffe"'.encode(),
     b'"\\u0000"',
     b'"\\ud800"',
@@ -57,8 +59,8 @@ HURTFUL = [
 ]
 
 
-@pytest.mark.parametrize("data", HURTFUL, ids=range(len(HURTFUL)))
-async def test_what_hurts_is_taken_byte_for_byte_or_refused(world: World, data: bytes) -> None:
+@pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
+async def test_hostile_data_is_kept_byte_for_byte_or_refused(world: World, data: bytes) -> None:
     answer = await world.post(b'{"type":"a","data":' + data + b"}")
     if answer.status_code == 202:
         assert bytes(world.queue.events[0].body).endswith(b'"data":' + data + b"}")

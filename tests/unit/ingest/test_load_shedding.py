@@ -12,25 +12,25 @@ LONG, SHORT = 0.6, 0.01
 
 
 class Loop:
-    """Turns of an event loop, as long as they are said to be."""
+    """Runs event-loop iterations of a given length."""
 
-    def __init__(self, most: int = 500) -> None:
+    def __init__(self, max_posts: int = 500) -> None:
         self.clock = ManualClock()
         self.metrics = Metrics()
-        self.gate = LoadShedder(self.clock, self.metrics, most)
+        self.load_shedder = LoadShedder(self.clock, self.metrics, max_posts)
 
-    async def turn(self, posts: int, seconds: float) -> int:
-        """Let `posts` come in one turn, and answer them at its end; return how many were let in."""
+    async def run(self, posts: int, seconds: float) -> int:
+        """Start `posts` in one iteration and answer them at its end; return the number admitted."""
         entered = sum(self.enter() for _ in range(posts))
         self.clock.advance(seconds)
         await asyncio.sleep(0)
         for _ in range(entered):
-            self.gate.leave()
+            self.load_shedder.leave()
         return entered
 
     def enter(self) -> bool:
         try:
-            self.gate.enter()
+            self.load_shedder.enter()
         except Unavailable:
             return False
         return True
@@ -41,34 +41,34 @@ def loop() -> Loop:
     return Loop()
 
 
-async def test_no_more_are_under_way_than_may_be() -> None:
-    loop = Loop(most=10)
-    assert await loop.turn(11, SHORT) == 10
+async def test_posts_in_progress_are_limited() -> None:
+    loop = Loop(max_posts=10)
+    assert await loop.run(11, SHORT) == 10
     assert counted(loop.metrics, "ingest_shed") == {"ingest_shed_total posts": 1}
-    assert await loop.turn(10, SHORT) == 10
+    assert await loop.run(10, SHORT) == 10
 
 
-async def test_one_long_turn_refuses_nobody(loop: Loop) -> None:
+async def test_one_long_iteration_refuses_no_post(loop: Loop) -> None:
     for _ in range(5):
-        assert await loop.turn(300, LONG) == 300
-        assert await loop.turn(300, SHORT) == 300
+        assert await loop.run(300, LONG) == 300
+        assert await loop.run(300, SHORT) == 300
 
 
-async def test_while_turns_stay_long_ever_fewer_begin_in_one(loop: Loop) -> None:
-    entered = [await loop.turn(400, LONG) for _ in range(9)]
+async def test_while_iterations_stay_long_each_admits_fewer_posts(loop: Loop) -> None:
+    entered = [await loop.run(400, LONG) for _ in range(9)]
     assert entered == [400, 400, 200, 100, 50, 25, 16, 16, 16]
-    assert counted(loop.metrics, "ingest_shed") == {"ingest_shed_total turn": 9 * 400 - sum(entered)}
+    assert counted(loop.metrics, "ingest_shed") == {"ingest_shed_total event_loop": 9 * 400 - sum(entered)}
 
 
-async def test_once_turns_are_short_all_are_let_in_again(loop: Loop) -> None:
+async def test_once_iterations_are_short_all_posts_are_admitted_again(loop: Loop) -> None:
     for _ in range(9):
-        await loop.turn(400, LONG)
-    entered = [await loop.turn(400, SHORT) for _ in range(40)]
+        await loop.run(400, LONG)
+    entered = [await loop.run(400, SHORT) for _ in range(40)]
     assert entered == sorted(entered)
     assert entered[-1] == 400
 
 
-async def test_a_turn_begins_with_its_first_post(loop: Loop) -> None:
+async def test_an_iteration_begins_with_its_first_post(loop: Loop) -> None:
     for _ in range(5):
         loop.clock.advance(LONG)
-        assert await loop.turn(400, SHORT) == 400
+        assert await loop.run(400, SHORT) == 400

@@ -9,7 +9,7 @@ from tests.manual import START_MS, until
 from tests.unit.ingest.publishing import Make, an_event, names_of, noise, packs_of
 
 
-async def test_one_request_goes_out_at_once_as_one_pack(make: Make) -> None:
+async def test_a_request_is_sent_at_once_as_one_pack(make: Make) -> None:
     world = make()
     await world.post("a", "b")
     (sent,) = packs_of(world.queue)
@@ -30,7 +30,7 @@ async def test_a_request_is_answered_only_when_its_pack_is_confirmed(make: Make)
     await posting
 
 
-async def test_requests_that_come_while_all_sends_are_in_flight_share_the_next_pack(make: Make) -> None:
+async def test_requests_share_the_next_pack_while_all_sends_are_in_flight(make: Make) -> None:
     world = make(queue_sends=1)
     await world.occupy()
     posting = [world.post(str(number)) for number in range(50)]
@@ -40,7 +40,7 @@ async def test_requests_that_come_while_all_sends_are_in_flight_share_the_next_p
     assert names_of(world.queue) == [["first"], [str(number) for number in range(50)]]
 
 
-async def test_no_more_calls_are_in_flight_than_set(make: Make) -> None:
+async def test_calls_in_flight_are_limited(make: Make) -> None:
     world = make(queue_sends=3, queue_pace_ms=0)
     world.queue.gate.clear()
     posting = []
@@ -54,7 +54,7 @@ async def test_no_more_calls_are_in_flight_than_set(make: Make) -> None:
     assert world.queue.most_in_flight == 3
 
 
-async def test_while_a_call_is_in_flight_the_next_starts_a_while_after_it_and_carries_what_came(make: Make) -> None:
+async def test_while_a_call_is_in_flight_the_next_starts_at_the_pace_with_all_pending_packs(make: Make) -> None:
     world = make(queue_pace_ms=200)
     began = asyncio.get_running_loop().time()
     await world.occupy()
@@ -66,7 +66,7 @@ async def test_while_a_call_is_in_flight_the_next_starts_a_while_after_it_and_ca
     assert names_of(world.queue) == [["first"], [str(number) for number in range(5)]]
 
 
-async def test_what_waits_goes_out_as_soon_as_no_call_is_in_flight(make: Make) -> None:
+async def test_pending_packs_are_sent_as_soon_as_no_call_is_in_flight(make: Make) -> None:
     world = make(queue_pace_ms=3_600_000)
     for name in "abcdef":
         await world.occupy()
@@ -129,7 +129,7 @@ async def test_the_largest_request_fits_a_message(make: Make) -> None:
 async def test_a_request_larger_than_a_shared_pack_gets_one_of_its_own(make: Make) -> None:
     world = make(queue_sends=1)
     await world.occupy()
-    repeated = b'"' + b"x" * 1000 + b'"'  # as long names in small events are, it shrinks well
+    repeated = b'"' + b"x" * 1000 + b'"'  # compresses well, as long names in small events do
     posting = [
         world.post("small"),
         world.post(*(f"big-{number}" for number in range(1000)), body=repeated),
@@ -141,7 +141,7 @@ async def test_a_request_larger_than_a_shared_pack_gets_one_of_its_own(make: Mak
     assert sorted(len(names) for names in names_of(world.queue)) == [1, 1, 1, 1000]
 
 
-async def test_a_pack_that_no_message_holds_is_too_large(make: Make) -> None:
+async def test_a_pack_that_exceeds_a_message_is_too_large(make: Make) -> None:
     world = make()
     with pytest.raises(TooLarge):
         await world.post("a", body=noise(1_200_000))
@@ -149,10 +149,10 @@ async def test_a_pack_that_no_message_holds_is_too_large(make: Make) -> None:
     assert names_of(world.queue) == [["b"]]
 
 
-async def test_closing_sends_what_is_drafted_and_takes_no_more(make: Make) -> None:
+async def test_closing_sends_pending_packs_and_refuses_new_requests(make: Make) -> None:
     world = make(queue_sends=1)
     await world.occupy()
-    drafted = [world.post(str(number), tenant=str(number)) for number in range(15)]
+    pending = [world.post(str(number), tenant=str(number)) for number in range(15)]
     await asyncio.sleep(0)
     closing = asyncio.create_task(world.publisher.aclose())
     await asyncio.sleep(0)
@@ -161,7 +161,7 @@ async def test_closing_sends_what_is_drafted_and_takes_no_more(make: Make) -> No
     assert not closing.done()
     world.queue.gate.set()
     await closing
-    assert all(task.done() and task.exception() is None for task in drafted)
+    assert all(task.done() and task.exception() is None for task in pending)
 
 
 async def test_fair_queues_send_the_tenant_as_the_group(make: Make) -> None:
@@ -188,17 +188,17 @@ async def test_acks_share_calls_with_events_but_no_packs(make: Make) -> None:
     world = make(queue_sends=1, fair_queues=True)
     await world.occupy()
     acks = AckPack(tenant="t", key_id="k", accepted_at=1, inbox="i", positions=["p1", "p2"])
-    whole: list[AckPack | Removal] = [removal(), acks, removal(event_id="2")]
+    removals: list[AckPack | Removal] = [removal(), acks, removal(event_id="2")]
     posting = [
         world.post("a"),
-        *(asyncio.create_task(world.publisher.publish_removal(each)) for each in whole),
+        *(asyncio.create_task(world.publisher.publish_removal(each)) for each in removals),
         world.post("b"),
     ]
     await asyncio.sleep(0)
     world.queue.gate.set()
     await asyncio.gather(*posting)
     assert len(world.queue.calls) == 2
-    assert [pack.decode(message.body) for message in world.queue.calls[1][1:]] == whole
+    assert [pack.decode(message.body) for message in world.queue.calls[1][1:]] == removals
     assert names_of(world.queue) == [["first"], ["a", "b"]]
     assert {message.group for message in world.queue.messages} == {"t"}
 

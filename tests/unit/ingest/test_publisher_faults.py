@@ -1,4 +1,4 @@
-"""What a publisher does when the queue fails, the buffer is full, or a request goes away."""
+"""A publisher whose queue fails, whose buffer is full, or whose requests are cancelled."""
 
 import asyncio
 
@@ -108,7 +108,7 @@ async def test_an_empty_buffer_takes_any_request(make: Make) -> None:
     await world.post(*map(str, range(1000)), body=b'"' + b"x" * 1100 + b'"')
 
 
-async def test_what_failed_no_longer_counts_against_the_bounds(make: Make) -> None:
+async def test_failed_requests_no_longer_count_against_the_bounds(make: Make) -> None:
     world = make(buffer_events=1000)
     world.queue.error = Unavailable("no")
     for _ in range(5):
@@ -116,7 +116,7 @@ async def test_what_failed_no_longer_counts_against_the_bounds(make: Make) -> No
             await world.post(*map(str, range(900)))
 
 
-async def test_requests_hear_of_a_send_that_is_stopped_in_flight(make: Make) -> None:
+async def test_a_send_that_is_cancelled_fails_its_requests(make: Make) -> None:
     world = make()
     world.queue.gate.clear()
     posting = world.post("a")

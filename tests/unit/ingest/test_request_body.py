@@ -13,13 +13,13 @@ EVENT = b'{"type":"a","data":"' + b"x" * 5000 + b'"}'
 
 
 def unsized(plain: bytes) -> bytes:
-    """Return a zstd frame that does not tell what it holds."""
+    """Return a zstd frame without its content size."""
     compressor = zstandard.ZstdCompressor().compressobj()
     return compressor.compress(plain) + compressor.flush()
 
 
 def gzipped(plain: bytes) -> bytes:
-    """Return the same bytes at any time: tests are named for them."""
+    """Return the same bytes whenever it is called, since they name tests."""
     return gzip.compress(plain, mtime=0)
 
 
@@ -52,7 +52,7 @@ async def test_a_compressed_body_is_read(world: World, coding: str, body: bytes)
 
 
 @pytest.mark.parametrize(("coding", "compress"), [("gzip", gzipped), ("zstd", ZSTD), ("zstd", unsized)])
-async def test_512_kib_are_taken_and_one_byte_more_is_not(world: World, coding: str, compress: object) -> None:
+async def test_512_kib_are_accepted_and_one_byte_more_is_refused(world: World, coding: str, compress: object) -> None:
     assert callable(compress)
     assert (await world.post(compress(sized(MAX_REQUEST_BYTES)), content_encoding=coding)).status_code == 202
     check_problem(await world.post(compress(sized(MAX_REQUEST_BYTES + 1)), content_encoding=coding), 413)
@@ -80,7 +80,7 @@ async def test_512_kib_are_taken_and_one_byte_more_is_not(world: World, coding: 
         ("zstd", ZSTD(b"") * 101),
     ],
 )
-async def test_a_body_that_is_not_what_it_says_is_refused(world: World, coding: str, body: bytes) -> None:
+async def test_a_body_that_does_not_match_its_coding_is_refused(world: World, coding: str, body: bytes) -> None:
     problem = check_problem(await world.post(body, content_encoding=coding), 400)
     assert "Content-Encoding" in problem["detail"]
     assert not world.queue.events
@@ -94,7 +94,7 @@ async def test_a_window_larger_than_the_coding_allows_is_refused(world: World) -
 
 
 @pytest.mark.parametrize("coding", ["br", "deflate", "gzip, gzip", "zstd,gzip", "", "gzip;q=1"])
-async def test_another_coding_is_415_with_those_that_are_read(world: World, coding: str) -> None:
+async def test_another_coding_is_415_with_the_supported_ones(world: World, coding: str) -> None:
     answer = await world.post(EVENT, content_encoding=coding)
     problem = check_problem(answer, 415)
     assert "Content-Encoding" in problem["detail"]

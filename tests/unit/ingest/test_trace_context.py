@@ -7,7 +7,7 @@ from ingest.trace_context import trace_of
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 
 
-def test_a_trace_is_what_the_headers_say() -> None:
+def test_a_trace_is_read_from_the_headers() -> None:
     trace = trace_of({b"traceparent": PARENT, b"tracestate": b' a="1",b=2 '})
     assert trace is not None
     assert (trace.parent, trace.state) == (PARENT.decode(), 'a="1",b=2')
@@ -15,14 +15,14 @@ def test_a_trace_is_what_the_headers_say() -> None:
 
 
 @pytest.mark.parametrize("state", [None, b"", b"x" * 513, b"a=\xff", b"a=\x01"])
-def test_a_state_that_is_not_sane_is_left_out(state: bytes | None) -> None:
+def test_an_invalid_state_is_ignored(state: bytes | None) -> None:
     trace = trace_of({b"traceparent": PARENT} | ({} if state is None else {b"tracestate": state}))
     assert trace is not None
     assert json.loads(b"{%b}" % trace.members) == {"traceparent": PARENT.decode()}
 
 
 @pytest.mark.parametrize("parent", [PARENT, b"01" + PARENT[2:], b"cc" + PARENT[2:] + b"-what-comes.next"])
-def test_versions_to_come_are_handed_on(parent: bytes) -> None:
+def test_later_versions_are_accepted(parent: bytes) -> None:
     trace = trace_of({b"traceparent": parent})
     assert trace is not None
     assert trace.parent == parent.decode()
@@ -43,9 +43,9 @@ def test_versions_to_come_are_handed_on(parent: bytes) -> None:
         PARENT + b"\n",
     ],
 )
-def test_what_is_no_trace_is_passed_over(parent: bytes) -> None:
+def test_an_invalid_trace_is_ignored(parent: bytes) -> None:
     assert trace_of({b"traceparent": parent, b"tracestate": b"a=1"}) is None
 
 
-def test_a_state_alone_is_no_trace() -> None:
+def test_a_state_alone_is_ignored() -> None:
     assert trace_of({b"tracestate": b"a=1"}) is None

@@ -1,4 +1,4 @@
-"""The same app as the ingest tests serve."""
+"""The app of the ingest tests."""
 
 from tests.unit.ingest.conftest import world
 

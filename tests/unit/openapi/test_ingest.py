@@ -1,4 +1,4 @@
-"""What /openapi.json says of what ingest takes."""
+"""The description of ingest in /openapi.json."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ async def document(world: World) -> Document:
     return described
 
 
-async def test_every_answer_is_described_and_every_reference_resolves(document: Document) -> None:
+async def test_every_response_is_described_and_every_reference_resolves(document: Document) -> None:
     paths = document["paths"]
     assert paths["/v1/events"]["post"]["responses"].keys() == POSTS
     assert paths["/v1/acks"]["post"]["responses"].keys() == POSTS
@@ -79,7 +79,7 @@ async def test_the_examples_of_acks_are_accepted(world: World, document: Documen
         ({"specversion": "0.3"}, False),
     ],
 )
-async def test_the_schema_of_a_cloudevent_is_as_strict_as_its_reader(
+async def test_the_cloudevent_schema_is_as_strict_as_the_reader(
     world: World,
     document: Document,
     change: dict[str, object],
@@ -91,7 +91,7 @@ async def test_the_schema_of_a_cloudevent_is_as_strict_as_its_reader(
     assert (answer.status_code == 202) is valid
 
 
-async def test_answers_are_as_described(world: World, document: Document) -> None:
+async def test_responses_match_their_description(world: World, document: Document) -> None:
     answers = document["paths"]["/v1/events"]["post"]["responses"]
     for body in (b'{"type":"a"}', b'[{"type":"a"}]', b'{"type":1}'):
         answer = await world.post(body)

@@ -1,4 +1,4 @@
-"""What the tests of all readers have in common."""
+"""Helpers shared by the tests of all readers."""
 
 import itertools
 from collections.abc import Callable
@@ -15,7 +15,9 @@ from shared.model.event import Event
 NOW = "2026-11-22T17:00:00.000Z"
 
 
-def terms(*, inbox: str = "default", idempotency_key: str | None = None, trace: Trace | None = None) -> RequestDefaults:
+def defaults(
+    *, inbox: str = "default", idempotency_key: str | None = None, trace: Trace | None = None
+) -> RequestDefaults:
     numbers = itertools.count(1)
     return RequestDefaults(
         mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key, trace=trace
@@ -23,7 +25,7 @@ def terms(*, inbox: str = "default", idempotency_key: str | None = None, trace: 
 
 
 def faults_of(read: Callable[[], Batch]) -> dict[str | None, str]:
-    """Return what is said of a request that is refused, by pointer."""
+    """Return the fault details of a refused request by pointer."""
     with pytest.raises(InvalidEvent) as caught:
         read()
     assert caught.value.faults
@@ -31,7 +33,7 @@ def faults_of(read: Callable[[], Batch]) -> dict[str | None, str]:
 
 
 def body_of(event: Event) -> dict[str, Any]:
-    """Return the event as it is stored; its names are all different."""
+    """Return the event as it is stored, and check that no name occurs twice."""
     members: list[tuple[str, Any]] = []
     fields = msgspec.json.decode(bytes(event.body), type=dict[str, msgspec.Raw])
     members += fields.items()

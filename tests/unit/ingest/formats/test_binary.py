@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest.formats.binary import read_binary
 from ingest.formats.cloudevents import read_structured
 from shared.model.event import Event
-from tests.unit.ingest.formats.reading import body_of, faults_of, terms
+from tests.unit.ingest.formats.reading import body_of, defaults, faults_of
 
 LEAST = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
 
@@ -22,7 +22,7 @@ def headers_of(content_type: str | None = None, **attributes: str) -> list[tuple
 
 
 def one(headers: list[tuple[bytes, bytes]], body: bytes = b"") -> Event:
-    batch = read_binary(headers, body, terms())
+    batch = read_binary(headers, body, defaults())
     assert batch.single
     (event,) = batch.events
     return event
@@ -47,7 +47,7 @@ def test_attributes_come_from_headers_and_data_from_the_body() -> None:
         'application/vnd.example+json;x=y;charset="UTF-8"',
     ],
 )
-def test_json_is_kept_as_it_is(content_type: str) -> None:
+def test_json_is_kept_unchanged(content_type: str) -> None:
     body = body_of(one(headers_of(content_type), b' {"a":[1]}\n'))
     assert body == LEAST | {"datacontenttype": content_type, "data": {"a": [1]}}
 
@@ -78,7 +78,7 @@ def test_other_content_is_kept_as_base64(content_type: str, content: bytes) -> N
         (b"", {}),
     ],
 )
-def test_without_a_content_type_it_is_json_if_it_can_be(content: bytes, kept: dict[str, object]) -> None:
+def test_without_a_content_type_the_body_is_json_if_it_parses(content: bytes, kept: dict[str, object]) -> None:
     assert body_of(one(headers_of(), content)) == LEAST | kept
 
 
@@ -105,7 +105,7 @@ def test_values_are_unquoted_and_percent_decoded_once(value: str, meaning: str) 
 
 
 def binary_faults(headers: list[tuple[bytes, bytes]], body: bytes = b"") -> dict[str | None, str]:
-    return faults_of(lambda: read_binary(headers, body, terms()))
+    return faults_of(lambda: read_binary(headers, body, defaults()))
 
 
 def test_every_fault_is_listed() -> None:
@@ -133,7 +133,7 @@ def test_a_header_given_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"NaN", b"[" * 5000 + b"]" * 5000])
-def test_what_says_to_be_json_and_is_not_is_refused(content: bytes) -> None:
+def test_invalid_json_with_a_json_content_type_is_refused(content: bytes) -> None:
     assert binary_faults(headers_of("application/json"), content).keys() == {None}
 
 
@@ -151,12 +151,12 @@ def test_an_event_in_binary_mode_is_the_same_as_in_structured_mode(id_: str, ext
     attributes = {"id": id_, "ext": ext}
     binary = one(headers_of("application/json", **{n: quote(v, safe="") for n, v in attributes.items()}), content)
     fields = LEAST | attributes | {"datacontenttype": "application/json", "data": data}
-    (structured,) = read_structured(json.dumps(fields).encode(), terms()).events
+    (structured,) = read_structured(json.dumps(fields).encode(), defaults()).events
     assert body_of(binary) == body_of(structured)
     assert binary.id == id_
 
 
 @given(st.binary(min_size=1))
-def test_any_bytes_come_out_as_they_went_in(content: bytes) -> None:
+def test_any_bytes_are_kept(content: bytes) -> None:
     kept = body_of(one(headers_of("application/octet-stream"), content))
     assert base64.b64decode(kept["data_base64"], validate=True) == content

@@ -13,7 +13,7 @@ from ingest.formats.cloudevents import read_batch, read_structured
 from ingest.formats.validation import MAX_FAULTS
 from ingest.trace_context import Trace
 from shared.model.event import Event
-from tests.unit.ingest.formats.reading import body_of, faults_of, terms
+from tests.unit.ingest.formats.reading import body_of, defaults, faults_of
 
 LEAST: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
 
@@ -23,17 +23,17 @@ def encoded(**fields: object) -> bytes:
 
 
 def one(body: bytes) -> Event:
-    batch = read_structured(body, terms())
+    batch = read_structured(body, defaults())
     assert batch.single
     (event,) = batch.events
     return event
 
 
 def structured_faults(body: bytes) -> dict[str | None, str]:
-    return faults_of(lambda: read_structured(body, terms()))
+    return faults_of(lambda: read_structured(body, defaults()))
 
 
-def test_an_event_is_kept_as_it_is_and_gets_nothing_but_a_receipt() -> None:
+def test_an_event_is_kept_unchanged_and_gets_only_a_receipt() -> None:
     fields = LEAST | {
         "subject": "ü",
         "time": "2026-01-31T12:00:00.123456789+01:00",
@@ -62,7 +62,7 @@ def test_values_are_kept_byte_for_byte() -> None:
     assert (event.id, event.source) == ("a/b", "/s")
 
 
-def test_null_means_not_given_but_as_data() -> None:
+def test_null_means_not_given_except_as_data() -> None:
     event = one(encoded(subject=None, time=None, ext=None, inbox=None, data_base64=None, data=None))
     assert body_of(event) == LEAST | {"data": None}
     assert event.inbox == "default"
@@ -72,11 +72,11 @@ def test_the_inbox_is_that_of_the_extension_or_of_the_request() -> None:
     event = one(encoded(inbox="orders"))
     assert event.inbox == "orders"
     assert "inbox" not in body_of(event)
-    (other,) = read_structured(encoded(), terms(inbox="other")).events
+    (other,) = read_structured(encoded(), defaults(inbox="other")).events
     assert other.inbox == "other"
 
 
-def test_an_event_read_from_an_inbox_can_be_sent_on() -> None:
+def test_an_event_read_from_an_inbox_can_be_forwarded() -> None:
     ours = dict.fromkeys(("receivedat", "deliveredat"), "2026-11-22T17:00:00.000Z")
     ours["position"] = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
     assert body_of(one(encoded(inbox="orders", **ours))) == LEAST
@@ -89,9 +89,9 @@ def test_base64_is_kept(text: str) -> None:
 
 def test_a_trace_is_added_unless_the_event_has_one() -> None:
     trace = Trace(parent="00-1-2-01", state="a=b")
-    (event,) = read_structured(encoded(), terms(trace=trace)).events
+    (event,) = read_structured(encoded(), defaults(trace=trace)).events
     assert body_of(event) == LEAST | {"traceparent": "00-1-2-01", "tracestate": "a=b"}
-    (own,) = read_structured(encoded(traceparent="own"), terms(trace=trace)).events
+    (own,) = read_structured(encoded(traceparent="own"), defaults(trace=trace)).events
     assert body_of(own) == LEAST | {"traceparent": "own"}
 
 
@@ -129,22 +129,22 @@ def test_a_trace_is_added_unless_the_event_has_one() -> None:
         ("ext", "a\u0007"),
     ],
 )
-def test_a_value_that_breaks_a_rule_is_named_with_the_rule(field: str, value: object) -> None:
+def test_an_invalid_value_is_reported_with_its_rule(field: str, value: object) -> None:
     faults = structured_faults(encoded(**{field: value}))
     assert faults.keys() == {f"/{field}"}
     assert f"`{field}`" in faults[f"/{field}"]
 
 
 @pytest.mark.parametrize("name", ["", "Ext", "data_base6", "a-b", "ext.", "x" * 21, "ü", "a/b~c"])
-def test_a_name_that_no_extension_may_have_is_named(name: str) -> None:
+def test_an_invalid_extension_name_is_reported(name: str) -> None:
     ((pointer, detail),) = structured_faults(encoded(**{name: 1})).items()
     assert pointer == "/" + name.replace("~", "~0").replace("/", "~1")
-    assert "is no name for an extension" in detail
+    assert "is not a valid extension name" in detail
 
 
 @pytest.mark.parametrize("field", list(LEAST))
 @pytest.mark.parametrize("how", ["left out", "null"])
-def test_what_is_required_and_not_there_is_missing(field: str, how: str) -> None:
+def test_a_missing_required_attribute_is_reported(field: str, how: str) -> None:
     fields = LEAST | {field: None}
     if how == "left out":
         del fields[field]
@@ -163,12 +163,12 @@ def test_a_name_given_twice_is_refused(value: bytes) -> None:
 def test_data_too_deep_is_refused_where_it_is() -> None:
     deep = encoded()[:-1] + b',"data":' + b"[" * 501 + b"]" * 501 + b"}"
     assert structured_faults(deep).keys() == {"/data"}
-    assert faults_of(lambda: read_batch(b"[" + encoded() + b"," + deep + b"]", terms())).keys() == {"/1/data"}
+    assert faults_of(lambda: read_batch(b"[" + encoded() + b"," + deep + b"]", defaults())).keys() == {"/1/data"}
 
 
 def test_every_fault_of_every_event_is_listed() -> None:
     body = b'[{"specversion":"1.0"},3,' + encoded(Ext=1, time=1) + b"," + encoded() + b"]"
-    assert faults_of(lambda: read_batch(body, terms())).keys() == {
+    assert faults_of(lambda: read_batch(body, defaults())).keys() == {
         "/0/id",
         "/0/source",
         "/0/type",
@@ -179,20 +179,20 @@ def test_every_fault_of_every_event_is_listed() -> None:
 
 
 @pytest.mark.parametrize("body", [b"3", b"null", b"[]", b'[{"specversion":"1.0"}]'])
-def test_what_is_no_object_is_no_event(body: bytes) -> None:
-    assert structured_faults(body) == {"": "An event is a JSON object."}
+def test_an_event_must_be_an_object(body: bytes) -> None:
+    assert structured_faults(body) == {"": "An event must be a JSON object."}
 
 
 @pytest.mark.parametrize("body", [b"3", b"null", encoded()])
-def test_what_is_no_array_is_no_batch(body: bytes) -> None:
-    assert faults_of(lambda: read_batch(body, terms())) == {"": "A batch is a JSON array."}
+def test_a_batch_must_be_an_array(body: bytes) -> None:
+    assert faults_of(lambda: read_batch(body, defaults())) == {"": "A batch must be a JSON array."}
 
 
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
         (b"", "empty"),
-        (b"{", "too early"),
+        (b"{", "ends unexpectedly"),
         (b'{"id":NaN}', "(byte 6)"),
         (b'{"id":"\xff"}', "UTF-8 (byte 7)"),
         (b'{"id":"\\ud800"}', "surrogate"),
@@ -200,9 +200,9 @@ def test_what_is_no_array_is_no_batch(body: bytes) -> None:
         (b"{} {}", "trailing"),
     ],
 )
-def test_what_is_no_json_is_refused_with_where_it_breaks(body: bytes, detail: str) -> None:
+def test_invalid_json_is_refused_with_its_byte_offset(body: bytes, detail: str) -> None:
     for text, read in ((body, read_structured), (b"[" + body if body else body, read_batch)):
-        ((pointer, found),) = faults_of(lambda text=text, read=read: read(text, terms())).items()  # type: ignore[misc]
+        ((pointer, found),) = faults_of(lambda text=text, read=read: read(text, defaults())).items()  # type: ignore[misc]
         assert pointer is None
         assert read is read_batch or detail in found
 
@@ -211,11 +211,11 @@ def test_what_is_no_json_is_refused_with_where_it_breaks(body: bytes, detail: st
 def test_a_batch_holds_1_to_1000_events(count: int, fine: bool) -> None:  # noqa: FBT001
     body = b"[" + b",".join([encoded()] * count) + b"]"
     if fine:
-        batch = read_batch(body, terms())
+        batch = read_batch(body, defaults())
         assert not batch.single
         assert len(batch.events) == count
     else:
-        assert faults_of(lambda: read_batch(body, terms())).keys() == {""}
+        assert faults_of(lambda: read_batch(body, defaults())).keys() == {""}
 
 
 def test_the_list_of_faults_is_bounded() -> None:
@@ -237,11 +237,11 @@ spellings = st.builds(json.JSONEncoder, ensure_ascii=st.booleans(), indent=st.sa
 
 
 @given(extensions, json_values, spellings)
-def test_any_event_comes_out_as_it_went_in(more: dict[str, object], data: object, spelling: json.JSONEncoder) -> None:
+def test_any_event_is_kept_unchanged(more: dict[str, object], data: object, spelling: json.JSONEncoder) -> None:
     fields = LEAST | more | {"data": data}
     for event in (
         one(spelling.encode(fields).encode()),
-        *read_batch(spelling.encode([fields]).encode(), terms()).events,
+        *read_batch(spelling.encode([fields]).encode(), defaults()).events,
     ):
         kept = json.loads(bytes(event.body))
         assert kept == fields

@@ -19,8 +19,8 @@ class _Cloud(msgspec.Struct):
 
 def read(body: bytes, *, inbox: str = "default", idempotency_key: str | None = None) -> Batch:
     numbers = itertools.count(1)
-    terms = RequestDefaults(mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key)
-    return read_json(body, terms)
+    defaults = RequestDefaults(mint=lambda: f"r{next(numbers)}", time=NOW, inbox=inbox, idempotency_key=idempotency_key)
+    return read_json(body, defaults)
 
 
 def faults_of(body: bytes) -> list[tuple[str | None, str]]:
@@ -38,7 +38,7 @@ def data_of(batch: Batch) -> bytes:
     return bytes(msgspec.json.decode(bytes(batch.events[0].body), type=_Cloud).data)
 
 
-def test_an_event_gets_what_it_does_not_name() -> None:
+def test_missing_fields_get_their_defaults() -> None:
     batch = read(b'{"type":"a"}')
     (event,) = batch.events
     assert batch.single
@@ -52,7 +52,7 @@ def test_an_event_gets_what_it_does_not_name() -> None:
     }
 
 
-def test_an_event_keeps_what_it_names() -> None:
+def test_given_fields_are_kept() -> None:
     body = {
         "type": "a",
         "id": "i/1",
@@ -90,7 +90,7 @@ def test_an_idempotency_key_stands_in_for_missing_ids() -> None:
     assert [event.id for event in batch.events] == ["k:0", "own", "k:2"]
 
 
-def test_an_idempotency_key_too_long_with_a_number_behind_it_is_refused() -> None:
+def test_an_idempotency_key_too_long_with_its_index_is_refused() -> None:
     assert read(b'{"type":"a"}', idempotency_key="k" * 255).events[0].id == "k" * 255
     with pytest.raises(InvalidRequest):
         read(b'[{"type":"a"}]', idempotency_key="k" * 254)
@@ -112,12 +112,12 @@ def test_an_idempotency_key_too_long_with_a_number_behind_it_is_refused() -> Non
         '"\u2028\x7f"'.encode(),
     ],
 )
-def test_data_that_hurts_is_kept_byte_for_byte(data: bytes) -> None:
+def test_unusual_data_is_kept_byte_for_byte(data: bytes) -> None:
     assert data_of(read(b'{"type":"a","data":' + data + b"}")) == data
     assert data_of(read(b'[{"data":' + data + b',"type":"a"}]')) == data
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]))  # half a surrogate pair is refused
+texts = st.text(st.characters(exclude_categories=["Cs"]))  # half of a surrogate pair is refused
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
@@ -129,7 +129,7 @@ spellings = st.builds(json.JSONEncoder, ensure_ascii=st.booleans(), indent=st.sa
 
 
 @given(json_values, spellings)
-def test_any_data_comes_out_as_the_bytes_that_went_in(value: object, spelling: json.JSONEncoder) -> None:
+def test_any_data_is_kept_byte_for_byte(value: object, spelling: json.JSONEncoder) -> None:
     data = spelling.encode(value).encode()
     assert data_of(read(b'{"type":"a","data":' + data + b"}")) == data
 
@@ -146,7 +146,7 @@ def test_any_data_comes_out_as_the_bytes_that_went_in(value: object, spelling: j
         (b'{"type":"a"}\x00', "trailing characters (byte"),
         (b'\xef\xbb\xbf{"type":"a"}', "(byte 0)"),
         (b'{"type":"a","data":"\xff"}', "not valid UTF-8 (byte 20)"),
-        (b'{"type":"a","data":"\\ud800"}', "half a surrogate pair"),
+        (b'{"type":"a","data":"\\ud800"}', "half of a surrogate pair"),
         (b'{"type":"a","data":"\\udc00 and more"}', "surrogate"),
         (b'{"type":"a","data":"\n"}', "(byte 20)"),
         (b'{"type":"a","data":[1,]}', "(byte 22)"),
@@ -155,7 +155,7 @@ def test_any_data_comes_out_as_the_bytes_that_went_in(value: object, spelling: j
         (b'{"type":"a","data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nests deeper than 500 levels"),
     ],
 )
-def test_what_is_no_json_is_refused_with_where_it_breaks(body: bytes, detail: str) -> None:
+def test_invalid_json_is_refused_with_its_byte_offset(body: bytes, detail: str) -> None:
     ((pointer, found),) = faults_of(body)
     assert pointer is None
     assert detail in found
@@ -174,7 +174,7 @@ def test_data_too_deep_is_found_in_its_event() -> None:
 
 
 @pytest.mark.parametrize("body", [b"3", b'"a"', b"null", b"true"])
-def test_what_is_no_object_is_no_event(body: bytes) -> None:
+def test_an_event_must_be_an_object(body: bytes) -> None:
     assert pointers_of(body) == [""]
     assert pointers_of(b"[" + body + b"]") == ["/0"]
 
@@ -212,11 +212,11 @@ def test_a_field_that_breaks_its_rule_is_refused(field: str, value: object) -> N
     body = json.dumps({"type": "a"} | {field: value}).encode()
     ((pointer, detail),) = faults_of(body)
     assert pointer == f"/{field}"
-    assert detail.startswith(f"`{field}` is ")
+    assert detail.startswith(f"`{field}` must be ")
 
 
 @pytest.mark.parametrize("time", ["2026-01-31t12:00:00z", "2024-02-29T23:59:59.5-12:00"])
-def test_a_time_of_rfc_3339_is_kept_as_it_was(time: str) -> None:
+def test_an_rfc_3339_time_is_kept_unchanged(time: str) -> None:
     (event,) = read(json.dumps({"type": "a", "time": time}).encode()).events
     assert json.loads(bytes(event.body))["time"] == time
 

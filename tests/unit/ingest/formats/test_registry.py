@@ -1,4 +1,4 @@
-"""Which reader a request gets."""
+"""The choice of a reader."""
 
 import functools
 
@@ -32,15 +32,13 @@ def reader_for(content_type: bytes | None, *marks: bytes) -> Reader:
         (b"application/x-ndjson", read_ndjson),
     ],
 )
-def test_the_content_type_tells(content_type: bytes, reader: Reader) -> None:
+def test_the_content_type_selects_the_reader(content_type: bytes, reader: Reader) -> None:
     assert reader_for(content_type) is reader
 
 
 @pytest.mark.parametrize("content_type", [None, b"application/json", b"text/plain", b"\xff", b"application/x-ndjson"])
 @pytest.mark.parametrize("mark", [b"ce-specversion", b"ce-id", b"ce-source", b"ce-type"])
-def test_any_other_content_with_headers_of_cloudevents_is_in_binary_mode(
-    content_type: bytes | None, mark: bytes
-) -> None:
+def test_any_other_content_with_cloudevents_headers_is_binary_mode(content_type: bytes | None, mark: bytes) -> None:
     reader = reader_for(content_type, mark)
     assert isinstance(reader, functools.partial)
     assert reader.func is read_binary
@@ -63,7 +61,7 @@ def test_a_structured_event_may_repeat_its_attributes_in_headers() -> None:
     ],
 )
 @pytest.mark.parametrize("marks", [(), (b"ce-subject",)])
-def test_another_media_type_is_refused_with_those_that_are_read(
+def test_another_media_type_is_refused_with_the_supported_ones(
     content_type: bytes | None, marks: tuple[bytes, ...]
 ) -> None:
     with pytest.raises(UnsupportedMedia) as caught:

@@ -37,7 +37,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         handlers=[slow],
         lifespan=nothing_to_open,
         ready=ready,
-        express={
+        routes={
             ("POST", "/refuse"): raising(InvalidRequest("Not this.")),
             ("POST", "/fail"): raising(RuntimeError("s3cret")),
             ("POST", "/break"): raising(RuntimeError("s3cret"), begun=True),
