@@ -110,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 100
 
     def __post_init__(self) -> None:
-        """Check the relation that keeps a commit from landing behind a cursor (DESIGN.md, section 4)."""
+        """Check the relation that keeps a commit from landing behind a cursor (docs/protocol.md)."""
         late_ms = self.commit_deadline_ms + self.store_timeout_ms + self.clock_skew_ms
         if late_ms >= self.settle_ms:
             raise ValueError(
