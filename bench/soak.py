@@ -2,7 +2,7 @@
 
 Each inbox gets a hundred events and is followed by its cursor as they arrive: a consumer must see them all. At the end
 both queues must be empty, and each inbox, read again from its beginning, must list each of its events once. Memory of
-each process is sampled all the while. An event may be seen twice by who follows, in the case that the README admits:
+each process is sampled all the while. A follower may see an event twice, in the case that docs/guarantees.md describes:
 the table does not answer for longer than `SETTLE_MS`. The emulator does that when it looks for what has expired.
 
 Many inboxes, since the emulator's Query looks at every item of a partition: one inbox of a million would measure that.

@@ -40,12 +40,12 @@ _PARTS: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the file up to date, or with `--check` say that it is not."""
+    """Update the file, or with `--check` report that it is out of date."""
     wanted = msgspec.json.format(msgspec.json.encode(document()), indent=1) + b"\n"
     if DOCUMENT.exists() and DOCUMENT.read_bytes() == wanted:
         return 0
     if "--check" in arguments:
-        print(f"{DOCUMENT.name} is not what the code describes; run script/openapi")
+        print(f"{DOCUMENT.name} does not match openapi/; run script/generate")
         return 1
     DOCUMENT.write_bytes(wanted)
     return 0

@@ -1,7 +1,7 @@
 """Settings: environment variables, read once into a frozen struct, all checked at start.
 
-A field `settle_ms` is the variable `SETTLE_MS`. Its description and default also make `.env.example` and the
-README's table; a test keeps the three equal. The SDK reads its own variables (`AWS_ENDPOINT_URL*`,
+A field `settle_ms` is the variable `SETTLE_MS`. Its description and default also make `.env.example` and the table of
+`docs/settings.md`; a test keeps the three equal. The SDK reads its own variables (`AWS_ENDPOINT_URL*`,
 `AWS_ACCESS_KEY_ID`, ...) itself.
 """
 

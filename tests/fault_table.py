@@ -1,9 +1,11 @@
 """Sends every request that is refused and writes the answers down.
 
-`python -m tests.fault_table` brings `docs/faults.md` up to date.
+`python -m tests.fault_table` updates `docs/faults.md`; `--check` only compares.
 """
 
 import asyncio
+import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -157,5 +159,17 @@ def _more(problem: dict[str, Any], answer: httpx.Response) -> Iterator[str]:
             yield f"{name.title()}: `{answer.headers[name]}`"
 
 
+def main(arguments: list[str]) -> str | None:
+    """Update the page, or with `--check` return that it is out of date."""
+    logging.disable()  # the faulty handler would log its stack
+    wanted = asyncio.run(table())
+    if DOCUMENT.read_text() == wanted:
+        return None
+    if "--check" in arguments:
+        return "docs/faults.md does not match the answers; run script/generate"
+    DOCUMENT.write_text(wanted)
+    return None
+
+
 if __name__ == "__main__":
-    DOCUMENT.write_text(asyncio.run(table()))
+    sys.exit(main(sys.argv[1:]))

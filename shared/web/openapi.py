@@ -1,6 +1,6 @@
 """`/openapi.json`: one document of the whole API, the same whichever of its parts a process serves.
 
-The document is a file beside this one. `script/openapi` writes it, from what the parts say of themselves.
+The document is a file beside this one. `script/generate` writes it, from what the parts say of themselves.
 """
 
 from pathlib import Path
