@@ -1,4 +1,4 @@
-"""Draws `chart.svg` for the README from the rows of a run."""
+"""Draws `chart.svg` for docs/speed.md from the rows of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -41,7 +41,7 @@ PAGES = {
     "dev": Page(
         summary="Run everything on this machine, with one key to it.",
         examples=["triggers dev", "triggers dev --port 9000 --data /tmp/triggers"],
-        variables={"EVENT_TTL_DAYS, ...": "settings hold here as anywhere; the README lists them"},
+        variables={"EVENT_TTL_DAYS, ...": "settings hold here as anywhere; docs/settings.md lists them"},
     ),
     "serve": Page(
         summary="Run the API: ingest, inbox, or both.",

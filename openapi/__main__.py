@@ -40,12 +40,12 @@ _PARTS: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
 
 
 def main(arguments: list[str]) -> int:
-    """Update the file; with `--check`, only report whether it is up to date."""
+    """Update the file, or with `--check` report that it is out of date."""
     wanted = msgspec.json.format(msgspec.json.encode(document()), indent=1) + b"\n"
     if DOCUMENT.exists() and DOCUMENT.read_bytes() == wanted:
         return 0
     if "--check" in arguments:
-        print(f"{DOCUMENT.name} does not match the code; run script/openapi")
+        print(f"{DOCUMENT.name} does not match openapi/; run script/generate")
         return 1
     DOCUMENT.write_bytes(wanted)
     return 0

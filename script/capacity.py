@@ -1,6 +1,6 @@
-"""How far the design goes: what each rate of events needs, and costs. Prints the tables of docs/capacity.md.
+"""Compute the resources and costs of each rate of events, and print the tables of docs/capacity.md.
 
-Limits are AWS's, prices us-east-1's list prices; what one process does is measured by script/bench, rounded down.
+Limits are AWS's, prices us-east-1's list prices; script/bench measured the throughput of one process.
 """
 
 import math
@@ -12,20 +12,20 @@ import msgspec
 MONTH_SECONDS = 365 / 12 * 86_400
 
 PARTITION_WRITE_UNITS = 1_000
-"""A second, of one partition of DynamoDB."""
+"""Per second, of one DynamoDB partition."""
 IN_FLIGHT_MESSAGES = 120_000
-"""Received and not yet deleted, of one standard queue."""
+"""Received and not yet deleted, in one standard queue."""
 
 POSTS_PER_CORE = 4_000
-"""One event a POST, a second, of one ingest process."""
+"""POSTs of one event per second, in one ingest process."""
 EVENTS_PER_CORE_BATCHED = 40_000
 """The same in batches of 100."""
 STORED_PER_CORE = 3_000
-"""Events a second that one worker process or sandbox stores."""
+"""Events per second that one worker process or sandbox stores."""
 POST_SECONDS = 0.015
-"""What a POST keeps a sandbox busy: mostly the call to SQS."""
+"""Time that a POST occupies a sandbox: mostly the call to SQS."""
 BATCH_SECONDS = 0.5
-"""What a batch of messages keeps a worker's sandbox busy."""
+"""Time that a batch of messages occupies a worker's sandbox."""
 
 API_PRICE, INVOKE_PRICE, SQS_PRICE, WRITE_PRICE, READ_PRICE = 1.00, 0.20, 0.40, 0.625, 0.125  # per million
 GB_SECOND = 0.0000133334
@@ -39,7 +39,7 @@ KEPT_MONTHS = 1  # EVENT_TTL_DAYS
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of event: what it takes to store one, guard included, and to read it once."""
+    """A kind of event: the units to store one, guard included, and the bytes to read."""
 
     name: str
     event_units: float
@@ -58,9 +58,9 @@ WEBHOOK = Kind(name="webhook, 10 KB", event_units=2.2, stored_bytes=2_500)
 
 def main() -> None:
     """Print all tables."""
-    _print("Cost a month", ("events", "of", "a POST", "functions", "containers", "of it DynamoDB"), _costs())
+    _print("Monthly cost", ("events", "size", "per POST", "functions", "containers", "DynamoDB's share"), _costs())
     _print(
-        "What a rate needs",
+        "Resources for a given rate",
         (
             "events/s",
             "write units/s",
@@ -72,8 +72,12 @@ def main() -> None:
         ),
         _needs(),
     )
-    _print("Shards, simulated", ("shards", "events/s of one inbox", "of the limit", "throttled"), _shards())
-    _print("After ten minutes without workers", ("events/s", "workers can", "waiting", "made up for in"), _backlog())
+    _print("Simulation of shards", ("shards", "events/s of one inbox", "of the limit", "throttled"), _shards())
+    _print(
+        "Recovery after ten minutes without workers",
+        ("events/s", "workers can store", "backlog", "cleared in"),
+        _backlog(),
+    )
 
 
 def _costs() -> Iterator[tuple[str, ...]]:
@@ -147,12 +151,12 @@ def _shards() -> Iterator[tuple[str, ...]]:
 
 
 def _throttled(shards: int, rate: int, seconds: int = 30) -> float:
-    """Return the share of writes of 1 KB that find their partition's second used up; no burst capacity counts."""
+    """Return the share of 1 KB writes that are throttled, without burst capacity."""
     rng = random.Random(1)  # noqa: S311 (the same numbers every time)
     refused = 0
     for _ in range(seconds):
         arrived = [0] * shards
-        # Arrivals of many producers: each second as many as chance has it.
+        # Many independent producers: arrivals per second are nearly normal.
         for _ in range(max(0, round(rng.gauss(rate, math.sqrt(rate))))):
             arrived[rng.getrandbits(8) % shards] += 1
         refused += sum(max(0, one - PARTITION_WRITE_UNITS) for one in arrived)

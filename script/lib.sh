@@ -1,12 +1,12 @@
-# Sourced by the scripts beside it: makes the environments, `.venv` and `.venv-emulator` and others, from the hash-locks.
+# Sourced by the other scripts: creates the environments (`.venv`, `.venv-emulator`, ...) from the hash-locks.
 #
-#   setup runtime    what `triggers` needs to run
+#   setup runtime    the runtime dependencies of `triggers`
 #   setup dev        the same and the tools
-#   setup_bench      what runs, and what it is compared with, in `.venv-bench`
-#   setup_cdk        what describes the AWS deployment, and node to run it, in `.venv-cdk`
+#   setup_bench      the runtime and the libraries it is compared with, in `.venv-bench`
+#   setup_cdk        the CDK, and node to run it, in `.venv-cdk`
 #
-# An environment keeps a copy of the locks it was made from and is left alone while they are the same, so every
-# start but the first is instant.
+# An environment keeps a copy of the locks it was made from, and is reused while they are the same, so every start
+# but the first is instant.
 
 ROOT=$(cd -- "$(dirname -- "$0")/.." && pwd)
 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -12,13 +12,13 @@ _TABLE = re.compile(r"(?<=<!-- metrics -->\n).*(?=<!-- /metrics -->)", re.DOTALL
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the page up to date, or with `--check` say that it is not."""
+    """Update the page, or with `--check` report that it is out of date."""
     page = _PAGE.read_text()
     wanted = _TABLE.sub(lambda _: _table(), page)
     if wanted == page and _TABLE.search(page):
         return 0
     if "--check" in arguments or not _TABLE.search(page):
-        print("docs/metrics.md does not match shared/telemetry/catalog.py; run script/metrics.py")
+        print("docs/metrics.md does not match shared/telemetry/catalog.py; run script/generate")
         return 1
     _PAGE.write_text(wanted)
     return 0

@@ -1,4 +1,4 @@
-"""Write `.env.example` and the README's table of settings from `shared.settings`; `--check` only compares."""
+"""Write `.env.example` and the table of `docs/settings.md` from `shared.settings`; `--check` only compares."""
 
 import re
 import sys
@@ -13,22 +13,22 @@ _ROOT = Path(__file__).parent.parent
 _TABLE = re.compile(r"(?<=<!-- settings -->\n).*(?=<!-- /settings -->)", re.DOTALL)
 _HEAD = """\
 # Every setting with its default. Unset or empty means the default.
-# The SDK reads its own variables besides: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on.
+# The AWS SDK also reads its own variables, such as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID.
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Bring both files up to date, or with `--check` say which is not."""
-    example, readme = _ROOT / ".env.example", _ROOT / "README.md"
-    page = readme.read_text()
-    wanted = {example: _example(), readme: _TABLE.sub(lambda _: _table(), page)}
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    if not _TABLE.search(page):
-        print("README.md has no line <!-- settings --> with a <!-- /settings --> below")
+    """Update both files, or with `--check` report which is out of date."""
+    example, page = _ROOT / ".env.example", _ROOT / "docs" / "settings.md"
+    text = page.read_text()
+    if not _TABLE.search(text):
+        print("docs/settings.md has no line <!-- settings --> with a <!-- /settings --> below")
         return 1
+    wanted = {example: _example(), page: _TABLE.sub(lambda _: _table(), text)}
+    stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
     for path in stale:
         if "--check" in arguments:
-            print(f"{path.name} does not match shared/settings.py; run script/settings.py")
+            print(f"{path.relative_to(_ROOT)} does not match shared/settings.py; run script/generate")
         else:
             path.write_text(wanted[path])
     return int("--check" in arguments and bool(stale))
@@ -48,17 +48,17 @@ def _text(default: object) -> str:
 
 
 def _description(hint: Any) -> str:  # noqa: ANN401 (a type hint has no type)
-    said = ". ".join(meta.description for meta in get_args(hint)[1:] if getattr(meta, "description", None))
+    text = ". ".join(meta.description for meta in get_args(hint)[1:] if getattr(meta, "description", None))
     kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    return f"{said}: {', '.join(get_args(kind))}" if get_origin(kind) is Literal else said
+    return f"{text}: {', '.join(get_args(kind))}" if get_origin(kind) is Literal else text
 
 
 def _example() -> str:
-    return _HEAD + "".join(f"\n# {said}\n{name}={default}\n" for name, default, said in _rows())
+    return _HEAD + "".join(f"\n# {text}\n{name}={default}\n" for name, default, text in _rows())
 
 
 def _table() -> str:
-    rows = "".join(f"| `{name}` | `{default}` | {said} |\n" for name, default, said in _rows())
+    rows = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, default, text in _rows())
     return f"| variable | default | meaning |\n|---|---|---|\n{rows}"
 
 

@@ -1,7 +1,7 @@
 """Settings: environment variables, read once into a frozen struct, all checked at start.
 
-A field `settle_ms` is the variable `SETTLE_MS`. Its description and default also make `.env.example` and the
-README's table; a test keeps the three equal. The SDK reads its own variables (`AWS_ENDPOINT_URL*`,
+A field `settle_ms` is the variable `SETTLE_MS`. Its description and default also make `.env.example` and the table of
+`docs/settings.md`; a test keeps the three equal. The SDK reads its own variables (`AWS_ENDPOINT_URL*`,
 `AWS_ACCESS_KEY_ID`, ...) itself.
 """
 
@@ -116,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 100
 
     def __post_init__(self) -> None:
-        """Check the relation that keeps a commit from landing behind a cursor (DESIGN.md, section 4)."""
+        """Check the relation that keeps a commit from landing behind a cursor (docs/protocol.md)."""
         late_ms = self.commit_deadline_ms + self.store_timeout_ms + self.clock_skew_ms
         if late_ms >= self.settle_ms:
             raise ValueError(

@@ -1,9 +1,11 @@
 """Sends every refused request and records the responses.
 
-`python -m tests.fault_table` updates `docs/faults.md`.
+`python -m tests.fault_table` updates `docs/faults.md`; `--check` only compares.
 """
 
 import asyncio
+import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -156,5 +158,17 @@ def _more(problem: dict[str, Any], answer: httpx.Response) -> Iterator[str]:
             yield f"{name.title()}: `{answer.headers[name]}`"
 
 
+def main(arguments: list[str]) -> str | None:
+    """Update the page, or with `--check` return that it is out of date."""
+    logging.disable()  # the faulty handler would log its stack
+    wanted = asyncio.run(table())
+    if DOCUMENT.read_text() == wanted:
+        return None
+    if "--check" in arguments:
+        return "docs/faults.md does not match the answers; run script/generate"
+    DOCUMENT.write_text(wanted)
+    return None
+
+
 if __name__ == "__main__":
-    DOCUMENT.write_text(asyncio.run(table()))
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The commands in the fenced shell blocks of README.md and docs/: which there are, and which can't be run here."""
+"""Find the commands in the shell blocks of README.md, CONTRIBUTING.md and docs/, and those that cannot run here."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,20 +7,26 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# By how they begin. What is in neither list fails a test.
+# By prefix. A command in neither list fails a test.
 RUN = ("KEY=", "METRICS_PORT=", "curl -sS ", "triggers ", ".venv/bin/triggers ")
 ELSEWHERE = {
     "script/server": "test_server.py runs it",
     "script/test": "it runs these tests",
-    "script/check": "it asks nothing of the stack",
+    "script/check": "it does not use the stack",
+    "script/generate": "it does not use the stack",
+    "script/lock": "it does not use the stack",
+    "script/simulate": "it does not use the stack",
     "script/bench": "it takes minutes of an idle machine",
+    "script/chaos": "it takes minutes; test_chaos.py runs a short one",
     "script/load": "it takes ten minutes; test_load.py runs a short one",
+    "script/rehearse": "it takes minutes and an emulator of its own",
     "script/audit": "it needs the internet",
+    "script/cdk-test": "it needs the environment of the CDK",
     "script/cdk ": "it needs an AWS account",
     "aws ": "it needs an AWS account",
-    "export AWS_": "it leads to an AWS account",
+    "export AWS_": "it selects an AWS account",
     "docker compose ": "it needs Docker",
 }
 
@@ -29,34 +35,34 @@ _COMMENT = re.compile(r"(?:^|\s+)#.*$", re.MULTILINE)
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One command, without its comment. `earlier` are the variables that its page has set by then."""
+    """One command, without its comment. `earlier` are the variables that its page has set before it."""
 
     text: str
     earlier: tuple[str, ...] = ()
 
     @property
     def is_run(self) -> bool:
-        """Tell whether it can be run against the embedded stack."""
+        """Return whether it can run against the embedded stack."""
         return self.text.startswith(RUN)
 
     @property
     def elsewhere(self) -> str | None:
-        """Return the beginning by which it is known as one that can't be run here."""
+        """Return the prefix in `ELSEWHERE` that matches it."""
         return next((start for start in ELSEWHERE if f"{self.text} ".startswith(start)), None)
 
 
 def once(pages: Mapping[str, Sequence[Command]]) -> dict[str, list[Command]]:
-    """Return the commands of each page that can be run, each where it is met first: a second time shows no more.
+    """Return the commands of each page that can run here, each on the first page that has it.
 
-    `--data .triggers` leads to the server whose variables are set here anyway.
+    `--data .triggers` selects the server whose variables are set here anyway, so it makes no difference.
     """
-    met: dict[str, str] = {}
+    first: dict[str, str] = {}
     for name, commands in pages.items():
         for command in commands:
             if command.is_run:
-                met.setdefault(command.text.replace("--data .triggers ", ""), name)
+                first.setdefault(command.text.replace("--data .triggers ", ""), name)
     return {
-        name: [one for one in commands if met.get(one.text.replace("--data .triggers ", "")) == name]
+        name: [one for one in commands if first.get(one.text.replace("--data .triggers ", "")) == name]
         for name, commands in pages.items()
     }
 

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/ do what they say: those for the embedded stack are run, in order, as printed."""
+"""The documented commands work: those for the embedded stack run in order, as printed."""
 
 import asyncio
 import os
@@ -31,12 +31,12 @@ COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page 
 ALL = [command for commands in COMMANDS.values() for command in commands]
 RUN_OF = once(COMMANDS)
 TENANT = "documented"
-# As printed, curl ends well with an error answer, too; and what the line before started may need a moment.
+# As printed, curl exits with 0 on an error response; and a process started by the line before may not be ready yet.
 CURLRC = "fail-with-body\nnoproxy = *\nretry = 60\nretry-connrefused\nretry-delay = 1\n"
 
 
 class Reader:
-    """Somebody who types what is printed, in a directory where a server runs."""
+    """A person who types the commands as printed, in a directory where a server runs."""
 
     def __init__(self, local: Local, directory: Path) -> None:
         self._local = local
@@ -57,7 +57,7 @@ class Reader:
         }
 
     def type(self, command: Command) -> None:
-        """Run the command to its end, which is a Ctrl-C where it has none."""
+        """Run the command until it ends; send Ctrl-C if it never does."""
         text = self._put_in(command.text)
         if text.endswith("&"):
             self._start(text.removesuffix("&"))
@@ -78,7 +78,7 @@ class Reader:
             self.printed = done.stdout.decode()
 
     def _put_in(self, text: str) -> str:
-        """Put in what is this run's: addresses, and names that stand for others."""
+        """Substitute the addresses and placeholders of this run."""
         text = text.replace("http://127.0.0.1:8000", self._local.url).replace("9464", self._port)
         if re.search(r"\bKEYID\b", text):
             text = text.replace("KEYID", self._key_id)
@@ -91,7 +91,7 @@ class Reader:
         return self._local.environment(TENANT)["TRIGGERS_API_KEY"].split("_")[1]
 
     async def _bury(self) -> str:
-        """Put an event into the dead-letter queue; return its message's id."""
+        """Send an event to the dead-letter queue; return the message id."""
         receipt = Minter(SystemClock()).mint()
         body = {"specversion": "1.0", "type": "t", "source": "/", "id": receipt, "data": "in the DLQ"}
         raw = msgspec.Raw(msgspec.json.encode(body))
@@ -116,17 +116,17 @@ class Reader:
         process = self._start(text, out)
         with Client(self._local.url, self._environment["KEY"]) as client:
 
-            def came() -> bool:
+            def arrived() -> bool:
                 client.send([{"type": "order.paid"}])
                 return bool(out.read_text())
 
-            until(came)
+            until(arrived)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
         self.printed = out.read_text()
 
     def leave(self) -> None:
-        """End what still runs."""
+        """Stop the processes that still run."""
         for process in self._started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
@@ -141,7 +141,7 @@ def reader(local: Local, tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.parametrize("page", [name for name, commands in RUN_OF.items() if commands])
-def test_what_can_be_run_here_does_what_it_says(reader: Reader, page: str) -> None:
+def test_commands_that_can_run_here_work(reader: Reader, page: str) -> None:
     for command in RUN_OF[page]:
         reader.type(command)
         for word, printed in PRINTED.items():
@@ -158,11 +158,13 @@ PRINTED = {
     "--payload": "in the DLQ",
     "redrive": r"^\d+ messages? redriven",
 }
-"""What answers, by a part of the command."""
+"""A pattern that the output must match, by a part of the command."""
 
 
-def test_the_lines_of_python_in_the_readme_do_what_they_show(local: Local) -> None:
-    (lines,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+def test_the_python_example_works(local: Local) -> None:
+    (lines,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     api_key = local.environment("documented-python")["TRIGGERS_API_KEY"]
     handled: list[Mapping[str, Any]] = []
     cursors: list[str] = []
@@ -187,14 +189,14 @@ def test_the_lines_of_python_in_the_readme_do_what_they_show(local: Local) -> No
         until(lambda: client.get("order-17")["status"] == "delivered")
 
 
-def test_every_command_is_run_or_known_to_run_elsewhere() -> None:
+def test_every_command_is_run_or_listed_as_elsewhere() -> None:
     assert [command.text for command in ALL if not command.is_run and command.elsewhere is None] == []
     assert {command.elsewhere for command in ALL} - {None} == set(ELSEWHERE)
     assert len([command for command in ALL if command.is_run]) > 20
 
 
 @pytest.mark.parametrize("command", [one for one in ALL if one.elsewhere], ids=lambda command: command.text)
-def test_what_runs_elsewhere_names_what_there_is(command: Command) -> None:
+def test_commands_for_elsewhere_name_existing_files_and_settings(command: Command) -> None:
     first, *words = shlex.split(command.text)
     if first.startswith("script/"):
         assert os.access(ROOT / first, os.X_OK)
@@ -206,7 +208,7 @@ def test_what_runs_elsewhere_names_what_there_is(command: Command) -> None:
         assert next(word for word in words[2:] if not word.startswith("-")) in services
 
 
-def test_a_command_that_stands_on_two_pages_is_run_on_the_first() -> None:
+def test_a_command_on_two_pages_runs_once() -> None:
     listing, both = Command("triggers dlq list"), [Command("triggers dlq --data .triggers list"), Command("aws x")]
     assert once({"a": both, "b": [listing, Command("triggers tail")]}) == {
         "a": both[:1],
@@ -214,7 +216,7 @@ def test_a_command_that_stands_on_two_pages_is_run_on_the_first() -> None:
     }
 
 
-def test_a_command_that_nobody_knows_is_noticed() -> None:
+def test_an_unknown_command_is_detected() -> None:
     page = "text\n```sh\n# only a comment\nKEY=$(cat x)\nfrobnicate \\\n  --all  # why\n```\n```\nno command\n```\n"
     assert [one.text for one in commands_in(page)] == ["KEY=$(cat x)", "frobnicate --all"]
     unknown = commands_in(page)[1]

@@ -28,7 +28,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     profile: str
     violations: list[str]
-    admitted: Counter[str]  # seen twice, or missed, under the two faults that DESIGN.md admits
+    admitted: Counter[str]  # seen twice, or missed, under the two faults that docs/protocol.md admits
     faults: dict[str, int]
     events: int
 

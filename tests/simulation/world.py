@@ -54,7 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_repeat(self) -> bool:
-        """Tell whether a follower may see an event twice (DESIGN.md, section 4)."""
+        """Tell whether a follower may see an event twice (docs/protocol.md)."""
         return self.lost or self.stalls or self.late
 
     @property

@@ -1,4 +1,4 @@
-"""What compose.yaml and the Dockerfile promise, as far as can be told without an engine."""
+"""compose.yaml and the Dockerfile, as far as they can be checked without an engine."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ LASTING = [name for name in SERVICES if name != "provision"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
-def test_all_parts_are_there() -> None:
+def test_all_services_are_defined() -> None:
     assert set(SERVICES) == {"localstack", "provision", "ingest", "inbox", "console", "worker", "gateway"}
 
 
@@ -34,7 +34,7 @@ def test_one_url_on_port_8000() -> None:
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_each_part_has_a_healthcheck_and_stops_in_its_own_time(name: str) -> None:
+def test_each_service_has_a_healthcheck_and_a_grace_period(name: str) -> None:
     service = SERVICES[name]
     assert service["healthcheck"].keys() >= {"test", "interval", "timeout", "start_period", "retries"}
     assert re.fullmatch(r"\d+s", service["stop_grace_period"])
@@ -42,12 +42,12 @@ def test_each_part_has_a_healthcheck_and_stops_in_its_own_time(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_each_part_has_limits(name: str) -> None:
+def test_each_service_has_limits(name: str) -> None:
     assert SERVICES[name].keys() >= {"cpus", "mem_limit", "pids_limit", "logging"}
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"localstack"}))
-def test_what_is_ours_can_write_nothing_and_gain_nothing(name: str) -> None:
+def test_our_containers_are_read_only_and_unprivileged(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["tmpfs"] == ["/tmp"]  # noqa: S108 (of the container)
@@ -70,14 +70,14 @@ def test_commands_exist_and_settings_are_valid(name: str) -> None:
     assert settings.load(environ).settle_ms == 1400
 
 
-def test_a_worker_may_finish_what_it_has_received() -> None:
+def test_a_worker_has_time_to_finish_its_messages() -> None:
     assert SERVICES["worker"]["stop_grace_period"] == "30s"  # the worker itself gives up after 20
 
 
-def test_the_gateway_knows_each_part_that_it_leads_to() -> None:
+def test_the_gateway_routes_to_every_service() -> None:
     rules = (ROOT / "docker" / "gateway.conf").read_text()
-    led_to = set(re.findall(r"^    (?:default|GET|HEAD|~\S+)\s+(\w+);", rules, re.MULTILINE))
-    assert led_to == {"ingest", "inbox", "console"}
+    routed_to = set(re.findall(r"^    (?:default|GET|HEAD|~\S+)\s+(\w+);", rules, re.MULTILINE))
+    assert routed_to == {"ingest", "inbox", "console"}
     paths = [re.compile(path) for path in re.findall(r"^    ~(\S+)\s+console;", rules, re.MULTILINE)]
     routes = [route.path for route in serve.create("console", settings.Settings()).routes]
     own = [path for path in routes if path.startswith(("/v1/", "/live/")) or path == "/"]
@@ -91,14 +91,14 @@ def test_mounted_files_exist() -> None:
     assert all((ROOT / here).exists() and mode == "ro" for here, _, mode in mounts)
 
 
-def test_the_image_has_a_pinned_base_and_a_user_without_rights() -> None:
+def test_the_image_has_a_pinned_base_and_an_unprivileged_user() -> None:
     assert PINNED.fullmatch(re.search(r"^ARG PYTHON=(.*)$", DOCKERFILE, re.MULTILINE)[1])  # type: ignore[index] # it is there
     assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON}"}
     assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK ", DOCKERFILE, re.MULTILINE)
 
 
-def test_what_is_copied_into_the_image_exists_and_is_not_ignored() -> None:
+def test_files_copied_into_the_image_exist_and_are_not_ignored() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     names = {name for line in copied for name in line.split()}
     allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))

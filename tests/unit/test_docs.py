@@ -1,4 +1,4 @@
-"""What the documents name is there: links, settings, metrics, scripts, commands with their options, and alarms."""
+"""Everything that the documents name exists: links, settings, metrics, scripts, commands and options, alarms."""
 
 import re
 import shlex
@@ -21,6 +21,8 @@ PAGES = sorted(
     if not any(part in FOREIGN or part.startswith(".") for part in page.relative_to(ROOT).parts)
 )
 METRICS = {family.name: family.kind for family in Metrics().families}
+RENAMED = {"triggers_worker_lanes": "triggers_worker_concurrency_limit"}
+HISTORY = {"CHANGELOG.md", "upgrading.md"}  # they name both
 OF_OTHERS = {
     "AWS_ENDPOINT_URL",  # the SDK's
     "AWS_LAMBDA_FUNCTION_NAME",  # Lambda's
@@ -44,20 +46,20 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 
 
 def code_of(page: Path) -> list[str]:
-    """All that `page` sets as code: the lines of blocks, and spans."""
+    """Return all code of `page`: the lines of blocks, and spans."""
     text = page.read_text()
     lines = [line for block in FENCE.findall(text) for line in block.splitlines()]
     return lines + SPAN.findall(FENCE.sub("", text))
 
 
 def anchors_of(page: Path) -> set[str]:
-    """The names that GitHub gives the headings of `page`."""
+    """Return the anchors that GitHub gives the headings of `page`."""
     headings = HEADING.findall(FENCE.sub("", page.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def faults_of(words: list[str]) -> Iterator[str]:
-    """What of `triggers WORDS` there is not: commands and options; arguments may be anything."""
+    """Yield the commands and options of `triggers WORDS` that do not exist; arguments may be anything."""
     command: click.Command = triggers
     rest = iter(words)
     for word in rest:
@@ -80,7 +82,7 @@ def test_there_are_pages() -> None:
 
 
 @each_page
-def test_links_lead_somewhere(page: Path) -> None:
+def test_link_targets_exist(page: Path) -> None:
     for link in LINK.findall(FENCE.sub("", page.read_text())):
         if "://" in link:
             continue
@@ -117,18 +119,25 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         ("frobnicate", ["triggers frobnicate"]),
     ],
 )
-def test_a_command_that_is_not_there_is_noticed(words: str, faults: list[str]) -> None:
+def test_a_command_that_does_not_exist_is_detected(words: str, faults: list[str]) -> None:
     assert list(faults_of(shlex.split(words))) == faults
 
 
-# docs/metrics.md also has the names that CloudWatch shows; tests of its own hold it.
+# docs/metrics.md also has CloudWatch names; test_metrics_documents.py checks it.
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "metrics.md"], ids=lambda page: page.name)
 def test_metrics_exist(page: Path) -> None:
     series = {name: re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(page.read_text())}
+    if page.name in HISTORY:
+        series = {name: family for name, family in series.items() if name not in {*RENAMED, *RENAMED.values()}}
     assert [name for name, family in series.items() if name not in METRICS and METRICS.get(family) != "histogram"] == []
 
 
-def test_every_alarm_is_explained() -> None:
+@pytest.mark.parametrize(("was", "name"), RENAMED.items())
+def test_a_renamed_metric_exists_under_one_name(was: str, name: str) -> None:
+    assert (was in METRICS) != (name in METRICS)
+
+
+def test_every_alarm_has_a_section() -> None:
     alarms = re.findall(r'_alarm\(\s*f?"(\w+)', (ROOT / "cdk" / "alarms.py").read_text())
     headings = " ".join(HEADING.findall((ROOT / "docs" / "operating.md").read_text()))
     assert len(alarms) > 5

@@ -1,8 +1,8 @@
-"""docs/faults.md matches the responses."""
+"""docs/faults.md matches the answers."""
 
 from tests.fault_table import DOCUMENT, table
 
 
-async def test_the_document_matches_every_response() -> None:
-    stale = "docs/faults.md does not match the responses; run python -m tests.fault_table"
+async def test_the_document_matches_every_answer() -> None:
+    stale = "docs/faults.md does not match the answers; run script/generate"
     assert DOCUMENT.read_text() == await table(), stale

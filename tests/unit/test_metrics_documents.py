@@ -1,4 +1,4 @@
-"""`docs/metrics.md` and the Grafana dashboard name what `shared.telemetry.catalog` has, and nothing else."""
+"""`docs/metrics.md` and the Grafana dashboard name the metrics of `shared.telemetry.catalog`, and no others."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total", "proces
 
 
 def expressions() -> list[str]:
-    """All that the dashboard and the page ask Prometheus."""
+    """Return every PromQL expression of the dashboard and the page."""
     dashboard = msgspec.json.decode((ROOT / "docs" / "grafana.json").read_bytes())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
     page = (ROOT / "docs" / "metrics.md").read_text()
@@ -27,28 +27,28 @@ def expressions() -> list[str]:
 
 
 def family_of(name: str) -> AnyFamily:
-    """The family of a series; a histogram's series are three."""
+    """Return the family of a series; a histogram has three series."""
     family = FAMILIES.get(name) or FAMILIES.get(re.sub(r"_(bucket|sum|count)$", "", name))
     assert family is not None, name
     assert (family.kind == "histogram") == (name != family.name), name
     return family
 
 
-def test_the_page_is_what_the_list_makes_of_it() -> None:
+def test_the_page_matches_the_catalog() -> None:
     command = [sys.executable, str(ROOT / "script" / "metrics.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.stdout == ""
     assert done.returncode == 0, done.stderr
 
 
-def test_every_metric_that_is_asked_for_exists() -> None:
+def test_every_queried_metric_exists() -> None:
     asked = {name for expression in expressions() for name in NAMED.findall(expression)}
     assert len(asked) > 30
     for name in asked - PROCESS:
         family_of(name)
 
 
-def test_every_label_that_is_selected_has_that_value() -> None:
+def test_every_selected_label_has_that_value() -> None:
     selected = [found for expression in expressions() for found in SELECTED.findall(expression)]
     assert len(selected) > 5
     for name, selection in selected:

@@ -1,4 +1,4 @@
-"""`.env.example` and the README's table say what `Settings` says."""
+"""`.env.example` and `docs/settings.md` match `Settings`."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def test_env_example_holds_every_setting_with_its_default() -> None:
     assert settings.load(example) == settings.Settings()
 
 
-def test_both_documents_are_what_the_settings_make_of_them() -> None:
+def test_both_documents_match_the_settings() -> None:
     command = [sys.executable, str(ROOT / "script" / "settings.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.stdout == ""
