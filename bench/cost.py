@@ -22,7 +22,7 @@ WRITE_UNIT = 0.625
 HTTP_REQUEST = 1.00
 
 EVENT_BYTES = 1024
-_PATIENCE_SECONDS = 120
+_DEADLINE_SECONDS = 120
 _WEBHOOKS = ROOT.parent / "shared" / "data" / "github-webhooks.ndjson"
 _WEBHOOK_BATCH = 20
 
@@ -116,7 +116,7 @@ def through(stage: Stage, ingest: Start, worker: Start, requests: list[bytes], e
             )
         )
     with worker():
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _DEADLINE_SECONDS
         while (counts := stage.aws.counts())["messages"] > counts.get("deleted_or_hidden", 0):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not drained: {counts}")

@@ -20,7 +20,7 @@ _MANY = 1000
 _BUSY = 0.5
 _LOAD_BEFORE = os.getloadavg()[0]  # read as the run begins: what it measures is a load, too
 
-_VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
+_LABELS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
 
 
 def table(rows: Iterable[Row]) -> Table:
@@ -34,7 +34,7 @@ def table(rows: Iterable[Row]) -> Table:
         against = "" if row.theirs is None else _text(row.theirs)
         ratio = "" if row.theirs is None else f"{row.ratio:.3g}"
         what = row.what if not row.note else f"{row.what}\n[dim]{row.note}[/]"
-        made.add_row(row.name, what, _text(row.ours), against, ratio, row.goal, _VERDICTS[row.met])
+        made.add_row(row.name, what, _text(row.ours), against, ratio, row.goal, _LABELS[row.met])
     return made
 
 

@@ -44,10 +44,12 @@ async def look_at_api(url: str | None) -> tuple[ApiState | None, list[str]]:
             f"The API at {url} can't be reached ({why}): check that it runs, and --url."
         ]
     problems = [] if readyz.is_success else [f"The API at {url} is not ready: {describe(readyz)}. See its log."]
-    told = _decoded(status)
-    if told is None:
+    status_page = _decoded(status)
+    if status_page is None:
         return ApiState(url=url, ready=False), [f"What answers at {url} is not Triggers: check --url."]
-    state = ApiState(url=url, ready=readyz.is_success, version=told.version, uptime_seconds=told.uptime_seconds)
+    state = ApiState(
+        url=url, ready=readyz.is_success, version=status_page.version, uptime_seconds=status_page.uptime_seconds
+    )
     return state, problems
 
 

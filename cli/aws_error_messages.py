@@ -191,10 +191,10 @@ def _found(pattern: str, text: str) -> str:
 
 def _failed(error: BaseException, named: dict[str, Any]) -> str:
     """Return a line for a call that got no answer, or was never made."""
-    name, told = type(error).__name__, getattr(error, "kwargs", {})
-    line = _UNSENT.get(name) or (_UNREACHABLE if "endpoint_url" in told else f"AWS can't be asked ({name}).")
-    endpoint = _origin(str(told.get("endpoint_url", "")))
-    return line.format(**{**named, **told, "endpoint": endpoint, "reason": _reason(name, told.get("error"))})
+    name, details = type(error).__name__, getattr(error, "kwargs", {})
+    line = _UNSENT.get(name) or (_UNREACHABLE if "endpoint_url" in details else f"AWS can't be asked ({name}).")
+    endpoint = _origin(str(details.get("endpoint_url", "")))
+    return line.format(**{**named, **details, "endpoint": endpoint, "reason": _reason(name, details.get("error"))})
 
 
 def _origin(url: str) -> str:

@@ -13,44 +13,51 @@ from shared.dead_letters import DeadLetter, Subject
 _ID_LENGTH = 36
 
 
-def print_letters(letters: Sequence[DeadLetter]) -> None:
+def print_dead_letters(dead_letters: Sequence[DeadLetter]) -> None:
     """Print a table, a message a row."""
     now_ms = time.time_ns() // 1_000_000
     whole = Column("message", min_width=_ID_LENGTH)  # it is there to be copied
     table = Table(whole, "reason", "tenant", "holds", "age", "first", box=None)
-    for letter in letters:
-        age = "" if letter.accepted_at is None else span((now_ms - letter.accepted_at) // 1000)
-        row = (letter.id, letter.reason, letter.tenant or "", _holds(letter), age, _first(letter.first))
+    for dead_letter in dead_letters:
+        age = "" if dead_letter.accepted_at is None else span((now_ms - dead_letter.accepted_at) // 1000)
+        row = (
+            dead_letter.id,
+            dead_letter.reason,
+            dead_letter.tenant or "",
+            _holds(dead_letter),
+            age,
+            _first(dead_letter.first),
+        )
         table.add_row(*map(_text, row))
     print_table(table)
 
 
-def print_letter(letter: DeadLetter) -> None:
+def print_dead_letter(dead_letter: DeadLetter) -> None:
     """Print one message's fields, a line each."""
     table = Table.grid(padding=(0, 2))
-    for name, value in _fields(letter):
+    for name, value in _fields(dead_letter):
         table.add_row(name, _text(value))
     print_table(table)
 
 
-def _fields(letter: DeadLetter) -> Iterable[tuple[str, str]]:
-    yield "message", letter.id
-    yield "reason", letter.reason
-    yield "receives", str(letter.receives)
-    if letter.accepted_at is None:
+def _fields(dead_letter: DeadLetter) -> Iterable[tuple[str, str]]:
+    yield "message", dead_letter.id
+    yield "reason", dead_letter.reason
+    yield "receives", str(dead_letter.receives)
+    if dead_letter.accepted_at is None:
         return
-    yield "tenant", letter.tenant or ""
-    yield "key", letter.key_id or ""
-    yield "accepted", datetime.fromtimestamp(letter.accepted_at / 1000, UTC).isoformat(timespec="milliseconds")
-    yield "holds", _holds(letter)
-    if letter.first is not None:
-        yield "inbox", letter.first.inbox
-        yield "first", _first(letter.first)
-        yield "type", letter.first.type or ""
+    yield "tenant", dead_letter.tenant or ""
+    yield "key", dead_letter.key_id or ""
+    yield "accepted", datetime.fromtimestamp(dead_letter.accepted_at / 1000, UTC).isoformat(timespec="milliseconds")
+    yield "holds", _holds(dead_letter)
+    if dead_letter.first is not None:
+        yield "inbox", dead_letter.first.inbox
+        yield "first", _first(dead_letter.first)
+        yield "type", dead_letter.first.type or ""
 
 
-def _holds(letter: DeadLetter) -> str:
-    return "" if letter.kind is None else f"{letter.kind}: {letter.events:,}"
+def _holds(dead_letter: DeadLetter) -> str:
+    return "" if dead_letter.kind is None else f"{dead_letter.kind}: {dead_letter.events:,}"
 
 
 def _first(subject: Subject | None) -> str:

@@ -57,7 +57,7 @@ class BucketState(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What `triggers status --json` prints. What is None could not be learned; `api` also, if none was named."""
 
-    well: bool
+    healthy: bool
     region: str
     queue: QueueState
     dlq: QueueState
@@ -92,9 +92,9 @@ async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
     )
     problems = [*queue[1], *dlq[1], *events[1], *api_keys[1], *bucket[1], *api[1]]
     # One cause, such as missing credentials, is the problem of all parts; it is told once.
-    told = list(dict.fromkeys(problems))
+    attributes = list(dict.fromkeys(problems))
     return Report(
-        well=not told,
+        healthy=not attributes,
         region=named.aws_region,
         queue=queue[0],
         dlq=dlq[0],
@@ -102,7 +102,7 @@ async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
         api_keys_table=api_keys[0],
         bucket=bucket[0],
         api=api[0],
-        problems=told,
+        problems=attributes,
     )
 
 
@@ -115,9 +115,9 @@ class _Look:
 
     async def queue(self) -> tuple[QueueState, list[str]]:
         """Look at the queue."""
-        state, problems, told = await self._queue(self._named.queue_name, "QUEUE_NAME")
-        policy = json.loads(told.get("RedrivePolicy", "{}"))
-        if told and not str(policy.get("deadLetterTargetArn", "")).endswith(f":{self._named.dlq_name}"):
+        state, problems, attributes = await self._queue(self._named.queue_name, "QUEUE_NAME")
+        policy = json.loads(attributes.get("RedrivePolicy", "{}"))
+        if attributes and not str(policy.get("deadLetterTargetArn", "")).endswith(f":{self._named.dlq_name}"):
             problems.append(
                 f"Queue {state.name} does not hand over what fails to {self._named.dlq_name}: run"
                 " `triggers provision`, or check DLQ_NAME."
@@ -142,17 +142,17 @@ class _Look:
             answer = await self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
             return {str(key): value for key, value in answer["Attributes"].items()}
 
-        told, exists, problems = await self._asked(ask(), "queue", name, variable)
-        if told is None:
+        attributes, exists, problems = await self._asked(ask(), "queue", name, variable)
+        if attributes is None:
             return QueueState(name=name, exists=exists), problems, {}
         state = QueueState(
             name=name,
             exists=True,
-            waiting=_number(told, "ApproximateNumberOfMessages"),
-            in_flight=_number(told, "ApproximateNumberOfMessagesNotVisible"),
-            delayed=_number(told, "ApproximateNumberOfMessagesDelayed"),
+            waiting=_number(attributes, "ApproximateNumberOfMessages"),
+            in_flight=_number(attributes, "ApproximateNumberOfMessagesNotVisible"),
+            delayed=_number(attributes, "ApproximateNumberOfMessagesDelayed"),
         )
-        return state, problems, told
+        return state, problems, attributes
 
     async def events(self) -> tuple[TableState, list[str]]:
         """Look at the table of events."""
@@ -171,10 +171,10 @@ class _Look:
 
     async def _table(self, name: str, variable: str) -> tuple[TableState, list[str]]:
         described = self._dynamodb.describe_table(TableName=name)
-        told, exists, problems = await self._asked(described, "table", name, variable)
-        if told is None:
+        attributes, exists, problems = await self._asked(described, "table", name, variable)
+        if attributes is None:
             return TableState(name=name, exists=exists), problems
-        status = told["Table"].get("TableStatus", "ACTIVE")
+        status = attributes["Table"].get("TableStatus", "ACTIVE")
         state = TableState(
             name=name, exists=True, status=status, ttl=await self._ttl(name), recovery=await self._recovery(name)
         )
@@ -188,22 +188,24 @@ class _Look:
 
     async def _ttl(self, name: str) -> bool | None:
         with suppress(*AWS_ERRORS):
-            told = (await self._dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
-            return told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+            attributes = (await self._dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
+            return attributes.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
         return None
 
     async def _recovery(self, name: str) -> bool | None:
         with suppress(*AWS_ERRORS):
             answer = await self._dynamodb.describe_continuous_backups(TableName=name)
-            told = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-            return told.get("PointInTimeRecoveryStatus") == "ENABLED"
+            attributes = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+            return attributes.get("PointInTimeRecoveryStatus") == "ENABLED"
         return None
 
     async def bucket(self) -> tuple[BucketState, list[str]]:
         """Look at the bucket."""
         name = self._named.bodies_bucket
-        told, exists, problems = await self._asked(self._s3.head_bucket(Bucket=name), "bucket", name, "BODIES_BUCKET")
-        return BucketState(name=name, exists=exists if told is None else True), problems
+        attributes, exists, problems = await self._asked(
+            self._s3.head_bucket(Bucket=name), "bucket", name, "BODIES_BUCKET"
+        )
+        return BucketState(name=name, exists=exists if attributes is None else True), problems
 
     async def _asked(
         self, call: Coroutine[Any, Any, _T], what: str, name: str, variable: str
@@ -217,5 +219,5 @@ class _Look:
             return None, None, [aws_error_messages.explain(error, self._named) or type(error).__name__]
 
 
-def _number(told: dict[str, str], name: str) -> int | None:
-    return int(told[name]) if name in told else None
+def _number(attributes: dict[str, str], name: str) -> int | None:
+    return int(attributes[name]) if name in attributes else None

@@ -67,13 +67,13 @@ def _bar(total_bytes: int | None, console: "Console") -> Iterator[Progress]:
 
 
 def _lines(stream: TextIO, seconds_per_line: float) -> Progress:
-    events, told_at = 0, time.monotonic()
+    events, reported_at = 0, time.monotonic()
 
     def advance(_: int, done_events: int) -> None:
-        nonlocal events, told_at
+        nonlocal events, reported_at
         events += done_events
-        if time.monotonic() - told_at >= seconds_per_line:
-            told_at = time.monotonic()
+        if time.monotonic() - reported_at >= seconds_per_line:
+            reported_at = time.monotonic()
             click.echo(f"{events:,} events so far", file=stream)
 
     return Progress(advance, lambda text: click.echo(text, file=stream))

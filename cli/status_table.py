@@ -20,7 +20,7 @@ def print_report(report: Report) -> None:
         table.add_row(part, Text(name), Text(state))
     print_table(table)
     click.echo()
-    if report.well:
+    if report.healthy:
         click.echo("All is well.")
     for problem in report.problems:
         click.echo(f"! {problem}")

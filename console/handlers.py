@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
-from console.queues import MAX_LETTERS, Queues
+from console.queues import MAX_DEAD_LETTERS, Queues
 from shared.model.api_key import OPERATE
 from shared.model.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
 from shared.web.auth import access_of, needs
@@ -24,7 +24,7 @@ MAX_ID_LENGTH = 128
 
 MAX_BODY_BYTES = 64 * 1024
 _JSON = "application/json"
-_RULE = f"The body is a JSON object with `ids`, an array of 1..{MAX_LETTERS} ids of messages, and nothing else."
+_RULE = f"The body is a JSON object with `ids`, an array of 1..{MAX_DEAD_LETTERS} ids of messages, and nothing else."
 _HEADERS = {"Cache-Control": "no-store"}
 
 _AnyRequest = Request[Any, Any, Any]
@@ -34,7 +34,8 @@ class Redrive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Which letters to send again."""
 
     ids: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]], Meta(min_length=1, max_length=MAX_LETTERS)
+        list[Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]],
+        Meta(min_length=1, max_length=MAX_DEAD_LETTERS),
     ]
 
 
@@ -70,8 +71,8 @@ def handlers(queues: Callable[[], Awaitable[Queues]]) -> list[HTTPRouteHandler]:
     return [read_queue, read_dlq, redrive]
 
 
-def _answer(told: msgspec.Struct) -> Response[bytes]:
-    return Response(msgspec.json.encode(told), media_type=MediaType.JSON, status_code=200, headers=_HEADERS)
+def _answer(content: msgspec.Struct) -> Response[bytes]:
+    return Response(msgspec.json.encode(content), media_type=MediaType.JSON, status_code=200, headers=_HEADERS)
 
 
 async def _ids_of(request: _AnyRequest) -> list[str]:

@@ -13,7 +13,7 @@ from shared.dead_letters import DeadLetter, DlqPeek, dead_letter_of, peek_dlq, r
 from shared.ports import EventQueue
 from shared.settings import Settings
 
-MAX_LETTERS = 100
+MAX_DEAD_LETTERS = 100
 """Letters that one look shows, and that one request redrives."""
 
 _HIDDEN_SECONDS = 60
@@ -33,7 +33,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Some letters of the DLQ, those accepted first first, and whether there are others."""
 
-    letters: Sequence[DeadLetter]
+    messages: Sequence[DeadLetter]
     more: bool
 
 
@@ -76,7 +76,7 @@ class Queues:
         return Counts(waiting=waiting, dead=self._dead if self._hiding else dead)
 
     async def look(self) -> Look:
-        """Return up to `MAX_LETTERS` letters; who looks at the same time shares one look.
+        """Return up to `MAX_DEAD_LETTERS` letters; who looks at the same time shares one look.
 
         Raises `Unavailable` or `Unclear` if the DLQ does not answer.
         """
@@ -88,30 +88,32 @@ class Queues:
         Raises `Unavailable` or `Unclear` if a queue does not answer: some may be moved by then, and the rest are
         when this is repeated.
         """
-        async with self._borrowing() as loan:
+        async with self._peeking() as peek:
             give_up_ms = self._clock.monotonic_ms() + _WALK_MS
-            found = await loan.find(ids, enough=lambda: self._clock.monotonic_ms() >= give_up_ms)
-            moved = await redrive(loan, found, self._queue, fair=self._settings.fair_queues)
+            found = await peek.find(ids, enough=lambda: self._clock.monotonic_ms() >= give_up_ms)
+            moved = await redrive(peek, found, self._queue, fair=self._settings.fair_queues)
             self._dead = max(0, self._dead - moved)
         return Moved(redriven=moved, left=len(set(ids)) - moved)
 
     async def _look(self) -> Look:
-        letters: list[DeadLetter] = []
-        async with self._borrowing() as loan:
-            async for messages in loan.take():
-                letters += [dead_letter_of(message, max_receives=self._settings.max_receives) for message in messages]
-                if len(letters) > MAX_LETTERS:
+        dead_letters: list[DeadLetter] = []
+        async with self._peeking() as peek:
+            async for messages in peek.take():
+                dead_letters += [
+                    dead_letter_of(message, max_receives=self._settings.max_receives) for message in messages
+                ]
+                if len(dead_letters) > MAX_DEAD_LETTERS:
                     break
-        shown = sorted(letters[:MAX_LETTERS], key=lambda letter: letter.accepted_at or 0)
-        return Look(letters=shown, more=len(letters) > MAX_LETTERS)
+        shown = sorted(dead_letters[:MAX_DEAD_LETTERS], key=lambda dead_letter: dead_letter.accepted_at or 0)
+        return Look(messages=shown, more=len(dead_letters) > MAX_DEAD_LETTERS)
 
     @asynccontextmanager
-    async def _borrowing(self) -> AsyncIterator[DlqPeek]:
+    async def _peeking(self) -> AsyncIterator[DlqPeek]:
         async with self._one_at_a_time:
             self._dead = await self._dlq.backlog()
             self._hiding = True
             try:
-                async with peek_dlq(self._dlq, hidden_seconds=_HIDDEN_SECONDS) as loan:
-                    yield loan
+                async with peek_dlq(self._dlq, hidden_seconds=_HIDDEN_SECONDS) as peek:
+                    yield peek
             finally:
                 self._hiding = False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.handlers import DLQ_PATH, MAX_BODY_BYTES, MAX_ID_LENGTH, QUEUE_PATH, REDRIVE_PATH
-from console.queues import MAX_LETTERS
+from console.queues import MAX_DEAD_LETTERS
 from openapi.describing import REQUEST_ID, SECURITY, SENT, ref, refusals, sent
 from shared.model.api_key import OPERATE
 from shared.model.errors import Fault, Forbidden, InvalidRequest, TooLarge, TooSlow, Unavailable, UnsupportedMedia
@@ -45,7 +45,7 @@ DEAD_LETTER: Mapping[str, Any] = {
     "receives": 2,
 }
 _COUNTS = {"waiting": 12, "dead": 1}
-_DEAD_LETTERS = {"letters": [DEAD_LETTER], "more": False}
+_DEAD_LETTERS = {"messages": [DEAD_LETTER], "more": False}
 _MOVED = {"redriven": 1, "left": 0}
 
 
@@ -81,8 +81,8 @@ _READ_QUEUE = _operation(
 _READ_DLQ = _operation(
     "readDeadLetters",
     "List dead letters",
-    f"Up to {MAX_LETTERS} messages of the DLQ, with their reasons and contents, but without payloads. The request takes"
-    " a second or two, during which the messages are invisible to other receivers. Costs 1 of the key's rate.",
+    f"Up to {MAX_DEAD_LETTERS} messages of the DLQ, with their reasons and contents, but without payloads. The request"
+    " takes a second or two, during which the messages are invisible to other receivers. Costs 1 of the key's rate.",
     _answer("Dead letters, ordered by acceptance time, oldest first", "DeadLetters", _DEAD_LETTERS),
     _OF_READS,
 )
@@ -153,7 +153,7 @@ SCHEMAS: Mapping[str, Any] = {
     "DeadLetters": _object(
         "Messages of the DLQ.",
         {
-            "letters": {"type": "array", "maxItems": MAX_LETTERS, "items": ref("DeadLetter")},
+            "messages": {"type": "array", "maxItems": MAX_DEAD_LETTERS, "items": ref("DeadLetter")},
             "more": {"type": "boolean", "description": "Whether there are more."},
         },
     ),
@@ -164,7 +164,7 @@ SCHEMAS: Mapping[str, Any] = {
                 "ids": {
                     "type": "array",
                     "minItems": 1,
-                    "maxItems": MAX_LETTERS,
+                    "maxItems": MAX_DEAD_LETTERS,
                     "items": {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH},
                 }
             },

@@ -157,14 +157,14 @@ class DlqPeek:
 @asynccontextmanager
 async def peek_dlq(dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> AsyncIterator[DlqPeek]:
     """Give access to what the DLQ holds; when left, however it is, what was not deleted is visible again."""
-    loan = DlqPeek(dlq, hidden_seconds=hidden_seconds)
+    peek = DlqPeek(dlq, hidden_seconds=hidden_seconds)
     try:
-        yield loan
+        yield peek
     finally:
-        await loan.give_back()
+        await peek.give_back()
 
 
-async def redrive(loan: DlqPeek, messages: Sequence[Message], queue: EventQueue, *, fair: bool) -> int:
+async def redrive(peek: DlqPeek, messages: Sequence[Message], queue: EventQueue, *, fair: bool) -> int:
     """Send copies to the queue, and delete each message whose copy is there; return how many that were.
 
     Interrupted in between, both copy and message live: the events' receipts are the same, so they are stored once.
@@ -174,7 +174,7 @@ async def redrive(loan: DlqPeek, messages: Sequence[Message], queue: EventQueue,
     for some in _calls(messages):
         outcomes = await queue.send([_copy(message, fair=fair) for message in some])
         sent = [message for message, outcome in zip(some, outcomes, strict=True) if outcome is Outcome.DONE]
-        await loan.delete(sent)
+        await peek.delete(sent)
         moved += len(sent)
     return moved
 

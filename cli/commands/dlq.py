@@ -33,19 +33,19 @@ _ids = click.argument("ids", metavar="ID...", nargs=-1)
 class DlqSession:
     """The DLQ, on loan, and the queue that its letters came from."""
 
-    def __init__(self, loaded: settings.Settings, loan: DlqPeek, dlq: "EventQueue", queue: "EventQueue") -> None:
+    def __init__(self, loaded: settings.Settings, peek: DlqPeek, dlq: "EventQueue", queue: "EventQueue") -> None:
         self.settings = loaded
-        self.loan = loan
+        self.peek = peek
         self.dlq = dlq
         self.queue = queue
 
-    def letter(self, message: Message) -> DeadLetter:
+    def dead_letter(self, message: Message) -> DeadLetter:
         """Return what is told of `message`."""
         return dead_letter_of(message, max_receives=self.settings.max_receives)
 
     async def find(self, ids: Sequence[str]) -> list[Message]:
         """Return the messages called `ids`; tells of those that are not there, on stderr."""
-        found = await self.loan.find(ids)
+        found = await self.peek.find(ids)
         for missing in dict.fromkeys(ids):
             if missing not in {message.id for message in found}:
                 click.echo(f"There is no message {missing} in the DLQ, or another command holds it now.", err=True)
@@ -67,26 +67,26 @@ def dlq() -> None:
 def list_(*, limit: int, as_json: bool) -> None:
     """List messages, those accepted first first: why they are here and what they hold, but no payload."""
 
-    async def look(desk: DlqSession) -> list[DeadLetter]:
-        letters: list[DeadLetter] = []
-        total = await desk.dlq.backlog()
+    async def look(session: DlqSession) -> list[DeadLetter]:
+        dead_letters: list[DeadLetter] = []
+        total = await session.dlq.backlog()
         with counting("Looking", min(limit, total), sys.stderr) as advance:
-            async for messages in desk.loan.take():
-                letters += map(desk.letter, messages)
+            async for messages in session.peek.take():
+                dead_letters += map(session.dead_letter, messages)
                 advance(len(messages))
-                if len(letters) >= limit:
+                if len(dead_letters) >= limit:
                     break
         if total > limit:
             click.echo(f"These are {limit:,} of about {_messages(total)}; --limit looks at more.", err=True)
-        return sorted(letters[:limit], key=lambda letter: letter.accepted_at or 0)
+        return sorted(dead_letters[:limit], key=lambda dead_letter: dead_letter.accepted_at or 0)
 
-    letters = _run(look)
+    dead_letters = _run(look)
     if as_json:
-        print_json(letters)
+        print_json(dead_letters)
         return
-    from cli.dead_letter_table import print_letters  # noqa: PLC0415 (loads rich)
+    from cli.dead_letter_table import print_dead_letters  # noqa: PLC0415 (loads rich)
 
-    print_letters(letters)
+    print_dead_letters(dead_letters)
 
 
 @dlq.command()
@@ -96,20 +96,20 @@ def list_(*, limit: int, as_json: bool) -> None:
 def show(*, id_: str, payload: bool, as_json: bool) -> None:
     """Show what the message ID holds."""
 
-    async def look(desk: DlqSession) -> tuple[DeadLetter, list[msgspec.Raw]] | None:
-        found = await desk.find([id_])
-        return (desk.letter(found[0]), payloads_of(found[0])) if found else None
+    async def look(session: DlqSession) -> tuple[DeadLetter, list[msgspec.Raw]] | None:
+        found = await session.find([id_])
+        return (session.dead_letter(found[0]), payloads_of(found[0])) if found else None
 
     shown = _run(look)
     if shown is None:
         sys.exit(1)
-    letter, payloads = shown
+    dead_letter, payloads = shown
     if as_json:
-        print_json({**msgspec.to_builtins(letter), **({"payloads": payloads} if payload else {})})
+        print_json({**msgspec.to_builtins(dead_letter), **({"payloads": payloads} if payload else {})})
         return
-    from cli.dead_letter_table import print_letter  # noqa: PLC0415 (loads rich)
+    from cli.dead_letter_table import print_dead_letter  # noqa: PLC0415 (loads rich)
 
-    print_letter(letter)
+    print_dead_letter(dead_letter)
     for event in payloads if payload else ():
         # In JSON a line can only end between tokens, where white space means nothing.
         click.echo(bytes(event).replace(b"\r", b" ").replace(b"\n", b" "))
@@ -128,14 +128,14 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if bool(ids) == everything:
         raise click.UsageError("Give the ids of messages, or --all.")
 
-    async def move(desk: DlqSession) -> tuple[int, int]:
+    async def move(session: DlqSession) -> tuple[int, int]:
         # Counted before: what fails again meanwhile comes back, and would be moved in circles.
-        total = await desk.dlq.backlog() if everything else len(set(ids))
+        total = await session.dlq.backlog() if everything else len(set(ids))
         seen = moved = 0
         with counting("Redriving", total, sys.stderr) as advance:
-            async for messages in _chosen(desk, ids, total):
+            async for messages in _chosen(session, ids, total):
                 seen += len(messages)
-                moved += await redrive(desk.loan, messages, desk.queue, fair=desk.settings.fair_queues)
+                moved += await redrive(session.peek, messages, session.queue, fair=session.settings.fair_queues)
                 advance(len(messages))
         return moved, (seen if everything else total) - moved
 
@@ -153,21 +153,21 @@ def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if not yes:
         click.confirm(f"Delete {_messages(len(set(ids)))} for good?", abort=True, err=True)
 
-    async def delete(desk: DlqSession) -> tuple[int, int]:
-        found = await desk.find(ids)
+    async def delete(session: DlqSession) -> tuple[int, int]:
+        found = await session.find(ids)
         for some in batches(found, MAX_MESSAGES):
-            await desk.loan.delete(some)
+            await session.peek.delete(some)
         return len(found), len(set(ids)) - len(found)
 
     _report("dropped", *_run(delete), as_json=as_json)
 
 
-async def _chosen(desk: DlqSession, ids: Sequence[str], total: int) -> AsyncIterator[Sequence[Message]]:
+async def _chosen(session: DlqSession, ids: Sequence[str], total: int) -> AsyncIterator[Sequence[Message]]:
     """Yield the messages called `ids`; without any the first `total`."""
     if ids:
-        yield await desk.find(ids)
+        yield await session.find(ids)
         return
-    async for messages in desk.loan.take():
+    async for messages in session.peek.take():
         yield messages[:total]
         total -= len(messages)
         if total <= 0:
@@ -176,8 +176,8 @@ async def _chosen(desk: DlqSession, ids: Sequence[str], total: int) -> AsyncIter
 
 def _run(work: Callable[[DlqSession], Coroutine[Any, Any, _T]]) -> _T:
     async def run() -> _T:
-        async with _opened(settings.load(os.environ)) as desk:
-            return await work(desk)
+        async with _opened(settings.load(os.environ)) as session:
+            return await work(session)
 
     return asyncio.run(run())
 
@@ -186,8 +186,8 @@ def _run(work: Callable[[DlqSession], Coroutine[Any, Any, _T]]) -> _T:
 async def _opened(loaded: settings.Settings) -> AsyncIterator[DlqSession]:
     async with aclosing(connect(loaded, SystemClock())) as backend:
         dlq_, queue = await backend.dlq(), await backend.queue()
-        async with peek_dlq(dlq_) as loan:
-            yield DlqSession(loaded, loan, dlq_, queue)
+        async with peek_dlq(dlq_) as peek:
+            yield DlqSession(loaded, peek, dlq_, queue)
 
 
 def _report(done: str, count: int, left: int, *, as_json: bool) -> None:

@@ -44,7 +44,7 @@ def status(ctx: click.Context, *, url: str | None, as_json: bool) -> None:
         from cli.status_table import print_report  # noqa: PLC0415 (loads rich)
 
         print_report(report)
-    if not report.well:
+    if not report.healthy:
         sys.exit(1)
 
 

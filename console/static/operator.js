@@ -14,7 +14,7 @@ export class Operator {
   #api = null;
   #measures;
   #unauthorized;
-  #letters = [];
+  #deadLetters = [];
   #chosen = new Set();
   #dead = null;
   #lookedMs = 0;
@@ -33,11 +33,11 @@ export class Operator {
       at("confirm").close();
       this.#redrive([...this.#chosen]);
     });
-    at("all-letters").addEventListener("change", ({ target }) => {
-      this.#chosen = new Set(target.checked ? this.#letters.map((letter) => letter.id) : []);
+    at("all-dead-letters").addEventListener("change", ({ target }) => {
+      this.#chosen = new Set(target.checked ? this.#deadLetters.map((deadLetter) => deadLetter.id) : []);
       this.#draw();
     });
-    at("letters").addEventListener("change", ({ target }) => {
+    at("dead-letters").addEventListener("change", ({ target }) => {
       if (target.checked) this.#chosen.add(target.value);
       else this.#chosen.delete(target.value);
       this.#enable();
@@ -47,12 +47,12 @@ export class Operator {
   /** Begin anew with another key; null for none. */
   use(api) {
     this.#api = api;
-    this.#letters = [];
+    this.#deadLetters = [];
     this.#chosen.clear();
     this.#dead = null;
     this.#lookedMs = 0;
     this.#draw();
-    tell(at("letters-note"), "");
+    tell(at("dead-letters-note"), "");
   }
 
   /** Count, and look when the count changes, until `signal` is aborted or the key may not. */
@@ -69,13 +69,13 @@ export class Operator {
         if (this.#failing) {
           this.#failing = false;
           this.#dead = null;
-          tell(at("letters-note"), "");
+          tell(at("dead-letters-note"), "");
         }
         const due = Date.now() - this.#lookedMs > LOOK_MS;
         if (counts.dead !== this.#dead && due && !this.#busy) {
           this.#dead = counts.dead;
-          if (counts.dead > 0 || this.#letters.length > 0) await this.#look();
-          else tell(at("letters-note"), "None. What can't be stored ends up here, with the reason.");
+          if (counts.dead > 0 || this.#deadLetters.length > 0) await this.#look();
+          else tell(at("dead-letters-note"), "None. What can't be stored ends up here, with the reason.");
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -92,7 +92,7 @@ export class Operator {
     if (error.status === 401) this.#unauthorized(error);
     const why = error.status === FORBIDDEN ? "This key may not see it: it lacks the scope operate." : error.message;
     this.#measures.denied(error.status === FORBIDDEN ? "needs the scope operate" : "not known at the moment");
-    tell(at("letters-note"), why);
+    tell(at("dead-letters-note"), why);
   }
 
   async #look() {
@@ -100,10 +100,10 @@ export class Operator {
     await this.#while("Looking…", async () => {
       const { text } = await this.#api.get("/v1/dlq", this.#signal, 10);
       const look = JSON.parse(text);
-      this.#letters = look.letters;
-      const there = new Set(this.#letters.map((letter) => letter.id));
+      this.#deadLetters = look.messages;
+      const there = new Set(this.#deadLetters.map((deadLetter) => deadLetter.id));
       this.#chosen = new Set([...this.#chosen].filter((id) => there.has(id)));
-      return look.more ? `The first ${this.#letters.length}; there are others.` : this.#letters.length ? "" : "None.";
+      return look.more ? `The first ${this.#deadLetters.length}; there are others.` : this.#deadLetters.length ? "" : "None.";
     });
   }
 
@@ -122,7 +122,7 @@ export class Operator {
       this.#dead = null; // look again now, and once more when what came of it has been read
       this.#lookedMs = Date.now();
       const look = JSON.parse((await this.#api.get("/v1/dlq", this.#signal, 10)).text);
-      this.#letters = look.letters;
+      this.#deadLetters = look.messages;
       return `${redriven} redriven${left ? `, ${left} not: gone, or held by somebody else` : ""}.`;
     });
     at("look").focus();
@@ -133,11 +133,11 @@ export class Operator {
     if (this.#busy) return;
     this.#busy = true;
     this.#enable();
-    tell(at("letters-note"), meanwhile);
+    tell(at("dead-letters-note"), meanwhile);
     try {
-      tell(at("letters-note"), await work());
+      tell(at("dead-letters-note"), await work());
     } catch (error) {
-      if (this.#signal.aborted) tell(at("letters-note"), "");
+      if (this.#signal.aborted) tell(at("dead-letters-note"), "");
       else this.#failed(error);
     } finally {
       this.#busy = false;
@@ -146,26 +146,26 @@ export class Operator {
   }
 
   #draw() {
-    at("letters").replaceChildren(...this.#letters.map((letter) => this.#row(letter)));
-    at("letters-scroll").hidden = this.#letters.length === 0;
+    at("dead-letters").replaceChildren(...this.#deadLetters.map((deadLetter) => this.#row(deadLetter)));
+    at("dead-letters-scroll").hidden = this.#deadLetters.length === 0;
     this.#enable();
   }
 
-  #row(letter) {
+  #row(deadLetter) {
     const { first } = letter;
-    const accepted = letter.accepted_at === null ? null : new Date(letter.accepted_at).toISOString();
-    const box = el("input", { type: "checkbox", value: letter.id, "aria-label": `Select message ${letter.id}` });
-    box.checked = this.#chosen.has(letter.id);
+    const accepted = deadLetter.accepted_at === null ? null : new Date(deadLetter.accepted_at).toISOString();
+    const box = el("input", { type: "checkbox", value: deadLetter.id, "aria-label": `Select message ${deadLetter.id}` });
+    box.checked = this.#chosen.has(deadLetter.id);
     return el(
       "tr",
       {},
       el("td", {}, box),
-      el("td", { class: "reason" }, visible(letter.reason)),
-      el("td", {}, visible(letter.tenant ?? "–")),
-      el("td", { class: "holds" }, held(letter)),
+      el("td", { class: "reason" }, visible(deadLetter.reason)),
+      el("td", {}, visible(deadLetter.tenant ?? "–")),
+      el("td", { class: "holds" }, held(deadLetter)),
       el("td", { class: "first" }, ...(first === null ? ["–"] : subject(first))),
       el("td", { class: "when" }, accepted === null ? "–" : el("time", { datetime: accepted }, accepted.slice(0, 19).replace("T", " "))),
-      el("td", { class: "number" }, letter.receives.toLocaleString("en")),
+      el("td", { class: "number" }, deadLetter.receives.toLocaleString("en")),
     );
   }
 
@@ -174,8 +174,8 @@ export class Operator {
     at("look").disabled = !idle;
     at("redrive").disabled = !idle || this.#chosen.size === 0;
     at("redrive").textContent = this.#chosen.size ? `Redrive ${this.#chosen.size}…` : "Redrive…";
-    const all = at("all-letters");
-    all.checked = this.#chosen.size > 0 && this.#chosen.size === this.#letters.length;
+    const all = at("all-dead-letters");
+    all.checked = this.#chosen.size > 0 && this.#chosen.size === this.#deadLetters.length;
     all.indeterminate = this.#chosen.size > 0 && !all.checked;
   }
 }

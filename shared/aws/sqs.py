@@ -112,14 +112,14 @@ def _group_id(group: str) -> str:
 
 
 def _message(raw: "MessageTypeDef") -> Message:
-    attributes, told = raw.get("MessageAttributes", {}), raw.get("Attributes", {})
+    attributes, system = raw.get("MessageAttributes", {}), raw.get("Attributes", {})
     return Message(
         id=raw["MessageId"],
         body=raw["Body"],
         handle=raw["ReceiptHandle"],
-        receives=int(told.get("ApproximateReceiveCount", "1")),
+        receives=int(system.get("ApproximateReceiveCount", "1")),
         attributes={name: value["StringValue"] for name, value in attributes.items() if "StringValue" in value},
-        sent_at=int(told["SentTimestamp"]) if "SentTimestamp" in told else None,
+        sent_at=int(system["SentTimestamp"]) if "SentTimestamp" in system else None,
     )
 
 

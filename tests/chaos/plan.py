@@ -25,5 +25,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     emulator_stops: _Count = 1
     machine_kills: _Count = 0
     backend: Literal["emulator", "sqlite"] = "emulator"
-    patience_seconds: Annotated[int, Meta(ge=1)] = 2_400
+    deadline_seconds: Annotated[int, Meta(ge=1)] = 2_400
     seed: int = 0

@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 async def chaos(plan: Plan, directory: Path) -> Report:
     """Run `plan` in `directory`, which must be empty; raise TimeoutError if it does not come to an end."""
     started_at = time.monotonic()
-    async with asyncio.timeout(plan.patience_seconds), started(directory, plan) as fleet:
+    async with asyncio.timeout(plan.deadline_seconds), started(directory, plan) as fleet:
         run = _Run(fleet, plan, directory)
         evidence = await run.through()
         figures = run.figures(evidence) | {"seconds": round(time.monotonic() - started_at)}
@@ -102,16 +102,16 @@ class _Run:
         """Wait until the queue is empty, redrive what the DLQ holds, and return what it holds at the end."""
         known = self._fleet.settings
         async with opened(known, self._fleet.environ) as queues:
-            await queues.quiet(self._plan.patience_seconds)
+            await queues.quiet(self._plan.deadline_seconds)
             dead = await queues.dead_letters()
             self._dead_events = sum(map(len, dead))
             if dead:
                 await self._fleet.run_command("dlq", "redrive", "--all")
-                await queues.quiet(self._plan.patience_seconds)
+                await queues.quiet(self._plan.deadline_seconds)
                 dead = await queues.dead_letters()
         # What was committed last becomes readable only after this.
         await asyncio.sleep(known.settle_ms / 1000 + _MARGIN_SECONDS)
-        return frozenset(one for letter in dead for one in letter)
+        return frozenset(one for dead_letter in dead for one in dead_letter)
 
     def figures(self, evidence: Evidence) -> dict[str, int]:
         """Return all that was counted."""

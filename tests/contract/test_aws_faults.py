@@ -89,8 +89,8 @@ async def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     async with _service(request.param) as url:
         for service in ("SQS", "DYNAMODB"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
-        patience_ms = 600 if request.param is _say_nothing else 8_000
-        yield Aws(Settings(store_timeout_ms=patience_ms, queue_timeout_ms=patience_ms, settle_ms=10_000))
+        deadline_ms = 600 if request.param is _say_nothing else 8_000
+        yield Aws(Settings(store_timeout_ms=deadline_ms, queue_timeout_ms=deadline_ms, settle_ms=10_000))
 
 
 async def test_a_write_to_the_table_is_unclear_and_a_read_unavailable(aws: Aws, make: Builder) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-PATIENCE_SECONDS = 60  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 60  # bounds a hang; nothing is measured against it
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _PORT_FILE = "DevToolsActivePort"
@@ -47,7 +47,7 @@ class Page:
         number = next(self._numbers)
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             said = await answered
         assert "error" not in said, (method, said["error"])
         result: dict[str, Any] = said["result"]
@@ -62,7 +62,7 @@ class Page:
     async def until(self, script: str) -> None:
         """Wait until `script` comes to something true."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 while not await self.run(f"Boolean({script})"):  # noqa: ASYNC110 - it is another process
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -132,7 +132,7 @@ async def _tab(session: aiohttp.ClientSession, port: int) -> AsyncIterator[Page]
 
 async def _port(profile: Path, process: asyncio.subprocess.Process) -> int:
     file = profile / _PORT_FILE
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not (file.exists() and file.read_text().count("\n")):
             assert process.returncode is None, (profile.parent / "browser.log").read_text()
             await asyncio.sleep(0.05)

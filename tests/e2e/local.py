@@ -21,7 +21,7 @@ from shared.model.event import Event
 from shared.model.pack import EventPack
 from shared.ports import Outgoing
 
-PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 120  # bounds a hang; nothing is measured against it
 
 
 class Local:
@@ -35,7 +35,7 @@ class Local:
         """Return this process' environment, with the API and a new key of `tenant` in it, which may `scopes`."""
         command = [sys.executable, "-m", "cli", "keys", "--data", str(self.data), "create", "--json"]
         named = ["--tenant", tenant, "--name", "test", *(f"--scope={scope}" for scope in scopes)]
-        done = subprocess.run([*command, *named], check=True, capture_output=True, timeout=PATIENCE_SECONDS)  # noqa: S603
+        done = subprocess.run([*command, *named], check=True, capture_output=True, timeout=DEADLINE_SECONDS)  # noqa: S603
         return {**os.environ, "TRIGGERS_URL": self.url, "TRIGGERS_API_KEY": msgspec.json.decode(done.stdout)["api_key"]}
 
 
@@ -53,7 +53,7 @@ def running(port: int, data: Path) -> Iterator[Local]:
         yield Local(data)
     finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        process.wait(DEADLINE_SECONDS)
 
 
 async def add_dead_letter(local: Local, tenant: str, event: Event, attributes: Mapping[str, str] = {}) -> str:
@@ -75,7 +75,7 @@ def client_in(environment: dict[str, str]) -> Client:
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for `condition`."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -25,7 +25,7 @@ from shared.clock import SystemClock
 from shared.model.event import Event
 from shared.model.position import Minter
 from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in, once
-from tests.e2e.local import PATIENCE_SECONDS, Local, add_dead_letter, until
+from tests.e2e.local import DEADLINE_SECONDS, Local, add_dead_letter, until
 
 COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page in PAGES}
 ALL = [command for commands in COMMANDS.values() for command in commands]
@@ -72,7 +72,7 @@ class Reader:
                 env=self._environment,
                 cwd=self.directory,
                 check=False,
-                timeout=PATIENCE_SECONDS,
+                timeout=DEADLINE_SECONDS,
             )
             assert done.returncode == 0, (done.stdout + done.stderr).decode()
             self.printed = done.stdout.decode()
@@ -122,7 +122,7 @@ class Reader:
 
             until(arrived)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
+        assert process.wait(DEADLINE_SECONDS) in {130, -signal.SIGINT}
         self.printed = out.read_text()
 
     def leave(self) -> None:
@@ -130,7 +130,7 @@ class Reader:
         for process in self._started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
-                process.wait(PATIENCE_SECONDS)
+                process.wait(DEADLINE_SECONDS)
 
 
 @pytest.fixture

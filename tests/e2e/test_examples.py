@@ -19,7 +19,7 @@ import pytest
 from triggers_client import Client, NotFound
 
 from cli.local.emulator import free_port
-from tests.e2e.local import PATIENCE_SECONDS, Local, client_in, until
+from tests.e2e.local import DEADLINE_SECONDS, Local, client_in, until
 from tests.integration.payloads import webhooks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -30,7 +30,7 @@ SECRET = "It's a Secret to Everybody"  # noqa: S105 - everybody knows it
 
 def run(*command: str, environment: dict[str, str], cwd: Path = EXAMPLES) -> str:
     done = subprocess.run(  # noqa: S603
-        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -46,7 +46,7 @@ def started(*command: str, environment: dict[str, str], out: Path) -> Iterator[N
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
+        assert process.wait(DEADLINE_SECONDS) in {130, -signal.SIGINT}
 
 
 def await_status(client: Client, event_ids: Collection[str], source: str, status: str) -> None:
@@ -114,7 +114,7 @@ def receiver(environment: dict[str, str], tmp_path: Path) -> Iterator[httpx.Clie
     environment = environment | {"GITHUB_WEBHOOK_SECRET": SECRET}
     with (
         started(sys.executable, "github.py", str(port), environment=environment, out=tmp_path / "out"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_SECONDS) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=DEADLINE_SECONDS) as client,
     ):
         until(lambda: listens(port))
         yield client

@@ -14,7 +14,7 @@ from shared.model.api_key import EVENTS_WRITE, INBOX_READ, OPERATE
 from shared.model.event import Event
 from shared.model.position import Minter
 from tests.e2e.chromium import Page, browsing, installed
-from tests.e2e.local import PATIENCE_SECONDS, Local, add_dead_letter, client_in
+from tests.e2e.local import DEADLINE_SECONDS, Local, add_dead_letter, client_in
 
 HURTS = "<img src=x onerror=hurt()>"
 EVIL: dict[str, Any] = {
@@ -119,7 +119,7 @@ async def what_hurts_is_text(page: Page, environment: dict[str, str]) -> None:
 
 def _shell(line: str, environment: dict[str, str]) -> Any:
     # As it is pasted.
-    done = subprocess.run(line, shell=True, env=environment, capture_output=True, check=True, timeout=PATIENCE_SECONDS)  # noqa: S602
+    done = subprocess.run(line, shell=True, env=environment, capture_output=True, check=True, timeout=DEADLINE_SECONDS)  # noqa: S602
     return msgspec.json.decode(done.stdout)
 
 
@@ -136,11 +136,11 @@ async def types_are_filtered(page: Page) -> None:
 
 
 async def a_dead_letter_is_redriven(page: Page) -> None:
-    await page.until("document.querySelectorAll('#letters tr').length === 1")
-    letter = await page.run("document.getElementById('letters').textContent")
-    assert f"refused {HURTS}" in letter
-    assert "live page" in letter
-    await page.run("document.querySelector('#letters input').focus()")
+    await page.until("document.querySelectorAll('#dead-letters tr').length === 1")
+    dead_letter = await page.run("document.getElementById('dead-letters').textContent")
+    assert f"refused {HURTS}" in dead_letter
+    assert "live page" in dead_letter
+    await page.run("document.querySelector('#dead-letters input').focus()")
     await page.press("Space")
     await page.run("document.getElementById('redrive').focus()")
     await page.press("Enter")
@@ -148,7 +148,7 @@ async def a_dead_letter_is_redriven(page: Page) -> None:
     assert await page.run("document.activeElement.id") == "confirm-no"
     await page.press("Tab")
     await page.press("Enter")
-    await page.until("document.getElementById('letters-note').textContent.startsWith('1 redriven.')")
+    await page.until("document.getElementById('dead-letters-note').textContent.startsWith('1 redriven.')")
     await page.until(row_of("buried"))
     await page.until("document.querySelector('#tile-dead .value').textContent === '0'")
 
@@ -161,7 +161,7 @@ async def test_a_key_sees_what_its_scopes_allow_and_a_wrong_one_nothing(page: Pa
     await page.type(environment["TRIGGERS_API_KEY"])
     await page.press("Enter")
     await page.until("document.getElementById('status').textContent === 'Live'")
-    await page.until("document.getElementById('letters-note').textContent.includes('lacks the scope operate')")
+    await page.until("document.getElementById('dead-letters-note').textContent.includes('lacks the scope operate')")
     assert await page.run("document.getElementById('redrive').disabled")
     await page.run("document.getElementById('forget').click()")
     assert await page.run("sessionStorage.getItem('triggers.key')") is None

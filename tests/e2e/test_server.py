@@ -18,7 +18,7 @@ from cli.local import emulator
 ROOT = Path(__file__).parents[2]
 SERVER = str(ROOT / "script" / "server")
 MARK = "TRIGGERS_E2E_DATA"
-PATIENCE_SECONDS = 120  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 120  # bounds a hang; nothing is measured against it
 
 
 class Server:
@@ -52,11 +52,11 @@ class Server:
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.terminate()
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(DEADLINE_SECONDS)
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait for `condition`."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
             assert time.monotonic() < deadline, self.printed()
             time.sleep(0.1)
@@ -137,7 +137,7 @@ def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: 
     server = start().ready()
     (worker,) = [pid for pid in _children_of(server.process.pid) if "worker" in _command(pid)]
     os.kill(worker, signal.SIGKILL)
-    assert server.process.wait(PATIENCE_SECONDS) == 1
+    assert server.process.wait(DEADLINE_SECONDS) == 1
     assert "worker ended by itself, signal 9; stopping everything." in server.printed()
     assert _processes_of(data) == []
     assert _is_free(free_port)
@@ -164,7 +164,7 @@ def test_a_taken_port_is_told_in_one_line(data: Path) -> None:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [SERVER, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS)  # noqa: S603
 
 
 def _children_of(pid: int) -> list[int]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
 JSON = {"content-type": "application/json"}
-PATIENCE_SECONDS = 120
+DEADLINE_SECONDS = 120
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class Deployment:
     async def drained(self) -> None:
         """Return when the worker is done with all that was accepted until now."""
         url = (await self._sqs.get_queue_url(QueueName=self.settings.queue_name))["QueueUrl"]
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             # A message is deleted only after its events are committed.
             while any(await self._counts(url)):  # noqa: ASYNC110 - SQS tells nobody
                 await asyncio.sleep(0.05)

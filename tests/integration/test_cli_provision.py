@@ -10,8 +10,8 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
     done = CliRunner().invoke(triggers, ["provision"], env=environ)
     assert done.output == "Queues, tables and bucket are in place.\n"
     assert done.exit_code == 0
-    told = CliRunner().invoke(triggers, ["provision", "--json"], env=environ)
-    assert msgspec.json.decode(told.stdout) == {
+    reported = CliRunner().invoke(triggers, ["provision", "--json"], env=environ)
+    assert msgspec.json.decode(reported.stdout) == {
         "region": "us-east-1",
         "queue": "cli-queue-name",
         "dlq": "cli-dlq-name",
@@ -19,4 +19,4 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
         "api_keys_table": "triggers-api-keys",
         "bucket": "cli-bodies-bucket",
     }
-    assert told.stderr == ""
+    assert reported.stderr == ""

@@ -39,7 +39,7 @@ async def test_letters_are_redriven_as_soon_as_there_are_queues(aws_settings: Se
             await dlq.send([Outgoing(body="x"), Outgoing(body="y")])
             assert (await client.get("/v1/queue")).json() == {"waiting": 0, "dead": 2}
             look = (await client.get("/v1/dlq")).json()
-            assert [letter["receives"] for letter in look["letters"]] == [1, 1]
-            answer = await client.post("/v1/dlq/redrive", json={"ids": [look["letters"][0]["id"]]})
+            assert [dead_letter["receives"] for dead_letter in look["messages"]] == [1, 1]
+            answer = await client.post("/v1/dlq/redrive", json={"ids": [look["messages"][0]["id"]]})
             assert answer.json() == {"redriven": 1, "left": 0}
             assert (await client.get("/v1/queue")).json() == {"waiting": 1, "dead": 1}

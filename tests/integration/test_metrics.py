@@ -60,7 +60,7 @@ def _missing(port: int) -> list[str]:
     """Return what is not told yet."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-            told: str = answer.read().decode()
+            reported: str = answer.read().decode()
     except OSError:
         return list(WANTED)  # it is still starting
-    return [line for line in WANTED if line not in told]
+    return [line for line in WANTED if line not in reported]

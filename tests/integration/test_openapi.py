@@ -60,8 +60,8 @@ asyncio.run(_keys.put(_key))
 _settings = Settings()
 _queue, _dlq = MemoryQueue(_clock), _Dlq(_clock)
 _removal = Removal(tenant="t", key_id="k", accepted_at=1, receipt="r", inbox="i", source="/", id="1")
-_letters = [Outgoing(body="x"), Outgoing(body=packs.encode(_removal), attributes={"reason": "why"})]
-asyncio.run(_dlq.send(_letters))
+_dead_letters = [Outgoing(body="x"), Outgoing(body=packs.encode(_removal), attributes={"reason": "why"})]
+asyncio.run(_dlq.send(_dead_letters))
 _app = build_app(
     _settings,
     [

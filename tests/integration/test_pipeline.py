@@ -22,7 +22,7 @@ from shared.model.position import Minter
 from shared.model.records import Outcome
 from shared.ports import Outgoing
 from tests.integration.deployment import (
-    PATIENCE_SECONDS,
+    DEADLINE_SECONDS,
     Deployment,
     Listed,
     Tenant,
@@ -66,7 +66,7 @@ def ids(listed: Sequence[Listed]) -> list[str]:
 async def test_a_posted_event_can_be_read(pipeline: Deployment) -> None:
     acme = await pipeline.tenant("one event")
     (accepted,) = await acme.accept(event(b'{"n": 1.10}', source="/s", inbox="orders", type="order.made"))
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not (page := await acme.page(inbox="orders")).events:  # noqa: ASYNC110 - as a consumer does
             await asyncio.sleep(0.1)
     (listed,) = page.events
@@ -168,7 +168,7 @@ async def test_a_follower_sees_each_event_once_while_more_are_posted(pipeline: D
     posting = asyncio.create_task(post_by_threes(acme, 15))
     seen: list[Listed] = []
     page = await acme.page(limit=7)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not (posting.done() and len(seen) >= len(posting.result())):
             assert len(page.events) <= 7
             seen += page.events
@@ -203,7 +203,7 @@ async def test_unreadable_messages_hold_nothing_up_and_end_in_the_dlq(ministack:
         await acme.accept(event(b"1", id="before"))
         assert set(await queue.send([Outgoing(body=body) for body in unreadable])) == {Outcome.DONE}
         await acme.accept(event(b"1", id="behind"))
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             dead: set[str] = set()
             while dead != unreadable:
                 messages = await dlq.receive(limit=10, wait_seconds=1, visibility_seconds=600)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from shared.aws.clients import Aws
-from tests.integration.deployment import PATIENCE_SECONDS, Deployment, Tenant, batch, deployed, event
+from tests.integration.deployment import DEADLINE_SECONDS, Deployment, Tenant, batch, deployed, event
 from tests.provisioned import provisioned
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -103,7 +103,7 @@ async def test_a_body_that_is_gone_is_said_on_its_event(pipeline: Deployment) ->
 
 async def test_an_event_ends_a_wait(pipeline: Deployment) -> None:
     acme = await pipeline.tenant("waits")
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         waits = [asyncio.create_task(get(acme, "/v1/inbox", wait="20")) for _ in range(20)]
         await acme.accept(event(b"1", id="the one"))
         for answer in await asyncio.gather(*waits):
@@ -116,7 +116,7 @@ async def test_a_consumer_that_knows_the_documentation_alone_sees_each_event_onc
     posted = {f"{n}" for n in range(40)}
     posting = asyncio.create_task(post_slowly(acme, sorted(posted)))
     seen: list[str] = []
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while len(seen) < 15:
             await consume(acme, seen, pages=3)  # and then it dies, and its cursor with it
             # Acks take effect as they go through the queue: who starts before that sees what it has acked.

@@ -30,6 +30,6 @@ async def test_a_script_is_told_why(aws_settings: Settings) -> None:
     other = environ_of(replace(aws_settings, inbox_shards=8))
     result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready", "--json"], env=other)
     assert (result.exit_code, result.stderr) == (1, "")
-    told = msgspec.json.decode(result.stdout)
-    assert not told["ready"]
-    assert told["reason"].startswith("INBOX_SHARDS=8: ")
+    reported = msgspec.json.decode(result.stdout)
+    assert not reported["ready"]
+    assert reported["reason"].startswith("INBOX_SHARDS=8: ")

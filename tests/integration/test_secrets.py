@@ -27,7 +27,7 @@ from tests.integration import marked
 from tests.integration.marked import MARK
 from tests.provisioned import provisioned
 
-PATIENCE_SECONDS = 120
+DEADLINE_SECONDS = 120
 PAGES = ("/", "/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.json", "/metrics", "/v1/queue", "/v1/dlq")
 _TRIGGERS = [sys.executable, "-P", "-m", "cli"]
 _LAMBDA = """
@@ -62,7 +62,7 @@ class Stack:
         with (
             self._started("serve", "all", "--port", str(self.port), **served),
             self._started("worker", **worked),
-            httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=PATIENCE_SECONDS) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=DEADLINE_SECONDS) as client,
         ):
             yield client
 
@@ -74,7 +74,7 @@ class Stack:
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE_SECONDS)
+            process.wait(DEADLINE_SECONDS)
 
     async def command(self, *arguments: str, program: tuple[str, ...] = tuple(_TRIGGERS), given: bytes = b"") -> str:
         """Run a command to its end; return all that it printed."""
@@ -86,7 +86,7 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=DEADLINE_SECONDS,
         )
         return done.stdout.decode()
 
@@ -108,7 +108,7 @@ async def stack(ministack: str, tmp_path: Path) -> Stack:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not await condition():  # noqa: ASYNC110 (they are other processes)
             await asyncio.sleep(0.1)
 

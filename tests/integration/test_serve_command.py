@@ -17,7 +17,7 @@ from shared.aws.key_store import DynamoKeyStore
 from shared.model import api_key
 from shared.settings import Settings
 
-PATIENCE_SECONDS = 60
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def serving(aws_settings: Settings, free_port: int, tmp_path: Path) -> Iterator[
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)  # noqa: S603
     try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not emulator.answers(f"http://127.0.0.1:{free_port}/readyz"):
             assert process.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < deadline
@@ -49,7 +49,7 @@ async def token_of(settings: Settings) -> str:
 
 def test_a_connection_outlives_a_pause(serving: subprocess.Popen[bytes], free_port: int) -> None:
     assert serving.poll() is None
-    with closing(HTTPConnection("127.0.0.1", free_port, timeout=PATIENCE_SECONDS)) as connection:
+    with closing(HTTPConnection("127.0.0.1", free_port, timeout=DEADLINE_SECONDS)) as connection:
         for pause_seconds in (0, 6):  # left to itself, uvicorn hangs up after 5
             time.sleep(pause_seconds)
             connection.request("GET", "/healthz")
@@ -70,7 +70,7 @@ def test_many_can_connect_in_one_turn_of_the_loop(serving: subprocess.Popen[byte
 async def test_who_waits_is_answered_before_the_process_ends(
     serving: subprocess.Popen[bytes], aws_settings: Settings, free_port: int
 ) -> None:
-    with closing(HTTPConnection("127.0.0.1", free_port, timeout=PATIENCE_SECONDS)) as connection:
+    with closing(HTTPConnection("127.0.0.1", free_port, timeout=DEADLINE_SECONDS)) as connection:
         connection.request("GET", "/v1/inbox?wait=20", headers={"X-API-Key": await token_of(aws_settings)})
         assert emulator.answers(f"http://127.0.0.1:{free_port}/healthz")  # so the request before it has come, too
         serving.terminate()
@@ -78,4 +78,4 @@ async def test_who_waits_is_answered_before_the_process_ends(
         answer = connection.getresponse()
         assert answer.status == 200
         assert b'"events":[]' in answer.read()
-        serving.wait(PATIENCE_SECONDS)
+        serving.wait(DEADLINE_SECONDS)

@@ -16,19 +16,19 @@ from tests.integration.test_ready_command import environ_of
 async def status(settings: Settings) -> Any:
     environ = {**environ_of(settings), "TRIGGERS_URL": ""}
     done = await asyncio.to_thread(CliRunner(env=environ).invoke, triggers, ["status", "--json"])
-    told = msgspec.json.decode(done.stdout)
-    assert (done.exit_code, done.stderr) == (0 if told["well"] else 1, "")
-    return told
+    reported = msgspec.json.decode(done.stdout)
+    assert (done.exit_code, done.stderr) == (0 if reported["healthy"] else 1, "")
+    return reported
 
 
 async def test_what_was_provisioned_is_well_until_something_is_dead(aws_settings: Settings) -> None:
-    told = await status(aws_settings)
-    assert told["problems"] == []
+    reported = await status(aws_settings)
+    assert reported["problems"] == []
     table = {"exists": True, "status": "ACTIVE", "ttl": True, "recovery": True}
-    assert told["events_table"] == {"name": aws_settings.dynamodb_table_events, **table}
-    assert told["api_keys_table"] == {"name": aws_settings.dynamodb_table_api_keys, **table}
-    assert told["bucket"] == {"name": aws_settings.bodies_bucket, "exists": True}
-    assert told["queue"] == {
+    assert reported["events_table"] == {"name": aws_settings.dynamodb_table_events, **table}
+    assert reported["api_keys_table"] == {"name": aws_settings.dynamodb_table_api_keys, **table}
+    assert reported["bucket"] == {"name": aws_settings.bodies_bucket, "exists": True}
+    assert reported["queue"] == {
         "name": aws_settings.queue_name,
         "exists": True,
         "waiting": 0,
@@ -38,21 +38,26 @@ async def test_what_was_provisioned_is_well_until_something_is_dead(aws_settings
     async with Aws(aws_settings).sqs() as sqs:
         url = (await sqs.get_queue_url(QueueName=aws_settings.dlq_name))["QueueUrl"]
         await sqs.send_message(QueueUrl=url, MessageBody="x")
-    told = await status(aws_settings)
-    assert told["dlq"]["waiting"] == 1
-    assert [problem.partition(":")[0] for problem in told["problems"]] == [
+    reported = await status(aws_settings)
+    assert reported["dlq"]["waiting"] == 1
+    assert [problem.partition(":")[0] for problem in reported["problems"]] == [
         f"1 message is in the DLQ {aws_settings.dlq_name}"
     ]
 
 
 async def test_what_is_not_there_is_told(aws_settings: Settings) -> None:
-    told = await status(
+    reported = await status(
         replace(aws_settings, dlq_name="no-dlq", dynamodb_table_events="no-table", bodies_bucket="no-bucket")
     )
-    assert [told[part]["exists"] for part in ("queue", "dlq", "events_table", "bucket")] == [True, False, False, False]
-    assert [problem.partition(" in ")[0] for problem in told["problems"][1:]] == [
+    assert [reported[part]["exists"] for part in ("queue", "dlq", "events_table", "bucket")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [problem.partition(" in ")[0] for problem in reported["problems"][1:]] == [
         "There is no queue no-dlq",
         "There is no table no-table",
         "There is no bucket no-bucket",
     ]
-    assert "does not hand over what fails to no-dlq" in told["problems"][0]
+    assert "does not hand over what fails to no-dlq" in reported["problems"][0]

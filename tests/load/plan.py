@@ -28,7 +28,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return math.ceil(self.seconds * self.rate)
 
     @property
-    def patience_seconds(self) -> int:
+    def deadline_seconds(self) -> int:
         """After which a run that does not end has failed."""
         return 3 * self.seconds + _REST_SECONDS
 

@@ -79,7 +79,7 @@ class _Run:
         ]
 
     async def through(self) -> Report:
-        async with asyncio.timeout(self._plan.patience_seconds), opened(self._settings, self._environ) as queues:
+        async with asyncio.timeout(self._plan.deadline_seconds), opened(self._settings, self._environ) as queues:
             before = _flat(await queues.dead_letters())
             sampling = asyncio.create_task(self._memory.run())
             try:
@@ -107,7 +107,7 @@ class _Run:
                 group.create_task(poller.run(stop))
             async with httpx.AsyncClient(base_url=self._url, headers=headers, limits=limits, trust_env=False) as client:
                 await SteadyProducers(client, self._times, self._plan, self._rng).run()
-            await queues.quiet(self._plan.patience_seconds)
+            await queues.quiet(self._plan.deadline_seconds)
             # What was committed last becomes readable only after this.
             await asyncio.sleep(self._settings.settle_ms / 1000 + _MARGIN_SECONDS)
             stop.set()
@@ -159,8 +159,8 @@ def _together(parts: Sequence[Followed]) -> Followed:
     )
 
 
-def _flat(letters: Sequence[Sequence[Identity]]) -> frozenset[Identity]:
-    return frozenset(one for letter in letters for one in letter)
+def _flat(dead_letters: Sequence[Sequence[Identity]]) -> frozenset[Identity]:
+    return frozenset(one for dead_letter in dead_letters for one in dead_letter)
 
 
 def _key(local: Local) -> str:

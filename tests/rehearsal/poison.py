@@ -16,7 +16,7 @@ from shared.model.event import Event
 from shared.model.pack import EventPack
 from shared.model.position import Minter
 
-_PATIENCE_SECONDS = 120
+_DEADLINE_SECONDS = 120
 _TOO_LONG = "x" * 450_000  # for an item of DynamoDB's, which ends at 400 KB
 _minter = Minter(SystemClock())
 
@@ -40,7 +40,7 @@ def send_unreadable(sqs: Any, queue_url: str) -> None:
 
 def dead_letters(environ: Mapping[str, str], count: int) -> list[str]:
     """Return the reasons of what is in the DLQ, once it holds `count` messages."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _DEADLINE_SECONDS
     while True:
         listed = triggers(environ, "dlq", "list", "--json")
         if len(listed) >= count:

@@ -13,7 +13,7 @@ from shared.containers import batches
 from tests.integration.deployment import Listed, Page, batch
 from tests.integration.payloads import Webhook
 
-_PATIENCE_SECONDS = 120
+_DEADLINE_SECONDS = 120
 _SINGLES = 30
 _EVENTS_A_POST = 15
 
@@ -54,7 +54,7 @@ class Client:
     def follow(self, count: int) -> list[Listed]:
         """Return all that a cursor is handed, from the beginning until there are `count`, and a little longer."""
         found: list[Listed] = []
-        after, deadline = None, time.monotonic() + _PATIENCE_SECONDS
+        after, deadline = None, time.monotonic() + _DEADLINE_SECONDS
         quiet = 0
         while quiet < 2:
             page = self._page(after)

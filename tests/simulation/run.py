@@ -15,9 +15,9 @@ from tests.simulation.virtual import Process, VirtualLoop
 from tests.simulation.world import INBOX, SETTINGS, TENANT, World
 
 _TROUBLE_SECONDS = 12.0
-_PATIENCE_SECONDS = 3_000.0
+_DEADLINE_SECONDS = 3_000.0
 _AFTERMATH_SECONDS = 10.0
-_END_SECONDS = 2 * _PATIENCE_SECONDS
+_END_SECONDS = 2 * _DEADLINE_SECONDS
 _WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 _TWO_DAYS_MS = 2 * 86_400_000
 
@@ -161,7 +161,7 @@ class _Run:
     async def _become_quiet(self) -> list[str]:
         """Wait until both queues are empty and nobody stands still, then for calls that are still on their way."""
         world = self._world
-        end = world.loop.time() + _PATIENCE_SECONDS
+        end = world.loop.time() + _DEADLINE_SECONDS
         while world.queue.bodies or world.dlq.bodies or any(p.is_still and not p.is_dead for p in world.processes):
             if world.loop.time() > end:
                 return [f"the queue does not drain: {len(world.queue.bodies)} left, {len(world.dlq.bodies)} dead"]

@@ -95,7 +95,7 @@ class Processor:
         self._resolver = Resolver(store, bodies, rules, metrics)
         self._remover = Remover(store, bodies, rules)
         self._lanes = AdaptiveConcurrencyLimit(_CHUNKS_AT_ONCE)
-        metrics.lanes.of().read = lambda: self._lanes.open
+        metrics.concurrency_limit.of().read = lambda: self._lanes.open
 
     async def process(self, messages: Sequence[Message], *, give_up: Callable[[], bool] = never) -> list[Disposition]:
         """Bring all events of `messages` to their end, and return a verdict on each message.

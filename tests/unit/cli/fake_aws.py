@@ -51,11 +51,11 @@ class FakeClient:
         call = re.sub("_?([a-z]+)", lambda word: word[1].title(), name)
 
         async def answer(**_: object) -> Any:
-            told = self._answers[call]
-            if isinstance(told, Refusal):
-                error = {"Error": {"Code": told.code, "Message": told.message}}
-                raise ClientError({**error, "ResponseMetadata": {"HTTPStatusCode": told.status}}, call)  # type: ignore[typeddict-item]
-            return told
+            reported = self._answers[call]
+            if isinstance(reported, Refusal):
+                error = {"Error": {"Code": reported.code, "Message": reported.message}}
+                raise ClientError({**error, "ResponseMetadata": {"HTTPStatusCode": reported.status}}, call)  # type: ignore[typeddict-item]
+            return reported
 
         return answer
 
@@ -69,10 +69,10 @@ def serve(api: FakeApi, answers: dict[str, Any]) -> dict[str, str]:
     """Let `api` answer as AWS does; return the environment that leads there."""
 
     def answer(asked: Asked) -> Answer:
-        told = answers[asked.headers.get("x-amz-target", ".HeadBucket").partition(".")[2]]
-        status, body = 200, told
-        if isinstance(told, Refusal):
-            status, body = told.status, {"__type": f"com.amazonaws#{told.code}", "message": told.message}
+        reported = answers[asked.headers.get("x-amz-target", ".HeadBucket").partition(".")[2]]
+        status, body = 200, reported
+        if isinstance(reported, Refusal):
+            status, body = reported.status, {"__type": f"com.amazonaws#{reported.code}", "message": reported.message}
         return Answer(status, msgspec.json.encode(body), (("Content-Type", "application/x-amz-json-1.0"),))
 
     api.otherwise = answer

@@ -18,8 +18,8 @@ async def test_a_ready_one(api: FakeApi) -> None:
 
 async def test_a_password_in_its_url_is_used_but_not_told(api: FakeApi) -> None:
     api.answers = [Answer(503, b"down"), Answer(404)]
-    told = await look_at_api(api.url.replace("://", "://me:hidden@"))
-    assert "hidden" not in str(told)
+    reported = await look_at_api(api.url.replace("://", "://me:hidden@"))
+    assert "hidden" not in str(reported)
     assert api.asked[0].headers["authorization"].startswith("Basic ")
 
 

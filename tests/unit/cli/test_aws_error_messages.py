@@ -26,7 +26,7 @@ def refused(code: str, message: str = "hidden", *, status: int = 400, operation:
     return exceptions.ClientError(answer, operation)  # type: ignore[arg-type] # of what there is only what is read
 
 
-def told(error: BaseException) -> str:
+def reported(error: BaseException) -> str:
     line = aws_error_messages.explain(error, NAMED)
     assert line is not None
     assert "hidden" not in line
@@ -66,7 +66,7 @@ def told(error: BaseException) -> str:
     ids=repr,
 )
 def test_a_line_says_what_to_do(error: Exception, words: str) -> None:
-    assert words in told(error)
+    assert words in reported(error)
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_a_line_says_what_to_do(error: Exception, words: str) -> None:
     ],
 )
 def test_what_is_missing_can_be_made_or_is_elsewhere(code: str, variable: str) -> None:
-    line = told(refused(code))
+    line = reported(refused(code))
     assert "run `triggers provision`, or check " in line
     assert variable in line
     assert "AWS_REGION (eu-west-1)" in line
 
 
 def test_who_may_not_do_what_is_told_as_aws_tells_it() -> None:
-    assert told(refused("AccessDenied", DENIED, status=403)) == (
+    assert reported(refused("AccessDenied", DENIED, status=403)) == (
         f"AWS denies access: {ROLE} may not sqs:sendmessage on {QUEUE}. Allow it in IAM, or use another AWS_PROFILE."
     )
 
@@ -102,7 +102,7 @@ def test_who_may_not_do_what_is_told_as_aws_tells_it() -> None:
     ],
 )
 def test_what_aws_does_not_tell_follows_from_the_call(operation: str, words: str) -> None:
-    line = told(refused("AccessDenied", status=403, operation=operation))
+    line = reported(refused("AccessDenied", status=403, operation=operation))
     assert line.startswith(f"AWS denies access: these credentials may not {words}. ")
 
 
@@ -126,11 +126,13 @@ def test_what_aws_does_not_tell_follows_from_the_call(operation: str, words: str
     ids=repr,
 )
 def test_an_endpoint_that_can_not_be_reached_is_named(error: Exception, reason: str) -> None:
-    assert told(error).startswith(f"https://sqs.eu-west-1.amazonaws.com:444 can't be reached ({reason}): check AWS_REG")
+    assert reported(error).startswith(
+        f"https://sqs.eu-west-1.amazonaws.com:444 can't be reached ({reason}): check AWS_REG"
+    )
 
 
 def test_a_certificate_that_can_not_be_verified_is_no_question_of_the_network() -> None:
-    line = told(exceptions.SSLError(endpoint_url=URL, error=OSError()))
+    line = reported(exceptions.SSLError(endpoint_url=URL, error=OSError()))
     assert line.startswith("https://sqs.eu-west-1.amazonaws.com:444 shows a certificate")
 
 
@@ -138,7 +140,7 @@ def test_a_certificate_that_can_not_be_verified_is_no_question_of_the_network() 
 def test_the_cause_of_an_error_of_ours_is_found(guard: type) -> None:
     with pytest.raises(TriggersError) as raised, guard():
         raise client_error("ExpiredTokenException")
-    assert told(raised.value).startswith("The AWS session has expired")
+    assert reported(raised.value).startswith("The AWS session has expired")
 
 
 @pytest.mark.parametrize("error", [Unavailable("a limit was reached"), NotFound("There is no key k."), ValueError()])

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from cli.dead_letter_table import print_letter, print_letters
+from cli.dead_letter_table import print_dead_letter, print_dead_letters
 from shared.dead_letters import DeadLetter, Subject
 
 UNREADABLE = DeadLetter(id="m2", reason="unreadable: unknown pack version 'x'", receives=6)
@@ -11,7 +11,7 @@ ACKS = DeadLetter(
 )
 
 
-def letter(*, age_seconds: int = 0, event_id: str = "e1") -> DeadLetter:
+def dead_letter(*, age_seconds: int = 0, event_id: str = "e1") -> DeadLetter:
     return DeadLetter(
         id="m1",
         reason="the store refuses the event",
@@ -26,7 +26,7 @@ def letter(*, age_seconds: int = 0, event_id: str = "e1") -> DeadLetter:
 
 
 def test_a_row_tells_what_a_message_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    print_letters([letter(age_seconds=2 * 86_400 + 5), UNREADABLE])
+    print_dead_letters([dead_letter(age_seconds=2 * 86_400 + 5), UNREADABLE])
 
     _, first, second = capsys.readouterr().out.splitlines()
     assert " ".join(first.split()) == "m1 the store refuses the event [red] events: 1,000 2d /s e1"
@@ -36,7 +36,7 @@ def test_a_row_tells_what_a_message_holds(capsys: pytest.CaptureFixture[str]) ->
 def test_ages_have_one_unit(capsys: pytest.CaptureFixture[str]) -> None:
     # A second may pass until they are printed, so none is near an edge; the last is from a clock ahead of ours.
     for seconds in (30, 90, 7200 + 60, -60):
-        print_letters([letter(age_seconds=seconds)])
+        print_dead_letters([dead_letter(age_seconds=seconds)])
 
     ages = [line.split()[-3] for line in capsys.readouterr().out.splitlines() if " m1 " in line]
     assert ages[1:] == ["1m", "2h", "0s"]
@@ -44,13 +44,13 @@ def test_ages_have_one_unit(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    print_letters([letter(event_id="\x1b[2Je\n1")])
+    print_dead_letters([dead_letter(event_id="\x1b[2Je\n1")])
 
     assert "/s \N{REPLACEMENT CHARACTER}[2Je\N{REPLACEMENT CHARACTER}1" in capsys.readouterr().out
 
 
 def test_one_message_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    print_letter(letter())
+    print_dead_letter(dead_letter())
 
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     names = ["message", "reason", "receives", "tenant", "key", "accepted", "holds", "inbox", "first", "type"]
@@ -59,7 +59,7 @@ def test_one_message_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    print_letter(UNREADABLE)
+    print_dead_letter(UNREADABLE)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["message", "reason", "receives"]
-    print_letter(ACKS)
+    print_dead_letter(ACKS)
     assert capsys.readouterr().out.splitlines()[-1].split() == ["holds", "acks:", "1"]

@@ -16,7 +16,7 @@ DENIED = Refusal("AccessDeniedException")
 
 async def look(url: str | None = None, **answers: Any) -> Report:
     report = await inspect(NAMED, clients({**WELL, **answers}), url)
-    assert report.well == (not report.problems)
+    assert report.healthy == (not report.problems)
     return report
 
 
@@ -28,7 +28,7 @@ async def test_all_is_well() -> None:
     queue = QueueState(name="triggers-events", exists=True, waiting=0, in_flight=0)
     events = TableState(name="triggers-events", exists=True, status="ACTIVE", ttl=True, recovery=True)
     assert await look() == Report(
-        well=True,
+        healthy=True,
         region="eu-west-1",
         queue=queue,
         dlq=replace(queue, name="triggers-dlq"),
@@ -112,7 +112,7 @@ async def test_what_may_not_be_asked_is_unknown_and_told_once() -> None:
 
 async def test_who_may_only_describe_tables_is_told_as_much_as_that_shows() -> None:
     report = await look(DescribeTimeToLive=DENIED, DescribeContinuousBackups=DENIED, GetItem=DENIED)
-    assert report.well
+    assert report.healthy
     assert (report.events_table.ttl, report.events_table.recovery) == (None, None)
 
 

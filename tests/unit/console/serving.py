@@ -68,10 +68,10 @@ class Served:
     async def bury(self, *ids: str, reason: str = "the store refuses the event") -> None:
         """Put events into the DLQ, a message each."""
         for id_ in ids:
-            await self.dlq.send([Outgoing(body=letter(id_), attributes={"reason": reason})])
+            await self.dlq.send([Outgoing(body=dead_letter(id_), attributes={"reason": reason})])
 
 
-def letter(event_id: str, accepted_at: int = 1000) -> str:
+def dead_letter(event_id: str, accepted_at: int = 1000) -> str:
     body = msgspec.Raw(b'{"specversion":"1.0","data":"secret"}')
     event = Event(receipt="r", id=event_id, source="/s", inbox="i", type="t", body=body)
     return pack.encode(EventPack(tenant="acme", key_id="k1", accepted_at=accepted_at, events=[event]))

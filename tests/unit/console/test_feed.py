@@ -51,53 +51,53 @@ def follow(*answers: object, types: tuple[str, ...] = ()) -> list[list[Any]]:
     command = [str(NODE), "--input-type=module", "--eval", script]
     given = msgspec.json.encode(answers)
     done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=60)  # noqa: S603
-    told: list[list[Any]] = msgspec.json.decode(done.stdout)
-    return told
+    reported: list[list[Any]] = msgspec.json.decode(done.stdout)
+    return reported
 
 
-def asked(told: list[list[Any]]) -> list[str]:
-    return [path.partition("?")[2] for what, path in (one for one in told if one[0] == "asked") if what]
+def asked(reported: list[list[Any]]) -> list[str]:
+    return [path.partition("?")[2] for what, path in (one for one in reported if one[0] == "asked") if what]
 
 
 def test_it_begins_with_the_newest_and_goes_on_by_cursor() -> None:
-    told = follow([NEWEST], page("e1", "e2"), page("e3", after="c2"))
-    newest, since, after, last = asked(told)
+    reported = follow([NEWEST], page("e1", "e2"), page("e3", after="c2"))
+    newest, since, after, last = asked(reported)
     assert newest == "inbox=orders&format=zapier&limit=50"
     assert since == "inbox=orders&limit=500&wait=20&since=2025-11-22T17%3A27%3A22.496Z"
     assert after == "inbox=orders&limit=500&wait=20&after=c1"
     assert last.endswith("after=c2")
     # The first page holds the newest event again: the list knows it by its position.
-    assert [one[1] for one in told if one[0] in {"newest", "live"}] == [["e1"], ["e1", "e2"], ["e3"]]
+    assert [one[1] for one in reported if one[0] in {"newest", "live"}] == [["e1"], ["e1", "e2"], ["e3"]]
 
 
 def test_in_an_empty_inbox_it_begins_a_little_before_the_servers_time() -> None:
-    told = follow([], page())
-    assert asked(told)[1].endswith("&since=2026-11-22T17%3A00%3A20.000Z")
+    reported = follow([], page())
+    assert asked(reported)[1].endswith("&since=2026-11-22T17%3A00%3A20.000Z")
 
 
 def test_types_are_asked_for_each_time() -> None:
-    told = follow([NEWEST], page(), types=("order.*",))
-    assert all(query.endswith("&type=order.*") for query in asked(told))
+    reported = follow([NEWEST], page(), types=("order.*",))
+    assert all(query.endswith("&type=order.*") for query in asked(reported))
 
 
 def test_who_can_not_keep_up_skips_to_the_newest_and_says_so() -> None:
-    told = follow([NEWEST], *(page("e", more=True) for _ in range(11)), [NEWEST], page())
-    states = [one[1] for one in told if one[0] == "state"]
+    reported = follow([NEWEST], *(page("e", more=True) for _ in range(11)), [NEWEST], page())
+    states = [one[1] for one in reported if one[0] == "state"]
     assert states[:4] == ["live", "live", "behind", "behind"]
-    at = told.index(["skipped"])
-    assert told[at + 1] == ["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"]
-    assert "since=" in asked(told)[-2]
+    at = reported.index(["skipped"])
+    assert reported[at + 1] == ["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"]
+    assert "since=" in asked(reported)[-2]
 
 
 def test_after_trouble_it_asks_again_without_waiting_for_events() -> None:
-    told = follow([NEWEST], {"status": 503, "detail": "full"}, page())
-    assert ["state", "waiting"] in told
-    queries = asked(told)
+    reported = follow([NEWEST], {"status": 503, "detail": "full"}, page())
+    assert ["state", "waiting"] in reported
+    queries = asked(reported)
     assert "wait=20" in queries[1]
     assert "wait=0" in queries[2]
     assert "wait=20" in queries[3]
 
 
 def test_what_the_key_may_not_is_not_asked_again() -> None:
-    told = follow({"status": 403, "detail": "no"}, [NEWEST])
-    assert told == [["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"], ["state", "refused"]]
+    reported = follow({"status": 403, "detail": "no"}, [NEWEST])
+    assert reported == [["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"], ["state", "refused"]]

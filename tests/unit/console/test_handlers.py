@@ -1,6 +1,6 @@
 import pytest
 
-from tests.unit.console.serving import Served, letter
+from tests.unit.console.serving import Served, dead_letter
 
 READS = ["/v1/queue", "/v1/dlq"]
 
@@ -20,7 +20,7 @@ async def test_letters_tell_why_but_no_payload(world: Served) -> None:
     answer = await world.get("/v1/dlq")
     assert answer.status_code == 200
     assert answer.json() == {
-        "letters": [
+        "messages": [
             {
                 "id": "m1",
                 "reason": "the store refuses the event",
@@ -44,8 +44,8 @@ async def test_the_letters_that_are_named_are_sent_again(world: Served) -> None:
     answer = await world.redrive({"ids": ["m1", "m3", "m1", "nobody"]})
     assert answer.status_code == 200
     assert answer.json() == {"redriven": 2, "left": 1}
-    assert world.queue.bodies == [letter("e1"), letter("e3")]
-    assert world.dlq.bodies == [letter("e2")]
+    assert world.queue.bodies == [dead_letter("e1"), dead_letter("e3")]
+    assert world.dlq.bodies == [dead_letter("e2")]
 
 
 async def test_each_letter_costs_one_and_a_refusal_too(world: Served) -> None:

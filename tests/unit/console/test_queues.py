@@ -4,14 +4,14 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from console.queues import MAX_LETTERS, Counts, Moved, Pair, Queues
+from console.queues import MAX_DEAD_LETTERS, Counts, Moved, Pair, Queues
 from shared.clock import SystemClock
 from shared.memory.queue import MemoryQueue
 from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
 from shared.settings import Settings
 from tests.manual import ManualClock
-from tests.unit.console.serving import Queue, letter
+from tests.unit.console.serving import Queue, dead_letter
 
 
 class Gated(Queue):
@@ -48,7 +48,7 @@ def queues(queue: MemoryQueue, dlq: MemoryQueue) -> Queues:
 
 async def bury(dlq: Queue, count: int) -> None:
     for number in range(count):
-        await dlq.send([Outgoing(body=letter(f"e{number}", accepted_at=count - number))])
+        await dlq.send([Outgoing(body=dead_letter(f"e{number}", accepted_at=count - number))])
 
 
 async def test_letters_come_in_the_order_in_which_they_were_accepted() -> None:
@@ -56,7 +56,7 @@ async def test_letters_come_in_the_order_in_which_they_were_accepted() -> None:
     await bury(dlq, 3)
     await dlq.send([Outgoing(body="x")])
     look = await queues(Queue(), dlq).look()
-    assert [one.first.id if one.first else one.reason for one in look.letters] == [
+    assert [one.first.id if one.first else one.reason for one in look.messages] == [
         "unreadable: unknown pack version 'x'",
         "e2",
         "e1",
@@ -67,17 +67,17 @@ async def test_letters_come_in_the_order_in_which_they_were_accepted() -> None:
 
 async def test_a_look_is_bounded_and_says_so() -> None:
     dlq = Queue()
-    await bury(dlq, MAX_LETTERS + 50)
+    await bury(dlq, MAX_DEAD_LETTERS + 50)
     look = await queues(Queue(), dlq).look()
-    assert (len(look.letters), look.more) == (MAX_LETTERS, True)
-    assert await dlq.backlog() == MAX_LETTERS + 50
+    assert (len(look.messages), look.more) == (MAX_DEAD_LETTERS, True)
+    assert await dlq.backlog() == MAX_DEAD_LETTERS + 50
 
 
 async def test_a_full_look_is_all_there_is() -> None:
     dlq = Queue()
-    await bury(dlq, MAX_LETTERS)
+    await bury(dlq, MAX_DEAD_LETTERS)
     look = await queues(Queue(), dlq).look()
-    assert (len(look.letters), look.more) == (MAX_LETTERS, False)
+    assert (len(look.messages), look.more) == (MAX_DEAD_LETTERS, False)
 
 
 async def test_who_looks_at_the_same_time_shares_a_look() -> None:
@@ -85,7 +85,7 @@ async def test_who_looks_at_the_same_time_shares_a_look() -> None:
     await bury(dlq, 3)
     served = queues(Queue(), dlq)
     looks = await asyncio.gather(served.look(), served.look(), served.look())
-    assert [len(look.letters) for look in looks] == [3, 3, 3]
+    assert [len(look.messages) for look in looks] == [3, 3, 3]
     assert dlq.receives == 2  # the second found nothing more
 
 
@@ -100,7 +100,7 @@ async def test_what_a_look_hides_is_counted_all_the_same_and_a_redrive_waits_for
     assert await dlq.backlog() == 0
     assert await served.counts() == Counts(waiting=0, dead=3)
     dlq.open.set()
-    assert len((await looking).letters) == 3
+    assert len((await looking).messages) == 3
     assert await redriving == Moved(redriven=1, left=0)
     assert await served.counts() == Counts(waiting=1, dead=2)
 

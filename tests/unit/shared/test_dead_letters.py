@@ -39,11 +39,11 @@ class Queue(MemoryQueue):
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         self.calls.append(list(messages))
         outcomes = await super().send(messages)
-        told = [self._outcomes.pop(0) if self._outcomes else outcome for outcome in outcomes]
-        for outcome in told:
+        reported = [self._outcomes.pop(0) if self._outcomes else outcome for outcome in outcomes]
+        for outcome in reported:
             if isinstance(outcome, Exception):
                 raise outcome
-        return [outcome for outcome in told if isinstance(outcome, Outcome)]
+        return [outcome for outcome in reported if isinstance(outcome, Outcome)]
 
 
 class Away(Queue):
@@ -59,9 +59,9 @@ def message(pack: Pack | str, **attributes: str) -> Message:
 
 
 def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None:
-    letter = dead_letter_of(message(EVENTS, reason="the store refuses the event"), max_receives=5)
+    dead_letter = dead_letter_of(message(EVENTS, reason="the store refuses the event"), max_receives=5)
 
-    assert letter == DeadLetter(
+    assert dead_letter == DeadLetter(
         id="m1",
         reason="the store refuses the event",
         kind="events",
@@ -85,10 +85,10 @@ def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None
 def test_a_pack_that_the_queue_gave_up_is_told_by_its_kind(
     pack: Pack, kind: str, events: int, first: Subject | None
 ) -> None:
-    letter = dead_letter_of(message(pack), max_receives=5)
+    dead_letter = dead_letter_of(message(pack), max_receives=5)
 
-    assert letter.reason == "gave up after 5 deliveries"
-    assert (letter.kind, letter.events, letter.first) == (kind, events, first)
+    assert dead_letter.reason == "gave up after 5 deliveries"
+    assert (dead_letter.kind, dead_letter.events, dead_letter.first) == (kind, events, first)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_payloads_are_the_events_as_they_were_accepted() -> None:
 async def test_everything_is_taken_once_and_shown_again() -> None:
     dlq = Queue(*(f"x{number}" for number in range(23)))
 
-    async with peek_dlq(dlq) as loan:
-        sizes = [len(messages) async for messages in loan.take()]
+    async with peek_dlq(dlq) as peek:
+        sizes = [len(messages) async for messages in peek.take()]
         assert await dlq.backlog() == 0
 
     assert sizes == [10, 10, 3]
@@ -122,8 +122,8 @@ async def test_everything_is_taken_once_and_shown_again() -> None:
 async def test_a_message_that_comes_again_is_not_told_twice() -> None:
     dlq = Queue("x1", "x2")
 
-    async with peek_dlq(dlq) as loan:
-        async for first in loan.take():
+    async with peek_dlq(dlq) as peek:
+        async for first in peek.take():
             await dlq.change_visibility(first, 0)
 
     assert await dlq.backlog() == 2
@@ -132,23 +132,23 @@ async def test_a_message_that_comes_again_is_not_told_twice() -> None:
 async def test_looking_stops_at_the_last_one_found() -> None:
     dlq = Queue(*(f"x{number}" for number in range(23)))
 
-    async with peek_dlq(dlq) as loan:
-        found = await loan.find(["m2", "m12", "m2"])
+    async with peek_dlq(dlq) as peek:
+        found = await peek.find(["m2", "m12", "m2"])
         assert await dlq.backlog() == 3
 
     assert [one.body for one in found] == ["x1", "x11"]
 
 
 async def test_what_is_not_there_is_not_found() -> None:
-    async with peek_dlq(Queue("x1")) as loan:
-        assert await loan.find(["nobody"]) == []
+    async with peek_dlq(Queue("x1")) as peek:
+        assert await peek.find(["nobody"]) == []
 
 
 async def test_what_was_deleted_is_not_shown_again() -> None:
     dlq = Queue("x1", "x2")
 
-    async with peek_dlq(dlq) as loan:
-        await loan.delete(await loan.find(["m1"]))
+    async with peek_dlq(dlq) as peek:
+        await peek.delete(await peek.find(["m1"]))
 
     assert dlq.bodies == ["x2"]
     assert await dlq.backlog() == 1
@@ -157,13 +157,13 @@ async def test_what_was_deleted_is_not_shown_again() -> None:
 async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
     dlq = Queue()
 
-    async def look(loan: DlqPeek) -> None:
-        async for _ in loan.take():
+    async def look(peek: DlqPeek) -> None:
+        async for _ in peek.take():
             pass
 
     async def borrow() -> None:
-        async with peek_dlq(dlq) as loan:
-            await look(loan)
+        async with peek_dlq(dlq) as peek:
+            await look(peek)
 
     looking = asyncio.create_task(borrow())
     await asyncio.sleep(0)
@@ -182,15 +182,15 @@ async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
 async def test_a_queue_that_shows_nothing_again_ends_no_command() -> None:
     dlq = Away("x1")
 
-    async with peek_dlq(dlq) as loan:
-        assert [len(messages) async for messages in loan.take()] == [1]
+    async with peek_dlq(dlq) as peek:
+        assert [len(messages) async for messages in peek.take()] == [1]
 
 
 async def test_a_redriven_message_leaves_its_reason_behind() -> None:
     dlq, queue = Queue(encode(EVENTS)), Queue()
 
-    async with peek_dlq(dlq) as loan:
-        assert await redrive(loan, await loan.find(["m1"]), queue, fair=True) == 1
+    async with peek_dlq(dlq) as peek:
+        assert await redrive(peek, await peek.find(["m1"]), queue, fair=True) == 1
 
     assert queue.calls == [[Outgoing(body=encode(EVENTS), attributes={"traceparent": "00"}, group="acme")]]
     assert dlq.bodies == []
@@ -200,8 +200,8 @@ async def test_a_message_is_deleted_only_if_its_copy_is_there() -> None:
     dlq = Queue("x1", "x2", "x3")
     queue = Queue(outcomes=[Outcome.DONE, Outcome.UNCLEAR, Outcome.REFUSED])
 
-    async with peek_dlq(dlq) as loan:
-        assert await redrive(loan, await loan.find(["m1", "m2", "m3"]), queue, fair=False) == 1
+    async with peek_dlq(dlq) as peek:
+        assert await redrive(peek, await peek.find(["m1", "m2", "m3"]), queue, fair=False) == 1
 
     assert dlq.bodies == ["x2", "x3"]
     assert await dlq.backlog() == 2
@@ -212,9 +212,9 @@ async def test_a_redrive_that_stopped_midway_goes_on_when_repeated() -> None:
     queue = Queue(outcomes=[*[Outcome.DONE] * 10, Unavailable("away")])
 
     async def move() -> None:
-        async with peek_dlq(dlq) as loan:
-            async for messages in loan.take():
-                await redrive(loan, messages, queue, fair=False)
+        async with peek_dlq(dlq) as peek:
+            async for messages in peek.take():
+                await redrive(peek, messages, queue, fair=False)
 
     with pytest.raises(Unavailable):
         await move()
@@ -230,9 +230,9 @@ async def test_a_call_carries_no_more_than_it_may() -> None:
     half = "x" * 500_000
     dlq, queue = Queue(half, half, half, "x", *["y"] * 10), Queue()
 
-    async with peek_dlq(dlq) as loan:
-        messages = await loan.find([f"m{number}" for number in range(1, 15)])
-        assert await redrive(loan, messages, queue, fair=False) == 14
+    async with peek_dlq(dlq) as peek:
+        messages = await peek.find([f"m{number}" for number in range(1, 15)])
+        assert await redrive(peek, messages, queue, fair=False) == 14
 
     assert [len(call) for call in queue.calls] == [2, 10, 2]
 
@@ -248,8 +248,8 @@ async def test_what_is_taken_stays_hidden_as_long_as_the_loan_says() -> None:
     dlq = MemoryQueue(clock)
     await dlq.send([Outgoing(body="x1")])
 
-    loan = DlqPeek(dlq, hidden_seconds=60)
-    assert await loan.find(["m1"])
+    peek = DlqPeek(dlq, hidden_seconds=60)
+    assert await peek.find(["m1"])
     clock.advance(59)
     assert await dlq.backlog() == 0
     clock.advance(1)

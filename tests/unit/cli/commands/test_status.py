@@ -55,14 +55,14 @@ def test_a_server_on_this_machine_is_looked_at_with_its_api(
     environ = {**serve(api, WELL), "TRIGGERS_URL": "http://127.0.0.1:1"}
     done = run(environ, "--data", str(tmp_path), "--json")
     assert (done.exit_code, done.stderr) == (1, "")
-    told = msgspec.json.decode(done.stdout)
-    assert told["api"] == {
+    reported = msgspec.json.decode(done.stdout)
+    assert reported["api"] == {
         "url": f"http://127.0.0.1:{free_port}",
         "ready": False,
         "version": None,
         "uptime_seconds": None,
     }
-    assert (told["well"], len(told["problems"])) == (False, 1)
+    assert (reported["healthy"], len(reported["problems"])) == (False, 1)
 
 
 def test_a_url_that_is_none_is_a_line() -> None:

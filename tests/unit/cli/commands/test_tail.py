@@ -130,6 +130,6 @@ def test_ctrl_c_prints_the_cursor(api: FakeApi) -> None:
         while len(api.asked) < 2:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        _, reported = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert told == b"cursor: c1\n"
+    assert reported == b"cursor: c1\n"

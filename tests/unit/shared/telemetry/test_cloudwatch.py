@@ -68,9 +68,9 @@ def test_a_line_tells_what_is_new_since_the_one_before() -> None:
     line = function.line()
     assert line is not None
     assert line["triggers_events_accepted_total"] == 4
-    told = line["triggers_stored_latency_seconds"]
-    assert told["Counts"] == [4, 1]
-    assert [round(value, 9) for value in told["Values"]] == [0.07, 7]
+    reported = line["triggers_stored_latency_seconds"]
+    assert reported["Counts"] == [4, 1]
+    assert [round(value, 9) for value in reported["Values"]] == [0.07, 7]
 
 
 def test_an_invocation_that_counted_nothing_writes_nothing() -> None:

@@ -36,8 +36,8 @@ def samples(given: str, parse: object = parser) -> dict[str, float]:
     [("", parser, "text/plain"), ("application/openmetrics-text", openmetrics, "application/openmetrics-text")],
 )
 def test_both_formats_tell_all_that_was_counted(accept: str, parse: object, media_type: str) -> None:
-    content, told = text(some(), accept)
-    assert told.startswith(media_type)
+    content, reported = text(some(), accept)
+    assert reported.startswith(media_type)
     ours = {name: value for name, value in samples(content.decode(), parse).items() if name.startswith("triggers_")}
     buckets = {name: value for name, value in ours.items() if "_bucket" in name}
     assert ours.items() - buckets.items() == {
