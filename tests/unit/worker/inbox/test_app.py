@@ -82,7 +82,7 @@ async def test_the_document_names_the_parameters_that_are_taken(world: Served) -
         parameters = document["paths"][path]["get"]["parameters"]
         fault = (await world.get(of, nope="1")).json()["errors"][0]["detail"]
         in_query = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
-        assert in_query == set(fault.split("known: ")[1].replace("`", "").strip(".").split(", "))
+        assert in_query == set(fault.split("Known parameters: ")[1].replace("`", "").strip(".").split(", "))
 
 
 async def test_the_examples_are_what_this_api_answers(world: Served) -> None:
