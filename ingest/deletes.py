@@ -1,4 +1,4 @@
-"""`DELETE /v1/events/{id}`: acknowledges one event by its identity, or with `erase=true` removes its payload for good.
+"""`DELETE /v1/events/{id}`: acknowledges one event by its identity, or with `erase=true` removes its payload.
 
 Like an ack, it is answered once the queue holds it; a worker applies it later. It may be repeated.
 """

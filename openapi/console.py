@@ -14,7 +14,9 @@ _JSON = "application/json"
 _ID = "5fea7756-0ea4-451a-a703-a558b933e274"
 
 _FORBIDDEN = (Forbidden(f"The API key lacks the scope {OPERATE}."), f"The key lacks the scope `{OPERATE}`.")
-_OF_READS = refusals(_FORBIDDEN, (Unavailable("down"), "A queue does not respond. Retry after `Retry-After`."))
+_OF_READS = refusals(
+    _FORBIDDEN, (Unavailable("down"), "A queue does not respond. Retry after the seconds in `Retry-After`.")
+)
 _OF_REDRIVE = refusals(
     (
         InvalidRequest("The body is invalid.", [Fault(detail="`ids` is missing.", pointer="/ids")]),
@@ -29,7 +31,7 @@ _OF_REDRIVE = refusals(
     ),
     (
         Unavailable("down"),
-        "A queue does not respond. Retry after `Retry-After`; messages already moved stay moved.",
+        "A queue does not respond. Retry after the seconds in `Retry-After`; messages already moved stay moved.",
     ),
 )
 

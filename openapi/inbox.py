@@ -113,7 +113,10 @@ _NOT_MODIFIED = {
     "headers": _HEADERS,
 }
 _FORBIDDEN = (Forbidden(f"The API key lacks the scope {INBOX_READ}."), "The key lacks the scope.")
-_UNAVAILABLE = (Unavailable("The table does not respond."), "The table does not respond. Retry after `Retry-After`.")
+_UNAVAILABLE = (
+    Unavailable("The table does not respond."),
+    "The table does not respond. Retry after the seconds in `Retry-After`.",
+)
 
 
 def _invalid(detail: str, pointer: str) -> tuple[Exception, str]:

@@ -195,7 +195,7 @@ def _refusals(scope: str, invalid: InvalidRequest, *own: tuple[Exception, str]) 
         ),
         (
             Unavailable("The queue does not respond."),
-            "The queue did not confirm, or ingest is overloaded. Retry after `Retry-After`.",
+            "The queue did not confirm, or ingest is overloaded. Retry after the seconds in `Retry-After`.",
         ),
         *own,
     )

@@ -102,6 +102,6 @@ def _fault_of(name: str, value: bytes) -> str | None:
         _extension.decode(value)
     except msgspec.ValidationError:
         return RULES.get(name) or (
-            f"`{name}` must be a boolean, a 32-bit integer, or a string without control characters and noncharacters."
+            f"`{name}` must be a boolean, a 32-bit integer, or a string without control characters or noncharacters."
         )
     return None

@@ -65,7 +65,7 @@ async def test_packs_that_were_not_confirmed_are_counted(make: Make) -> None:
     world.queue.outcome = lambda _: Outcome.UNCLEAR
     with pytest.raises(Unavailable):
         await world.post("a")
-    world.queue.error = Unavailable("told so")
+    world.queue.error = Unavailable("no answer")
     with pytest.raises(Unavailable):
         await world.post("b")
     assert counted(world.metrics, "ingest_packs_failed") == {"ingest_packs_failed_total": 2}
