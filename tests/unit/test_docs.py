@@ -21,7 +21,7 @@ PAGES = sorted(
     if not any(part in FOREIGN or part.startswith(".") for part in page.relative_to(ROOT).parts)
 )
 METRICS = {family.name: family.kind for family in Metrics().families}
-RENAMED = {"triggers_worker_concurrency_limit": "triggers_worker_concurrency_limit"}
+RENAMED = {"triggers_worker_lanes": "triggers_worker_concurrency_limit"}
 HISTORY = {"CHANGELOG.md", "upgrading.md"}  # they name both
 OF_OTHERS = {
     "AWS_ENDPOINT_URL",  # the SDK's
