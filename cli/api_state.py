@@ -1,4 +1,4 @@
-"""How a running API is, as it says itself on `/readyz` and `/status`, which need no key."""
+"""The state of a running API, from `/readyz` and `/status`, which need no key."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiState(msgspec.Struct, frozen=True, kw_only=True):
-    """An API. What is None could not be learned."""
+    """An API. A value of None is unknown."""
 
     url: str
     ready: bool
@@ -29,7 +29,7 @@ class ApiState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def look_at_api(url: str | None) -> tuple[ApiState | None, list[str]]:
-    """Return how the API at `url` is, None without a URL, and what is not well."""
+    """Return the state of the API at `url`, None without a URL, and its problems."""
     if url is None:
         return None, []
     import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
@@ -46,7 +46,7 @@ async def look_at_api(url: str | None) -> tuple[ApiState | None, list[str]]:
     problems = [] if readyz.is_success else [f"The API at {url} is not ready: {describe(readyz)}. See its log."]
     status_page = _decoded(status)
     if status_page is None:
-        return ApiState(url=url, ready=False), [f"What answers at {url} is not Triggers: check --url."]
+        return ApiState(url=url, ready=False), [f"The server at {url} is not Triggers: check --url."]
     state = ApiState(
         url=url, ready=readyz.is_success, version=status_page.version, uptime_seconds=status_page.uptime_seconds
     )

@@ -1,7 +1,7 @@
-"""What AWS's refusals mean to who runs a command: one line each, which says what to do. No other place knows.
+"""One line for each refusal by AWS, which says what to do.
 
-Of AWS's own message nothing is told but who may not do what to which resource: it may quote all that was sent, a
-session's token included.
+AWS's own message is not shown, except who may not do what to which resource: it may quote everything that was sent, a
+session token included.
 """
 
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 _LOGIN = "log in again, for instance with `aws sso login`"
-_ELSEWHERE = "AWS_REGION ({aws_region}) and the AWS account. `triggers status` tells which is missing."
+_ELSEWHERE = "AWS_REGION ({aws_region}) and the AWS account. `triggers status` shows which is missing."
 _SERVER_FAULT = 500
 
 _DENIED = frozenset({"403", "AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException"})
@@ -47,7 +47,7 @@ _REFUSALS = (
     ),
     (
         frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"}),
-        "This machine's clock is further off than AWS allows: set it right, such as by NTP.",
+        "This machine's clock is further off than AWS allows: correct it, for example with NTP.",
     ),
     (
         frozenset({"IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"}),
@@ -55,17 +55,17 @@ _REFUSALS = (
     ),
     (
         _NO_QUEUE,
-        "There is no such queue: run `triggers provision`, or check QUEUE_NAME ({queue_name}), DLQ_NAME ({dlq_name}), "
+        "No such queue: run `triggers provision`, or check QUEUE_NAME ({queue_name}), DLQ_NAME ({dlq_name}), "
         + _ELSEWHERE,
     ),
     (
         _NO_TABLE,
-        "There is no such table: run `triggers provision`, or check DYNAMODB_TABLE_EVENTS ({dynamodb_table_events}),"
+        "No such table: run `triggers provision`, or check DYNAMODB_TABLE_EVENTS ({dynamodb_table_events}),"
         " DYNAMODB_TABLE_API_KEYS ({dynamodb_table_api_keys}), " + _ELSEWHERE,
     ),
     (
         _NO_BUCKET,
-        "There is no such bucket: run `triggers provision`, or check BODIES_BUCKET ({bodies_bucket}), " + _ELSEWHERE,
+        "No such bucket: run `triggers provision`, or check BODIES_BUCKET ({bodies_bucket}), " + _ELSEWHERE,
     ),
     (
         frozenset({"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}),
@@ -77,28 +77,28 @@ _REFUSALS = (
     ),
     (
         frozenset({"AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"}),
-        "A queue of that name was deleted just now: try again in a minute.",
+        "A queue of that name was just deleted: try again in a minute.",
     ),
 )
 """AWS's codes, and what they mean."""
 
-_NO_LOGIN = f"AWS credentials can't be fetched: {_LOGIN}, or check AWS_PROFILE."
-_NO_REGION = "AWS_REGION ({aws_region}) is no AWS region."
+_NO_LOGIN = f"AWS credentials can't be loaded: {_LOGIN}, or check AWS_PROFILE."
+_NO_REGION = "AWS_REGION ({aws_region}) is not an AWS region."
 _UNSENT = {
-    "NoCredentialsError": "There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and"
-    " AWS_SECRET_ACCESS_KEY. For a server on this machine, give --data to a command that has it.",
-    "PartialCredentialsError": "The AWS credentials are not complete: {cred_var} is missing.",
+    "NoCredentialsError": "No AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and"
+    " AWS_SECRET_ACCESS_KEY. For a server on this machine, use --data.",
+    "PartialCredentialsError": "The AWS credentials are incomplete: {cred_var} is missing.",
     "CredentialRetrievalError": _NO_LOGIN,
     "SSOError": _NO_LOGIN,
     "SSOTokenLoadError": _NO_LOGIN,
     "TokenRetrievalError": _NO_LOGIN,
     "UnauthorizedSSOTokenError": _NO_LOGIN,
-    "ProfileNotFound": "There is no AWS profile {profile}: check AWS_PROFILE.",
-    "ConfigNotFound": "The AWS configuration {path} is not there.",
+    "ProfileNotFound": "No AWS profile {profile}: check AWS_PROFILE.",
+    "ConfigNotFound": "The AWS configuration {path} does not exist.",
     "ConfigParseError": "The AWS configuration {path} can't be read.",
     "InvalidRegionError": _NO_REGION,
     "NoRegionError": _NO_REGION,
-    "SSLError": "{endpoint} shows a certificate that can't be verified: check AWS_CA_BUNDLE, and the proxy.",
+    "SSLError": "The certificate of {endpoint} can't be verified: check AWS_CA_BUNDLE, and the proxy.",
     "ProxyConnectionError": "The proxy can't be reached: check HTTPS_PROXY and HTTP_PROXY.",
 }
 """The SDK's errors, and what they mean."""
@@ -116,11 +116,11 @@ _ACTIONS = {
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
     "SendMessageBatch": "SendMessage",
 }
-"""Where the right has another name than the call."""
+"""Permissions whose names differ from the call's."""
 
 
 def explain(error: BaseException, named: Settings) -> str | None:
-    """Return a line for the AWS error that `error` is or was raised from; None if there is none behind it."""
+    """Return a line for the AWS error that `error` is or was raised from; None if there is none."""
     if "botocore" not in sys.modules:
         return None
     from botocore.exceptions import ClientError  # noqa: PLC0415 (slow to load, but it is loaded)
@@ -136,15 +136,14 @@ def explain(error: BaseException, named: Settings) -> str | None:
 
 
 def is_missing(error: "ClientError") -> bool:
-    """Tell whether AWS says that a queue, table or bucket is not there."""
+    """Return whether AWS says that a queue, table or bucket does not exist."""
     return _code(error) in _NO_QUEUE | _NO_TABLE | _NO_BUCKET
 
 
 def missing(what: str, name: str, variable: str, region: str) -> str:
-    """Return a line for a queue, table or bucket of which it is known that it is not there."""
+    """Return a line for a queue, table or bucket that does not exist."""
     return (
-        f"There is no {what} {name} in {region}: run `triggers provision`, or check {variable}, AWS_REGION and the"
-        " AWS account."
+        f"No {what} {name} in {region}: run `triggers provision`, or check {variable}, AWS_REGION and the AWS account."
     )
 
 
@@ -156,7 +155,7 @@ def _refused(error: "ClientError", named: dict[str, Any]) -> str:
     if code in _DENIED:
         return _denied(error, named)
     if code in THROTTLES:
-        return f"AWS is asked more often than it allows ({operation}: {code}): try again in a moment."
+        return f"AWS throttles requests ({operation}: {code}): try again in a moment."
     for codes, line in _REFUSALS:
         if code in codes:
             return line.format(**named)
@@ -166,7 +165,7 @@ def _refused(error: "ClientError", named: dict[str, Any]) -> str:
 
 
 def _denied(error: "ClientError", named: dict[str, Any]) -> str:
-    """Return a line that names action and resource as AWS does, or as well as can be told without it."""
+    """Return a line that names action and resource as AWS does, or as well as the call allows."""
     said, operation = str(error.response.get("Error", {}).get("Message", "")), error.operation_name
     who = _found(r"User: (arn:[\w:/.@+=,-]+)", said) or "these credentials"
     service, resources = _asked(operation)
@@ -176,7 +175,7 @@ def _denied(error: "ClientError", named: dict[str, Any]) -> str:
 
 
 def _asked(operation: str) -> tuple[str, str]:
-    """Return the service that has the call, and what of ours it may be about."""
+    """Return the service of a call, and the resources of ours that it may concern."""
     if "Queue" in operation or "Message" in operation:
         return "sqs", "queue {queue_name} or {dlq_name}"
     if "Bucket" in operation or "Object" in operation:
@@ -190,15 +189,15 @@ def _found(pattern: str, text: str) -> str:
 
 
 def _failed(error: BaseException, named: dict[str, Any]) -> str:
-    """Return a line for a call that got no answer, or was never made."""
+    """Return a line for a call that got no answer or was never made."""
     name, details = type(error).__name__, getattr(error, "kwargs", {})
-    line = _UNSENT.get(name) or (_UNREACHABLE if "endpoint_url" in details else f"AWS can't be asked ({name}).")
+    line = _UNSENT.get(name) or (_UNREACHABLE if "endpoint_url" in details else f"AWS can't be called ({name}).")
     endpoint = _origin(str(details.get("endpoint_url", "")))
     return line.format(**{**named, **details, "endpoint": endpoint, "reason": _reason(name, details.get("error"))})
 
 
 def _origin(url: str) -> str:
-    """Return scheme, host and port: what else a URL may hold is nobody's business."""
+    """Return scheme, host and port, without the credentials and the path that a URL may hold."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

@@ -20,7 +20,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """A name for the batch that is the same whenever the same lines stand at the same place of a file."""
+        """A name for the batch: the same for the same lines at the same place of a file."""
         return f"send-{hashlib.sha256(self.body).hexdigest()[:32]}-{self.lines[0]}"
 
 

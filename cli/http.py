@@ -94,7 +94,7 @@ def dev_json(path: Path) -> Target:
 
 
 def is_near(url: str) -> bool:
-    """Tell whether `url` is this machine's: proxies are for the world outside."""
+    """Return whether `url` is on this machine, where no proxy is used."""
     return urlsplit(url).hostname in _LOOPBACK
 
 

@@ -1,4 +1,4 @@
-"""Looks at all that a deployment stands on, and tells what is not well. Reads, and changes nothing."""
+"""Checks the resources of a deployment on AWS, and lists its problems. Changes nothing."""
 
 import asyncio
 import json
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_SERVING = ("ACTIVE", "UPDATING")  # a table answers all the time while its description is changed
+_SERVING = ("ACTIVE", "UPDATING")  # a table answers while its description changes
 
 
 class QueueState(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue. Its numbers are SQS's, about right; `waiting` counts what can be received now."""
+    """A queue. Its numbers are SQS's approximations; `waiting` counts messages that can be received now."""
 
     name: str
     exists: bool | None = None
@@ -55,7 +55,7 @@ class BucketState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `triggers status --json` prints. What is None could not be learned; `api` also, if none was named."""
+    """What `triggers status --json` prints. A value of None is unknown; `api` is None without a URL."""
 
     healthy: bool
     region: str
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clients(NamedTuple):
-    """What is asked."""
+    """The clients that are used."""
 
     sqs: "SQSClient"
     dynamodb: "DynamoDBClient"
@@ -78,23 +78,23 @@ class Clients(NamedTuple):
 
 @asynccontextmanager
 async def opened(named: Settings) -> AsyncIterator[Clients]:
-    """Give clients of the AWS account, or emulator, that the environment leads to."""
+    """Provide clients of the AWS account, or emulator, that the environment selects."""
     aws = Aws(named)
     async with aws.sqs() as sqs, aws.dynamodb() as dynamodb, aws.s3() as s3:
         yield Clients(sqs, dynamodb, s3)
 
 
 async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
-    """Look at everything at once; what can't be asked is a problem, too."""
+    """Check everything at once; a resource that can't be read is a problem, too."""
     look = _Look(named, clients)
     queue, dlq, events, api_keys, bucket, api = await asyncio.gather(
         look.queue(), look.dlq(), look.events(), look.api_keys(), look.bucket(), look_at_api(url)
     )
     problems = [*queue[1], *dlq[1], *events[1], *api_keys[1], *bucket[1], *api[1]]
-    # One cause, such as missing credentials, is the problem of all parts; it is told once.
-    attributes = list(dict.fromkeys(problems))
+    # One cause, such as missing credentials, is a problem of all parts; it is reported once.
+    distinct = list(dict.fromkeys(problems))
     return Report(
-        healthy=not attributes,
+        healthy=not distinct,
         region=named.aws_region,
         queue=queue[0],
         dlq=dlq[0],
@@ -102,36 +102,36 @@ async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
         api_keys_table=api_keys[0],
         bucket=bucket[0],
         api=api[0],
-        problems=attributes,
+        problems=distinct,
     )
 
 
 class _Look:
-    """Each method returns the state of a part, and what is not well with it."""
+    """Each method returns the state of one resource, and its problems."""
 
     def __init__(self, named: Settings, clients: Clients) -> None:
         self._named = named
         self._sqs, self._dynamodb, self._s3 = clients
 
     async def queue(self) -> tuple[QueueState, list[str]]:
-        """Look at the queue."""
+        """Check the queue."""
         state, problems, attributes = await self._queue(self._named.queue_name, "QUEUE_NAME")
         policy = json.loads(attributes.get("RedrivePolicy", "{}"))
         if attributes and not str(policy.get("deadLetterTargetArn", "")).endswith(f":{self._named.dlq_name}"):
             problems.append(
-                f"Queue {state.name} does not hand over what fails to {self._named.dlq_name}: run"
+                f"Queue {state.name} does not move failed messages to {self._named.dlq_name}: run"
                 " `triggers provision`, or check DLQ_NAME."
             )
         return state, problems
 
     async def dlq(self) -> tuple[QueueState, list[str]]:
-        """Look at the DLQ."""
+        """Check the DLQ."""
         state, problems, _ = await self._queue(self._named.dlq_name, "DLQ_NAME")
-        # Those in flight are only being looked at.
+        # Messages in flight are only being inspected.
         if dead := (state.waiting or 0) + (state.in_flight or 0):
             some = "1 message is" if dead == 1 else f"{dead:,} messages are"
             problems.append(
-                f"{some} in the DLQ {state.name}: `triggers dlq list` tells why; once the cause is mended, run"
+                f"{some} in the DLQ {state.name}: `triggers dlq list` shows why; once the cause is fixed, run"
                 " `triggers dlq redrive --all`."
             )
         return state, problems
@@ -155,18 +155,18 @@ class _Look:
         return state, problems, attributes
 
     async def events(self) -> tuple[TableState, list[str]]:
-        """Look at the table of events."""
+        """Check the table of events."""
         state, problems = await self._table(self._named.dynamodb_table_events, "DYNAMODB_TABLE_EVENTS")
         if state.status in _SERVING:
             try:
-                with suppress(Unavailable):  # who may only describe tables is told as much as that shows
+                with suppress(Unavailable):  # with the right to describe tables only, this is left out
                     await layout.check(self._dynamodb, self._named)
             except InvalidSettings as error:
                 problems += [f"{fault}. Every process must have that number." for fault in error.faults]
         return state, problems
 
     async def api_keys(self) -> tuple[TableState, list[str]]:
-        """Look at the table of keys."""
+        """Check the table of keys."""
         return await self._table(self._named.dynamodb_table_api_keys, "DYNAMODB_TABLE_API_KEYS")
 
     async def _table(self, name: str, variable: str) -> tuple[TableState, list[str]]:
@@ -179,9 +179,9 @@ class _Look:
             name=name, exists=True, status=status, ttl=await self._ttl(name), recovery=await self._recovery(name)
         )
         if status not in _SERVING:
-            problems.append(f"Table {name} is {status}: wait until it is ACTIVE; till then it answers nothing.")
+            problems.append(f"Table {name} is {status}: wait until it is ACTIVE.")
         if state.ttl is False:
-            problems.append(f"Table {name} never deletes what has expired: run `triggers provision` to turn TTL on.")
+            problems.append(f"Table {name} never deletes expired items: run `triggers provision` to turn TTL on.")
         if state.recovery is False:
             problems.append(f"Table {name} can't be restored: run `triggers provision` to turn recovery on.")
         return state, problems
@@ -200,7 +200,7 @@ class _Look:
         return None
 
     async def bucket(self) -> tuple[BucketState, list[str]]:
-        """Look at the bucket."""
+        """Check the bucket."""
         name = self._named.bodies_bucket
         attributes, exists, problems = await self._asked(
             self._s3.head_bucket(Bucket=name), "bucket", name, "BODIES_BUCKET"
@@ -210,7 +210,7 @@ class _Look:
     async def _asked(
         self, call: Coroutine[Any, Any, _T], what: str, name: str, variable: str
     ) -> tuple[_T | None, bool | None, list[str]]:
-        """Return what AWS answers; else None, whether the thing is there (None: who knows), and what is wrong."""
+        """Return AWS's answer; else None, whether the resource exists (None: unknown), and the problems."""
         try:
             return await call, True, []
         except AWS_ERRORS as error:

@@ -2,7 +2,7 @@
 
 import click
 
-from cli import manual
+from cli import help_pages
 from cli.commands.completion import completion
 from cli.commands.dev import dev
 from cli.commands.dlq import dlq
@@ -25,7 +25,7 @@ triggers = Root(
     }
 )
 click.version_option(package_name="triggers", message="%(prog)s %(version)s")(triggers)
-manual.attach(triggers)
+help_pages.attach(triggers)
 
 
 def main() -> None:

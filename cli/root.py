@@ -1,7 +1,7 @@
-"""The `triggers` command itself: subcommands by purpose, and how whatever goes wrong is told.
+"""The `triggers` command: subcommands by purpose, and errors in one line.
 
-Exit codes: 0 done; 1 it could not be done, or not wholly, or something is not well; 2 the command line is wrong;
-130 Ctrl-C. docs/operating.md lists them with those of single commands.
+Exit codes: 0 done; 1 failed, incomplete or not healthy; 2 wrong command line; 130 Ctrl-C. docs/operating.md lists them
+with those of single commands.
 """
 
 import os
@@ -24,8 +24,8 @@ class Root(click.Group):
     def __init__(self, *, sections: Mapping[str, Sequence[click.Command]]) -> None:
         super().__init__(
             "triggers",
-            help="Take in events fast, store each one once, read them at your own pace.",
-            epilog="`triggers COMMAND --help` tells how, with examples.",
+            help="Accept events fast, store each one once, read them at your own pace.",
+            epilog="`triggers COMMAND --help` shows options and examples.",
             context_settings={"help_option_names": ["-h", "--help"]},
         )
         self._sections = sections
@@ -41,7 +41,7 @@ class Root(click.Group):
                 formatter.write_dl([(f"{command.name:<{width}}", command.short_help or "") for command in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command that was asked for; no trouble that we know of ends in a stack trace."""
+        """Run the requested command; report known errors in one line instead of a stack trace."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -57,8 +57,8 @@ class Root(click.Group):
 
 
 def error_message(error: Exception) -> str | None:
-    """Return the line that tells of `error`, None if it is none of ours and none of AWS's."""
-    # Of our other errors none is AWS's refusal, though a refusal may have led to one.
+    """Return a line for `error`, None if it is neither ours nor AWS's."""
+    # No other error of ours is a refusal by AWS, though a refusal may have caused it.
     if not isinstance(error, TriggersError) or isinstance(error, (Unavailable, Unclear)):
         said = aws_error_messages.explain(error, settings.load(os.environ))
         if said is not None:

@@ -1,7 +1,6 @@
-"""An app's failure to start, told in the log as other commands tell theirs.
+"""Logs why an app failed to start, in one line as other commands print it.
 
-uvicorn knows only its traceback's text, of which no more than the first line is logged: there may be what should not
-be in a log.
+uvicorn would log the first line of a traceback's text, which may hold what must not be in a log.
 """
 
 import logging

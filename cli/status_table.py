@@ -1,6 +1,6 @@
 """How the report of `triggers status` looks in a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.table import Table
@@ -14,16 +14,17 @@ _UNKNOWN = "?"
 
 
 def print_report(report: Report) -> None:
-    """Print a part a row, then what is not well."""
+    """Print a row for each part, then the problems."""
     table = Table("part", "name", "state", box=None)
     for part, name, state in _rows(report):
         table.add_row(part, Text(name), Text(state))
     print_table(table)
-    click.echo()
-    if report.healthy:
-        click.echo("All is well.")
-    for problem in report.problems:
-        click.echo(f"! {problem}")
+    click.echo(problems_text(report.problems))
+
+
+def problems_text(problems: Sequence[str]) -> str:
+    """Return the problems, one a line, after a blank line."""
+    return "\n".join(["", *(f"! {problem}" for problem in problems)] if problems else ["", "Healthy."])
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, str]]:
@@ -33,7 +34,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str]]:
     yield "API keys", report.api_keys_table.name, _table(report.api_keys_table)
     yield "bucket", report.bucket.name, _there(report.bucket.exists)
     if report.api is not None:
-        yield "API", report.api.url, _api(report.api)
+        yield "API", report.api.url, api_text(report.api)
 
 
 def _queue(queue: QueueState) -> str:
@@ -49,7 +50,8 @@ def _table(table: TableState) -> str:
     return f"{table.status}, TTL {_switch(table.ttl)}, recovery {_switch(table.recovery)}"
 
 
-def _api(api: ApiState) -> str:
+def api_text(api: ApiState) -> str:
+    """Return the state of an API in words."""
     ready = "ready" if api.ready else "not ready"
     if api.version is None or api.uptime_seconds is None:
         return ready

@@ -31,7 +31,7 @@ _ids = click.argument("ids", metavar="ID...", nargs=-1)
 
 
 class DlqSession:
-    """The DLQ, on loan, and the queue that its letters came from."""
+    """A peek at the DLQ, and the queue that its messages came from."""
 
     def __init__(self, loaded: settings.Settings, peek: DlqPeek, dlq: "EventQueue", queue: "EventQueue") -> None:
         self.settings = loaded
@@ -40,11 +40,11 @@ class DlqSession:
         self.queue = queue
 
     def dead_letter(self, message: Message) -> DeadLetter:
-        """Return what is told of `message`."""
+        """Return the description of `message`."""
         return dead_letter_of(message, max_receives=self.settings.max_receives)
 
     async def find(self, ids: Sequence[str]) -> list[Message]:
-        """Return the messages called `ids`; tells of those that are not there, on stderr."""
+        """Return the messages named `ids`; report missing ones on stderr."""
         found = await self.peek.find(ids)
         for missing in dict.fromkeys(ids):
             if missing not in {message.id for message in found}:
@@ -65,7 +65,7 @@ def dlq() -> None:
 @click.option("--limit", default=_MANY, show_default=True, type=click.IntRange(1), help="Look at no more messages.")
 @json_option
 def list_(*, limit: int, as_json: bool) -> None:
-    """List messages, those accepted first first: why they are here and what they hold, but no payload."""
+    """List messages by acceptance time, oldest first: reasons and contents, but no payload."""
 
     async def look(session: DlqSession) -> list[DeadLetter]:
         dead_letters: list[DeadLetter] = []
@@ -120,7 +120,7 @@ def show(*, id_: str, payload: bool, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="All that is in the DLQ now.")
 @json_option
 def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Send messages to the queue again, after the cause was mended.
+    """Send messages to the queue again, after the cause is fixed.
 
     May be stopped at any time and run again: a message is deleted only once its copy is in the queue, and an event
     that is sent twice is stored once.
@@ -147,11 +147,11 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Delete messages for good; their events are lost."""
+    """Delete messages permanently; their events are lost."""
     if not ids:
         raise click.UsageError("Give the ids of messages.")
     if not yes:
-        click.confirm(f"Delete {_messages(len(set(ids)))} for good?", abort=True, err=True)
+        click.confirm(f"Delete {_messages(len(set(ids)))} permanently?", abort=True, err=True)
 
     async def delete(session: DlqSession) -> tuple[int, int]:
         found = await session.find(ids)

@@ -153,7 +153,7 @@ def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
     async def replace() -> None:
         async with _store(loaded) as store:
             if (old := await store.get(key_id)) is None:
-                raise NotFound(f"There is no key {key_id}.")
+                raise NotFound(f"No key {key_id}.")
             now_ms = _now_ms()
             key, token = api_keys.rotate(old, now_ms=now_ms, bcrypt_cost=loaded.bcrypt_cost)
             await store.put(key)
@@ -174,7 +174,7 @@ def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
 @click.argument("key_id", metavar="KEYID")
 @json_option
 def revoke(*, key_id: str, as_json: bool) -> None:
-    """Revoke the key KEYID. It stops working within KEY_CACHE_SECONDS (30 by default), for good."""
+    """Revoke the key KEYID. It stops working permanently within KEY_CACHE_SECONDS (30 by default)."""
     loaded = settings.load(os.environ)
 
     async def mark() -> ApiKey:

@@ -1,4 +1,4 @@
-"""`triggers provision`: make the queues, tables and bucket that the settings name."""
+"""`triggers provision`: create the queues, tables and bucket that the settings name."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from shared import settings
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
-    """What `triggers provision --json` prints: the names of what is there now."""
+    """What `triggers provision --json` prints: the names of the resources."""
 
     region: str
     queue: str
@@ -24,13 +24,15 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @json_option
 def provision(*, as_json: bool) -> None:
-    """Make queues, tables and bucket, or set them right; may be run any number of times.
+    """Create or update queues, tables and bucket; may be run any number of times.
 
-    Nothing is ever deleted, and what a table holds is left alone. Needs the rights to create and describe them.
+    Nothing is deleted, and the contents of tables do not change. Needs the rights to create and describe them.
     """
     from shared.aws import provision as resources  # noqa: PLC0415 (loads the SDK)
 
     named = settings.load(os.environ)
+    if named.backend == "sqlite":
+        raise click.ClickException("SQLite needs no provisioning: files are created when they are first used.")
     asyncio.run(resources.provision(named))
     if not as_json:
         click.echo("Queues, tables and bucket are in place.")

@@ -70,7 +70,7 @@ def send(
     Fields are those of POST /v1/events: type is required; data, id, source, subject, time and inbox are not.
     Lines are sent as they are.
 
-    Events that carry no id are named for their batch: a hash of its lines, and where it stands in the file. So a
+    Events without an id get one from their batch: a hash of its lines and its place in the file. So a
     request that is repeated, or this whole command run again with the same file and --batch, lists nothing twice
     within the deduplication window (5 minutes by default). --fresh turns that off between runs.
 
@@ -100,7 +100,7 @@ class _Sender:
         self.stopped_by: ApiError | KeyboardInterrupt | None = None
 
     async def run(self, todo: Iterator[Batch | BadLine], in_flight: int) -> None:
-        """Send everything, or stop at the first answer that tells that the rest would fare no better."""
+        """Send everything, or stop at the first answer that the rest would get, too."""
         async with self._api, asyncio.TaskGroup() as group:
             for _ in range(in_flight):
                 group.create_task(self._work(todo))
@@ -162,7 +162,7 @@ def _complaints(answer: "httpx.Response", batch: Batch) -> list[str]:
 
 
 def _where(fault: Fault, batch: Batch) -> str:
-    """Return the line of the file that a fault's pointer, `/16/type`, leads to."""
+    """Return the line of the file that a fault's pointer, such as `/16/type`, refers to."""
     index, _, _ = (fault.pointer or "").removeprefix("/").partition("/")
     if index.isascii() and index.isdigit() and int(index) < len(batch.lines):
         return f"line {batch.lines[int(index)]}: "

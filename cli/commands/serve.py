@@ -25,8 +25,8 @@ KEEP_ALIVE_SECONDS = 75
 """An idle connection is kept this long: longer than load balancers do (60 s), which else may use one just hung up."""
 
 _LISTENERS = 32
-"""Handles of the listening socket. On each, libuv accepts one connection a turn of the event loop. With one handle, who
-connects to a busy process, whose turns take a tenth of a second, would wait for minutes."""
+"""Handles of the listening socket. libuv accepts one connection per handle and event-loop iteration: with one handle,
+clients of a busy process, whose iterations take a tenth of a second, would wait for minutes."""
 
 App = Literal["ingest", "inbox", "console", "all"]
 

@@ -1,4 +1,4 @@
-"""`triggers status`: tells whether all that a deployment stands on is there, and well."""
+"""`triggers status`: checks the resources of a deployment."""
 
 import asyncio
 import os
@@ -19,38 +19,46 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@data_option("Look at the script/server that runs with this directory, its API included.")
+@data_option("Check this directory, and the API of the server that runs there.")
 @click.option(
     "--url",
     envvar="TRIGGERS_URL",
     shell_complete=complete_url,
-    help="Also ask the API there. Default: TRIGGERS_URL; with --data, that server's.",
+    help="Also check the API there. Default: TRIGGERS_URL; with --data, that server's.",
 )
 @json_option
 @click.pass_context
 def status(ctx: click.Context, *, url: str | None, as_json: bool) -> None:
-    """Tell whether queues, tables, bucket and API are there and well, and how much waits.
+    """Check that queues, tables, bucket and API exist and are healthy, and show the queue depth.
 
-    Works with the AWS credentials and the settings of the environment, and only reads. A queue's numbers are SQS's:
-    about right, and of messages, each of which may hold many events. What is not well is told in a sentence each.
+    Uses the AWS credentials and the settings of the environment, or with --data a directory of this machine, and only
+    reads. SQS's numbers are approximate. They count messages, each of which may hold many events. Each problem is
+    reported in one sentence.
     """
     data: Path | None = ctx.meta.get(DATA)
     if data is not None and ctx.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
-        url = dev_json(data / "dev.json").url
-    report = asyncio.run(_look(url_checked(url) if url else None))
-    if as_json:
-        print_json(report)
-    else:
-        from cli.status_table import print_report  # noqa: PLC0415 (loads rich)
-
-        print_report(report)
-    if not report.healthy:
+        url = dev_json(data / "dev.json").url if (data / "dev.json").exists() else None
+    if not _report(settings.load(os.environ), url_checked(url) if url else None, as_json=as_json):
         sys.exit(1)
 
 
-async def _look(url: str | None) -> "Report":
+def _report(loaded: settings.Settings, url: str | None, *, as_json: bool) -> bool:
+    """Check and print; return whether everything is healthy."""
+    if loaded.backend == "sqlite":
+        from cli import sqlite_status  # noqa: PLC0415 (loads rich)
+
+        found = asyncio.run(sqlite_status.inspect(loaded, url))
+        (print_json if as_json else sqlite_status.print_report)(found)
+        return found.healthy
+    from cli.status_table import print_report  # noqa: PLC0415 (the same)
+
+    report = asyncio.run(_inspect_aws(loaded, url))
+    (print_json if as_json else print_report)(report)
+    return report.healthy
+
+
+async def _inspect_aws(loaded: settings.Settings, url: str | None) -> "Report":
     from cli import inspection  # noqa: PLC0415 (loads the SDK)
 
-    named = settings.load(os.environ)
-    async with inspection.opened(named) as clients:
-        return await inspection.inspect(named, clients, url)
+    async with inspection.opened(loaded) as clients:
+        return await inspection.inspect(loaded, clients, url)

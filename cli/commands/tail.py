@@ -53,9 +53,9 @@ def tail(
 ) -> None:
     """Print an inbox's events as they come, one CloudEvents JSON object a line, payloads byte for byte.
 
-    Begins with the events that are stored from now on, unless told otherwise. While there is nothing new it waits at
+    Begins with the events that are stored from now on, unless given a start. While there is nothing new it waits at
     the API, which answers as soon as there is. At the end, however it comes, the cursor behind the last event printed
-    goes to standard error; give it to --after to go on from there.
+    goes to standard error; pass it to --after to continue from there.
     """
     if from_start and cursor is not None:
         raise click.UsageError("Give --from-start or --after, not both.")
@@ -81,7 +81,7 @@ class _Follower:
         self._out = sys.stdout.buffer
 
     async def run(self, target: Target) -> None:
-        """Print events until there are no more (`--once`), or for good."""
+        """Print events until there are no more (`--once`), or forever."""
         async with Api(target, lambda text: click.echo(text, err=True)) as api:
             if self._from_now:
                 self.cursor = await self._cursor_of_now(api)
@@ -106,7 +106,7 @@ class _Follower:
         return answer
 
     async def _cursor_of_now(self, api: Api) -> str:
-        """Return a cursor that stands at this moment, by the API's clock: this machine's may be minutes off."""
+        """Return a cursor for the present moment by the API's clock; this machine's may be minutes off."""
         answer = await self._read(api, 1, wait=False)
         try:
             now = parsedate_to_datetime(answer.headers.get("date", ""))

@@ -1,4 +1,4 @@
-"""`triggers worker`: take packs from the queue and store their events, until told to stop."""
+"""`triggers worker`: take packs from the queue and store their events until stopped."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from shared.telemetry import log, tracing
 @click.command()
 @data_option("Work on the SQLite files in this directory instead of AWS.")
 def worker() -> None:
-    """Store queued events until SIGTERM or Ctrl-C, then finish what is in hand and exit."""
+    """Store queued events until SIGTERM or Ctrl-C, then finish the messages in progress and exit."""
     import uvloop  # noqa: PLC0415 (loaded only where it is used)
 
     loaded = settings.load(os.environ)

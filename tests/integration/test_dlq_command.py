@@ -196,7 +196,7 @@ async def test_a_missing_queue_is_a_line(session: Desk) -> None:
     command = [sys.executable, "-m", "cli", "dlq", "list"]
     done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.decode().startswith("Error: There is no such queue: run `triggers provision`, or check QUEUE_")
+    assert done.stderr.decode().startswith("Error: No such queue: run `triggers provision`, or check QUEUE_")
     assert len(done.stderr.splitlines()) == 1
 
 

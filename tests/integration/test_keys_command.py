@@ -138,8 +138,8 @@ async def test_an_expired_key_is_listed_as_such(command: Keys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["revoke", "nosuchkey"], 1, "Error: There is no key nosuchkey."),
-        (["rotate", "nosuchkey"], 1, "Error: There is no key nosuchkey."),
+        (["revoke", "nosuchkey"], 1, "Error: No key nosuchkey."),
+        (["rotate", "nosuchkey"], 1, "Error: No key nosuchkey."),
         (["create", "--tenant", "", "--name", "n"], 1, "Error: A tenant has 1..64 printable characters."),
         (["create", "--tenant", "t", "--name", "n", "--expires", "5y"], 2, "is no span such as 30m, 12h, 90d or 52w."),
         (["create", "--tenant", "t", "--name", "n", "--scope", "all"], 2, "'all' is not one of"),

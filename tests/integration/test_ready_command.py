@@ -23,7 +23,7 @@ async def test_without_its_queue_it_is_not(aws_settings: Settings) -> None:
     missing = environ_of(replace(aws_settings, queue_name="no-such-queue"))
     result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready"], env=missing)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "There is no such queue: run `triggers provision`, or check QUEUE_NAME (no-such-queue)" in result.stderr
+    assert "No such queue: run `triggers provision`, or check QUEUE_NAME (no-such-queue)" in result.stderr
 
 
 async def test_a_script_is_told_why(aws_settings: Settings) -> None:

@@ -56,8 +56,8 @@ async def test_what_is_not_there_is_told(aws_settings: Settings) -> None:
         False,
     ]
     assert [problem.partition(" in ")[0] for problem in reported["problems"][1:]] == [
-        "There is no queue no-dlq",
-        "There is no table no-table",
-        "There is no bucket no-bucket",
+        "No queue no-dlq",
+        "No table no-table",
+        "No bucket no-bucket",
     ]
-    assert "does not hand over what fails to no-dlq" in reported["problems"][0]
+    assert "does not move failed messages to no-dlq" in reported["problems"][0]

@@ -34,7 +34,7 @@ async def test_something_else(api: FakeApi) -> None:
     api.otherwise = lambda _: Answer(200, b"<html>")
     assert await look_at_api(api.url) == (
         ApiState(url=api.url, ready=False),
-        [f"What answers at {api.url} is not Triggers: check --url."],
+        [f"The server at {api.url} is not Triggers: check --url."],
     )
 
 

@@ -37,13 +37,13 @@ def reported(error: BaseException) -> str:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (exceptions.NoCredentialsError(), "There are no AWS credentials: set AWS_PROFILE"),
+        (exceptions.NoCredentialsError(), "No AWS credentials: set AWS_PROFILE"),
         (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "_KEY is missing."),
-        (exceptions.ProfileNotFound(profile="prod"), "There is no AWS profile prod: check AWS_PROFILE."),
+        (exceptions.ProfileNotFound(profile="prod"), "No AWS profile prod: check AWS_PROFILE."),
         (exceptions.ConfigParseError(path="/home/me/.aws/config"), "/home/me/.aws/config can't be read"),
         (exceptions.UnauthorizedSSOTokenError(), "log in again, for instance with `aws sso login`"),
-        (exceptions.TokenRetrievalError(provider="sso", error_msg="hidden"), "can't be fetched: log in again"),
-        (exceptions.CredentialRetrievalError(provider="p", error_msg="hidden"), "can't be fetched: log in again"),
+        (exceptions.TokenRetrievalError(provider="sso", error_msg="hidden"), "can't be loaded: log in again"),
+        (exceptions.CredentialRetrievalError(provider="p", error_msg="hidden"), "can't be loaded: log in again"),
         (refused("ExpiredTokenException"), "The AWS session has expired: log in again"),
         (refused("ExpiredToken", status=403), "The AWS session has expired: log in again"),
         (refused("UnrecognizedClientException"), "AWS does not know these credentials"),
@@ -51,17 +51,17 @@ def reported(error: BaseException) -> str:
         (refused("InvalidSignatureException"), "AWS_SECRET_ACCESS_KEY is wrong, or this machine's clock is off"),
         (refused("SignatureDoesNotMatch", status=403), "AWS_SECRET_ACCESS_KEY is wrong, or this machine's clock"),
         (refused("RequestTimeTooSkewed", status=403), "This machine's clock is further off than AWS allows"),
-        (refused("ThrottlingException"), "AWS is asked more often than it allows (GetQueueUrl: ThrottlingException)"),
-        (refused("SlowDown", status=503), "AWS is asked more often than it allows"),
+        (refused("ThrottlingException"), "AWS throttles requests (GetQueueUrl: ThrottlingException)"),
+        (refused("SlowDown", status=503), "AWS throttles requests"),
         (refused("InternalError", status=500), "AWS failed at GetQueueUrl (500 InternalError): try again"),
         (refused("InvalidAttributeValue"), "AWS refused GetQueueUrl (400 InvalidAttributeValue)."),
-        (exceptions.InvalidRegionError(region_name="x y"), "AWS_REGION (eu-west-1) is no AWS region."),
+        (exceptions.InvalidRegionError(region_name="x y"), "AWS_REGION (eu-west-1) is not an AWS region."),
         (refused("301", status=301, operation="HeadBucket"), "triggers-bodies is in another region than AWS_REGION"),
         (refused("BucketAlreadyExists", status=409), "Another AWS account has a bucket triggers-bodies"),
-        (refused("QueueDeletedRecently"), "deleted just now: try again in a minute."),
+        (refused("QueueDeletedRecently"), "just deleted: try again in a minute."),
         (exceptions.ProxyConnectionError(proxy_url="http://me:hidden@proxy"), "check HTTPS_PROXY"),
-        (exceptions.HTTPClientError(error="hidden"), "AWS can't be asked (HTTPClientError)."),
-        (aiohttp.ClientPayloadError("hidden"), "AWS can't be asked (ClientPayloadError)."),
+        (exceptions.HTTPClientError(error="hidden"), "AWS can't be called (HTTPClientError)."),
+        (aiohttp.ClientPayloadError("hidden"), "AWS can't be called (ClientPayloadError)."),
     ],
     ids=repr,
 )
@@ -133,7 +133,7 @@ def test_an_endpoint_that_can_not_be_reached_is_named(error: Exception, reason: 
 
 def test_a_certificate_that_can_not_be_verified_is_no_question_of_the_network() -> None:
     line = reported(exceptions.SSLError(endpoint_url=URL, error=OSError()))
-    assert line.startswith("https://sqs.eu-west-1.amazonaws.com:444 shows a certificate")
+    assert line.startswith("The certificate of https://sqs.eu-west-1.amazonaws.com:444 can't be verified")
 
 
 @pytest.mark.parametrize("guard", [translated, translated_read])
@@ -143,7 +143,7 @@ def test_the_cause_of_an_error_of_ours_is_found(guard: type) -> None:
     assert reported(raised.value).startswith("The AWS session has expired")
 
 
-@pytest.mark.parametrize("error", [Unavailable("a limit was reached"), NotFound("There is no key k."), ValueError()])
+@pytest.mark.parametrize("error", [Unavailable("a limit was reached"), NotFound("No key k."), ValueError()])
 def test_other_errors_are_not_explained(error: Exception) -> None:
     assert aws_error_messages.explain(error, NAMED) is None
 
@@ -152,5 +152,5 @@ def test_what_is_missing_is_recognised() -> None:
     assert aws_error_messages.is_missing(client_error("ResourceNotFoundException"))
     assert not aws_error_messages.is_missing(client_error("AccessDeniedException"))
     assert aws_error_messages.missing("queue", "packs", "QUEUE_NAME", "eu-west-1").startswith(
-        "There is no queue packs in eu-west-1: run `triggers provision`, or check QUEUE_NAME,"
+        "No queue packs in eu-west-1: run `triggers provision`, or check QUEUE_NAME,"
     )

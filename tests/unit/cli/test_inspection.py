@@ -45,7 +45,7 @@ async def test_a_queue_that_gives_nothing_up(policy: str) -> None:
     report = await look(GetQueueAttributes=attributes(RedrivePolicy=policy))
     assert report.problems == [
         (
-            "Queue triggers-events does not hand over what fails to triggers-dlq: run `triggers provision`, or check"
+            "Queue triggers-events does not move failed messages to triggers-dlq: run `triggers provision`, or check"
             " DLQ_NAME."
         )
     ]
@@ -60,7 +60,7 @@ async def test_dead_letters_also_those_that_somebody_looks_at(waiting: str, in_f
     assert (report.queue.waiting, report.queue.in_flight) == (int(waiting), int(in_flight))
     assert report.problems == [
         (
-            f"{said} in the DLQ triggers-dlq: `triggers dlq list` tells why; once the cause is mended, run"
+            f"{said} in the DLQ triggers-dlq: `triggers dlq list` shows why; once the cause is fixed, run"
             " `triggers dlq redrive --all`."
         )
     ]
@@ -74,7 +74,7 @@ async def test_a_table_without_ttl_and_recovery() -> None:
     assert report.problems == [
         f"Table {name} {said}: run `triggers provision` to turn {what} on."
         for name in ("triggers-events", "triggers-api-keys")
-        for said, what in (("never deletes what has expired", "TTL"), ("can't be restored", "recovery"))
+        for said, what in (("never deletes expired items", "TTL"), ("can't be restored", "recovery"))
     ]
 
 
@@ -82,7 +82,7 @@ async def test_a_table_without_ttl_and_recovery() -> None:
 async def test_a_table_in_between(status: str, serves: bool) -> None:  # noqa: FBT001 (a case)
     report = await look(DescribeTable={"Table": {"TableStatus": status}})
     assert report.events_table.status == status
-    expected = f"Table triggers-events is {status}: wait until it is ACTIVE; till then it answers nothing."
+    expected = f"Table triggers-events is {status}: wait until it is ACTIVE."
     assert (expected in report.problems) is not serves
 
 
@@ -95,7 +95,7 @@ async def test_what_is_missing_is_told_by_name() -> None:
     parts = (report.queue, report.dlq, report.events_table, report.api_keys_table, report.bucket)
     assert [part.exists for part in parts] == [False] * 5
     assert report.problems[0] == (
-        "There is no queue triggers-events in eu-west-1: run `triggers provision`, or check QUEUE_NAME, AWS_REGION"
+        "No queue triggers-events in eu-west-1: run `triggers provision`, or check QUEUE_NAME, AWS_REGION"
         " and the AWS account."
     )
     variables = ("QUEUE_NAME", "DLQ_NAME", "DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_API_KEYS", "BODIES_BUCKET")

@@ -25,7 +25,7 @@ def caused(error: Exception, by: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "code", "lines"),
     [
-        (NotFound("There is no key k."), 1, ["Error: There is no key k."]),
+        (NotFound("No key k."), 1, ["Error: No key k."]),
         (InvalidSettings(["A=1: no", "B=2: no"]), 1, ["Invalid setting: A=1: no", "Invalid setting: B=2: no"]),
         (click.ClickException("no"), 1, ["Error: no"]),
         (KeyboardInterrupt(), 130, []),
@@ -48,9 +48,7 @@ def test_of_an_error_that_aws_caused_too(error: Exception) -> None:
 
 
 def test_an_error_of_another_kind_only_happened_on_the_way() -> None:
-    assert (
-        error_message(caused(NotFound("There is no key k."), by=client_error("ExpiredToken"))) == "There is no key k."
-    )
+    assert error_message(caused(NotFound("No key k."), by=client_error("ExpiredToken"))) == "No key k."
 
 
 def test_a_bug_is_not_hidden() -> None:

@@ -52,4 +52,4 @@ def test_serve_logs_it_and_ends() -> None:
     root = Path(__file__).parents[3]
     done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 3
-    assert '"error":"There is no AWS profile no-such-profile: check AWS_PROFILE."' in done.stderr
+    assert '"error":"No AWS profile no-such-profile: check AWS_PROFILE."' in done.stderr

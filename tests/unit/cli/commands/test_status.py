@@ -27,7 +27,7 @@ def test_all_is_well(api: FakeApi) -> None:
     assert "0 waiting, 0 in flight" in done.stdout
     assert "ACTIVE, TTL on, recovery on" in done.stdout
     assert "ready, version 1, up 2h" in done.stdout
-    assert done.stdout.splitlines()[-1] == "All is well."
+    assert done.stdout.splitlines()[-1] == "Healthy."
 
 
 def test_what_is_not_well_makes_an_exit_code_and_tells_no_secret(api: FakeApi) -> None:

@@ -1,4 +1,4 @@
-"""What each command's `--help` tells beyond its options: examples, the environment, and exit codes of its own."""
+"""The end of each command's `--help`: examples, environment variables and exit codes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,9 +7,9 @@ import msgspec
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of one command's help. `variables` and `exits` are names and what they mean.
+    """One command's help after its options. `variables` and `exits` map names to meanings.
 
-    `summary` stands for the command where others list it.
+    `summary` describes the command in lists of commands.
     """
 
     summary: str
@@ -19,14 +19,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _API = {
-    "TRIGGERS_URL": "the API; else what script/server wrote here",
-    "TRIGGERS_API_KEY": "the key to it; the same",
+    "TRIGGERS_URL": "URL of the API; default: the server that runs in this directory",
+    "TRIGGERS_API_KEY": "API key; same default",
 }
 _AWS = {
-    "AWS_REGION, AWS_PROFILE": "where, and as whom; the AWS SDK reads its others, too",
-    "AWS_ENDPOINT_URL": "an emulator in place of AWS",
+    "AWS_REGION, AWS_PROFILE": "region and credentials; the AWS SDK reads its other variables, too",
+    "AWS_ENDPOINT_URL": "an emulator instead of AWS",
 }
-_SERVICE = {**_AWS, "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR", "METRICS_PORT": "a port for Prometheus alone"}
+_SERVICE = {**_AWS, "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR", "METRICS_PORT": "a port for Prometheus only"}
 _QUEUES = {"DLQ_NAME, QUEUE_NAME": "the queues", **_AWS}
 _KEYS = {"DYNAMODB_TABLE_API_KEYS": "the table of keys", **_AWS}
 _NAMES = {
@@ -39,54 +39,54 @@ _NAMES = {
 
 PAGES = {
     "dev": Page(
-        summary="Run everything on this machine, with one key to it.",
-        examples=["triggers dev", "triggers dev --port 9000 --data /tmp/triggers"],
+        summary="Run the whole pipeline on this machine.",
+        examples=["triggers dev", "triggers dev --port 9000 --data /tmp/triggers", "triggers dev --emulator"],
         variables={"EVENT_TTL_DAYS, ...": "settings hold here as anywhere; docs/settings.md lists them"},
     ),
     "serve": Page(
         summary="Run the API: ingest, inbox, or both.",
-        examples=["triggers serve ingest --host 0.0.0.0 --port 8000", "triggers serve all"],
+        examples=["triggers serve ingest --host 0.0.0.0 --port 8000", "triggers serve all --data .triggers"],
         variables=_SERVICE,
-        exits={"3": "it could not start; the log tells why"},
+        exits={"3": "it could not start; the log has the reason"},
     ),
     "worker": Page(
-        summary="Run a worker, which stores what is queued.",
-        examples=["triggers worker", "METRICS_PORT=9100 triggers worker"],
+        summary="Run a worker, which stores queued events.",
+        examples=["triggers worker", "METRICS_PORT=9100 triggers worker --data .triggers"],
         variables=_SERVICE,
     ),
     "provision": Page(
-        summary="Make queues, tables and bucket, or set them right.",
+        summary="Create or update queues, tables and bucket.",
         examples=["triggers provision", "AWS_PROFILE=prod QUEUE_NAME=orders triggers provision --json"],
         variables=_NAMES,
     ),
     "status": Page(
-        summary="Tell whether everything is there and well.",
+        summary="Check that everything exists and is healthy.",
         examples=[
             "triggers status --data .triggers",
             "triggers status --url https://api.example.com",
             "triggers status --json | jq -r '.problems[]'",
         ],
-        variables={"TRIGGERS_URL": "an API to ask, too", **_NAMES},
-        exits={"1": "something is not well"},
+        variables={"TRIGGERS_URL": "an API to check, too", **_NAMES},
+        exits={"1": "something is not healthy"},
     ),
     "ready": Page(
-        summary="Exit with 0 if the API, or a worker's needs, answer.",
+        summary="Exit with 0 if the API, or what a worker needs, is ready.",
         examples=["triggers ready http://127.0.0.1:8000", "triggers ready --json"],
         variables=_NAMES,
         exits={"1": "not ready"},
     ),
     "keys": Page(
-        summary="Make, list, rotate and revoke API keys.",
+        summary="Create, list, rotate and revoke API keys.",
         examples=["triggers keys list", "triggers keys --data .triggers create --tenant acme --name ci"],
     ),
     "keys create": Page(
-        summary="Make a key and print it, once.",
+        summary="Create a key and print it once.",
         examples=[
             "triggers keys create --tenant acme --name billing --scope inbox:read --expires 90d",
             "triggers keys create --tenant acme --name shop --scope events:write --type 'order.*'",
             "KEY=$(triggers keys --data .triggers create --tenant acme --name ci)",
         ],
-        variables={**_KEYS, "BCRYPT_COST": "of the hash"},
+        variables={**_KEYS, "BCRYPT_COST": "cost of the hash"},
     ),
     "keys list": Page(
         summary="List keys, never their secrets.",
@@ -94,17 +94,17 @@ PAGES = {
         variables=_KEYS,
     ),
     "keys rotate": Page(
-        summary="Replace a key; the old one works on for a while.",
+        summary="Replace a key; the old one keeps working for a while.",
         examples=["triggers keys rotate KEYID --overlap 24h"],
         variables=_KEYS,
     ),
-    "keys revoke": Page(summary="Stop a key from working.", examples=["triggers keys revoke KEYID"], variables=_KEYS),
+    "keys revoke": Page(summary="Revoke a key.", examples=["triggers keys revoke KEYID"], variables=_KEYS),
     "dlq": Page(
-        summary="List, redrive or drop what could not be stored.",
+        summary="List, redrive or delete events that could not be stored.",
         examples=["triggers dlq list", "triggers dlq --data .triggers redrive --all"],
     ),
     "dlq list": Page(
-        summary="List messages, why they are here and what they hold.",
+        summary="List messages with their reasons and contents.",
         examples=["triggers dlq list", "triggers dlq list --json | jq -r '.[].reason' | sort | uniq -c"],
         variables=_QUEUES,
     ),
@@ -112,19 +112,19 @@ PAGES = {
         summary="Show one message.",
         examples=["triggers dlq show ID", "triggers dlq show ID --payload"],
         variables=_QUEUES,
-        exits={"1": "there is no such message"},
+        exits={"1": "no such message"},
     ),
     "dlq redrive": Page(
         summary="Send messages to the queue again.",
         examples=["triggers dlq redrive ID", "triggers dlq redrive --all"],
         variables=_QUEUES,
-        exits={"1": "not all that was asked for was redriven"},
+        exits={"1": "not all messages were redriven"},
     ),
     "dlq drop": Page(
-        summary="Delete messages for good.",
+        summary="Delete messages permanently.",
         examples=["triggers dlq drop ID", "triggers dlq drop ID ID --yes --json"],
         variables=_QUEUES,
-        exits={"1": "not all was dropped, or the answer was no"},
+        exits={"1": "not all messages were deleted, or the answer was no"},
     ),
     "send": Page(
         summary="Post a file of events.",
@@ -134,20 +134,20 @@ PAGES = {
             "triggers send events.ndjson --json",
         ],
         variables=_API,
-        exits={"1": "an event was refused, or not everything was sent"},
+        exits={"1": "an event was rejected, or not all were sent"},
     ),
     "tail": Page(
-        summary="Print events as they come.",
+        summary="Print events as they arrive.",
         examples=[
             "triggers tail --inbox orders",
             "triggers tail --once > all.ndjson",
             "triggers tail | jq --unbuffered -r .type",
         ],
         variables=_API,
-        exits={"130": "Ctrl-C, as it mostly ends"},
+        exits={"130": "Ctrl-C, the usual end"},
     ),
     "completion": Page(
-        summary="Print what makes a shell complete this command.",
+        summary="Print a completion script for a shell.",
         examples=[
             'eval "$(triggers completion bash)"',
             "triggers completion zsh > ~/.zfunc/_triggers",
@@ -155,11 +155,11 @@ PAGES = {
         ],
     ),
 }
-"""By the words that lead to a command."""
+"""Pages by command path."""
 
 
 def attach(root: click.Group) -> None:
-    """Give each command of `root` the end of its help; raises `KeyError` for a page of no command."""
+    """Add its page to each command's help; raise `KeyError` for a page without a command."""
     for words, page in PAGES.items():
         command: click.Command = root
         for word in words.split():

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from cli.help_pages import PAGES, Page, attach
 from cli.main import triggers
-from cli.manual import PAGES, Page, attach
 from shared import settings
 
 OF_OTHERS = re.compile("AWS_PROFILE|AWS_ENDPOINT_URL|TRIGGERS_(URL|API_KEY)|\\.\\.\\.")
