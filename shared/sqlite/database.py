@@ -1,6 +1,6 @@
 """One database file: a connection that writes, others that read, and word of every change.
 
-A read sees the last commit and never waits for a writer. Writes that wait for the connection are committed together.
+A read sees the last commit and never waits for a writer.
 """
 
 import asyncio
@@ -8,21 +8,19 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 from shared.model.errors import Unavailable
 from shared.sqlite.changes import ChangeWatcher
 from shared.sqlite.connection import Connection
 from shared.sqlite.errors import file_failed, unavailable
-from shared.sqlite.group_commit import Committer, Write
-from shared.sqlite.schema import Migration, open_reader, open_writer
+from shared.sqlite.schema import Migration, open_reader
+from shared.sqlite.writer import Writer
 
 T = TypeVar("T")
 
 _READERS = 2
 """Connections that read, so that a page does not wait behind a count."""
-_MAX_GROUP = 64
-"""Writes in one transaction: bounds how long the first of them waits for the last."""
 
 
 class Database(Protocol):
@@ -49,7 +47,7 @@ class Database(Protocol):
 
 
 class FileDatabase:
-    """A `Database` in a file, opened by the first call. For one event loop.
+    """A `Database` in a file. For one event loop.
 
     `timeout_ms` is the longest wait for another process's lock.
     """
@@ -62,37 +60,39 @@ class FileDatabase:
         self._timeout_ms = timeout_ms
         self._read_only = read_only
         self._opening = asyncio.Lock()
-        self._readers: list[Connection] = []
-        self._writer: Connection | None = None
+        self._readers: tuple[Connection, ...] = ()
+        self._writer: Writer | None = None
         self._next_reader = itertools.count()
-        self._pending: list[tuple[Write, asyncio.Future[object]]] = []
-        self._committing: asyncio.Task[None] | None = None
         self.changes = ChangeWatcher(path)
 
     async def open(self) -> None:
-        """Open the file unless it is open; raise `InvalidSettings` if it is of a newer release."""
+        """Open the file unless it is open; raise `InvalidSettings` if a newer release made it."""
         async with self._opening:
             if self._readers:
                 return
+            opened: list[Connection] = []
             try:
-                if not self._read_only:
-                    self._writer = await Connection.open(lambda: open_writer(self._path, self._migrations))
-                    self._committer = await self._writer.run(self._make_committer)
-                for _ in range(_READERS):
-                    self._readers.append(await Connection.open(lambda: open_reader(self._path, self._migrations)))
+                if not self._read_only and self._writer is None:
+                    self._writer = await Writer.open(
+                        self._path, self._migrations, timeout_ms=self._timeout_ms, on_commit=self.changes.notify
+                    )
+                while len(opened) < _READERS:
+                    opened.append(await Connection.open(lambda: open_reader(self._path, self._migrations)))
             except BaseException as error:
-                await self._close_connections()
+                for connection in opened:
+                    await connection.aclose()
                 if isinstance(error, sqlite3.Error):
                     raise unavailable(error, self._path.name) from None
                 if isinstance(error, OSError):
                     raise file_failed(error, self._path.name) from None
                 raise
+            self._readers = tuple(opened)
 
     async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `call` returns."""
         if not self._readers:
-            await self.open()
-        reader = self._readers[next(self._next_reader) % len(self._readers)]
+            raise Unavailable(f"{self._path.name} is not open")
+        reader = self._readers[next(self._next_reader) % _READERS]
         try:
             return await reader.run(call)
         except sqlite3.Error as error:
@@ -101,14 +101,8 @@ class FileDatabase:
     async def write(self, call: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """Return what `call` returns once it is committed."""
         if self._writer is None:
-            if self._read_only:
-                raise Unavailable(f"{self._path.name}: the file is open read-only")
-            await self.open()
-        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._pending.append((Write(call, durable=durable), answer))
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_pending())
-        return cast("T", await answer)
+            raise Unavailable(f"{self._path.name} is not open for writing")
+        return await self._writer.write(call, durable=durable)
 
     def mark(self) -> int:
         """Return a mark of the database as it is now."""
@@ -120,45 +114,11 @@ class FileDatabase:
 
     async def aclose(self) -> None:
         """Commit what was written, then close the file."""
-        if self._committing is not None:
-            await self._committing
-        await self._close_connections()
-
-    def _make_committer(self, connection: sqlite3.Connection) -> Committer:
-        return Committer(connection, self._path.name, timeout_seconds=self._timeout_ms / 1000)
-
-    async def _commit_pending(self) -> None:
-        """Commit group after group until nothing waits."""
-        try:
-            while self._pending:
-                # A caller that has left before its write began wants it no more.
-                group = [(write, answer) for write, answer in self._pending[:_MAX_GROUP] if not answer.done()]
-                del self._pending[:_MAX_GROUP]
-                if group:
-                    await self._commit([write for write, _ in group])
-                    _answer(group)
-        finally:
-            self._committing = None
-
-    async def _commit(self, writes: Sequence[Write]) -> None:
-        assert self._writer is not None  # noqa: S101 - opened by whoever queued the writes
-        await self._writer.run(lambda _: self._committer.commit(writes))
-        self.changes.notify()
-
-    async def _close_connections(self) -> None:
         self.changes.close()
-        readers, self._readers = self._readers, []
+        readers, self._readers = self._readers, ()
+        for reader in readers:
+            await reader.aclose()
+        # The last: closing the last connection moves the log into the file, which a reader may not do.
         writer, self._writer = self._writer, None
-        # The writer last: closing the last connection moves the log into the file, which a reader may not do.
-        for connection in (*readers, *([writer] if writer else [])):
-            await connection.aclose()
-
-
-def _answer(group: Sequence[tuple[Write, "asyncio.Future[object]"]]) -> None:
-    for write, answer in group:
-        if answer.done():
-            continue
-        if write.error is not None:
-            answer.set_exception(write.error)
-        else:
-            answer.set_result(write.result)
+        if writer is not None:
+            await writer.aclose()

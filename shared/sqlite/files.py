@@ -1,6 +1,7 @@
 """Files and directories that only their owner can read, also when they existed before."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _DIRECTORY_MODE = 0o700
@@ -13,16 +14,24 @@ def make_directory(path: Path) -> None:
     _restrict(path, _DIRECTORY_MODE)
 
 
+def open_private(path: Path) -> int:
+    """Open `path` for reading and writing, made if need be; return its descriptor."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+    except FileExistsError:
+        _restrict(path, _FILE_MODE)
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    sync_directory(path.parent)
+    return descriptor
+
+
 def make_database_file(path: Path) -> None:
     """Make an empty file unless there is one. SQLite gives its `-wal` and `-shm` files the same mode."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
-        sync_directory(path.parent)
-    except FileExistsError:
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-            file = path.with_name(name)
-            if file.exists():
-                _restrict(file, _FILE_MODE)
+    if not path.exists():
+        os.close(open_private(path))
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        with suppress(FileNotFoundError):  # the last process to close it removes the other two
+            _restrict(path.with_name(name), _FILE_MODE)
 
 
 def write_new(path: Path, content: bytes) -> None:

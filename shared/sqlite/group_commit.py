@@ -4,19 +4,12 @@ Each write runs in a savepoint, so one that fails leaves no trace and harms no o
 """
 
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from shared.model.errors import Unavailable, Unclear
-from shared.sqlite.errors import commit_failed, is_busy, unavailable
-
-_RETRY_SECONDS = 0.0003
-"""Between two attempts to get the write lock.
-
-SQLite's own handler sleeps 1, 2, 5, ... 100 ms. The other process holds the lock most of the time when it is busy,
-so a waiting process would often miss the gaps.
-"""
+from shared.sqlite.errors import commit_failed, unavailable
 
 
 class Write:
@@ -35,16 +28,23 @@ class Write:
 
 
 class Committer:
-    """Commits writes on one connection to `file`; waits up to `timeout_seconds` for the lock. Blocks."""
+    """Commits writes on one connection to `file`; `lock` keeps other writers of that file out. Blocks."""
 
-    def __init__(self, connection: sqlite3.Connection, file: str, *, timeout_seconds: float) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: str, lock: AbstractContextManager[None]) -> None:
         self._connection = connection
         self._file = file
-        self._timeout_seconds = timeout_seconds
+        self._lock = lock
         self._is_durable = True
 
     def commit(self, writes: Sequence[Write]) -> None:
         """Run `writes` in order in one transaction; set the result or the error of each."""
+        try:
+            with self._lock:
+                self._commit(writes)
+        except OSError as error:
+            _fail(writes, Unavailable(f"{self._file}: {error}"))
+
+    def _commit(self, writes: Sequence[Write]) -> None:
         try:
             self._begin(durable=any(write.durable for write in writes))
         except sqlite3.Error as error:
@@ -66,16 +66,7 @@ class Committer:
         if durable is not self._is_durable:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._is_durable = durable
-        deadline = time.monotonic() + self._timeout_seconds
-        while True:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-            time.sleep(_RETRY_SECONDS)
+        self._connection.execute("BEGIN IMMEDIATE")
 
     def _run(self, write: Write, *, alone: bool) -> None:
         execute = self._connection.execute

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from shared.model.errors import InvalidSettings
 from shared.sqlite.errors import is_busy
+from shared.sqlite.file_lock import FileLock
 from shared.sqlite.files import make_database_file
 
 T = TypeVar("T")
@@ -22,7 +23,6 @@ _CACHED_STATEMENTS = 256
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -32768",  # 32 MiB
-    "PRAGMA mmap_size = 1073741824",
     "PRAGMA wal_autocheckpoint = 2000",  # pages; a checkpoint of 16 MB takes some 20 ms, 10,000 events apart
     "PRAGMA journal_size_limit = 67108864",  # what a long read made the log grow to is given back
     "PRAGMA temp_store = MEMORY",  # no copy of a payload outside the data directory
@@ -37,15 +37,19 @@ def open_writer(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connecti
     """
     make_database_file(path)
     connection = _connect(path.as_uri())
+    lock = FileLock(path, timeout_seconds=_OPEN_SECONDS)
     try:
-        _patiently(lambda: connection.execute("PRAGMA page_size = 8192"))
-        _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
-        configure(connection)
-        _patiently(lambda: migrate(connection, migrations, path.name))
-        connection.execute("PRAGMA busy_timeout = 0")
+        with lock:
+            _patiently(lambda: connection.execute("PRAGMA page_size = 8192"))
+            _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+            configure(connection)
+            _patiently(lambda: migrate(connection, migrations, path.name))
+            connection.execute("PRAGMA busy_timeout = 0")
     except BaseException:
         connection.close()
         raise
+    finally:
+        lock.close()
     return connection
 
 

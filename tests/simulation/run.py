@@ -6,13 +6,14 @@ from collections import Counter
 
 import msgspec
 
+from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Outcome
 from shared.ports import Outgoing
 from tests.simulation.checks import Sightings, check
 from tests.simulation.virtual import Process, VirtualLoop
-from tests.simulation.world import INBOX, SETTINGS, TENANT, World
+from tests.simulation.world import INBOX, SETTINGS, TENANT, MakeStore, World
 
 _TROUBLE_SECONDS = 12.0
 _DEADLINE_SECONDS = 3_000.0
@@ -33,10 +34,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
-def simulate(seed: int) -> Report:
+def simulate(seed: int, make_store: MakeStore = MemoryStore) -> Report:
     """Run `seed` and check what came of it. The same seed always does the same."""
     loop = VirtualLoop()
-    world = World(loop, seed)
+    world = World(loop, seed, make_store)
     try:
         return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), _END_SECONDS))
     except TimeoutError:

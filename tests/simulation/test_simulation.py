@@ -8,11 +8,14 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from shared.clock import Clock
 from tests.simulation.bugs import BUGS, planted
 from tests.simulation.run import Report, simulate
+from tests.simulation.sqlite_store import SimulatedSqliteStore
 from tests.simulation.world import PROFILES
 
 SEEDS = 2_000
+SQLITE_SEEDS = 400
 MAX_SEEDS_A_BUG = 1_500
 
 
@@ -30,6 +33,20 @@ def _untraced() -> None:
     logging.disable()
 
 
+def _on_sqlite(seed: int) -> Report:
+    stores: list[SimulatedSqliteStore] = []
+
+    def make(clock: Clock, *, shards: int) -> SimulatedSqliteStore:
+        stores.append(SimulatedSqliteStore(clock, shards=shards))
+        return stores[-1]
+
+    try:
+        return simulate(seed, make)
+    finally:
+        for store in stores:
+            store.close()
+
+
 def _failed(report: Report) -> str:
     return f"seed {report.seed} ({report.profile}): {'; '.join(report.violations)}"
 
@@ -40,6 +57,19 @@ def test_no_seed_breaks_a_promise() -> None:
 
     assert [_failed(report) for report in reports if report.violations] == []
     assert {report.profile for report in reports} == {profile.name for profile in PROFILES}
+
+
+def test_no_seed_breaks_a_promise_on_sqlite() -> None:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_untraced) as pool:
+        reports = list(pool.map(_on_sqlite, range(SQLITE_SEEDS), chunksize=20))
+
+    assert [_failed(report) for report in reports if report.violations] == []
+    assert {report.profile for report in reports} == {profile.name for profile in PROFILES}
+
+
+def test_sqlite_and_memory_do_the_same() -> None:
+    for seed in range(20):
+        assert _on_sqlite(seed) == simulate(seed)
 
 
 def test_the_same_seed_does_the_same() -> None:

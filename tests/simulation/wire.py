@@ -7,7 +7,6 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
@@ -101,9 +100,9 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
 
 
 class _WiredStore:
-    """Every method of `MemoryStore`, through a wire."""
+    """Every method of a store, through a wire."""
 
-    def __init__(self, store: MemoryStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> None:
+    def __init__(self, store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> None:
         self.process = process
         self._store = store
         self._wire = wire
@@ -147,7 +146,7 @@ class _WiredQueue:
         return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs), in_parts=name == "send")
 
 
-def wired_store(store: MemoryStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> EventStore:
+def wired_store(store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> EventStore:
     """Return `store` as a process sees it."""
     return cast("EventStore", _WiredStore(store, wire, process, rng, faults))
 

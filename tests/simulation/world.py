@@ -3,16 +3,19 @@
 import asyncio
 import random
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
+from shared.clock import Clock
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
-from shared.ports import Outgoing
+from shared.model.records import Guard, Place, Record
+from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
@@ -72,10 +75,31 @@ PROFILES = (
 )
 
 
+class Store(EventStore, Protocol):
+    """A store that shows the checks what it holds."""
+
+    @property
+    def records(self) -> Mapping[Place, Record]:
+        """What lies at each place."""
+        ...
+
+    def guards(self) -> list[Guard]:
+        """Return every guard."""
+        ...
+
+
+class MakeStore(Protocol):
+    """Makes the store of one run. None of its methods may wait."""
+
+    def __call__(self, clock: Clock, *, shards: int) -> Store:
+        """Return an empty store of `shards` shards an inbox."""
+        ...
+
+
 class World:
     """All that exists in one run. Everything random comes from `rng`."""
 
-    def __init__(self, loop: VirtualLoop, seed: int) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, make_store: MakeStore = MemoryStore) -> None:
         self.loop = loop
         self.rng = random.Random(seed)  # noqa: S311 - a seed must replay
         self.profile = PROFILES[seed % len(PROFILES)]
@@ -84,7 +108,7 @@ class World:
         self.queue = MemoryQueue(
             self.services, dlq=self.dlq, max_receives=SETTINGS.max_receives, shuffle=self.rng.shuffle
         )
-        self.store = MemoryStore(self.services, shards=SETTINGS.inbox_shards)
+        self.store = make_store(self.services, shards=SETTINGS.inbox_shards)
         self.bodies = MemoryBodies()
         self.faults = self._faults()
         self.minter = Minter(self.services, random_bytes=self.rng.randbytes)
