@@ -35,6 +35,12 @@ class InlineDatabase:
             raise write.error
         return cast("T", write.result)
 
+    def mark(self) -> int:
+        return self.connection.total_changes
+
+    async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
+        """Return: in virtual time, changes are not waited for."""
+
 
 class SimulatedSqliteStore(SqliteStore):
     """A `SqliteStore` that shows the checks what it holds."""
