@@ -19,7 +19,7 @@ from time import perf_counter
 from ingest.pending_pack import PendingPack, size_of, size_of_removal
 from shared.clock import Clock
 from shared.model import pack
-from shared.model.errors import TooLarge, TriggersError, Unavailable
+from shared.model.errors import StorageFull, TooLarge, TriggersError, Unavailable
 from shared.model.event import MAX_REQUEST_BYTES, Event
 from shared.model.pack import AckPack, Removal
 from shared.model.records import Outcome
@@ -189,7 +189,8 @@ class Publisher:
                 outcomes = await self._queue.send(messages)
         except (TriggersError, TimeoutError) as error:
             logger.warning("send failed", extra={"error": f"{type(error).__name__}: {error}", "packs": len(call)})
-            return [Unavailable(f"the queue did not confirm: {type(error).__name__}")] * len(call)
+            kind = StorageFull if isinstance(error, StorageFull) else Unavailable
+            return [kind(f"the queue did not confirm: {type(error).__name__}")] * len(call)
         finally:
             self._send_seconds.observe(perf_counter() - started)
         return [

@@ -124,6 +124,13 @@ class Unavailable(TriggersError):
         self.retry_after = retry_after
 
 
+class StorageFull(Unavailable):
+    """The disk is full; nothing took effect."""
+
+    def __init__(self, detail: str, retry_after: float = 10.0) -> None:
+        super().__init__(detail, retry_after)
+
+
 class Unclear(TriggersError):
     """A call was cut off or timed out: it may have taken effect, or may still."""
 

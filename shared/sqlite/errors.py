@@ -8,7 +8,7 @@ recovery after a crash may still find the transaction in the log.
 import errno
 import sqlite3
 
-from shared.model.errors import Unavailable, Unclear
+from shared.model.errors import StorageFull, Unavailable, Unclear
 
 _REASONS = {
     sqlite3.SQLITE_BUSY: "another process holds the lock",
@@ -33,19 +33,20 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 def unavailable(error: sqlite3.Error, file: str) -> Unavailable:
     """Return the error for a call on `file` that failed before COMMIT."""
-    return Unavailable(_describe(error, file))
+    kind = StorageFull if _code(error) == sqlite3.SQLITE_FULL else Unavailable
+    return kind(_describe(error, file))
 
 
 def commit_failed(error: sqlite3.Error, file: str) -> Unavailable | Unclear:
     """Return the error for a COMMIT on `file` that failed."""
-    detail = _describe(error, file)
-    return Unavailable(detail) if _code(error) in _NOT_COMMITTED else Unclear(detail)
+    return unavailable(error, file) if _code(error) in _NOT_COMMITTED else Unclear(_describe(error, file))
 
 
 def file_failed(error: OSError, file: str) -> Unavailable:
     """Return the error for a file operation that failed."""
-    reason = "the disk is full" if error.errno in _DISK_FULL else error.strerror or type(error).__name__
-    return Unavailable(f"{file}: {reason}")
+    if error.errno in _DISK_FULL:
+        return StorageFull(f"{file}: the disk is full")
+    return Unavailable(f"{file}: {error.strerror or type(error).__name__}")
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from shared.model.errors import Unavailable, Unclear
+from shared.model.errors import Unavailable
 from shared.sqlite.errors import commit_failed, unavailable
 
 
@@ -103,4 +103,4 @@ def _fail(writes: Sequence[Write], error: Exception) -> None:
 
 def _copy(error: Exception) -> Exception:
     """Return an error of its own for each caller: a traceback grows wherever one is raised."""
-    return Unclear(str(error)) if isinstance(error, Unclear) else Unavailable(str(error))
+    return type(error)(str(error))

@@ -20,6 +20,7 @@ from shared.model.errors import (
     NotAcceptable,
     NotFound,
     RateLimited,
+    StorageFull,
     TooLarge,
     TooSlow,
     Unauthorized,
@@ -57,9 +58,11 @@ _TITLES: Mapping[type[Exception], tuple[str, str]] = {
     UnsupportedMedia: ("unsupported-media-type", "The media type is not supported"),
     NotAcceptable: ("not-acceptable", "No acceptable media type"),
     RateLimited: ("rate-limited", "Too many requests"),
+    StorageFull: ("storage-full", "The server's disk is full"),
     Unavailable: ("unavailable", "The service can't do this right now"),
     Unclear: ("unavailable", "The service can't do this right now"),
 }
+_DISK_FULL = "Nothing of the request was stored. Repeat it once there is free space on the server's disk."
 _TRY_AGAIN = "A part of the service is full or does not answer. Nothing is lost if the request is repeated."
 
 
@@ -95,7 +98,7 @@ def problem_of(error: Exception, instance: str) -> tuple[Problem, dict[str, str]
             type=f"urn:triggers:problem:{name}",
             title=title,
             status=status,
-            detail=str(error) if status < HTTPStatus.INTERNAL_SERVER_ERROR else _TRY_AGAIN,
+            detail=str(error) if status < HTTPStatus.INTERNAL_SERVER_ERROR else _unavailable_detail(error),
             instance=instance,
             errors=(error.faults if isinstance(error, InvalidRequest) else ()) or msgspec.UNSET,
         )
@@ -142,6 +145,10 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: _handle}
 """For Litestar: all errors, its own and any other."""
+
+
+def _unavailable_detail(error: Exception) -> str:
+    return _DISK_FULL if isinstance(error, StorageFull) else _TRY_AGAIN
 
 
 def _lookup(table: Mapping[type[Exception], Any], error: Exception) -> Any:  # noqa: ANN401 - the table's value

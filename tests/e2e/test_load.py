@@ -13,6 +13,6 @@ def test_a_load_is_listed_once_and_its_processes_are_watched(local: Local) -> No
     report = load(plan, local)
     assert not report.violations, summary(report.violations)
     assert (report.figures["accepted events"], report.figures["listed"]) == (250, 250)
-    assert report.memory.keys() == {"emulator", "worker", "api"}
+    assert report.memory.keys() == {"worker", "api"}
     assert all(first > 1 for first, _, _ in report.memory.values())
     assert all(0 < p50 <= p99 <= longest for p50, p99, longest in report.times.values())
