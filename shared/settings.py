@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20
     max_unsent_bytes: Annotated[
         int,
-        Meta(ge=1_048_576, description="Answers that wait for slow clients; past that the slowest are cut off"),
+        Meta(ge=8_388_608, description="Bytes of answers that wait for slow clients; past that pages get a 503"),
     ] = 33_554_432
 
     queue_sends: Annotated[

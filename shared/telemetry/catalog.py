@@ -34,7 +34,7 @@ ROUTES = (
 )
 STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 QUEUES = ("events", "dlq")
-REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader")
+REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent")
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 """Seconds that one call or request takes; a long poll waits up to 20."""
@@ -76,9 +76,10 @@ class Metrics:
         )
         self.http_refusals = self._counter(
             "triggers_http_refusals_total",
-            "Connections and requests refused before the app: past MAX_CONNECTIONS (`connections`) or"
-            " MAX_CONNECTIONS_PER_ADDRESS (`address`), all unfinished headers together too large (`memory`), the URL"
-            " (`line`) or headers too large, `malformed`, too many `pipelined`, too `slow`, or a `reader` too slow",
+            "Connections and requests refused by the server itself: past MAX_CONNECTIONS (`connections`) or"
+            " MAX_CONNECTIONS_PER_ADDRESS (`address`), past what all unfinished headers may take (`memory`), too long a"
+            " URL (`line`), too many or too large `headers`, `malformed`, too many `pipelined`, too `slow`, answers"
+            " past MAX_UNSENT_BYTES (`unsent`), and a `reader` that was cut off",
             {"reason": REFUSALS},
         )
 

@@ -35,7 +35,7 @@ class Wire:
     @classmethod
     async def open(cls, port: int, *, host: str = "127.0.0.1", receive_buffer_bytes: int = 0) -> "Wire":
         made = socket.socket()
-        made.setblocking(False)
+        made.settimeout(0)
         if receive_buffer_bytes:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         if host != "127.0.0.1":

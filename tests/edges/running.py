@@ -49,7 +49,7 @@ class Running:
 def running(**environment: str) -> Iterator[Running]:
     """Run a server with these settings."""
     port = _free_port()
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "tests.edges.server", str(port)],
         cwd=ROOT,
         env={**os.environ, "LOG_LEVEL": "ERROR", **environment},

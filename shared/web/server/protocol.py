@@ -18,26 +18,28 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared.settings import Settings
 from shared.web.server import refusals
 from shared.web.server.connections import Connections
-from shared.web.server.cycle import Cycle, Writer
+from shared.web.server.cycle import LARGE_BYTES, Cycle, Writer
 from shared.web.server.refusals import Refusal
 from shared.web.server.request_head import RequestHead, without_upgrade
 
 _FEED_BYTES = 16_384
 """The parser is fed this much at a time: a read may be 256 KB, most of it past a bound."""
 
-_PAUSE_WRITING_BYTES = 16_384
-"""An answer that waits with more than this counts as unsent; less is bounded by the number of connections."""
-
 _MAX_PIPELINED = 16
 """Requests that wait behind the one that is handled."""
 
 _DRAIN_SECONDS = 5.0
 """Rest of a body whose answer is sent already: then the connection can be used again."""
+
+_CHUNK_BYTES_PER_BYTE = 16
+"""What a chunked body may take on the wire for each of its bytes, after 64 KiB for nothing. A chunk for each byte takes
+6; extensions, which mean nothing to anybody, might take any number."""
 
 _CLOSING_SECONDS = 2.0
 _MAX_DROPPED_BYTES = 1024 * 1024
@@ -61,7 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = RequestHead(self.max_header_bytes)
         self._running: Cycle | None = None
         self._unfinished_bytes = 0
-        self._dropped_bytes = 0
+        self._dropped_bytes = self._body_bytes = self._wire_bytes = 0
         self._offers_upgrade = False
 
     # Connection
@@ -69,12 +71,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take the connection, or refuse it."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=_PAUSE_WRITING_BYTES, low=0)
+        transport.set_write_buffer_limits(high=LARGE_BYTES, low=0)
         self._writer = Writer(transport)
         everyone = self.connections_of_process
         reason = everyone.admit(self, self.client[0] if self.client else None)
         self.deadline = self.loop.time() + self.seconds["NEW"]
         if reason is not None:
+            everyone.count(reason)
             self._answer(refusals.full(reason))
             if not everyone.keep_refused(self):
                 transport.close()
@@ -118,6 +121,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         try:
             self.parser.feed_data(data)
+            if self._head.is_chunked:
+                self._count_chunked(len(data))
             if self._head.is_open or self._unfinished_bytes:
                 self._count_unfinished(self._unfinished_bytes + len(data) if self._head.is_open else 0)
         except httptools.HttpParserUpgrade as upgrade:
@@ -151,6 +156,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if size_bytes and everyone.heads_are_full:
             raise refusals.full("memory")
 
+    def _count_chunked(self, size_bytes: int) -> None:
+        self._wire_bytes += size_bytes
+        if self._wire_bytes > HIGH_WATER_LIMIT + _CHUNK_BYTES_PER_BYTE * self._body_bytes:
+            raise refusals.malformed("Too many chunks or extensions for this little data")
+
     # What the parser calls
 
     def on_message_begin(self) -> None:
@@ -180,7 +190,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._head.end(version)
         self._take_target()
-        self.cycle = Cycle(
+        self._body_bytes = self._wire_bytes = 0
+        self.cycle = cycle = Cycle(
             scope=scope,
             transport=self._writer,  # type: ignore[arg-type]
             flow=self.flow,
@@ -193,28 +204,37 @@ class BoundedProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
+        cycle.connections = self.connections_of_process
         if self._running is None:
-            self._start_asgi_task(self.cycle, self.app)
+            self._start_asgi_task(cycle, self.app)
         elif len(self.pipeline) < _MAX_PIPELINED:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self.pipeline.appendleft((cycle, self.app))
         else:
-            self.cycle = self.pipeline[0][0]
             raise refusals.too_many_pipelined()
 
     def _take_target(self) -> None:
         target = httptools.parse_url(self.url)
-        path = target.path
-        if path is None:
-            raise refusals.malformed("The target is no path")
+        path = target.path or b"/"  # `http://host` names no path
         text = path.decode("ascii")
         self.scope["path"] = self.root_path + (unquote(text) if "%" in text else text)
         self.scope["raw_path"] = self.root_path.encode("ascii") + path
         self.scope["query_string"] = target.query or b""
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, if there is still somebody to read it."""
+        cycle = self.cycle
+        if not cycle.response_complete:
+            self._body_bytes += len(body)
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
+
     def on_message_complete(self) -> None:
         """End the request's body."""
         if not self._offers_upgrade:
+            self._head.is_chunked = False
             self.cycle.more_body = False
             if not self.cycle.response_complete:
                 self.cycle.message_event.set()
@@ -264,7 +284,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _phase_now(self) -> _Phase:
         if self._head.is_open:
             return "HEAD"
-        if self.cycle is None:
+        if not self.cycle:
             return "NEW"
         if self.cycle.more_body:
             return "DRAINING" if self.cycle.response_complete else "BODY"

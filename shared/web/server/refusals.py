@@ -12,7 +12,9 @@ from litestar.exceptions import HTTPException
 from shared.model.errors import InvalidRequest, TooSlow, Unavailable
 from shared.web.problems import MEDIA_TYPE, problem_of
 
-Reason = Literal["connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader"]
+Reason = Literal[
+    "connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent"
+]
 """Why a connection or a request was refused: values of the metric `triggers_http_refusals_total`."""
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -70,19 +72,19 @@ def render(refusal: Refusal, given: Headers, default_headers: Headers) -> bytes:
     """Return the whole answer. `given` are the request's headers as far as they came; they may name the request."""
     request_id = next((value for name, value in given if name == b"x-request-id" and _sane_id(value)), None)
     request_id = request_id or secrets.token_hex(8).encode()
+    status, headers, body = as_message(refusal, request_id)
+    fields = [*default_headers, *headers, (b"x-request-id", request_id), (b"connection", b"close")]
+    head = b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())
+    return b"".join([head, *(b"%b: %b\r\n" % field for field in fields), b"\r\n", body])
+
+
+def as_message(refusal: Refusal, request_id: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Return the answer's status, headers but for the request's id, and body."""
     problem, headers = problem_of(refusal.error, f"urn:triggers:request:{request_id.decode()}")
     body = msgspec.json.encode(problem)
-    fields = [
-        *default_headers,
-        *((name.encode(), value.encode()) for name, value in headers.items() if name != "connection"),
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id),
-        (b"connection", b"close"),
-    ]
-    status = HTTPStatus(problem.status)
-    head = [b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())]
-    return b"".join([*head, *(b"%b: %b\r\n" % field for field in fields), b"\r\n", body])
+    fields = [(name.encode(), value.encode()) for name, value in headers.items() if name != "connection"]
+    fields += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+    return problem.status, fields, body
 
 
 def _plain(reason: Reason, status: HTTPStatus, detail: str) -> Refusal:

@@ -20,17 +20,17 @@ _UPGRADE = frozenset((b"upgrade", b"http2-settings"))
 class RequestHead:
     """Bounds the head of each request on a connection. `is_open` from a request's first byte to its headers' end."""
 
-    __slots__ = ("_fields", "_hosts", "_is_chunked", "_max_bytes", "_size_bytes", "expects_continue", "is_open")
+    __slots__ = ("_fields", "_hosts", "_max_bytes", "_size_bytes", "expects_continue", "is_chunked", "is_open")
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self.is_open = False
+        self.is_open = self.is_chunked = False
 
     def begin(self) -> None:
         """Begin a request."""
         self.is_open = True
         self._fields = self._hosts = self._size_bytes = 0
-        self._is_chunked = self.expects_continue = False
+        self.is_chunked = self.expects_continue = False
 
     def check_url(self, size_bytes: int) -> None:
         """Raise `Refusal` if that is too long."""
@@ -57,7 +57,7 @@ class RequestHead:
                 raise refusals.malformed("It needs exactly one Host")
         elif version != "1.0":
             raise refusals.malformed("Unknown version")
-        elif self._is_chunked:
+        elif self.is_chunked:
             raise refusals.malformed("HTTP/1.0 has no Transfer-Encoding")
 
     def too_large(self) -> Refusal:
@@ -72,7 +72,7 @@ class RequestHead:
         elif value.lower() != b"chunked":
             raise refusals.malformed("The only Transfer-Encoding is chunked")
         else:
-            self._is_chunked = True
+            self.is_chunked = True
 
 
 def without_upgrade(method: str, url: bytes, version: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -1,15 +1,15 @@
 """Answers that wait in memory for clients that read slowly: bounded for the process, not for a connection.
 
-An answer counts in full until its last byte has left: the transport holds on to the whole of it. So a hundred clients
-that each leave a page of 4 MiB unread cost what `max_unsent_bytes` allows. Past that, the slowest are cut off.
+An answer counts in full until its last byte has left, since the transport holds on to the whole of it. Past the bound,
+large answers are replaced by a 503, and readers that crawl are cut off to make room. Readers that get on are left to
+finish: cut off, they would ask for the same page again.
 """
 
 from typing import Protocol
 
-_CREDIT_BYTES = 65_536
-_CREDIT_SECONDS = 0.1
-"""A new answer ranks like one that is read at 640 KiB a second, and falls with time. So a burst of pages cuts off the
-oldest of them that nobody reads, not those that have just begun."""
+_CRAWL_SECONDS = 5.0
+_CRAWL_BYTES_PER_SECOND = 65_536
+"""A reader is never cut off sooner than that, nor while it takes more than that: 64 seconds for the largest page."""
 
 
 class Reader(Protocol):
@@ -23,25 +23,27 @@ class Reader(Protocol):
 
 
 class _Waiting:
-    __slots__ = ("held_bytes", "left_bytes", "moved", "since", "unsent_bytes")
+    __slots__ = ("first_bytes", "held_bytes", "is_cut", "left_bytes", "moved", "since")
 
     def __init__(self, held_bytes: int, unsent_bytes: int, now: float) -> None:
         self.held_bytes = held_bytes
-        self.unsent_bytes = self.left_bytes = unsent_bytes
+        self.first_bytes = self.left_bytes = unsent_bytes
         self.since = self.moved = now
+        self.is_cut = False
 
     def note(self, left_bytes: int, now: float) -> None:
         """Take in how much is still unsent."""
         if left_bytes < self.left_bytes:
             self.left_bytes, self.moved = left_bytes, now
 
-    def speed(self, now: float) -> float:
-        """Return bytes a second, as ranked."""
-        return (self.unsent_bytes - self.left_bytes + _CREDIT_BYTES) / (now - self.since + _CREDIT_SECONDS)
+    def crawls(self, now: float) -> bool:
+        """Whether its reader had its chance."""
+        taken, seconds = self.first_bytes - self.left_bytes, now - self.since
+        return seconds >= _CRAWL_SECONDS and taken < _CRAWL_BYTES_PER_SECOND * seconds
 
 
 class UnsentAnswers:
-    """All answers of a process that wait for their readers."""
+    """All answers of a process that wait for their readers. `held_bytes` is what they take."""
 
     def __init__(self, max_bytes: int, timeout_seconds: float) -> None:
         self._max_bytes = max_bytes
@@ -49,16 +51,20 @@ class UnsentAnswers:
         self._waiting: dict[Reader, _Waiting] = {}
         self.held_bytes = 0
 
+    def room_for(self, size_bytes: int, now: float) -> bool:
+        """Return whether an answer of this size may be sent now. If not, cut off who crawls: there will be, soon."""
+        if not self.held_bytes or self.held_bytes + size_bytes <= self._max_bytes:
+            return True
+        self._note_progress(now)
+        self._cut([reader for reader, it in self._waiting.items() if it.crawls(now)])
+        return False
+
     def add(self, reader: Reader, held_bytes: int, now: float) -> None:
-        """Count an answer of `held_bytes`; cut off the slowest readers if that is too much."""
+        """Count an answer of `held_bytes` that could not be sent at once."""
         self.discard(reader)
-        unsent = reader.unsent_bytes()
-        self._waiting[reader] = _Waiting(max(held_bytes, unsent), unsent, now)
-        self.held_bytes += max(held_bytes, unsent)
-        if self.held_bytes > self._max_bytes:
-            self._note_progress(now)
-            while self.held_bytes > self._max_bytes:
-                self._cut(min(self._waiting, key=lambda other: self._waiting[other].speed(now)))
+        unsent_bytes = reader.unsent_bytes()
+        waiting = self._waiting[reader] = _Waiting(max(held_bytes, unsent_bytes), unsent_bytes, now)
+        self.held_bytes += waiting.held_bytes
 
     def discard(self, reader: Reader) -> None:
         """Stop counting an answer: it was sent, or its connection is gone."""
@@ -68,15 +74,17 @@ class UnsentAnswers:
 
     def cut_stalled(self, now: float) -> None:
         """Cut off the readers that took nothing for `timeout_seconds`."""
-        self._note_progress(now)
-        stalled = [reader for reader, it in self._waiting.items() if now - it.moved >= self._timeout_seconds]
-        for reader in stalled:
-            self._cut(reader)
+        if self._waiting:
+            self._note_progress(now)
+            self._cut([reader for reader, it in self._waiting.items() if now - it.moved >= self._timeout_seconds])
 
     def _note_progress(self, now: float) -> None:
         for reader, waiting in self._waiting.items():
             waiting.note(reader.unsent_bytes(), now)
 
-    def _cut(self, reader: Reader) -> None:
-        self.discard(reader)
-        reader.cut()
+    def _cut(self, readers: list[Reader]) -> None:
+        """Cut off readers. What they hold counts until their connection is gone: only then it is free."""
+        for reader in readers:
+            if not self._waiting[reader].is_cut:
+                self._waiting[reader].is_cut = True
+                reader.cut()
