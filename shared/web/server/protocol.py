@@ -23,10 +23,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared.settings import Settings
 from shared.web.server import refusals
+from shared.web.server.answer_writer import LARGE_BYTES, AnswerWriter
 from shared.web.server.connections import Connections
-from shared.web.server.cycle import LARGE_BYTES, Cycle, Writer
+from shared.web.server.cycle import Cycle
 from shared.web.server.refusals import Refusal
-from shared.web.server.request_head import RequestHead, without_upgrade
+from shared.web.server.request_head import (
+    FIELD_BYTES,
+    FRAMING,
+    MAX_HEADERS,
+    MAX_URL_BYTES,
+    RequestHead,
+    without_upgrade,
+)
 
 _FEED_BYTES = 16_384
 """The parser is fed this much at a time: a read may be 256 KB, most of it past a bound."""
@@ -72,8 +80,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take the connection, or refuse it."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=LARGE_BYTES, low=0)
-        self._writer = Writer(transport)
         everyone = self.connections_of_process
+        self._writer = AnswerWriter(transport, everyone)
         reason = everyone.admit(self, self.client[0] if self.client else None)
         self.deadline = self.loop.time() + self.seconds["NEW"]
         if reason is not None:
@@ -171,12 +179,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Take a piece of the URL."""
         self.url += url
-        self._head.check_url(len(self.url))
+        if len(self.url) > MAX_URL_BYTES:
+            raise refusals.line_too_long(MAX_URL_BYTES)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header. Trailers are counted, and ignored: nothing after a body may change what was decided on it."""
         name = name.lower()
-        if self._head.take(name, value):
+        self._head.left_bytes -= len(name) + len(value) + FIELD_BYTES
+        if self._head.left_bytes >= 0 and name not in FRAMING and len(self.headers) < MAX_HEADERS:
+            self.headers.append((name, value))  # nearly always
+        elif self._head.take(name, value, len(self.headers)):
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -204,7 +216,6 @@ class BoundedProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        cycle.connections = self.connections_of_process
         if self._running is None:
             self._start_asgi_task(cycle, self.app)
         elif len(self.pipeline) < _MAX_PIPELINED:
@@ -243,6 +254,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cast("Cycle", cycle)
+        self._writer.begin()
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -252,6 +264,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._close()
             return
+        self._writer.flush()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         if not self.pipeline:

@@ -10,17 +10,20 @@ MAX_URL_BYTES = 16_384
 
 MAX_HEADERS = 100
 
-_FIELD_BYTES = 4
+FIELD_BYTES = 4
 """`: ` and the line's end."""
 
-_FRAMING = frozenset((b"host", b"transfer-encoding", b"expect"))
+FRAMING = frozenset((b"host", b"transfer-encoding", b"expect"))
 _UPGRADE = frozenset((b"upgrade", b"http2-settings"))
 
 
 class RequestHead:
-    """Bounds the head of each request on a connection. `is_open` from a request's first byte to its headers' end."""
+    """Bounds the head of each request on a connection. `is_open` from a request's first byte to its headers' end.
 
-    __slots__ = ("_fields", "_hosts", "_max_bytes", "_size_bytes", "expects_continue", "is_chunked", "is_open")
+    `left_bytes` is what further headers may take. Past their end it is less than nothing, so that trailers are noticed.
+    """
+
+    __slots__ = ("_hosts", "_max_bytes", "_trailers", "expects_continue", "is_chunked", "is_open", "left_bytes")
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -29,29 +32,29 @@ class RequestHead:
     def begin(self) -> None:
         """Begin a request."""
         self.is_open = True
-        self._fields = self._hosts = self._size_bytes = 0
+        self.left_bytes = self._max_bytes
+        self._hosts = self._trailers = 0
         self.is_chunked = self.expects_continue = False
 
-    def check_url(self, size_bytes: int) -> None:
-        """Raise `Refusal` if that is too long."""
-        if size_bytes > MAX_URL_BYTES:
-            raise refusals.line_too_long(MAX_URL_BYTES)
+    def take(self, name: bytes, value: bytes, before: int) -> bool:
+        """Check a header, `name` in lower case, that has so many before it; False if it is a trailer.
 
-    def take(self, name: bytes, value: bytes) -> bool:
-        """Count a header, `name` in lower case; False if it is a trailer. Raises `Refusal`."""
-        self._fields += 1
-        self._size_bytes += len(name) + len(value) + _FIELD_BYTES
-        if self._size_bytes > self._max_bytes:
+        The caller has charged its size to `left_bytes`. Raises `Refusal`.
+        """
+        if not self.is_open:
+            before, self._trailers = self._trailers, self._trailers + 1
+        if self.left_bytes < (0 if self.is_open else -self._max_bytes):
             raise self.too_large()
-        if self._fields > MAX_HEADERS:
+        if before >= MAX_HEADERS:
             raise refusals.headers_too_large(f"There are more than {MAX_HEADERS} headers.")
-        if name in _FRAMING and self.is_open:
+        if self.is_open and name in FRAMING:
             self._take_framing(name, value)
         return self.is_open
 
     def end(self, version: str) -> None:
         """End the headers. Raises `Refusal`."""
         self.is_open = False
+        self.left_bytes = -1
         if version == "1.1":
             if self._hosts != 1:
                 raise refusals.malformed("It needs exactly one Host")
