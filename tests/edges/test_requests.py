@@ -277,3 +277,61 @@ async def test_every_method_may_come_with_a_body_and_the_connection_goes_on(
     assert first.status < 500
     assert second is not None
     assert second.status == 200
+
+
+async def test_a_head_request_may_ask_to_close(server: Running) -> None:
+    wire = await Wire.open(server.port)
+    await wire.send(request("HEAD", "/healthz", "Connection: close"))
+    answer = await wire.answer(to_head=True)
+    assert answer is not None
+    assert answer.status == 200
+    assert await wire.ended()
+    wire.close()
+
+
+async def test_a_client_that_waits_to_be_told_to_go_on(server: Running) -> None:
+    wire = await Wire.open(server.port)
+    await wire.send(
+        request("POST", "/v1/events", *keyed(server), "Expect: 100-continue", f"Content-Length: {len(EVENT)}")
+    )
+    go_on = await wire.answer()
+    await wire.send(EVENT)
+    answer = await wire.answer()
+    wire.close()
+    assert go_on is not None
+    assert answer is not None
+    assert (go_on.status, answer.status) == (100, 202)
+
+
+async def test_http_1_0_needs_no_host(server: Running) -> None:
+    answer, hung_up = await ask(server.port, b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert answer is not None
+    assert (answer.status, hung_up) == (200, True)
+
+
+async def test_empty_lines_between_requests_are_nothing(server: Running) -> None:
+    wire = await Wire.open(server.port)
+    for _ in range(3):
+        await wire.send(b"\r\n\r\n" + request("GET", "/healthz") + b"\r\n")
+        answer = await wire.answer()
+        assert answer is not None
+        assert answer.status == 200
+    wire.close()
+
+
+async def test_a_new_connection_may_not_be_kept_with_empty_lines(server: Running) -> None:
+    wire = await Wire.open(server.port)
+    await wire.send(b"\r\n\r\n")
+    assert await wire.ended(timeout_seconds=5)
+    wire.close()
+
+
+async def test_large_bodies_in_chunks_of_any_size_are_taken(server: Running) -> None:
+    data = b'{"type":"edge","data":"%b"}' % (b"x" * 200_000)
+    head = request("POST", "/v1/events", *keyed(server), CHUNKED)
+    for size in (16, 1000, 65_536, 300_000):
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        body = b"".join(b"%x;note=1\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        answer, _ = await ask(server.port, head + body)
+        assert answer is not None
+        assert answer.status == 202, (size, answer)
