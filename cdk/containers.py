@@ -62,8 +62,11 @@ class Containers(Construct):
             cluster=self._cluster,
             image=self._image,
             command=command,
-            # Metrics go to a port that the load balancer does not reach.
-            environment={**self._data.environment(self._config), "METRICS_PORT": "9464"},
+            environment={
+                **self._data.environment(self._config),
+                "METRICS_PORT": "9464",  # the load balancer does not reach it
+                "MAX_CONNECTIONS_PER_ADDRESS": "0",  # all connections are the load balancer's
+            },
             port=port,
             least=least,
         )

@@ -81,6 +81,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="A key's limits count in each process alone, or in all together by way of the key table"),
     ] = "process"
 
+    max_connections: Annotated[
+        int,
+        Meta(ge=1, description="Connections to one API process; one more gets a 503. Open files may limit it further"),
+    ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        Meta(ge=0, description="The same of one client address (IPv6: /64); 0: no limit, as behind a load balancer"),
+    ] = 1000
+    max_header_bytes: Annotated[
+        int, Meta(ge=1024, le=1_048_576, description="Bytes of one request's headers; more gets a 431")
+    ] = 32_768
+    header_timeout_seconds: Annotated[
+        int, Meta(ge=1, description="Longest time from a request's first byte to the end of its headers")
+    ] = 10
+    body_timeout_seconds: Annotated[
+        int, Meta(ge=1, description="Longest time from the end of a request's headers to the end of its body")
+    ] = 30
+    send_timeout_seconds: Annotated[
+        int, Meta(ge=1, description="A client that takes nothing of its answer for this long is cut off")
+    ] = 20
+    max_unsent_bytes: Annotated[
+        int,
+        Meta(ge=8_388_608, description="Bytes of answers that wait for slow clients; past that pages get a 503"),
+    ] = 33_554_432
+
     queue_sends: Annotated[
         int, Meta(ge=1, le=64, description="SendMessageBatch calls in flight per ingest process")
     ] = 4

@@ -38,16 +38,24 @@ App = Literal["ingest", "inbox", "console", "all"]
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
 def serve(app: App, host: str, port: int) -> None:
     """Serve the ingest API, the inbox API, the live page with what it needs for operators, or all under one URL."""
-    import uvicorn  # noqa: PLC0415 (loaded only where it is used)
-
-    from shared.web.app import stop_waiting  # noqa: PLC0415 (the same)
-
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level, hold=True)
     tune_garbage_collection()
     tracing.configure(os.environ, f"triggers-{app}")
     metrics = Metrics()
-    served = create(app, loaded, metrics)
+    run(create(app, loaded, metrics), loaded, metrics, host=host, port=port)
+
+
+def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, *, host: str, port: int) -> None:
+    """Serve an app until SIGTERM or SIGINT."""
+    import uvicorn  # noqa: PLC0415 (loaded only where it is used)
+
+    from shared.web.app import stop_waiting  # noqa: PLC0415 (the same)
+    from shared.web.server import open_files  # noqa: PLC0415 (the same)
+    from shared.web.server.connections import Connections  # noqa: PLC0415 (the same)
+    from shared.web.server.protocol import bounded  # noqa: PLC0415 (the same)
+
+    connections = Connections(loaded, metrics, open_files=open_files.raise_limit())
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
@@ -60,13 +68,12 @@ def serve(app: App, host: str, port: int) -> None:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=bounded(loaded, connections, keep_alive_seconds=KEEP_ALIVE_SECONDS),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = Server(config)

@@ -34,6 +34,7 @@ ROUTES = (
 )
 STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 QUEUES = ("events", "dlq")
+REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent")
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 """Seconds that one call or request takes; a long poll waits up to 20."""
@@ -72,6 +73,14 @@ class Metrics:
             "triggers_rate_limited_total",
             "Requests that a limit refused (429): `rate` is a key's own, `secrets` that of wrong secrets for one key",
             {"limit": ("rate", "secrets")},
+        )
+        self.http_refusals = self._counter(
+            "triggers_http_refusals_total",
+            "Connections and requests refused by the server itself: past MAX_CONNECTIONS (`connections`) or"
+            " MAX_CONNECTIONS_PER_ADDRESS (`address`), past what all unfinished headers may take (`memory`), too long a"
+            " URL (`line`), too many or too large `headers`, `malformed`, too many `pipelined`, too `slow`, answers"
+            " past MAX_UNSENT_BYTES (`unsent`), and a `reader` that was cut off",
+            {"reason": REFUSALS},
         )
 
     def _ingest(self) -> None:

@@ -6,6 +6,7 @@ and pass over those it doesn't know.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -27,7 +28,7 @@ from worker.inbox import query as inbox_query
 from worker.inbox.lookup import Lookup
 from worker.inbox.query import InboxQuery
 from worker.inbox.reader import Inbox, Page, PageRequest
-from worker.inbox.responses import answer, preferences_of
+from worker.inbox.responses import LARGE_BYTES, answer, preferences_of
 
 INBOX_PATH = "/v1/inbox"
 
@@ -37,6 +38,9 @@ BATCH = "application/cloudevents-batch+json"
 _CLIENT_LEFT = 499
 """nginx's number; nobody gets the answer."""
 
+_LARGE_PAGES = 2
+"""Large pages, of up to 4 MiB, that are put together, tagged and compressed at once; two copies of each are held."""
+
 _AnyRequest = Request[Any, Any, Any]
 _T = TypeVar("_T")
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -44,6 +48,7 @@ _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
     """Return the handler of `GET /v1/inbox`; `inbox` is asked at each request."""
+    large_pages = asyncio.Semaphore(_LARGE_PAGES)
 
     @get(INBOX_PATH, guards=[needs(INBOX_READ)], include_in_schema=False)
     async def read_inbox(request: _AnyRequest) -> Response[bytes]:
@@ -60,13 +65,14 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
             return Response(content=b"", status_code=_CLIENT_LEFT)
         context_of(request.scope).events = len(page.events)
         count = await inbox().undelivered(key.tenant, query.inbox, question.types) if query.count else None
-        if not query.zapier and media_type == JSON:
-            return await answer(_object(page, query.inbox, count), JSON, wishes)
-        # An array has no place for what is not an event.
-        headers = {} if count is None else {"Undelivered": str(count)}
-        if query.zapier:
-            return await answer(_array(map(_for_zapier, page.events)), JSON, wishes, headers)
-        return await answer(_array(page.events), BATCH, wishes, headers | {"Link": _link(query, page)})
+        async with large_pages if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():
+            if not query.zapier and media_type == JSON:
+                return await answer(_object(page, query.inbox, count), JSON, wishes)
+            # An array has no place for what is not an event.
+            headers = {} if count is None else {"Undelivered": str(count)}
+            if query.zapier:
+                return await answer(_array(map(_for_zapier, page.events)), JSON, wishes, headers)
+            return await answer(_array(page.events), BATCH, wishes, headers | {"Link": _link(query, page)})
 
     return read_inbox
 

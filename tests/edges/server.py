@@ -1,0 +1,83 @@
+"""All APIs over memory, served as `triggers serve all` does; run as a process of its own by the edge suite.
+
+    python -m tests.edges.server PORT
+
+Writes one line of JSON to stdout, `{"token": ...}`, of a key for everything; settings come from the environment.
+"""
+
+import asyncio
+import os
+import sys
+
+import msgspec
+
+from cli.commands import serve
+from cli.garbage_collection import tune_garbage_collection
+from console import app as console
+from ingest import app as ingest
+from shared import settings
+from shared.clock import SystemClock
+from shared.memory.backend import MemoryBackend
+from shared.memory.event_store import MemoryStore
+from shared.memory.key_store import MemoryKeyStore
+from shared.model import api_key
+from shared.model.position import Minter
+from shared.model.records import Place, StoredEvent
+from shared.telemetry import log
+from shared.telemetry.catalog import Metrics
+from shared.web.app import build_app
+from worker.inbox import app as inbox
+
+TENANT = "edges"
+PAGE_EVENTS = 1000
+EVENT_BYTES = 4000
+"""A page of the most events is then nearly as large as a page may be."""
+
+
+class _Earlier(SystemClock):
+    """A minute behind: what is minted now has settled."""
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() - 60_000
+
+
+async def _fill(store: MemoryStore) -> None:
+    minter, now_ms = Minter(_Earlier()), SystemClock().wall_ms()
+    events = [
+        StoredEvent(
+            place=Place(TENANT, "full", minter.mint()),
+            type="t",
+            body=b'{"specversion":"1.0","id":"%d","source":"/s","type":"t","data":"%b"}' % (number, b"x" * EVENT_BYTES),
+            accepted_at=now_ms - 60_000,
+            expires_at=now_ms // 1000 + 86_400,
+        )
+        for number in range(PAGE_EVENTS)
+    ]
+    for event in events:
+        await store.insert_events([event])
+
+
+async def _filled() -> tuple[MemoryBackend, str]:
+    clock = SystemClock()
+    keys, store = MemoryKeyStore(), MemoryStore(clock)
+    key, token = api_key.create(
+        tenant=TENANT, name="edges", scopes=api_key.SCOPES, now_ms=clock.wall_ms(), rate=100_000, burst=100_000
+    )
+    await keys.put(key)
+    await _fill(store)
+    return MemoryBackend(clock, store=store, keys=keys), token
+
+
+def main(port: int) -> None:
+    loaded, metrics = settings.load(os.environ), Metrics()
+    log.configure(loaded.log_level, hold=True)
+    tune_garbage_collection()
+    backend, token = asyncio.run(_filled())
+    parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
+    sys.stdout.write(msgspec.json.encode({"token": token}).decode() + "\n")
+    sys.stdout.flush()
+    serve.run(build_app(loaded, parts, backend=backend, metrics=metrics), loaded, metrics, host="127.0.0.1", port=port)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
