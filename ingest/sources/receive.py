@@ -46,7 +46,8 @@ class Receiver:
         self.source = source
         self._scheme = scheme
         self._extraction = Extraction(rules_of(source.scheme, source.rules))
-        self._kept = kept_headers(source.scheme, source.keep_headers)
+        signature = (source.options.header or "").lower()
+        self._kept = [name for name in kept_headers(source.scheme, source.keep_headers) if name != signature]
 
     def receive(
         self, webhook: Webhook, *, now_ms: int, mint: Callable[[], str], trace: Trace | None = None
