@@ -142,7 +142,7 @@ SAMPLES = (
     ),
     Sample(
         scheme="twilio",
-        secret=b"12345",
+        secret=b"auth-token",
         body=TWILIO,
         headers={
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",

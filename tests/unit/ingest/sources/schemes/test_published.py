@@ -19,12 +19,13 @@ def verify(
     secret: bytes,
     body: bytes,
     headers: dict[str, str],
+    *,
     now_s: int = 0,
     options: SchemeOptions | None = None,
-    **more: str,
+    url: str = "",
 ) -> None:
     given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    webhook = Webhook(body, given, **more)
+    webhook = Webhook(body, given, url=url)
     scheme_of(scheme, [secret], options or SchemeOptions()).verify(webhook, now_s * 1000)
 
 
@@ -49,13 +50,13 @@ SLACK_HEADERS = {
 @pytest.mark.parametrize("late_s", [0, 300, -300])
 def test_slack(late_s: int) -> None:
     # https://docs.slack.dev/authentication/verifying-requests-from-slack
-    verify("slack", b"8f742231b10e8888abcd99yyyzzz85a5", SLACK_BODY, SLACK_HEADERS, 1531420618 + late_s)
+    verify("slack", b"8f742231b10e8888abcd99yyyzzz85a5", SLACK_BODY, SLACK_HEADERS, now_s=1531420618 + late_s)
 
 
 @pytest.mark.parametrize("late_s", [301, -301])
 def test_slack_at_another_time(late_s: int) -> None:
     with pytest.raises(NotAuthentic):
-        verify("slack", b"8f742231b10e8888abcd99yyyzzz85a5", SLACK_BODY, SLACK_HEADERS, 1531420618 + late_s)
+        verify("slack", b"8f742231b10e8888abcd99yyyzzz85a5", SLACK_BODY, SLACK_HEADERS, now_s=1531420618 + late_s)
 
 
 STANDARD_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
@@ -74,7 +75,7 @@ def test_standard_webhooks(family: str, signatures: str, prefix: bytes) -> None:
         f"{family}-timestamp": "1614265330",
         f"{family}-signature": signatures,
     }
-    verify("standard", prefix + b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}', headers, 1614265330)
+    verify("standard", prefix + b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}', headers, now_s=1614265330)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ STRIPE_V0 = "v0=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39
 )
 def test_stripe(signature: str) -> None:
     # https://docs.stripe.com/webhooks#verify-manually
-    verify("stripe", b"whsec_test_secret", STRIPE_BODY, {"Stripe-Signature": signature}, 1492774577)
+    verify("stripe", b"whsec_test_secret", STRIPE_BODY, {"Stripe-Signature": signature}, now_s=1492774577)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def test_stripe(signature: str) -> None:
 )
 def test_stripe_signature_that_is_none(signature: str) -> None:
     with pytest.raises(NotAuthentic):
-        verify("stripe", b"whsec_test_secret", STRIPE_BODY, {"Stripe-Signature": signature}, 1492774577)
+        verify("stripe", b"whsec_test_secret", STRIPE_BODY, {"Stripe-Signature": signature}, now_s=1492774577)
 
 
 def test_shopify() -> None:
@@ -177,7 +178,7 @@ def test_hmac_sha512_base64() -> None:
 def test_hmac_over_method_url_and_time_in_milliseconds() -> None:
     headers = {"x-sig": "7b2bed6db9609d888bdae2752f09f5cefc821620db3320274b1c139705f00bda", "x-time": "1700000000000"}
     options = SchemeOptions(header="X-Sig", signed="{method} {url} {timestamp} {body}", timestamp_header="X-Time")
-    verify("hmac", b"k", b'{"a":1}', headers, 1_700_000_300, options, url="https://h/x")
+    verify("hmac", b"k", b'{"a":1}', headers, now_s=1_700_000_300, options=options, url="https://h/x")
 
 
 def test_basic() -> None:
