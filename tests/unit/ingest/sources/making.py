@@ -1,6 +1,6 @@
 """Sources whose secrets are known, and what receives for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ingest.sources.receive import Delivery, Receiver
 from ingest.sources.schemes.registry import scheme_of
@@ -38,9 +38,22 @@ def delivered(receiver: Receiver, webhook: Webhook, now_ms: int = START_MS) -> D
     return found
 
 
-def changed(webhook: Webhook, *, body: bytes | None = None, url: str | None = None, **headers: str | None) -> Webhook:
-    """Return `webhook` with other headers (`x_b` is X-B; None takes one away), another body or URL."""
-    replaced = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+def post(body: bytes = b"", content_type: str | None = None, **headers: str) -> Webhook:
+    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    if content_type is not None:
+        given.append((b"content-type", content_type.encode()))
+    return Webhook(body, given)
+
+
+def changed(
+    webhook: Webhook,
+    headers: Mapping[str, str | None] | None = None,
+    *,
+    body: bytes | None = None,
+    url: str | None = None,
+) -> Webhook:
+    """Return `webhook` with other `headers` (None takes one away), another body or URL."""
+    replaced = {name.encode(): value for name, value in (headers or {}).items()}
     kept = [(name, value) for name, value in webhook.headers if name not in replaced]
     added = [(name, value.encode()) for name, value in replaced.items() if value is not None]
     return Webhook(

@@ -47,7 +47,7 @@ def test_a_genuine_delivery_is_accepted(sample: Sample) -> None:
 @samples
 @pytest.mark.parametrize("value", [None, "", " "])
 def test_a_delivery_without_a_signature_is_refused(sample: Sample, value: str | None) -> None:
-    unsigned = changed(signed(sample), **{sample.signature.replace("-", "_"): value})
+    unsigned = changed(signed(sample), {sample.signature: value})
     with pytest.raises(NotAuthentic):
         verify(sample, unsigned)
 
@@ -181,7 +181,7 @@ def test_twilio_sha_256_by_a_webhook_rule() -> None:
     scheme = scheme_of("twilio", [b"auth token", b"shared key"], SchemeOptions())
     scheme.verify(webhook, 0)
     with pytest.raises(NotAuthentic):
-        scheme.verify(changed(webhook, x_twilio_webhooks_signature_settings=None), 0)
+        scheme.verify(changed(webhook, {"x-twilio-webhooks-signature-settings": None}), 0)
 
 
 def test_twilio_signs_a_body_that_is_no_form_by_its_digest_in_the_url() -> None:
@@ -204,6 +204,6 @@ def test_any_body_can_be_signed(body: bytes) -> None:
     for sample in SAMPLES:
         scheme = scheme_of(sample.scheme, [sample.secret], sample.options)
         webhook = changed(sample.webhook, body=body)
-        if sample.scheme == "twilio" and not webhook.form:
-            continue  # Twilio sends no other form
+        if sample.scheme == "twilio" and body and not any(map(any, webhook.form)):
+            continue  # a form without fields, in which nothing is signed: Twilio sends none
         scheme.verify(scheme.sign(webhook, START_MS), START_MS)
