@@ -6,7 +6,7 @@ from functools import cached_property
 import msgspec
 from msgspec import Raw
 
-from ingest.formats.depth import deeper_than
+from ingest.formats.raw_json import deeper_than
 from ingest.sources.webhook import Webhook
 from shared.model.event import MAX_DATA_DEPTH
 

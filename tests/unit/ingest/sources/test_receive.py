@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats.attributes import faults_of
-from ingest.formats.objects import duplicates, fields_of
+from ingest.formats.raw_json import duplicates, fields_of
 from ingest.sources.receive import MAX_BODY_BYTES, Delivery
 from ingest.sources.schemes.base import NotAuthentic
 from ingest.sources.webhook import Webhook
