@@ -8,6 +8,9 @@ import msgspec
 
 from shared.model.event import MAX_REQUEST_BYTES
 
+JSON = "application/json"
+CLOUDEVENTS = "application/cloudevents-batch+json"
+
 MAX_LINE_BYTES = MAX_REQUEST_BYTES - len(b"[]")
 """An event on its own still goes out as an array of one."""
 
@@ -17,6 +20,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     lines: tuple[int, ...]
     body: bytes
+    media_type: str
 
     @property
     def key(self) -> str:
@@ -32,30 +36,61 @@ class BadLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Object(msgspec.Struct):
-    """Any JSON object; what is in it is passed over."""
+    """Any JSON object. One with a `specversion` is a CloudEvent, as `triggers tail` prints it."""
+
+    specversion: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _object = msgspec.json.Decoder(_Object)
 
 
 def read(file: BinaryIO, size: int) -> Iterator[Batch | BadLine]:
-    """Yield the events of `file` in batches of up to `size` that fit a request; empty lines are passed over."""
-    numbers: list[int] = []
-    events: list[bytes] = []
-    room = MAX_REQUEST_BYTES - 1
+    """Yield the events of `file` in batches of up to `size` that fit a request; empty lines are skipped.
+
+    A batch has one media type: CloudEvents and events in plain JSON are not mixed.
+    """
+    pending = _Pending()
     for number, line in _lines(file):
         if why := _objection(line):
             yield BadLine(line=number, why=why)
             continue
-        needed = len(line) + 1  # the comma, or the last bracket
-        if events and (len(events) == size or needed > room):
-            yield Batch(lines=tuple(numbers), body=b"[" + b",".join(events) + b"]")
-            numbers, events, room = [], [], MAX_REQUEST_BYTES - 1
-        numbers.append(number)
-        events.append(line)
-        room -= needed
-    if events:
-        yield Batch(lines=tuple(numbers), body=b"[" + b",".join(events) + b"]")
+        media_type = _media_type(line)
+        if pending.events and (len(pending.events) == size or not pending.takes(line, media_type)):
+            yield pending.batch()
+            pending = _Pending()
+        pending.add(number, line, media_type)
+    if pending.events:
+        yield pending.batch()
+
+
+class _Pending:
+    """A batch that grows."""
+
+    def __init__(self) -> None:
+        self.events: list[bytes] = []
+        self._lines: list[int] = []
+        self._media_type = ""
+        self._room = MAX_REQUEST_BYTES - 1
+
+    def takes(self, line: bytes, media_type: str) -> bool:
+        """Return whether a further event fits."""
+        return media_type == self._media_type and len(line) + 1 <= self._room  # a comma, or the last bracket
+
+    def add(self, number: int, line: bytes, media_type: str) -> None:
+        """Add an event."""
+        self.events.append(line)
+        self._lines.append(number)
+        self._media_type = media_type
+        self._room -= len(line) + 1
+
+    def batch(self) -> Batch:
+        """Return the request."""
+        body = b"[" + b",".join(self.events) + b"]"
+        return Batch(lines=tuple(self._lines), body=body, media_type=self._media_type)
+
+
+def _media_type(line: bytes) -> str:
+    return JSON if _object.decode(line).specversion is msgspec.UNSET else CLOUDEVENTS
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -68,7 +68,8 @@ def send(
     A line: {"type":"order.created","data":{"order":1042}}
 
     Fields are those of POST /v1/events: type is required; data, id, source, subject, time and inbox are not.
-    Lines are sent as they are.
+    A line with a specversion is a CloudEvent, so the output of `triggers tail` can be sent, too. Lines are sent as they
+    are.
 
     Events without an id get one from their batch: a hash of its lines and its place in the file. So a
     request that is repeated, or this whole command run again with the same file and --batch, lists nothing twice
@@ -135,7 +136,7 @@ class _Sender:
                 return
 
     async def _post(self, batch: Batch) -> None:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{self._salt}{batch.key}"'}
+        headers = {"Content-Type": batch.media_type, "Idempotency-Key": f'"{self._salt}{batch.key}"'}
         answer = await self._api.request("POST", "/v1/events", params=self._params, content=batch.body, headers=headers)
         if answer.status_code in _REFUSED:
             self._refuse(len(batch.lines), _complaints(answer, batch))

@@ -91,3 +91,13 @@ def good(content: bytes, size: int) -> list[Batch]:
 
 def line_of(size: int) -> bytes:
     return b'{"data":"' + b"x" * (size - 11) + b'"}'
+
+
+def test_cloudevents_and_plain_events_are_sent_apart() -> None:
+    plain, cloud = b'{"type":"t"}', b'{"specversion":"1.0","id":"1","source":"/","type":"t"}'
+    batches = good(b"\n".join([plain, cloud, cloud, plain]), 10)
+    assert [(batch.lines, batch.media_type) for batch in batches] == [
+        ((1,), event_file.JSON),
+        ((2, 3), event_file.CLOUDEVENTS),
+        ((4,), event_file.JSON),
+    ]
