@@ -171,15 +171,21 @@ async def test_a_write_behind_a_foreign_transaction_is_unavailable(tmp_path: Pat
 
 
 async def test_a_write_that_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
-    database = FileDatabase(tmp_path / "a.db", MIGRATIONS, timeout_ms=500)
+    database = FileDatabase(tmp_path / "a.db", MIGRATIONS, timeout_ms=20_000)
     await database.open()
+    other = FileLock(tmp_path / "a.db", timeout_seconds=1)
     try:
-        write = asyncio.create_task(database.write(lambda db: db.execute("INSERT INTO a VALUES (1)")))
-        await asyncio.sleep(0)
-        write.cancel()
-        await database.write(lambda db: db.execute("INSERT INTO a VALUES (2)"))
-        assert await database.read(lambda db: db.execute("SELECT x FROM a").fetchall()) in ([(2,)], [(1,), (2,)])
+        with other:
+            first = asyncio.create_task(database.write(_insert(1).call))
+            await asyncio.sleep(0.02)  # its transaction waits for the lock
+            second = asyncio.create_task(database.write(_insert(2).call))
+            await asyncio.sleep(0)
+            second.cancel()
+        assert await first == 1
+        await database.write(_insert(3).call)
+        assert await database.read(lambda db: db.execute("SELECT x FROM a").fetchall()) == [(1,), (3,)]
     finally:
+        other.close()
         await database.aclose()
 
 
