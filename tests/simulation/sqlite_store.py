@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import TypeVar, cast
 
 from shared.clock import Clock
+from shared.memory.event_store import MemoryStore
 from shared.model.event import Identity
 from shared.model.records import Guard, Place, Record
 from shared.sqlite import event_rows
@@ -34,6 +35,13 @@ class InlineDatabase:
         if write.error is not None:
             raise write.error
         return cast("T", write.result)
+
+
+class OrderedMemoryStore(MemoryStore):
+    """A `MemoryStore` that reads guards in the order of a `SqliteStore`; the port promises none."""
+
+    async def read_guards(self, identity: Identity) -> list[Guard]:
+        return sorted(await super().read_guards(identity), key=lambda guard: (not guard.current, guard.receipt))
 
 
 class SimulatedSqliteStore(SqliteStore):
