@@ -13,7 +13,7 @@ from shared.sqlite.database import FileDatabase
 from shared.sqlite.errors import file_failed
 from shared.sqlite.event_reader import SqliteReader
 from shared.sqlite.event_store import SqliteStore
-from shared.sqlite.files import make_directory
+from shared.sqlite.files import make_directory, make_private_tree
 from shared.sqlite.key_store import SqliteKeyStore
 from shared.sqlite.queue import SqliteQueue
 from shared.sqlite.schema import Migration
@@ -61,7 +61,12 @@ class SqliteBackend:
     async def bodies(self) -> FileBodies:
         """Return the bodies too big for a row."""
         self._make_directory()
-        return FileBodies(self._directory / "bodies")
+        root = self._directory / "bodies"
+        try:
+            make_private_tree(root)
+        except OSError as error:
+            raise file_failed(error, "bodies") from None
+        return FileBodies(root)
 
     async def keys(self) -> KeyStore:
         """Return the API keys."""

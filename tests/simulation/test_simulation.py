@@ -11,7 +11,7 @@ import pytest
 from shared.clock import Clock
 from tests.simulation.bugs import BUGS, planted
 from tests.simulation.run import Report, simulate
-from tests.simulation.sqlite_store import SimulatedSqliteStore
+from tests.simulation.sqlite_store import OrderedMemoryStore, SimulatedSqliteStore
 from tests.simulation.world import PROFILES
 
 SEEDS = 2_000
@@ -68,8 +68,8 @@ def test_no_seed_breaks_a_promise_on_sqlite() -> None:
 
 
 def test_sqlite_and_memory_do_the_same() -> None:
-    for seed in range(20):
-        assert _on_sqlite(seed) == simulate(seed)
+    for seed in range(100):
+        assert _on_sqlite(seed) == simulate(seed, OrderedMemoryStore)
 
 
 def test_the_same_seed_does_the_same() -> None:
