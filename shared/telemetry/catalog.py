@@ -114,8 +114,9 @@ class Metrics:
         self.chunk_seconds = self._histogram(
             "triggers_worker_chunk_duration_seconds", _FAST, "Chunks, by how long claim and commit took"
         )
-        self.lanes = self._gauge(
-            "triggers_worker_lanes", "Chunks that a worker writes at once; fewer than 8 while the table is slow"
+        self.concurrency_limit = self._gauge(
+            "triggers_worker_concurrency_limit",
+            "Chunks that a worker writes at the same time; fewer than 8 while the table is slow",
         )
         self.messages = self._counter(
             "triggers_worker_messages_total",

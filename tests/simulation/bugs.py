@@ -56,12 +56,12 @@ def deleted_before_it_is_processed() -> Iterator[Any]:
 @_bug
 def no_answer_taken_for_success() -> Iterator[Any]:
     """An insert whose answer was lost counts as done."""
-    judge = EventCommit.judge
+    record_outcome = EventCommit.record_outcome
 
     def hopeful(self: EventCommit, position: str, outcome: Outcome) -> None:
-        judge(self, position, Outcome.DONE if outcome is Outcome.UNCLEAR else outcome)
+        record_outcome(self, position, Outcome.DONE if outcome is Outcome.UNCLEAR else outcome)
 
-    yield patch.object(EventCommit, "judge", hopeful)
+    yield patch.object(EventCommit, "record_outcome", hopeful)
 
 
 @_bug

@@ -1,4 +1,4 @@
-"""Fewer calls at once while the store is slow: the lanes, and that the core keeps to them."""
+"""Fewer calls at once while the store is slow: the limit, and that the core keeps to them."""
 
 import asyncio
 
@@ -6,49 +6,49 @@ from tests.unit.worker.commit.rig import SETTINGS, Effect, Rig, Step
 from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
 
 
-async def free_of(lanes: AdaptiveConcurrencyLimit) -> int:
+async def free_of(limit: AdaptiveConcurrencyLimit) -> int:
     """Return how many can enter at once."""
     entered = 0
     try:
         async with asyncio.timeout(0.01):
             while True:
-                await lanes.enter()
+                await limit.acquire()
                 entered += 1
     except TimeoutError:
         for _ in range(entered):
-            lanes.leave(late=False)
+            limit.release(late=False)
         return entered
 
 
-async def use(lanes: AdaptiveConcurrencyLimit, *, late: bool) -> None:
-    await lanes.enter()
-    lanes.leave(late=late)
+async def use(limit: AdaptiveConcurrencyLimit, *, late: bool) -> None:
+    await limit.acquire()
+    limit.release(late=late)
 
 
-async def test_there_are_as_many_lanes_as_told() -> None:
+async def test_there_are_as_many_limit_as_told() -> None:
     assert await free_of(AdaptiveConcurrencyLimit(3)) == 3
 
 
 async def test_who_was_late_shuts_a_lane_and_the_last_stays_open() -> None:
-    lanes = AdaptiveConcurrencyLimit(3)
+    limit = AdaptiveConcurrencyLimit(3)
     for left in (2, 1, 1):
-        await use(lanes, late=True)
-        assert lanes.open == await free_of(lanes) == left
+        await use(limit, late=True)
+        assert limit.current == await free_of(limit) == left
 
 
 async def test_many_in_time_one_after_the_other_open_a_lane_again_and_no_more_than_there_were() -> None:
-    lanes = AdaptiveConcurrencyLimit(2)
-    await use(lanes, late=True)
+    limit = AdaptiveConcurrencyLimit(2)
+    await use(limit, late=True)
     for _ in range(19):
-        await use(lanes, late=False)
-    assert lanes.open == 1
-    await use(lanes, late=True)  # and one that is late begins the count anew
+        await use(limit, late=False)
+    assert limit.current == 1
+    await use(limit, late=True)  # and one that is late begins the count anew
     for _ in range(19):
-        await use(lanes, late=False)
-    assert lanes.open == 1
+        await use(limit, late=False)
+    assert limit.current == 1
     for _ in range(100):
-        await use(lanes, late=False)
-    assert lanes.open == await free_of(lanes) == 2
+        await use(limit, late=False)
+    assert limit.current == await free_of(limit) == 2
 
 
 class Crowd:

@@ -69,7 +69,7 @@ def test_a_position_is_unsent_then_in_doubt_then_settled(rig: Rig, commit: Event
     assert (commit.is_unsent(position), commit.is_in_doubt(position)) == (True, False)
     commit.sent.add(position)
     assert (commit.is_unsent(position), commit.is_in_doubt(position)) == (False, True)
-    commit.judge(position, Outcome.DONE)
+    commit.record_outcome(position, Outcome.DONE)
     assert (commit.result, commit.is_in_doubt(position)) == (Result.STORED, False)
     assert not commit.is_unsent(rig.receipts.mint())
 
@@ -78,7 +78,7 @@ def test_a_position_is_unsent_then_in_doubt_then_settled(rig: Rig, commit: Event
 def test_a_statement_that_was_not_run_leaves_its_position_unsent(commit: EventCommit, outcome: Outcome) -> None:
     position = commit.mint()
     commit.sent.add(position)
-    commit.judge(position, outcome)
+    commit.record_outcome(position, outcome)
     assert commit.is_unsent(position)
 
 
@@ -86,7 +86,7 @@ def test_a_statement_that_was_not_run_leaves_its_position_unsent(commit: EventCo
 def test_a_statement_that_may_have_been_run_leaves_its_position_in_doubt(commit: EventCommit, outcome: Outcome) -> None:
     position = commit.mint()
     commit.sent.add(position)
-    commit.judge(position, outcome)
+    commit.record_outcome(position, outcome)
     assert commit.is_in_doubt(position)
 
 

@@ -18,7 +18,7 @@ async def test_events_are_counted_by_what_became_of_them_with_batch_chunk_and_la
         "worker_batch_messages": 1,
         "worker_chunk_events": 1,
         "worker_chunk_duration_seconds": 1,
-        "worker_lanes": 8,
+        "worker_concurrency_limit": 8,
         "worker_events_total stored": 3,
         "worker_events_total duplicate": 1,
         "stored_latency_seconds": 3,
@@ -51,7 +51,7 @@ async def test_lanes_that_are_open_are_told() -> None:
     rig = Rig()
     rig.store.on("insert_guards", meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1)))
     await rig.process(rig.pack("e"))
-    assert counted(rig.metrics, "worker_lanes") == {"worker_lanes": 7}
+    assert counted(rig.metrics, "worker_concurrency_limit") == {"worker_concurrency_limit": 7}
 
 
 async def test_moves_and_take_overs_are_counted() -> None:
