@@ -169,7 +169,7 @@ async def test_a_body_and_its_event_that_go_while_they_are_read_are_not_found(wo
     event = replace(world.event("1"), body_key="gone")
     store = Changing(world.guard("1", event), [event, None], [None])
     lookup = Lookup(store, world.bodies, world.clock)  # type: ignore[arg-type]
-    with pytest.raises(Exception, match="no such event"):
+    with pytest.raises(Exception, match="does not exist"):
         await lookup.answer(store.guard.identity, await key_of(world))
 
 
