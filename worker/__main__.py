@@ -1,4 +1,4 @@
-"""The long-running worker, put together for one process."""
+"""Assembles and runs the long-running worker."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -14,7 +14,7 @@ from worker.runtime import open_processor
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set, then drain. Raises `Unavailable` if a queue or table does not answer at start."""
+    """Run until `stop` is set, then drain. Raises `Unavailable` if a queue or table does not answer at startup."""
     clock, metrics = SystemClock(), Metrics()
     backend = connect(settings, clock)
     async with AsyncExitStack() as stack:
