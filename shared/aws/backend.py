@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.aws import layout
 from shared.aws.budget import DynamoBudget
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.event_reader import DynamoReader
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
@@ -29,7 +29,7 @@ class AwsBackend:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._aws = Aws(settings)
+        self._aws = AwsClients(settings)
         self._stack = AsyncExitStack()
         self._opened: dict[str, Any] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -28,8 +28,8 @@ _ANSWER_SECONDS = 5.0  # for calls that are safe to repeat; a body of 512 KiB ta
 _ATTEMPTS = 3
 
 
-class Aws:
-    """Makes clients for one deployment; clients of the same `Aws` share credentials and loaded service models."""
+class AwsClients:
+    """Makes clients for one deployment; clients of the same `AwsClients` share credentials and loaded service models."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,7 +42,7 @@ class Aws:
         # is a redelivery to the worker, like any other.
         seconds = self._settings.queue_timeout_ms / 1000 / 2
         async with self._session.client("sqs", config=_config(seconds, attempts=2)) as client:
-            json_protocol.speed_up_sqs(client)
+            json_protocol.use_fast_sqs_codec(client)
             yield client
 
     @asynccontextmanager
@@ -50,7 +50,7 @@ class Aws:
         """Return a client for receiving, so that no send ever waits behind a long poll."""
         seconds = self._settings.poll_seconds + _ANSWER_SECONDS
         async with self._session.client("sqs", config=_config(seconds, attempts=1)) as client:
-            json_protocol.speed_up_sqs(client)
+            json_protocol.use_fast_sqs_codec(client)
             yield client
 
     def dynamodb(self) -> AbstractAsyncContextManager["DynamoDBClient"]:
@@ -72,7 +72,7 @@ class Aws:
     @asynccontextmanager
     async def _dynamodb(self, config: AioConfig) -> AsyncIterator["DynamoDBClient"]:
         async with self._session.client("dynamodb", config=config) as client:
-            json_protocol.speed_up_dynamodb(client)
+            json_protocol.use_fast_dynamodb_codec(client)
             yield client
 
 

@@ -4,7 +4,7 @@ Every change to guards after their claim is one conditional call: it names the r
 identity's current guard, so of two changes that began from the same state one fails, and reads again. What else
 a change touches is in the same transaction.
 
-The SDK must not retry here, or a write could land after its position has settled: `Aws.dynamodb_once`.
+The SDK must not retry here, or a write could land after its position has settled: `AwsClients.dynamodb_once`.
 """
 
 from collections.abc import Sequence

@@ -62,12 +62,12 @@ _dynamodb_decoder = msgspec.json.Decoder(_DynamoAnswer)
 _sqs_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-def speed_up_dynamodb(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
+def use_fast_dynamodb_codec(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
     """Speak for a DynamoDB client in `DYNAMODB_CALLS`. Bytes are bytes on both sides."""
     _install(client, DYNAMODB_CALLS, _dynamodb_decoder)
 
 
-def speed_up_sqs(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
+def use_fast_sqs_codec(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
     """Speak for an SQS client in `SQS_CALLS`. Binary message attributes are answered in base64."""
     _install(client, SQS_CALLS, _sqs_decoder)
 

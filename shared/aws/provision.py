@@ -10,7 +10,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import layout
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.settings import Settings
@@ -91,7 +91,7 @@ async def provision(settings: Settings) -> None:
 
     Raises `InvalidSettings` if a table exists that `settings` don't fit, `Unavailable` if AWS refuses.
     """
-    resources, aws = declare(settings), Aws(settings)
+    resources, aws = declare(settings), AwsClients(settings)
     try:
         async with aws.sqs() as sqs:
             arn = await _make_queue(sqs, resources.dlq, None)

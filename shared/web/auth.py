@@ -85,7 +85,7 @@ class Access:
         `Unavailable`.
         """
         line = context_of(scope)
-        token = _token_of(line.given)
+        token = _token_of(line.headers)
         key = self._verifier().known(token) or await self._verify(token)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
@@ -101,7 +101,7 @@ class Access:
         charge = self._limits.charge(key, cost)
         if charge.retry_after_seconds:
             charge = await self._limits.settle(key, cost, charge)
-        context_of(scope).headers += (
+        context_of(scope).response_headers += (
             (b"ratelimit-policy", b'"default";q=%d;w=1' % key.rate),
             (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
         )

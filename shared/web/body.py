@@ -18,7 +18,7 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int, limit_seco
     Raises `TooSlow` after `limit_seconds`, and `InvalidRequest` if the client disconnects before the body's end.
     """
     context = context_of(scope)
-    length = context.given.get(b"content-length", b"")
+    length = context.headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit_bytes:
         raise TooLarge(limit_bytes)
     try:

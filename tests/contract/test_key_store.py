@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import NotFound, Unavailable
@@ -24,7 +24,7 @@ async def store(backend: Settings | None) -> AsyncIterator[KeyStore]:
         async with sqlite_backend(backend) as sqlite:
             yield await sqlite.keys()
         return
-    async with Aws(backend).dynamodb() as client:
+    async with AwsClients(backend).dynamodb() as client:
         yield DynamoKeyStore(client, backend.dynamodb_table_api_keys)
 
 
@@ -115,7 +115,7 @@ async def test_a_store_that_answers_is_ready(store: KeyStore) -> None:
 
 
 async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) -> None:
-    async with Aws(deployment).dynamodb() as client:
+    async with AwsClients(deployment).dynamodb() as client:
         store = DynamoKeyStore(client, f"{deployment.dynamodb_table_api_keys}-not")
         for call in (
             store.ready(),
@@ -129,7 +129,7 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) ->
 
 
 async def test_a_list_longer_than_a_page_is_read_to_its_end(deployment: Settings, tenant: str) -> None:
-    async with Aws(deployment).dynamodb() as client:
+    async with AwsClients(deployment).dynamodb() as client:
         store = DynamoKeyStore(client, deployment.dynamodb_table_api_keys)
         many = "n" * 200_000  # a page is 1 MB
         keys = [a_new_key(tenant=tenant, created_at=number, name=many) for number in range(8)]

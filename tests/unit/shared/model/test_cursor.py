@@ -57,7 +57,7 @@ def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequest) as refused:
         cursor.decode(cursor.encode(POSITION, "orders"), "default")
     [fault] = refused.value.faults
-    assert fault.detail == "`after` belongs to another inbox than 'default'."
+    assert fault.detail == "`after` is a cursor of another inbox than 'default'."
     assert fault.pointer == "/after"
 
 

@@ -24,7 +24,7 @@ async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] =
 
 
 def scope_of(headers: Sequence[tuple[bytes, bytes]] = ()) -> Scope:
-    line = RequestContext(request_id="r", given=dict(headers), headers=[])
+    line = RequestContext(request_id="r", headers=dict(headers), response_headers=[])
     return cast("Scope", {"type": "http", "headers": headers, "state": {STATE_KEY: line}})
 
 
