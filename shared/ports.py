@@ -211,7 +211,7 @@ class KeyStore(Protocol):
         ...
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key as revoked (epoch milliseconds) and return it; raise `NotFound`. Revoking again changes nothing."""
+        """Mark a key as revoked (epoch milliseconds) and return it; raise `NotFound`. Revoking again has no effect."""
         ...
 
     async def expire(self, key_id: str, expires_at: int) -> ApiKey:

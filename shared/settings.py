@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     event_ttl_days: Annotated[
         int,
-        Meta(ge=1, le=3650, description="Retention of an event in days, from its acceptance and again from its ack"),
+        Meta(ge=1, le=3650, description="Retention of an event in days, from acceptance and again from its ack"),
     ] = 30
     deduplication_window_seconds: Annotated[
         int,
@@ -116,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5
     dead_letters_per_minute: Annotated[
         int,
-        Meta(ge=0, description="Maximum events per minute that a worker itself sends to the DLQ; others stay queued"),
+        Meta(ge=0, description="Events per minute that a worker itself may send to the DLQ; others stay queued"),
     ] = 100
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A connection with a thread of its own: aiosqlite's, one hop a call whatever the call does."""
+"""A connection with its own thread, on top of aiosqlite: one thread hop per call, whatever the call does."""
 
 import sqlite3
 from collections.abc import Callable
@@ -19,15 +19,15 @@ class Connection:
 
     @classmethod
     async def open(cls, connect: Callable[[], sqlite3.Connection]) -> "Connection":
-        """Start a thread, and connect in it; raises what `connect` raises."""
+        """Start a thread and connect in it; raise the errors of `connect`."""
         return cls(await aiosqlite.Connection(connect, _UNUSED_CHUNK_SIZE))
 
     async def run(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `call` returns. Once started it runs to its end, though the caller may be cancelled."""
-        # aiosqlite's public methods run one statement a hop, and a hop costs more than most statements do.
+        """Return the result of `call`. Once started it runs to completion, even if the caller is cancelled."""
+        # aiosqlite's public methods run one statement per hop, and a hop costs more than most statements.
         raw = self._connection._conn  # noqa: SLF001
         return await self._connection._execute(call, raw)  # type: ignore[no-untyped-call, no-any-return] # noqa: SLF001
 
     async def aclose(self) -> None:
-        """Finish the calls that were made, close the connection and end its thread."""
+        """Finish pending calls, close the connection and end its thread."""
         await self._connection.close()

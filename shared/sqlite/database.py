@@ -1,6 +1,6 @@
-"""One database file: a connection that writes, others that read, and word of every change.
+"""One database file: a writing connection, reading connections, and notification of changes.
 
-A read sees the last commit and never waits for a writer. Writes that wait for the connection are committed together.
+A read sees the last commit and never waits for a writer. Writes that are pending at the same time are committed together.
 """
 
 import asyncio
@@ -20,38 +20,38 @@ from shared.sqlite.schema import Migration, open_reader, open_writer
 T = TypeVar("T")
 
 _READERS = 2
-"""Connections that read, so that a page does not wait behind a count."""
+"""Reading connections: several, so that a page does not wait for a count."""
 _MAX_GROUP = 64
-"""Writes in one transaction: bounds how long the first of them waits for the last."""
+"""Maximum writes in one transaction, which limits how long the first waits for the last."""
 
 
 class Database(Protocol):
-    """What a port needs of a database. Both methods raise `Unavailable`, and `write` also `Unclear`."""
+    """A database, as the ports use it. `read` and `write` raise `Unavailable`, and `write` also `Unclear`."""
 
     async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `call` returns; it must only read."""
+        """Return the result of `call`, which must only read."""
         ...
 
     async def write(self, call: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
-        """Return what `call` returns once it is committed; if it raises, nothing that it did takes effect.
+        """Return the result of `call` once it is committed; if it raises, its changes are rolled back.
 
-        If not `durable`, a power failure may undo it; a killed process never does.
+        If not `durable`, a power failure may undo it, but killing the process can't.
         """
         ...
 
     def mark(self) -> int:
-        """Return a mark of the database as it is now, for `wait_for_change`."""
+        """Return a marker of the current state of the database, for `wait_for_change`."""
         ...
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
-        """Return once the database has changed since `mark`, after `timeout_ms` at the latest."""
+        """Wait until the database has changed since `mark`, at most `timeout_ms`."""
         ...
 
 
 class FileDatabase:
     """A `Database` in a file, opened by the first call. For one event loop.
 
-    `timeout_ms` is the longest wait for another process's lock.
+    `timeout_ms` is the maximum wait for a lock of another process.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FileDatabase:
         self.changes = ChangeWatcher(path)
 
     async def open(self) -> None:
-        """Open the file unless it is open; raise `InvalidSettings` if it is of a newer release."""
+        """Open the file unless it is open; raise `InvalidSettings` if it is from a newer release."""
         async with self._opening:
             if self._readers:
                 return
@@ -89,7 +89,7 @@ class FileDatabase:
                 raise
 
     async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `call` returns."""
+        """Return the result of `call`."""
         if not self._readers:
             await self.open()
         reader = self._readers[next(self._next_reader) % len(self._readers)]
@@ -99,7 +99,7 @@ class FileDatabase:
             raise unavailable(error, self._path.name) from None
 
     async def write(self, call: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
-        """Return what `call` returns once it is committed."""
+        """Return the result of `call` once it is committed."""
         if self._writer is None:
             if self._read_only:
                 raise Unavailable(f"{self._path.name}: the file is open read-only")
@@ -111,15 +111,15 @@ class FileDatabase:
         return cast("T", await answer)
 
     def mark(self) -> int:
-        """Return a mark of the database as it is now."""
+        """Return a marker of the current state of the database."""
         return self.changes.mark()
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
-        """Return once any process has changed the database since `mark`."""
+        """Wait until any process has changed the database since `mark`."""
         await self.changes.wait(mark, timeout_ms / 1000)
 
     async def aclose(self) -> None:
-        """Commit what was written, then close the file."""
+        """Commit pending writes, then close the file."""
         if self._committing is not None:
             await self._committing
         await self._close_connections()
@@ -128,10 +128,10 @@ class FileDatabase:
         return Committer(connection, self._path.name, timeout_seconds=self._timeout_ms / 1000)
 
     async def _commit_pending(self) -> None:
-        """Commit group after group until nothing waits."""
+        """Commit group after group until no writes are pending."""
         try:
             while self._pending:
-                # A caller that has left before its write began wants it no more.
+                # A write is dropped if its caller was cancelled before the write began.
                 group = [(write, answer) for write, answer in self._pending[:_MAX_GROUP] if not answer.done()]
                 del self._pending[:_MAX_GROUP]
                 if group:
@@ -141,7 +141,7 @@ class FileDatabase:
             self._committing = None
 
     async def _commit(self, writes: Sequence[Write]) -> None:
-        assert self._writer is not None  # noqa: S101 - opened by whoever queued the writes
+        assert self._writer is not None  # noqa: S101 - `write` opened it
         await self._writer.run(lambda _: self._committer.commit(writes))
         self.changes.notify()
 
@@ -149,7 +149,7 @@ class FileDatabase:
         self.changes.close()
         readers, self._readers = self._readers, []
         writer, self._writer = self._writer, None
-        # The writer last: closing the last connection moves the log into the file, which a reader may not do.
+        # The writer last: closing the last connection checkpoints the log into the file, which a reader may not do.
         for connection in (*readers, *([writer] if writer else [])):
             await connection.aclose()
 

@@ -1,4 +1,4 @@
-"""Files and directories that only their owner can read, also when they existed before."""
+"""Files and directories that only their owner can access, including existing ones."""
 
 import os
 from pathlib import Path
@@ -8,13 +8,13 @@ _FILE_MODE = 0o600
 
 
 def make_directory(path: Path) -> None:
-    """Make `path` and its parents; raise `OSError` if that fails. `path` is the owner's alone afterwards."""
+    """Create directory `path` and its parents, and restrict `path` to its owner; raise `OSError` if that fails."""
     path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
     _restrict(path, _DIRECTORY_MODE)
 
 
 def make_database_file(path: Path) -> None:
-    """Make an empty file unless there is one. SQLite gives its `-wal` and `-shm` files the same mode."""
+    """Create an empty file unless it exists. SQLite gives its `-wal` and `-shm` files the same mode."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
         sync_directory(path.parent)
@@ -26,7 +26,7 @@ def make_database_file(path: Path) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a new file and wait until the disk holds it; raise `FileExistsError` if there is one."""
+    """Write a new file and sync it to disk; raise `FileExistsError` if it exists."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE), "wb") as file:
         file.write(content)
         file.flush()
@@ -34,7 +34,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Wait until the disk holds the names in directory `path`."""
+    """Sync the names in directory `path` to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

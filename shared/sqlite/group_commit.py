@@ -1,6 +1,6 @@
-"""Group commit: writes that wait at the same time share one transaction, and so one fsync.
+"""Group commit: writes that are pending at the same time share one transaction, and thus one fsync.
 
-Each write runs in a savepoint, so one that fails leaves no trace and harms no other.
+Each write runs in a savepoint, so a failed write has no effect and does not affect the others.
 """
 
 import sqlite3
@@ -12,17 +12,17 @@ from shared.model.errors import Unavailable, Unclear
 from shared.sqlite.errors import commit_failed, is_busy, unavailable
 
 _RETRY_SECONDS = 0.0003
-"""Between two attempts to get the write lock.
+"""Pause between two attempts to acquire the write lock.
 
-SQLite's own handler sleeps 1, 2, 5, ... 100 ms. The other process holds the lock most of the time when it is busy,
-so a waiting process would often miss the gaps.
+SQLite's own handler sleeps 1, 2, 5, ... 100 ms. A busy process holds the lock most of the time, so a waiting process
+would often miss the gaps.
 """
 
 
 class Write:
-    """One call to run in a transaction; afterwards `error` is set, or `result` holds what it returned.
+    """One call to run in a transaction, which sets its `error` or its `result`.
 
-    If not `durable`, a power failure may undo it, though nothing else can.
+    If not `durable`, a power failure, but nothing else, may undo it.
     """
 
     __slots__ = ("call", "durable", "error", "result")
@@ -53,7 +53,7 @@ class Committer:
         for write in writes:
             self._run(write, alone=len(writes) == 1)
             if not self._connection.in_transaction:
-                # SQLite rolled back everything, as it may if the disk is full.
+                # SQLite rolled back the whole transaction, as it may if the disk is full.
                 _fail(writes, write.error or Unavailable(f"{self._file}: the transaction ended early"))
                 return
         try:
@@ -86,12 +86,12 @@ class Committer:
             execute("SAVEPOINT one")
             write.result = write.call(self._connection)
             execute("RELEASE one")
-        except Exception as error:  # noqa: BLE001 - whatever a call raises is its caller's to handle
+        except Exception as error:  # noqa: BLE001 - its caller handles any error of a call
             write.error = unavailable(error, self._file) if isinstance(error, sqlite3.Error) else error
             self._undo(alone=alone)
 
     def _undo(self, *, alone: bool) -> None:
-        """Undo one write; if that fails, undo all."""
+        """Roll back one write; if that fails, roll back all."""
         if not self._connection.in_transaction:
             return
         try:
@@ -111,5 +111,5 @@ def _fail(writes: Sequence[Write], error: Exception) -> None:
 
 
 def _copy(error: Exception) -> Exception:
-    """Return an error of its own for each caller: a traceback grows wherever one is raised."""
+    """Return a copy of an error for each caller: the traceback of an error grows each time it is raised."""
     return Unclear(str(error)) if isinstance(error, Unclear) else Unavailable(str(error))

@@ -1,4 +1,4 @@
-"""Opening a database file: its settings, its version, and the migrations that bring it up to date."""
+"""Opens a database file: applies its settings, checks its version and runs migrations."""
 
 import sqlite3
 import time
@@ -13,35 +13,35 @@ from shared.sqlite.files import make_database_file
 T = TypeVar("T")
 
 Migration = Sequence[str]
-"""Statements that take a file from one version to the next."""
+"""Statements that upgrade a file from one version to the next."""
 
 _OPEN_SECONDS = 5.0
-"""Longest wait for a lock while a file is opened: another process may be migrating it, or recovering its log."""
+"""Maximum wait for a lock when opening a file: another process may be migrating it, or recovering its log."""
 _RETRY_SECONDS = 0.01
 _CACHED_STATEMENTS = 256
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -32768",  # 32 MiB
     "PRAGMA mmap_size = 1073741824",
-    "PRAGMA wal_autocheckpoint = 2000",  # pages; a checkpoint of 16 MB takes some 20 ms, 10,000 events apart
-    "PRAGMA journal_size_limit = 67108864",  # what a long read made the log grow to is given back
+    "PRAGMA wal_autocheckpoint = 2000",  # pages; a checkpoint of 16 MB takes about 20 ms, once per 10,000 events
+    "PRAGMA journal_size_limit = 67108864",  # shrinks the log after it grew during a long read
     "PRAGMA temp_store = MEMORY",  # no copy of a payload outside the data directory
 )
 
 
 def open_writer(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
-    """Open `path` for writing, made or migrated if need be. Blocks.
+    """Open `path` for writing, creating or migrating it if necessary. Blocks.
 
-    The connection may be used in any thread, by one at a time, and waits for no lock. Raises `sqlite3.Error`,
-    `OSError`, and `InvalidSettings` if a newer release made the file.
+    The connection may be used by one thread at a time, and does not wait for locks. Raises `sqlite3.Error`, `OSError`,
+    and `InvalidSettings` if the file is from a newer release.
     """
     make_database_file(path)
     connection = _connect(path.as_uri())
     try:
-        _patiently(lambda: connection.execute("PRAGMA page_size = 8192"))
-        _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+        _retry_while_locked(lambda: connection.execute("PRAGMA page_size = 8192"))
+        _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode = WAL"))
         configure(connection)
-        _patiently(lambda: migrate(connection, migrations, path.name))
+        _retry_while_locked(lambda: migrate(connection, migrations, path.name))
         connection.execute("PRAGMA busy_timeout = 0")
     except BaseException:
         connection.close()
@@ -50,7 +50,7 @@ def open_writer(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connecti
 
 
 def open_reader(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
-    """Open `path` read-only; a file that does not exist yet is made. Blocks and raises as `open_writer` does."""
+    """Open `path` read-only, creating it if it does not exist. Blocks, and raises the errors of `open_writer`."""
     if not path.exists() or not path.stat().st_size:
         open_writer(path, migrations).close()
     connection = _connect(f"{path.as_uri()}?mode=ro")
@@ -67,18 +67,18 @@ def open_reader(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connecti
 
 
 def configure(connection: sqlite3.Connection) -> None:
-    """Apply the settings that hold for a connection, not for a file."""
+    """Apply the settings of a connection, which the file does not store."""
     for setting in _SETTINGS:
         connection.execute(setting)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
     """Return the schema version of the file."""
-    return int(_patiently(lambda: connection.execute("PRAGMA user_version").fetchone())[0])
+    return int(_retry_while_locked(lambda: connection.execute("PRAGMA user_version").fetchone())[0])
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration], name: str) -> None:
-    """Run the migrations that the file lacks, in one transaction; raise `InvalidSettings` if the file is newer."""
+    """Run the missing migrations in one transaction; raise `InvalidSettings` if the file is from a newer release."""
     if version_of(connection) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -107,14 +107,14 @@ def _connect(uri: str) -> sqlite3.Connection:
         uri,
         uri=True,
         timeout=_OPEN_SECONDS,
-        isolation_level=None,  # transactions begin and end where the code says so
+        isolation_level=None,  # transactions are explicit
         check_same_thread=False,
         cached_statements=_CACHED_STATEMENTS,
     )
 
 
-def _patiently(call: Callable[[], T]) -> T:
-    """Retry while the file is locked: SQLite itself waits for a lock in most cases, but not in all."""
+def _retry_while_locked(call: Callable[[], T]) -> T:
+    """Retry while the file is locked: SQLite itself waits for locks in most cases, but not in all."""
     deadline = time.monotonic() + _OPEN_SECONDS
     while True:
         try:

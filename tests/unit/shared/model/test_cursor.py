@@ -73,4 +73,4 @@ def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
 def test_what_was_never_handed_out_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
         cursor.decode(base64.urlsafe_b64encode(raw).decode(), "default")
-    assert [fault.detail for fault in refused.value.faults] == ["`after` is not a cursor that this API handed out."]
+    assert [fault.detail for fault in refused.value.faults] == ["`after` is not a cursor from this API."]
