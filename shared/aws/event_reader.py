@@ -156,8 +156,8 @@ def _name(item: Item) -> tuple[str, str]:
 def _between(after: str, before: str) -> Item | None:
     """Return the first and last possible position between the two, both exclusive; None if there is none.
 
-    A query allows one condition on the sort key, and BETWEEN includes its bounds. Positions are numbers, so the next and
-    the previous one are exact. DynamoDB rejects bounds in the wrong order.
+    A query allows one condition on the sort key, and BETWEEN includes its bounds. Positions are numbers, so the next
+    and the previous one are exact. DynamoDB rejects bounds in the wrong order.
     """
     first = int.from_bytes(positions.to_bytes(after)) + 1
     last = int.from_bytes(positions.to_bytes(before)) - 1

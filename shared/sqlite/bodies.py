@@ -1,7 +1,7 @@
 """A `BodyStore` for bodies too large for a row, as files.
 
 A file is linked to its name only once it is completely on disk, and only if the name is free. A delete leaves an empty
-file, so that a late put has no effect. File names are hashes, since a tenant's name may exceed the limit of a file name.
+file, so that a late put has no effect. File names are hashes, since a tenant's name may be too long for a file name.
 """
 
 import asyncio

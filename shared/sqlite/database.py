@@ -1,6 +1,6 @@
 """One database file: a writing connection, reading connections, and notification of changes.
 
-A read sees the last commit and never waits for a writer. Writes that are pending at the same time are committed together.
+A read sees the last commit and never waits for a writer. Writes pending at the same time are committed together.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The tables of `events.db`, and the conversion of records to rows and back.
 
 The key of an event begins with its inbox and ends with its position, so a page is one range of one B-tree, and new
-events of an inbox go to its end. A tombstone is a row without a type. `body` comes last, so that skipping a row does not
-read it.
+events of an inbox go to its end. A tombstone is a row without a type. `body` comes last, so that skipping a row does
+not read it.
 """
 
 import sqlite3

@@ -51,7 +51,7 @@ async def sqlite_backend(settings: Settings) -> AsyncIterator[SqliteBackend]:
 
 
 class Queues(NamedTuple):
-    """A queue, empty and nobody else's, and the one that takes what it delivered `MAX_RECEIVES` times."""
+    """An empty queue for one test, and its dead-letter queue, used after `MAX_RECEIVES` deliveries."""
 
     queue: EventQueue
     dlq: EventQueue
