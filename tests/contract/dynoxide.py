@@ -2,8 +2,8 @@
 
     python -m tests.contract.dynoxide
 
-fetches it, once; script/test does that. Where it is
-unavailable, the store is tested without it, and the reason is printed.
+fetches it, once; script/test does that. Where it is unavailable, the store
+is tested without it, and the reason is printed.
 """
 
 import base64
