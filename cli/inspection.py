@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from cli import aws_error_messages
 from cli.api_state import ApiState, look_at_api
 from shared.aws import layout
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
@@ -79,7 +79,7 @@ class Clients(NamedTuple):
 @asynccontextmanager
 async def opened(named: Settings) -> AsyncIterator[Clients]:
     """Provide clients of the AWS account, or emulator, that the environment selects."""
-    aws = Aws(named)
+    aws = AwsClients(named)
     async with aws.sqs() as sqs, aws.dynamodb() as dynamodb, aws.s3() as s3:
         yield Clients(sqs, dynamodb, s3)
 

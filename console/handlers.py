@@ -76,7 +76,7 @@ def _answer(content: msgspec.Struct) -> Response[bytes]:
 
 
 async def _ids_of(request: _AnyRequest) -> list[str]:
-    given = context_of(request.scope).given
+    given = context_of(request.scope).headers
     if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON.encode():
         raise UnsupportedMedia(f"The Content-Type is not {_JSON}.", (_JSON,))
     if given.get(b"content-encoding", b"identity").strip().lower() != b"identity":

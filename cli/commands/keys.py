@@ -153,7 +153,7 @@ def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
     async def replace() -> None:
         async with _store(loaded) as store:
             if (old := await store.get(key_id)) is None:
-                raise NotFound(f"No key {key_id}.")
+                raise NotFound(f"Unknown key {key_id}.")
             now_ms = _now_ms()
             key, token = api_keys.rotate(old, now_ms=now_ms, bcrypt_cost=loaded.bcrypt_cost)
             await store.put(key)

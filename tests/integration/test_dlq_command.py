@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from cli.main import triggers
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.provision import provision
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -86,7 +86,7 @@ def pack(*events: Event) -> EventPack:
 
 @pytest.fixture
 async def session(aws_settings: Settings) -> AsyncIterator[Desk]:
-    aws = Aws(aws_settings)
+    aws = AwsClients(aws_settings)
     async with AsyncExitStack() as stack:
         sending = await stack.enter_async_context(aws.sqs())
         polling = await stack.enter_async_context(aws.sqs_polling())

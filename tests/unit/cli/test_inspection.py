@@ -119,7 +119,7 @@ async def test_who_may_only_describe_tables_is_told_as_much_as_that_shows() -> N
 async def test_another_number_of_shards() -> None:
     report = await look(GetItem={"Item": {"inbox_shards": {"N": "8"}}})
     assert report.problems == [
-        "INBOX_SHARDS=4: table 'triggers-events' was made with 8, for good. Every process must have that number."
+        "INBOX_SHARDS=4: table 'triggers-events' was created with 8, permanently. Every process must have that number."
     ]
 
 

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from tests.unit.shared.sqlite.rig import opened
 async def test_a_reader_sees_what_another_process_stores_after_it_opened(tmp_path: Path) -> None:
     make = Builder()
     async with opened(tmp_path) as reading, opened(tmp_path) as writing:
-        reader, changes = await reading.event_reader(), await reading.event_changes()
+        reader = await reading.event_reader()
         assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=10)).events == []
-        mark, event = changes.mark(), make.event()
+        mark, event = reader.mark(), make.event()
 
         assert await (await writing.event_store()).insert_events([event]) == [Outcome.DONE]
 
-        assert await changes.wait(mark, 20)
+        async with asyncio.timeout(10):
+            await reader.wait_for_change(mark, 20_000)
         assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=10)).events == [event]
 
 
@@ -30,7 +32,7 @@ async def test_another_number_of_shards_is_refused_to_workers_and_readers(tmp_pa
 
     async with opened(tmp_path, inbox_shards=4) as backend:
         for open_ in (backend.event_store, backend.event_reader):
-            with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=4.*made with 2"):
+            with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=4.*created with 2"):
                 await open_()
 
 

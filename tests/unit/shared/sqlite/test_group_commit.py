@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.model.errors import Unavailable, Unclear
+from shared.model.errors import StorageFull, Unavailable, Unclear
 from shared.sqlite.database import FileDatabase
 from shared.sqlite.file_lock import FileLock
 from shared.sqlite.group_commit import Committer, Write
@@ -100,7 +100,7 @@ def test_a_write_that_fails_alone_is_undone(connection: _Connection) -> None:
 @pytest.mark.parametrize(
     ("code", "name", "expected"),
     [
-        (sqlite3.SQLITE_FULL, "SQLITE_FULL", Unavailable),
+        (sqlite3.SQLITE_FULL, "SQLITE_FULL", StorageFull),
         (sqlite3.SQLITE_BUSY, "SQLITE_BUSY", Unavailable),
         (sqlite3.SQLITE_IOERR_FSYNC, "SQLITE_IOERR_FSYNC", Unclear),
         (sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE", Unclear),

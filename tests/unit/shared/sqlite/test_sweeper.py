@@ -108,16 +108,16 @@ async def test_buckets_that_are_long_full_are_deleted(tmp_path: Path) -> None:
         assert await sweeper.sweep() == 1
 
 
-async def test_the_sweeper_runs_until_it_is_stopped(tmp_path: Path) -> None:
-    clock, stop, make = ManualClock(), asyncio.Event(), Builder()
+async def test_the_backend_sweeps_until_cancelled(tmp_path: Path) -> None:
+    clock, make = ManualClock(), Builder()
     async with opened(tmp_path, clock) as backend:
         store = await backend.event_store()
         event = make.event(expires_at=1)
         await store.insert_events([event])
-        running = asyncio.create_task(Sweeper(backend, settings_of(tmp_path), clock).run(stop))
+        running = asyncio.create_task(backend.maintain())
 
         async with asyncio.timeout(20):
             while await store.read_events([event.place]) != [None]:  # noqa: ASYNC110 - nothing reports it
                 await asyncio.sleep(0.01)
-        stop.set()
-        await running
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
