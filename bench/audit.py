@@ -1,4 +1,4 @@
-"""Checks what reaches the stand-in, and counts what AWS would bill for it.
+"""Checks what reaches the stub, and counts what AWS would bill for it.
 
 Requests are kept as they came and looked at after the round, so that checking takes no time from it. A round that
 sends more than `MAX_HELD_BYTES` is checked in a part: what it sends first.

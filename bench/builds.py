@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
 
-from bench.processes import UVICORN, Server, StandIn, http_server, stand_in, worker
+from bench.processes import UVICORN, Server, StubServer, http_server, stub_aws, worker
 from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.model import api_key
@@ -16,15 +16,15 @@ from shared.settings import Settings
 TENANT = "bench"
 _UNLIMITED = 10**9
 
-# The worker shares two cores with what loads it, and the stand-in keeps no guards to read back. So no stall of
+# The worker shares two cores with what loads it, and the stub keeps no guards to read back. So no stall of
 # this machine may put a commit in doubt. The code on the common path is the same.
 _PATIENT = {"COMMIT_DEADLINE_MS": "10000", "STORE_TIMEOUT_MS": "15000", "SETTLE_MS": "30000"}
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A stand-in, and an API key that it knows."""
+    """A stub, and an API key that it knows."""
 
-    aws: StandIn
+    aws: StubServer
     token: str
 
     def ingest(self, **settings: str) -> AbstractContextManager[Server]:
@@ -59,12 +59,12 @@ class Stage(msgspec.Struct, frozen=True):
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    """Run a stand-in with a key whose limits nothing reaches."""
-    with stand_in() as aws:
+    """Run a stub with a key whose limits nothing reaches."""
+    with stub_aws() as aws:
         yield Stage(aws, asyncio.run(_make_key(aws)))
 
 
-async def _make_key(aws: StandIn) -> str:
+async def _make_key(aws: StubServer) -> str:
     environment = aws.environment()
     os.environ.update({name: value for name, value in environment.items() if name.startswith("AWS_")})
     key, token = api_key.create(

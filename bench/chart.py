@@ -21,7 +21,7 @@ _PANELS = (
     ("ingest", "events a POST, vs plain", "100 events a POST", "events a second and core"),
     ("worker", "packs of 100", "worker", "events a CPU second"),
     ("inbox", "vs plain", "page of 100 events", "CPU ms, less is better"),
-    ("storage", "vs plain", "a real webhook", "write units, less is better"),
+    ("storage", "vs plain", "a webhook", "write units, less is better"),
 )
 
 

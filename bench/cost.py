@@ -1,9 +1,8 @@
-"""What AWS would bill, from calls and units counted at the stand-in as events go the whole way: POST to table."""
+"""What AWS would bill, from calls and units counted at the stub as events go the whole way: POST to table."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import msgspec
 
@@ -12,8 +11,9 @@ from bench.builds import Stage
 from bench.ingest import BATCH, check, connections_for
 from bench.load import Spec
 from bench.plan import Plan
-from bench.processes import ROOT, Server, load
+from bench.processes import Server, load
 from bench.results import Row, Samples, row
+from bench.webhooks import webhooks
 from shared.containers import batches
 
 # US dollars a million, us-east-1, November 2026.
@@ -23,7 +23,6 @@ HTTP_REQUEST = 1.00
 
 EVENT_BYTES = 1024
 _DEADLINE_SECONDS = 120
-_WEBHOOKS = ROOT.parent / "shared" / "data" / "github-webhooks.ndjson"
 _WEBHOOK_BATCH = 20
 
 Start = Callable[[], AbstractContextManager[Server]]
@@ -84,15 +83,14 @@ def cost(plan: Plan) -> Iterator[Row]:
 def storage(plan: Plan) -> Iterator[Row]:
     """Compare write units per webhook, guard included."""
     stage = plan.stage
-    events, what = _webhooks(_WEBHOOKS)
-    events = events[:: 3 if plan.quick else 1]
+    events = webhooks()[:: 3 if plan.quick else 1]
     many = [payloads.post(payloads.batch(some), stage.token) for some in batches(events, _WEBHOOK_BATCH)]
     ours = through(stage, stage.ingest, stage.worker, many, len(events))
     singles = [payloads.post(event, stage.token) for event in events]
     plain = through(stage, stage.plain_ingest, stage.plain_worker, singles, len(events))
     yield row(
         "storage",
-        f"{what}, vs plain item and guard",
+        "write units a webhook, vs plain item and guard",
         ours=_units(ours),
         theirs=_units(plain),
         sense="at most",
@@ -124,14 +122,6 @@ def through(stage: Stage, ingest: Start, worker: Start, requests: list[bytes], e
     if not events == counts["queued_events"] == counts["stored_events"] == counts["guards"]:
         raise RuntimeError(f"{events} events were posted, but: {counts}")
     return Bill(events, len(requests), counts)
-
-
-def _webhooks(path: Path) -> tuple[list[bytes], str]:
-    """Return real webhooks if they are there, else generated events of their size."""
-    if path.exists():
-        events = path.read_bytes().splitlines()
-        return events, "write units a real webhook"
-    return list(payloads.events(165, 8192)), "write units a generated event of 8 KB"
 
 
 def _dollars(value: float) -> Samples:

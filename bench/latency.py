@@ -16,14 +16,14 @@ _SQS_MS = 10.0
 _ACCEPTED = 202
 _SHED = (429, 503)
 _OVERLOAD_BATCH = 10
-"""Events a POST of an overload. On one core beside the stand-in, the load must come twice as fast as the server can
+"""Events a POST of an overload. On one core beside the stub, the load must come twice as fast as the server can
 handle it: of single events it could not."""
 _CALM_MS = 100.0
 _BUCKET_SECONDS = 0.1
 
 
 def latency(plan: Plan) -> Iterator[Row]:
-    """Compare the p99 of POSTs with that of the stand-in alone, called at the same rate by the same client."""
+    """Compare the p99 of POSTs with that of the stub alone, called at the same rate by the same client."""
     stage = plan.stage
     sends = [payloads.aws_send(message) for message in packed_messages(1)[:1000]]
     with stage.ingest() as server:
@@ -42,20 +42,20 @@ def latency(plan: Plan) -> Iterator[Row]:
         delays_ms = (0.0,) if plan.quick else (0.0, _SQS_MS)
         measured = {
             delay_ms: alternate(
-                {"ours": p99(server.port, posts, delay_ms), "stand-in": p99(stage.aws.port, sends, delay_ms)},
+                {"ours": p99(server.port, posts, delay_ms), "stub": p99(stage.aws.port, sends, delay_ms)},
                 plan.rounds,
                 "ms p99",
             )
             for delay_ms in delays_ms
         }
     note = f"{rate:.0f} POSTs a second"
-    what = "POST at half of capacity, vs the stand-in"
+    what = "POST at half of capacity, vs the stub"
     for delay_ms, sides in measured.items():
         yield row(
             "latency",
-            f"the same, the stand-in taking {delay_ms:.0f} ms a call" if delay_ms else what,
+            f"the same, the stub taking {delay_ms:.0f} ms a call" if delay_ms else what,
             ours=sides["ours"],
-            theirs=sides["stand-in"],
+            theirs=sides["stub"],
             sense="at most",
             goal=None if delay_ms else 3,
             note=note,

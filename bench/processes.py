@@ -1,4 +1,4 @@
-"""The processes of a run: servers on one core, stand-in and load on another, each ended when its block ends."""
+"""The processes of a run: servers on one core, stub and load on another, each ended when its block ends."""
 
 import os
 import signal
@@ -31,14 +31,14 @@ UVICORN = ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none",
 """How `triggers serve` runs uvicorn, too."""
 
 
-class StandIn:
-    """The stand-in's process, and its controls."""
+class StubServer:
+    """The stub's process, and its controls."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
-    def setup(self, **given: Any) -> None:  # noqa: ANN401 (the fields of `bench.standin.Setup`)
+    def setup(self, **given: Any) -> None:  # noqa: ANN401 (the fields of `bench.stub_aws.Setup`)
         """Forget the last round and prepare the next."""
         self._call("setup", msgspec.json.encode(given))
 
@@ -46,12 +46,12 @@ class StandIn:
         """Return what was counted since the last setup; raise if anything that was sent could not be read."""
         answer = msgspec.json.decode(self._call("counts", b""))
         if answer["faults"]:
-            raise RuntimeError(f"the stand-in got what it can't read: {answer['faults']}")
+            raise RuntimeError(f"the stub got what it can't read: {answer['faults']}")
         counts: dict[str, int] = answer["counts"]
         return counts
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return an environment that leads the SDK to the stand-in. Neither build logs a line a request in it."""
+        """Return an environment that leads the SDK to the stub. Neither build logs a line a request in it."""
         kept = {name: value for name, value in os.environ.items() if name not in emulator.MISLEADING}
         client = emulator.client_environment(self.port)
         return {**kept, **client, "AWS_DEFAULT_REGION": "us-east-1", "LOG_LEVEL": "WARNING", **more}
@@ -73,11 +73,11 @@ class Server(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def stand_in() -> Iterator[StandIn]:
-    """Run a stand-in."""
+def stub_aws() -> Iterator[StubServer]:
+    """Run a stub."""
     port = emulator.free_port()
-    with _running(["-m", "bench.standin", str(port)], os.environ, LOAD_CORE) as process:
-        found = StandIn(port)
+    with _running(["-m", "bench.stub_aws", str(port)], os.environ, LOAD_CORE) as process:
+        found = StubServer(port)
         _until_answers(f"{found.url}/_bench/counts", process)
         yield found
 

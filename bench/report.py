@@ -79,14 +79,14 @@ def machine() -> Mapping[str, Any]:
 def caveats() -> list[str]:
     """Return what to keep in mind as one reads the numbers."""
     found = [
-        "The stand-in answers at once; the real SQS and DynamoDB take some ms a call, which costs latency, not CPU.",
+        "The stub answers at once; the real SQS and DynamoDB take some ms a call, which costs latency, not CPU.",
         "Neither build logs a line a request, except where it says so.",
     ]
     if SERVER_CORE == LOAD_CORE:
-        found.append("There is one core only: server, stand-in and load share it.")
+        found.append("There is one core only: server, stub and load share it.")
     else:
         found.append(
-            f"The server has core {SERVER_CORE} to itself; load and stand-in share core {LOAD_CORE}. Both are virtual "
+            f"The server has core {SERVER_CORE} to itself; load and stub share core {LOAD_CORE}. Both are virtual "
             "on most machines, and may be two threads of one."
         )
     before = _LOAD_BEFORE

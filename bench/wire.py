@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the stand-in, as little of it as will do: keep-alive, Content-Length, one request at a time."""
+"""HTTP/1.1 for the stub, as little of it as will do: keep-alive, Content-Length, one request at a time."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The worker: CPU time per event, of packs and of the plain build's messages of one event each.
 
-Per CPU second, not per second: the worker waits for the stand-in, which shares the other core with nobody else
+Per CPU second, not per second: the worker waits for the stub, which shares the other core with nobody else
 but answers in its own time.
 """
 

@@ -1,16 +1,13 @@
-"""Payloads as webhooks bring them, written by hand: a JSON encoder would only make those that it likes."""
+"""Webhook payloads, and JSON that an encoder would not write: duplicate names, odd numbers, escapes and spacing."""
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
 
+from bench import webhooks as generated
 from tests.integration.deployment import event
-
-_REAL = Path(__file__).parents[3] / "shared" / "data" / "github-webhooks.ndjson"
 
 _ATOMS = (
     *("1.10", "1e5", "1E+05", "-0", "-0.0", "0.1e-400", "1e999", "9007199254740993", "9" * 400),
@@ -23,17 +20,19 @@ _NAMES = ("id", "node_id", "html_url", "sender", "Größe", "\\u0069d", "id", ""
 
 
 class Webhook(NamedTuple):
-    """An event as it is posted, and the bytes of its `data`."""
+    """A posted event, and the bytes of its `data`."""
 
     posted: bytes
     data: bytes
 
 
 def webhooks() -> list[Webhook]:
-    """Return some of up to 30 KB, and the collection of real ones where there is one."""
-    rng = random.Random(20)  # noqa: S311 - the same ones every time
+    """Return 30 irregular ones of up to 30 KB, and those that the benchmarks generate."""
+    rng = random.Random(20)  # noqa: S311
     made = [_object(rng, size).encode() for size in (200, 1_500, 8_000, 15_000, 30_000) for _ in range(6)]
-    return [Webhook(event(data, id=f"made-{n}"), data) for n, data in enumerate(made)] + list(_real())
+    return [Webhook(event(data, id=f"made-{n}"), data) for n, data in enumerate(made)] + [
+        Webhook(line, bytes(msgspec.json.decode(line, type=_Line).data)) for line in generated.webhooks()
+    ]
 
 
 def _object(rng: random.Random, size: int, depth: int = 0) -> str:
@@ -48,9 +47,3 @@ def _object(rng: random.Random, size: int, depth: int = 0) -> str:
 
 class _Line(msgspec.Struct):
     data: Raw
-
-
-def _real() -> Iterator[Webhook]:
-    lines = _REAL.read_bytes().splitlines() if _REAL.exists() else []
-    for line in lines:
-        yield Webhook(line, bytes(msgspec.json.decode(line, type=_Line).data))

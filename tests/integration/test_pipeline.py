@@ -31,7 +31,7 @@ from tests.integration.deployment import (
     deployed,
     event,
 )
-from tests.integration.hurtful import IN_BUCKET, REFUSED, TAKEN, TOO_LARGE
+from tests.integration.hostile_payloads import IN_BUCKET, REFUSED, TAKEN, TOO_LARGE
 from tests.integration.payloads import webhooks
 from tests.provisioned import provisioned
 

@@ -1,4 +1,4 @@
-"""A stand-in for SQS and DynamoDB that answers at once: `python -m bench.standin PORT`.
+"""A stub for SQS and DynamoDB that answers at once: `python -m bench.stub_aws PORT`.
 
 It is one queue and one table. Sent messages are kept and handed out if it is told to, items are given back if they
 were loaded, everything else is only counted and checked (`bench.audit`). What it never does: redeliver, or
@@ -109,7 +109,7 @@ _setup = msgspec.json.Decoder(Setup)
 _encode = msgspec.json.Encoder().encode
 
 
-class StandIn:
+class StubAws:
     """All state, and an answer for every operation that either build calls."""
 
     def __init__(self, port: int) -> None:
@@ -231,8 +231,8 @@ class StandIn:
 
 
 async def _serve(port: int) -> None:
-    stand_in = StandIn(port)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(stand_in.answer), "127.0.0.1", port)
+    stub = StubAws(port)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(stub.answer), "127.0.0.1", port)
     async with server:
         await server.serve_forever()
 
