@@ -1,4 +1,4 @@
-"""Python's garbage collector, for processes that make many objects and keep few."""
+"""Tune Python's garbage collector for processes that create many objects and keep few."""
 
 import gc
 
@@ -6,5 +6,5 @@ _YOUNG_OBJECTS = 50_000
 
 
 def tune_garbage_collection() -> None:
-    """Look for cycles once 50,000 objects were made, not 700: a tenth less CPU for a request, for some MB."""
+    """Run after 50,000 allocations instead of 700: requests take a tenth less CPU, the process some MB more."""
     gc.set_threshold(_YOUNG_OBJECTS)

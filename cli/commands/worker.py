@@ -1,4 +1,4 @@
-"""`triggers worker`: take packs from the queue and store their events until stopped."""
+"""`triggers worker`: receive packs from the queue and store their events until stopped."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from shared.telemetry import log, tracing
 
 
 @click.command()
-@data_option("Work on the SQLite files in this directory instead of AWS.")
+@data_option("Use this data directory instead of AWS.")
 def worker() -> None:
     """Store queued events until SIGTERM or Ctrl-C, then finish the messages in progress and exit."""
     import uvloop  # noqa: PLC0415 (loaded only where it is used)

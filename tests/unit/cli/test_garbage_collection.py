@@ -3,7 +3,7 @@ import gc
 from cli.garbage_collection import tune_garbage_collection
 
 
-def test_young_objects_are_looked_at_by_the_many() -> None:
+def test_the_threshold_for_young_objects_is_raised() -> None:
     before = gc.get_threshold()
     try:
         tune_garbage_collection()
