@@ -157,7 +157,7 @@ class Api:
             request = self._client.build_request(method, path, params=params, content=content, headers=headers)
             response, trouble = await self._try(request)
             if response is not None:
-                if response.status_code not in retries.TRY_AGAIN:
+                if response.status_code not in retries.RETRIED_STATUSES:
                     return response
                 trouble = describe(response)
             limited = response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS

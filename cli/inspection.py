@@ -210,7 +210,7 @@ class _Look:
     async def _asked(
         self, call: Coroutine[Any, Any, _T], what: str, name: str, variable: str
     ) -> tuple[_T | None, bool | None, list[str]]:
-        """Return the answer of AWS; without one, None, whether the resource exists (None: unknown), and the problems."""
+        """Return AWS's answer or None, whether the resource exists (None: unknown), and the problems."""
         try:
             return await call, True, []
         except AWS_ERRORS as error:

@@ -28,7 +28,7 @@ _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """Output of `triggers send --json`: numbers of events. Unless `complete`, the rest was not sent, or not answered."""
+    """Output of `triggers send --json`: numbers of events. Unless `complete`, the rest was not sent or not answered."""
 
     accepted: int
     refused: int

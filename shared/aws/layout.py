@@ -48,4 +48,6 @@ async def check(dynamodb: "DynamoDBClient", settings: Settings) -> None:
     used = int(answer.get("Item", {}).get("inbox_shards", {}).get("N", settings.inbox_shards))
     if used != settings.inbox_shards:
         table = settings.dynamodb_table_events
-        raise InvalidSettings([f"INBOX_SHARDS={settings.inbox_shards}: table {table!r} was created with {used}, permanently"])
+        raise InvalidSettings(
+            [f"INBOX_SHARDS={settings.inbox_shards}: table {table!r} was created with {used}, permanently"]
+        )

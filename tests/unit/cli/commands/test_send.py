@@ -67,7 +67,7 @@ def test_a_request_is_repeated_with_the_same_key(api: FakeApi, trouble: Answer) 
     first, second = api.asked
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert first.body == second.body
-    assert ("trying again" in done.stderr) == (trouble.status != 429)
+    assert ("retrying" in done.stderr) == (trouble.status != 429)
 
 
 def test_rate_limiting_is_never_a_reason_to_give_up(api: FakeApi) -> None:
@@ -127,7 +127,7 @@ def test_an_interrupt_reports_what_was_accepted(api: FakeApi) -> None:
         process.stdin.write(LINES)
         process.stdin.close()
         assert process.stderr is not None
-        assert b"503: down; trying again" in process.stderr.readline()
+        assert b"503: down; retrying" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         process.wait(60)
         assert process.stdout is not None
