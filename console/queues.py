@@ -83,7 +83,7 @@ class OperatorQueues:
         return await self._lists.run(None, self._list_dead_letters)
 
     async def redrive(self, ids: Sequence[str]) -> RedriveResult:
-        """Send the dead letters with these `ids` to the queue again; delete each from the DLQ once its copy is in the queue.
+        """Move the dead letters with these `ids` to the queue; each is deleted from the DLQ once its copy is in the queue.
 
         Raises `Unavailable` or `Unclear` if a queue does not answer. Some may have been moved by then; repeat the call
         to move the rest.

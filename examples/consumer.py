@@ -1,4 +1,4 @@
-"""Handles events as they arrive: `python examples/consumer.py cursor.txt`; stop it with Ctrl-C, and start it again to resume.
+"""Handles events as they arrive: `python examples/consumer.py cursor.txt`; Ctrl-C stops it, a new run resumes.
 
 TRIGGERS_URL and TRIGGERS_API_KEY specify the API and a key with the scopes inbox:read and inbox:ack.
 """
@@ -11,7 +11,7 @@ from triggers_client import Client
 
 
 def handle(event: dict[str, Any]) -> None:
-    """Handle an event. If the process is killed before it saves the cursor, the event is handled again; check its id."""
+    """Handle an event. A process killed before it saves the cursor handles the event again; check its id."""
     print(event["id"], event["type"], event.get("data"), flush=True)
 
 

@@ -53,7 +53,7 @@ async def test_changed_queue_settings_are_applied(aws_settings: Settings) -> Non
 
 async def test_another_number_of_shards_is_refused(aws_settings: Settings) -> None:
     changed = msgspec.structs.replace(aws_settings, inbox_shards=8)
-    with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=8: table .* was made with 4"):
+    with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=8: table .* was created with 4"):
         await provision(changed)
 
 
