@@ -83,7 +83,7 @@ class OperatorQueues:
         return await self._lists.run(None, self._list_dead_letters)
 
     async def redrive(self, ids: Sequence[str]) -> RedriveResult:
-        """Move the dead letters with these `ids` to the queue; each is deleted from the DLQ once its copy is in the queue.
+        """Move the dead letters with these `ids` to the queue. Each is deleted from the DLQ after its copy is there.
 
         Raises `Unavailable` or `Unclear` if a queue does not answer. Some may have been moved by then; repeat the call
         to move the rest.

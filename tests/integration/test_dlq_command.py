@@ -170,7 +170,7 @@ async def test_nothing_is_dropped_unasked(session: Desk) -> None:
     done = await session.run("drop", dead_letter["id"])
 
     assert done.exit_code == 1
-    assert "Delete 1 message for good?" in done.stderr
+    assert "Delete 1 message permanently?" in done.stderr
     assert len(await session.json("list")) == 1
 
 

@@ -132,7 +132,7 @@ def test_an_interrupt_reports_what_was_accepted(api: FakeApi) -> None:
         process.wait(60)
         assert process.stdout is not None
         assert process.stdout.read() == b'{"accepted":10,"refused":0,"complete":false}\n'
-        assert process.stderr.read() == b"Not everything was sent; with --fresh it would be sent as new.\n"
+        assert process.stderr.read() == b"Not everything was sent; with --fresh, everything would be sent as new.\n"
     assert process.returncode == 130
 
 
