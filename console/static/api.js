@@ -24,7 +24,7 @@ export class Api {
     this.#key = key;
   }
 
-  /** Return `{text, serverMs}` of a GET; The server may delay its response by up to `seconds`. Throws `RequestError`. */
+  /** Return `{text, serverMs}` of a GET. The server may delay its response by up to `seconds`. Throws `RequestError`. */
   async get(path, signal, seconds = 0) {
     return this.#request(path, {}, signal, seconds);
   }
