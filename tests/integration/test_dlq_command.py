@@ -170,19 +170,19 @@ async def test_nothing_is_dropped_unasked(session: Desk) -> None:
     done = await session.run("drop", dead_letter["id"])
 
     assert done.exit_code == 1
-    assert "Delete 1 message for good?" in done.stderr
+    assert "Delete 1 message permanently?" in done.stderr
     assert len(await session.json("list")) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["show", "nobody"], 1, "There is no message nobody in the DLQ"),
+        (["show", "missing"], 1, "Message missing is not in the DLQ"),
         (["redrive", "nobody"], 1, "0 messages redriven, 1 not."),
         (["drop", "nobody", "--yes"], 1, "0 messages dropped, 1 not."),
-        (["redrive"], 2, "Give the ids of messages, or --all."),
-        (["redrive", "id", "--all"], 2, "Give the ids of messages, or --all."),
-        (["drop"], 2, "Give the ids of messages."),
+        (["redrive"], 2, "Specify message ids, or --all."),
+        (["redrive", "id", "--all"], 2, "Specify message ids, or --all."),
+        (["drop"], 2, "Specify message ids."),
     ],
 )
 async def test_what_can_not_be_done_is_a_line(session: Desk, arguments: list[str], code: int, line: str) -> None:
