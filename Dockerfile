@@ -1,10 +1,10 @@
-# One image for every part; the command chooses:
+# One image for all parts; the command selects one:
 #
 #   docker run IMAGE serve ingest --host 0.0.0.0
 #   docker run IMAGE serve inbox --host 0.0.0.0
 #   docker run IMAGE worker
 #
-# Runs as a user without rights, on a root file system that may be read-only.
+# Runs as an unprivileged user. The root file system may be read-only.
 
 ARG PYTHON=python:3.13.11-slim-bookworm@sha256:20080e807bfc404f8450b185cf0fc95d553462673598549613735f70a5b4d5d0
 
@@ -24,8 +24,8 @@ COPY ingest ingest
 COPY shared shared
 COPY worker worker
 COPY cdk/prune.py prune.py
-# What only installing needs, and what is never loaded, stays behind. Bytecode is never checked against its source:
-# nobody can write here.
+# Leave out what only the installation needs and what is never loaded. Bytecode is not checked against its source:
+# the file system is read-only for the user.
 RUN /opt/triggers/bin/pip install --no-deps --no-build-isolation . ./clients/python \
  && /opt/triggers/bin/pip uninstall --yes setuptools pip \
  && python prune.py /opt/triggers/lib/python3.13/site-packages \
@@ -38,7 +38,7 @@ USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# For the HTTP parts; a worker has no port, and is asked with `triggers ready` alone.
+# For the HTTP parts. A worker has no port: use `triggers ready` without a URL.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["triggers", "ready", "http://127.0.0.1:8000"]
 ENTRYPOINT ["triggers"]

@@ -1,1 +1,1 @@
-"""Measures the pipeline against a plain build of the same, both in one run; see `script/bench --help`."""
+"""Compare the pipeline with a plain build of the same system, in one run; see `script/bench --help`."""

@@ -1,4 +1,4 @@
-"""`script/bench`: run benchmarks by name, all of them if none is named."""
+"""`script/bench`: run the named benchmarks, or all."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -18,7 +18,7 @@ from bench.soak import soak
 from bench.worker import worker
 
 BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
-    "ingest": ingest,  # gives the rows on memory, too
+    "ingest": ingest,  # yields the memory rows, too
     "worker": worker,
     "inbox": inbox,
     "latency": latency,
@@ -32,16 +32,18 @@ _LEAST_WIDTH = 150
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak", "single-machine"]))
-@click.option("--quick", is_flag=True, help="One short round of each, within a minute; rough, and keeps no results.")
+@click.option(
+    "--quick", is_flag=True, help="One short round of each, within a minute; imprecise, and saves no results."
+)
 @click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1000), help="For soak.")
 @click.option("--backlog", default=100_000, show_default=True, type=click.IntRange(1000), help="For single-machine.")
-@click.option("--emulator-backlog", default=5_000, show_default=True, help="The same on the emulator; 0 leaves it out.")
+@click.option("--emulator-backlog", default=5_000, show_default=True, help="The same on the emulator; 0 skips it.")
 def main(names: tuple[str, ...], *, quick: bool, events: int, backlog: int, emulator_backlog: int) -> None:
-    """Measure ours against a plain build and a no-op, on this machine, in one run.
+    """Compare Triggers with a plain build and a no-op, on this machine, in one run.
 
-    Writes bench/results.json and bench/chart.svg, unless --quick. Takes some ten minutes if no NAME is given.
+    Writes bench/results.json and bench/chart.svg, unless --quick. Takes about ten minutes if no NAME is given.
 
-    Two run only if named: soak sends a million events through the embedded server, and single-machine measures its
+    Two run only if named: soak sends a million events through the embedded server; single-machine measures its
     start, freshness, backlog and pages.
     """
     console = Console()
@@ -63,7 +65,7 @@ def main(names: tuple[str, ...], *, quick: bool, events: int, backlog: int, emul
             try:
                 with console.status(f"measuring: {name}"):
                     rows += run(plan)
-            except RuntimeError as error:  # what the others measured in these minutes is kept
+            except RuntimeError as error:  # keep the results of the others
                 failed = True
                 console.print(f"{name} failed: {error}", style="red")
     report.show(console, rows)

@@ -1,4 +1,4 @@
-"""Checks what reaches the stub, and counts what AWS would bill for it.
+"""Check what reaches the stub, and count what AWS would bill for it.
 
 Requests are kept as they came and looked at after the round, so that checking takes no time from it. A round that
 sends more than `MAX_HELD_BYTES` is checked in a part: what it sends first.
@@ -71,7 +71,7 @@ class Audit:
         }
 
     def add(self, operation: str, body: bytes) -> None:
-        """Take note of a request."""
+        """Record a request."""
         if operation not in self._checks:
             return
         if self._held_bytes + len(body) > MAX_HELD_BYTES:
@@ -81,7 +81,7 @@ class Audit:
         self._held_bytes += len(body)
 
     def settle(self) -> None:
-        """Check and count what was noted since the last time."""
+        """Check and count the requests recorded since the last call."""
         held, self._held, self._held_bytes = self._held, [], 0
         for operation, body in held:
             try:
@@ -98,7 +98,7 @@ class Audit:
         self._messages(_decoder(_SendBatch).decode(body).bodies())
 
     def _messages(self, sent: list[str]) -> None:
-        # A batch is billed by what it carries together.
+        # A batch is billed by its total size.
         self.counts["send_units"] += max(1, -(-sum(map(len, sent)) // SQS_UNIT_BYTES))
         self.counts["messages"] += len(sent)
         for body in sent:

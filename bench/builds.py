@@ -1,4 +1,4 @@
-"""The sides of each comparison as processes: how ours, the plain build and the no-op are started."""
+"""The sides of each comparison as processes: how Triggers, the plain build and the no-op are started."""
 
 import asyncio
 import os
@@ -16,13 +16,13 @@ from shared.settings import Settings
 TENANT = "bench"
 _UNLIMITED = 10**9
 
-# The worker shares two cores with what loads it, and the stub keeps no guards to read back. So no stall of
-# this machine may put a commit in doubt. The code on the common path is the same.
-_PATIENT = {"COMMIT_DEADLINE_MS": "10000", "STORE_TIMEOUT_MS": "15000", "SETTLE_MS": "30000"}
+# The worker shares two cores with the load generator, and the stub keeps no guards to read back. So a stall of the
+# machine must not leave the outcome of a commit unknown. The code on the common path is the same.
+_LONG_TIMEOUTS = {"COMMIT_DEADLINE_MS": "10000", "STORE_TIMEOUT_MS": "15000", "SETTLE_MS": "30000"}
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A stub, and an API key that it knows."""
+    """A stub, and an API key stored in it."""
 
     aws: StubServer
     token: str
@@ -37,7 +37,7 @@ class Stage(msgspec.Struct, frozen=True):
 
     def worker(self) -> AbstractContextManager[Server]:
         """Run our worker."""
-        return worker(["cli", "worker"], self.aws.environment(**_PATIENT))
+        return worker(["cli", "worker"], self.aws.environment(**_LONG_TIMEOUTS))
 
     def plain_ingest(self) -> AbstractContextManager[Server]:
         """Run the plain build's ingest."""
@@ -59,7 +59,7 @@ class Stage(msgspec.Struct, frozen=True):
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    """Run a stub with a key whose limits nothing reaches."""
+    """Run a stub with a key without effective limits."""
     with stub_aws() as aws:
         yield Stage(aws, asyncio.run(_make_key(aws)))
 

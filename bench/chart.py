@@ -1,4 +1,4 @@
-"""Draws `chart.svg` for docs/speed.md from the rows of a run."""
+"""Draw `chart.svg` for docs/speed.md from the rows of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from bench.results import Row
 CHART = Path(__file__).parent / "chart.svg"
 
 _OURS, _THEIRS = "#2563eb", "#9ca3af"
-_INK = "#6b7280"  # reads on white and on black
+_INK = "#6b7280"  # readable on white and on black
 _PANELS = (
     ("ingest", "vs plain", "one event a POST", "requests a second and core"),
     ("ingest", "events a POST, vs plain", "100 events a POST", "events a second and core"),
@@ -26,7 +26,7 @@ _PANELS = (
 
 
 def draw(rows: Sequence[Row]) -> None:
-    """Write the chart of those panels whose rows are there."""
+    """Write the chart, with the panels that have rows."""
     found = [(title, unit, row) for name, part, title, unit in _PANELS for row in _pick(rows, name, part)]
     if not found:
         return

@@ -1,4 +1,4 @@
-"""A keep-alive connection that sends ready-made requests: some 10 µs each, so the server is what is measured."""
+"""A keep-alive connection that sends prepared requests: about 10 µs each, so that the server is the bottleneck."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,11 +27,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether something can be sent."""
+        """Return whether the connection is open."""
         return self._transport is not None
 
     def send(self, request: bytes, answered: Answered) -> None:
-        """Send `request`, and call `answered` once, when its whole answer is here or can't come any more."""
+        """Send `request`, and call `answered` once: with the complete answer, or when the connection is lost."""
         if self._transport is None:
             answered(_LOST)
             return
@@ -39,24 +39,24 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def close(self) -> None:
-        """Hang up; nobody is told."""
+        """Close without calling `answered`."""
         self._answered = None
         if self._transport is not None:
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to send on."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has its own class
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Report the loss to the caller of `send`."""
         self._transport = None
         if self._answered is not None:
             answered, self._answered = self._answered, None
             answered(_LOST)
 
     def data_received(self, data: bytes) -> None:
-        """Take in a part of the answer, nearly always the whole of it."""
+        """Collect the answer, which nearly always arrives whole."""
         self._received = received = self._received + data if self._received else data
         end = received.find(b"\r\n\r\n")
         if end < 0:

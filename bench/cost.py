@@ -1,4 +1,4 @@
-"""What AWS would bill, from calls and units counted at the stub as events go the whole way: POST to table."""
+"""What AWS would bill: calls and units counted by the stub while events go from POST to table."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from bench.results import Row, Samples, row
 from bench.webhooks import webhooks
 from shared.containers import batches
 
-# US dollars a million, us-east-1, November 2026.
+# US dollars per million, us-east-1, November 2026.
 SQS_UNIT = 0.40
 WRITE_UNIT = 0.625
 HTTP_REQUEST = 1.00
@@ -29,7 +29,7 @@ Start = Callable[[], AbstractContextManager[Server]]
 
 
 class Bill(msgspec.Struct, frozen=True):
-    """What a number of events took."""
+    """The calls and units of a number of events."""
 
     events: int
     posts: int
@@ -52,7 +52,7 @@ class Bill(msgspec.Struct, frozen=True):
         return self.dollars + self.posts * HTTP_REQUEST / self.events
 
     def describe(self) -> str:
-        """Return what it is made of, per event."""
+        """Return the units per event."""
         units = self.counts["write_units"] / self.events
         return f"{self.sqs_units / self.events:.2f} SQS + {units:.2f} write units an event"
 
@@ -99,7 +99,7 @@ def storage(plan: Plan) -> Iterator[Row]:
 
 
 def through(stage: Stage, ingest: Start, worker: Start, requests: list[bytes], events: int) -> Bill:
-    """Post `requests`, let a worker store what they hold, and return what it took; raise unless all arrive."""
+    """Post `requests`, let a worker store their events, and return the bill; raise unless all arrive."""
     stage.aws.setup(keep=True)
     with ingest() as server:
         check(

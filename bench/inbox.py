@@ -35,7 +35,7 @@ def inbox(plan: Plan) -> Iterator[Row]:
     stage, positions = plan.stage, _positions()
     ours, plain = _our_items(positions), _plain_items(positions)
     stage.aws.setup(items=[*ours, *plain])
-    # Every reader at a cursor of its own, or they would share reads.
+    # Each reader uses another cursor, or they would share reads.
     starts = positions[: _EVENTS - PAGE : 7]
     our_pages = [f"/v1/inbox?limit={PAGE}&after={quote(cursor.encode(start, 'default'))}" for start in starts]
     plain_pages = [f"/v1/inbox?limit={PAGE}&after={start}" for start in starts]
@@ -78,7 +78,7 @@ def _cpu_ms_a_page(plan: Plan, server: Server, requests: list[bytes]) -> float:
 
 
 def _positions() -> list[str]:
-    """Return positions as a worker minted them some while ago, in order."""
+    """Return positions as a worker minted them in the past, in order."""
     stamps = (0x019A_0000_0000 + index for index in range(_EVENTS))
     return [
         f"{stamp >> 16:08x}-{stamp & 0xFFFF:04x}-7000-8000-{int.from_bytes(os.urandom(6)):012x}" for stamp in stamps

@@ -1,4 +1,4 @@
-"""Ingest at full load: one event and 100 events a POST, and the memory that takes."""
+"""Ingest at full load: one event and 100 events a POST, and memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from bench.results import Row, Samples, alternate, row
 from shared.containers import batches
 
 CONNECTIONS = 128
-"""For one event a POST. A benchmark of a server under full load needs enough clients to keep it busy."""
+"""Enough clients to keep a server busy with one event a POST."""
 
 BATCH = 100
 _BATCH_CONNECTIONS = 8
@@ -23,7 +23,7 @@ _MIB = 1024 * 1024
 
 
 def ingest(plan: Plan) -> Iterator[Row]:
-    """Compare requests and events a second; tell the memory, too."""
+    """Compare requests and events a second; yield the memory, too."""
     stage = plan.stage
     memory: list[float] = []
     with ExitStack() as stack:
@@ -45,7 +45,7 @@ def ingest(plan: Plan) -> Iterator[Row]:
             plan.rounds,
             "req/s",
         )
-        # As many as take about as long as a round of the others: a plain POST of 100 takes the better part of a second.
+        # Counts that take about as long as another round: a plain POST of 100 takes most of a second.
         posts = {"ours": 100 if plan.quick else 1600, "plain": 3 if plan.quick else 24}
 
         def events(server: Server, total: int) -> Callable[[], float]:
@@ -87,7 +87,7 @@ def connections_for(requests: list[bytes]) -> int:
 
 
 def at_full_load(plan: Plan, server: Server, requests: list[bytes], **more: Any) -> Report:  # noqa: ANN401
-    """Keep a server as busy as it gets; raise if it answers anything but 202, or sends what can't be read."""
+    """Put full load on a server; raise if it answers anything but 202, or sends what the stub can't read."""
     plan.stage.aws.setup()
     spec = Spec(
         port=server.port,
@@ -107,6 +107,6 @@ def at_full_load(plan: Plan, server: Server, requests: list[bytes], **more: Any)
 
 
 def check(report: Report) -> None:
-    """Raise if anything was answered but 202."""
+    """Raise if any status is not 202."""
     if report.statuses.keys() - _ACCEPTED:
         raise RuntimeError(f"answers: {report.statuses}")

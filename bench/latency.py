@@ -1,4 +1,4 @@
-"""Latency at half of capacity, and what overload does: open-model load, the way clients really come."""
+"""Latency at half of capacity, and behavior under overload, with open-model load: independent clients."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,8 +16,8 @@ _SQS_MS = 10.0
 _ACCEPTED = 202
 _SHED = (429, 503)
 _OVERLOAD_BATCH = 10
-"""Events a POST of an overload. On one core beside the stub, the load must come twice as fast as the server can
-handle it: of single events it could not."""
+"""Events a POST of an overload. On one core beside the stub, the load must be twice what the server can
+handle; single events could not reach that."""
 _CALM_MS = 100.0
 _BUCKET_SECONDS = 0.1
 
@@ -63,7 +63,7 @@ def latency(plan: Plan) -> Iterator[Row]:
 
 
 def overload(plan: Plan) -> Iterator[Row]:
-    """Send half the capacity, twice the capacity for some seconds, and half again; see what becomes of whom."""
+    """Send half the capacity, twice the capacity for some seconds, and half again; measure refusals, latency and recovery."""
     stage = plan.stage
     seconds = 1.0 if plan.quick else 10.0
     with stage.ingest() as server:
@@ -107,7 +107,7 @@ def overload(plan: Plan) -> Iterator[Row]:
 
 
 def recovery_seconds(arrivals: Sequence[Arrival], since: float) -> float:
-    """Return how long after `since` the last tenth of a second began in which anybody was refused or waited long."""
+    """Return the seconds from `since` to the end of the last tenth of a second with a refusal or a slow answer."""
     bad = [a.due for a in arrivals if a.status != _ACCEPTED or a.latency_ms > _CALM_MS]
     return (int((max(bad) - since) / _BUCKET_SECONDS) + 1) * _BUCKET_SECONDS if bad else 0.0
 

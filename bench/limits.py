@@ -1,4 +1,4 @@
-"""`python -m bench.limits`: what a charge costs, with the limits of one process and with a budget shared by all."""
+"""`python -m bench.limits`: the cost of a charge, with the limits of one process and with a shared budget."""
 
 import asyncio
 import time
@@ -12,14 +12,14 @@ from shared.model.api_key import SCOPES, ApiKey
 
 _CHARGES = 100_000
 _ROUNDS = 5
-_RATE = 10_000_000  # so that nothing is refused
+_RATE = 10_000_000  # nothing is refused
 _KEY = ApiKey(
     key_id="bench", tenant="t", name="n", scopes=SCOPES, secret_hash="", created_at=1, rate=_RATE, burst=_RATE
 )
 
 
 async def microseconds(limits: RateLimiter) -> float:
-    """Return what one charge of many took, the leases between them included; the best of a few rounds."""
+    """Return the mean time of a charge, leases included; the best of a few rounds."""
     best = float("inf")
     for _ in range(_ROUNDS):
         started = time.perf_counter()
@@ -35,7 +35,7 @@ async def microseconds(limits: RateLimiter) -> float:
 
 
 async def main() -> None:
-    """Measure both in turn."""
+    """Measure both."""
     clock = SystemClock()
     alone = await microseconds(TokenBucketLimiter(clock))
     shared = await microseconds(LeasedLimiter(MemoryBudget(), clock))

@@ -1,8 +1,8 @@
-"""The load generator, a process of its own: `python -m bench.load` takes a `Spec` and gives a `Report`, as JSON.
+"""The load generator, a separate process: `python -m bench.load` reads a `Spec` and writes a `Report`, as JSON.
 
 Closed loop (no `phases`): each connection sends its next request when the last is answered. Open model: requests
 arrive at random times at a given rate whether or not the last are answered, and latency counts from the time at
-which a request was due, so that a server that stalls can't hide it by being asked less.
+which a request was due, so that a stall of the server is not hidden by fewer requests.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send. `requests` are sent in turn; with `total` each of so many once, else for `seconds`.
+    """What to send: `requests` in rotation, `total` of them, or for `seconds` without a total.
 
     `pid` is the server's process, whose CPU time and memory are sampled.
     """
@@ -45,7 +45,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What came of it. Latencies in ms; of an open-model run also every arrival."""
+    """The result. Latencies are in ms; an open-model run also has its arrivals."""
 
     seconds: float
     requests: int
@@ -86,7 +86,7 @@ class _Watch:
 
 
 class _ClosedLoop:
-    """Connections that never pause. While `counting`, what they do is noted."""
+    """Connections that never pause; counts since the last `restart`."""
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec

@@ -3,7 +3,7 @@
     TRIGGERS_API_KEY=trg_... .venv-bench/bin/locust -f bench/locustfile.py --host https://...
 
 Producers post single events and batches of 100; consumers follow the inbox by cursor. A 429 or 503 is not counted
-as a failure of the service but under a name of its own, and its Retry-After is obeyed.
+as a failure but under a separate name, and its Retry-After is obeyed.
 """
 
 import os

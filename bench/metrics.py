@@ -1,4 +1,4 @@
-"""`python -m bench.metrics`: what counting a POST costs, of all the CPU that the POST takes in our own code."""
+"""`python -m bench.metrics`: the share of counting in the CPU time that a POST takes in our own code."""
 
 import asyncio
 import time
@@ -20,11 +20,11 @@ _POSTS = 3000
 _COUNTS = 100_000
 _ROUNDS = 5
 _BODY = b'{"type":"order.paid","id":"order-17","data":{"total":99.50,"currency":"EUR"}}'
-_LIMIT = 10_000_000  # so that nothing is refused
+_LIMIT = 10_000_000  # nothing is refused
 
 
 async def post_us() -> float:
-    """Return the µs of a POST in the app, without a server, and with a queue that answers at once."""
+    """Return the µs of a POST in the app, without a server, with a queue that answers immediately."""
     clock, store = SystemClock(), MemoryKeyStore()
     key, token = api_key.create(
         tenant="t", name="n", scopes=[api_key.EVENTS_WRITE], now_ms=clock.wall_ms(), rate=_LIMIT, burst=_LIMIT
@@ -57,14 +57,14 @@ async def _post(app: Litestar, token: str) -> None:
         return {"type": "http.request", "body": _BODY, "more_body": False}
 
     async def send(message: Any) -> None:  # noqa: ANN401 (ASGI's)
-        if message.get("status", 202) != 202:  # noqa: PLR2004 (what is measured is accepting)
+        if message.get("status", 202) != 202:  # noqa: PLR2004
             raise RuntimeError(f"answered {message['status']}")
 
     await app(scope, receive, send)
 
 
 def counting_us() -> tuple[float, float]:
-    """Return the µs of counting a request, and of counting a call to the queue, which requests under load share."""
+    """Return the µs of counting a request, and of counting a call to the queue, which concurrent requests share."""
     metrics = Metrics()
     requests, accepted = Requests(metrics), metrics.events_accepted.of()
     failed, packs, events = metrics.packs_failed.of(), metrics.send_packs.of(), metrics.send_events.of()

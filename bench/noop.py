@@ -1,6 +1,6 @@
-"""The least that can be served under uvicorn: reads the body, and answers 202 with as many bytes.
+"""The minimum that uvicorn can serve: read the body, and answer 202 with as many bytes.
 
-The ceiling that ingest is compared with: HTTP itself, and nothing else.
+The upper bound for ingest: HTTP alone.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping

@@ -1,4 +1,4 @@
-"""Open-model load: independent clients that come when they come."""
+"""Open-model load: independent clients at random times."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ _SEED = 1
 class Arrival(msgspec.Struct, kw_only=True, array_like=True):
     """A request, when it was due (seconds from the start), how long until its answer, and the answer's status.
 
-    `wait_ms` is the part of the latency before it was sent: time that it waited for a free connection.
+    `wait_ms` is the part of the latency before it was sent: the wait for a free connection.
     """
 
     phase: int
@@ -26,7 +26,7 @@ class Arrival(msgspec.Struct, kw_only=True, array_like=True):
 
 
 class OpenLoop:
-    """Sends requests when they are due, on as many connections as it takes up to `max_connections`."""
+    """Sends requests when they are due, on up to `max_connections` connections."""
 
     def __init__(self, port: int, requests: list[bytes], *, max_connections: int) -> None:
         self._port = port
@@ -53,13 +53,13 @@ class OpenLoop:
             self._arrive(phase, due)
 
     async def drain(self, max_seconds: float) -> None:
-        """Wait for what is under way."""
+        """Wait for the requests in progress."""
         deadline = time.perf_counter() + max_seconds
         while self._under_way and time.perf_counter() < deadline:  # noqa: ASYNC110 (any of many may be the last)
             await asyncio.sleep(0.01)
 
     def close(self) -> None:
-        """Note what was never answered as status 0, and hang up."""
+        """Record unanswered requests as status 0, and close."""
         self._closed = True
         for phase, due in self._waiting:
             self._note(phase, due, time.perf_counter(), 0)
@@ -85,7 +85,7 @@ class OpenLoop:
         self._serve(await Connection.open(self._port))
 
     def _serve(self, connection: Connection) -> None:
-        """Give a free connection the next request that waits."""
+        """Send the next waiting request on a free connection."""
         if self._waiting:
             self._send(connection, *self._waiting.popleft())
         else:

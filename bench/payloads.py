@@ -1,6 +1,6 @@
-"""What is sent: generated events that differ from each other as orders do, and the requests that carry them.
+"""Generated events, each a different order, and the requests that carry them.
 
-Repeating one event would let a pack compress to nothing.
+A repeated event would compress to almost nothing in a pack.
 """
 
 import json
@@ -70,7 +70,7 @@ def get(path: str, token: str) -> bytes:
 
 
 def aws_send(message: str) -> bytes:
-    """Return the HTTP request of a SendMessageBatch with one message, as the SDK makes it but for the signature."""
+    """Return the HTTP request of a SendMessageBatch with one message, as the SDK sends it, without the signature."""
     body = json.dumps({"QueueUrl": "queue", "Entries": [{"Id": "0", "MessageBody": message}]}).encode()
     head = (
         "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-amz-json-1.0\r\n"

@@ -21,7 +21,7 @@ _deserializer = TypeDeserializer()
 
 
 class Event(BaseModel):
-    """An event as it is posted; what is missing is filled in."""
+    """A posted event, with defaults for missing fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,13 +65,13 @@ def event_from(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return an event from a message, with numbers as boto3 wants them."""
+    """Return an event from a message, with numbers as `Decimal`, which boto3 requires."""
     event: dict[str, Any] = json.loads(text, parse_float=Decimal)
     return event
 
 
-def client(service: str) -> Any:  # noqa: ANN401 (the SDK's clients are made at run time)
-    """Return a context manager of an AWS client with connections enough."""
+def client(service: str) -> Any:  # noqa: ANN401
+    """Return a context manager of an AWS client with up to 100 connections."""
     session: Any = aioboto3.Session(region_name=os.environ.get("AWS_REGION", "us-east-1"))
     return session.client(service, config=AioConfig(max_pool_connections=100))
 

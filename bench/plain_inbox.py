@@ -31,7 +31,7 @@ app = FastAPI(lifespan=_lifespan)
 async def read_inbox(
     inbox: str = "default", after: str = "0", limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> Page:
-    """Return the events behind a position."""
+    """Return the events after a position."""
     answer = await app.state.dynamodb.query(
         TableName=TABLE,
         ConsistentRead=True,

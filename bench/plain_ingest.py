@@ -40,7 +40,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _authenticate(authorization: Annotated[str, Header()] = "") -> None:
-    """Compare digests, as one would after a first look at the key table."""
+    """Compare digests, as with a cached read of the key table."""
     token = authorization.removeprefix("Bearer ")
     if not hmac.compare_digest(hashlib.sha256(token.encode()).digest(), _DIGEST):
         raise HTTPException(401)

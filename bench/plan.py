@@ -6,14 +6,14 @@ from bench.builds import Stage
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's stage and patience."""
+    """The stage and durations of a run."""
 
     stage: Stage
     quick: bool
 
     @property
     def rounds(self) -> int:
-        """How often each side is measured; odd, so that a median is a round."""
+        """How often each side is measured; odd, so that the median is a measured value."""
         return 1 if self.quick else 5
 
     @property

@@ -1,4 +1,4 @@
-"""The processes of a run: servers on one core, stub and load on another, each ended when its block ends."""
+"""The processes of a run: servers on one core, stub and load generator on another; each ends with its context."""
 
 import os
 import signal
@@ -25,10 +25,10 @@ _SHOWN_BYTES = 4000
 
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
-"""What is measured has a core of its own, if there are two."""
+"""The measured process has its own core, if there are two."""
 
 UVICORN = ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log"]
-"""How `triggers serve` runs uvicorn, too."""
+"""The options with which `triggers serve` runs uvicorn."""
 
 
 class StubServer:
@@ -43,15 +43,15 @@ class StubServer:
         self._call("setup", msgspec.json.encode(given))
 
     def counts(self) -> dict[str, int]:
-        """Return what was counted since the last setup; raise if anything that was sent could not be read."""
+        """Return what was counted since the last setup; raise `RuntimeError` if the stub could not read a request."""
         answer = msgspec.json.decode(self._call("counts", b""))
         if answer["faults"]:
-            raise RuntimeError(f"the stub got what it can't read: {answer['faults']}")
+            raise RuntimeError(f"the stub received unreadable requests: {answer['faults']}")
         counts: dict[str, int] = answer["counts"]
         return counts
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return an environment that leads the SDK to the stub. Neither build logs a line a request in it."""
+        """Return an environment with the stub as the SDK's endpoint, without a log line per request."""
         kept = {name: value for name, value in os.environ.items() if name not in emulator.MISLEADING}
         client = emulator.client_environment(self.port)
         return {**kept, **client, "AWS_DEFAULT_REGION": "us-east-1", "LOG_LEVEL": "WARNING", **more}
@@ -74,7 +74,7 @@ class Server(msgspec.Struct, frozen=True):
 
 @contextmanager
 def stub_aws() -> Iterator[StubServer]:
-    """Run a stub."""
+    """Run the stub of AWS."""
     port = emulator.free_port()
     with _running(["-m", "bench.stub_aws", str(port)], os.environ, LOAD_CORE) as process:
         found = StubServer(port)
@@ -84,7 +84,7 @@ def stub_aws() -> Iterator[StubServer]:
 
 @contextmanager
 def http_server(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run `python -m ARGUMENTS --port PORT`; begins once it answers, whatever it says."""
+    """Run `python -m ARGUMENTS --port PORT`; enter the context once it answers, with any status."""
     port = emulator.free_port()
     with _running(["-m", *arguments, "--port", str(port)], environment, SERVER_CORE) as process:
         _until_answers(f"http://127.0.0.1:{port}/healthz", process)
@@ -99,7 +99,7 @@ def worker(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Ser
 
 
 def load(spec: Spec) -> Report:
-    """Run a load generator to its end."""
+    """Run a load generator until it ends."""
     with _pinned(LOAD_CORE):
         done = subprocess.run(
             [sys.executable, "-m", "bench.load"], input=msgspec.json.encode(spec), stdout=subprocess.PIPE, check=True
@@ -116,7 +116,7 @@ def _running(arguments: list[str], environment: Mapping[str, str], core: int) ->
             )
         try:
             yield process
-        except RuntimeError as error:  # it may have said why
+        except RuntimeError as error:  # its output may say why
             error.add_note(_end_of(log))
             raise
         finally:
@@ -139,7 +139,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _pinned(core: int) -> Iterator[None]:
-    """Have what is started here inherit one core."""
+    """Pin processes started in this context to one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

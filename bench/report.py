@@ -1,4 +1,4 @@
-"""What a run says: a table on the terminal, `results.json`, and what to know of the machine it ran on."""
+"""The output of a run: a table, `results.json`, and caveats about the machine."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
 _MANY = 1000
 _BUSY = 0.5
-_LOAD_BEFORE = os.getloadavg()[0]  # read as the run begins: what it measures is a load, too
+_LOAD_BEFORE = os.getloadavg()[0]  # read at the start: the run itself adds load
 
 _LABELS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
 
@@ -46,7 +46,7 @@ def show(console: Console, rows: list[Row]) -> None:
 
 
 def save(rows: list[Row], *, quick: bool) -> None:
-    """Write `results.json`; of the benchmarks that were not run this time it keeps what it holds."""
+    """Write `results.json`; keep the rows of benchmarks that did not run."""
     names = {row.name for row in rows}
     kept = [row for row in load() if row.name not in names]
     found = {
@@ -67,7 +67,7 @@ def load() -> list[Row]:
 
 
 def machine() -> Mapping[str, Any]:
-    """Return what the run ran on."""
+    """Describe the machine."""
     return {
         "cores": os.cpu_count(),
         "processor": _processor(),
@@ -77,10 +77,10 @@ def machine() -> Mapping[str, Any]:
 
 
 def caveats() -> list[str]:
-    """Return what to keep in mind as one reads the numbers."""
+    """Return caveats for the reader of the numbers."""
     found = [
-        "The stub answers at once; the real SQS and DynamoDB take some ms a call, which costs latency, not CPU.",
-        "Neither build logs a line a request, except where it says so.",
+        "The stub answers immediately; the real SQS and DynamoDB take some ms a call, which costs latency, not CPU.",
+        "Neither build logs a line per request, unless stated.",
     ]
     if SERVER_CORE == LOAD_CORE:
         found.append("There is one core only: server, stub and load share it.")

@@ -1,4 +1,4 @@
-"""What a run found: samples, their median and spread, and whether that meets its goal."""
+"""Results: samples, their median and spread, and whether they meet a goal."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the table. `ratio` is `ours` to `theirs`, or to nothing if `theirs` is None: then it is `ours`.
+    """A line of the table. `ratio` is `ours` divided by `theirs`, or `ours` if `theirs` is None.
 
     `met` is None where there is no goal.
     """
@@ -48,7 +48,7 @@ def row(
     goal: float | None = None,
     note: str = "",
 ) -> Row:
-    """Return the line that compares medians with a goal; raise ZeroDivisionError if the other side did nothing."""
+    """Return the line that compares medians with a goal; raise `ZeroDivisionError` if the other median is 0."""
     ratio = ours.median if theirs is None else ours.median / theirs.median
     text = "" if goal is None else f"{'≥' if sense == 'at least' else '≤'} {goal:.3g}"
     met = None if goal is None else ratio >= goal if sense == "at least" else ratio <= goal
@@ -56,7 +56,7 @@ def row(
 
 
 def alternate(sides: Mapping[str, Callable[[], float]], rounds: int, unit: str) -> dict[str, Samples]:
-    """Measure every side once a round, so that what disturbs the machine disturbs them all."""
+    """Measure every side once a round, so that disturbances of the machine affect all."""
     values: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, measure in sides.items():

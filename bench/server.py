@@ -20,7 +20,7 @@ _MIB = 1024 * 1024
 
 
 class Server(msgspec.Struct):
-    """What `dev.json` says of a running server."""
+    """The contents of `dev.json` of a running server."""
 
     url: str
     api_key: str
@@ -64,7 +64,7 @@ def parts(server: psutil.Process) -> dict[str, psutil.Process]:
     for process in server.children(recursive=True):
         try:
             command = process.cmdline()
-        except psutil.Error:  # it ended meanwhile
+        except psutil.Error:  # it has ended
             continue
         if name := next((name for word, name in names.items() if word in command), None):
             found[name] = process

@@ -37,7 +37,7 @@ class _Page(msgspec.Struct):
 
 
 class Figures(msgspec.Struct, kw_only=True):
-    """What one server showed. Times are in milliseconds unless the name says otherwise."""
+    """The measurements of one server. Times are in milliseconds unless the name says otherwise."""
 
     start_seconds: float = 0
     stop_seconds: float = 0
@@ -51,7 +51,7 @@ class Figures(msgspec.Struct, kw_only=True):
 
 
 def single_machine(events: int, emulator_events: int, console: Console) -> None:
-    """Measure the SQLite server with `events`, the emulator with `emulator_events` (0: leave it out); print both."""
+    """Measure the SQLite server with `events`, the emulator with `emulator_events` (0: skip it); print both."""
     found = {"SQLite": _measured(events, console)}
     if emulator_events:
         found["emulator"] = _measured(emulator_events, console, "--emulator")
@@ -63,7 +63,7 @@ def _measured(events: int, console: Console, *arguments: str) -> Figures:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         with serving(path, *arguments):
-            pass  # creates the files, and warms the caches of the disk
+            pass  # create the files, and warm the disk cache
         began = time.monotonic()
         with serving(path, *arguments) as (process, server):
             figures.start_seconds = time.monotonic() - began
@@ -89,7 +89,7 @@ async def _drive(process: psutil.Process, server: Server, events: int, figures: 
 
 
 async def _readable_ms(client: httpx.AsyncClient, number: int) -> float:
-    """Return the time from a POST until a long poll hands the event out."""
+    """Return the time from a POST until a long poll returns the event."""
     inbox = f"fresh-{number % 10}"
     start = (await _page(client, inbox=inbox, limit="1000")).next
     waiting = asyncio.create_task(_page(client, inbox=inbox, after=start, wait="10"))

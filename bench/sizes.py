@@ -1,4 +1,4 @@
-"""What DynamoDB bills for an item, by the rules of its documentation ("item sizes and formats")."""
+"""Billed size of a DynamoDB item, by the rules of its documentation ("item sizes and formats")."""
 
 import base64
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def item_bytes(item: Mapping[str, Any]) -> int:
 
 
 def value_bytes(value: Mapping[str, Any]) -> int:
-    """Return the size of one attribute's value; raise `ValueError` for a type that nothing here writes."""
+    """Return the size of one attribute's value; raise `ValueError` for a type that neither build writes."""
     [(kind, content)] = value.items()
     match kind:
         case "S":

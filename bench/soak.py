@@ -1,4 +1,4 @@
-"""The embedded stack under a long load: `script/server` as anybody starts it, a million events, every one read back.
+"""The embedded stack under a long load: `script/server` with default settings, a million events, each read back.
 
 Each inbox gets a hundred events and is followed by its cursor as they arrive: a consumer must see them all. At the end
 both queues must be empty, and each inbox, read again from its beginning, must list each of its events once. Memory of
@@ -46,7 +46,7 @@ _page = msgspec.json.Decoder(_Page)
 
 
 def soak(events: int, console: Console) -> None:
-    """Run it; raise if an event is missing or listed twice, or anything is still in a queue."""
+    """Run a soak; raise if an event is missing or listed twice, or anything is still in a queue."""
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as (server, dev):
         run = _Run(server, dev, events, console)
         asyncio.run(run.go())
@@ -54,7 +54,7 @@ def soak(events: int, console: Console) -> None:
 
 
 async def _until_drained(client: httpx.AsyncClient) -> None:
-    """Return when both queues are empty; raise if that takes too long, or an event is dead."""
+    """Return when both queues are empty; raise if that takes too long, or an event is dead-lettered."""
     deadline = time.monotonic() + _STILL_SECONDS
     while (counts := (await _asked(client, "GET", "/v1/queue")).json()) != {"waiting": 0, "dead": 0}:
         if time.monotonic() > deadline:
@@ -138,7 +138,7 @@ class _Run:
                 await asyncio.sleep(_SAMPLE_SECONDS)
 
     def show(self) -> None:
-        """Print what it took. A process is flat if its last tenth is no larger than its second."""
+        """Print the figures. A process is flat if its last tenth is no larger than its second."""
         rate = self._wanted / self._seconds
         self._console.print(
             f"{self._checked:,} events, each listed once, in {self._seconds:,.0f} s ({rate:,.0f}/s); both queues empty;"
@@ -169,7 +169,7 @@ def _numbers_of(page: _Page) -> list[int]:
 
 
 async def _asked(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401
-    """Return the answer, asked again as long as there is too much to do."""
+    """Return the answer; retry while the server is overloaded."""
     while True:
         answer = await client.request(method, path, **more)
         if answer.status_code not in _BUSY:

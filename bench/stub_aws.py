@@ -1,8 +1,8 @@
-"""A stub for SQS and DynamoDB that answers at once: `python -m bench.stub_aws PORT`.
+"""A stub of SQS and DynamoDB that answers immediately: `python -m bench.stub_aws PORT`.
 
-It is one queue and one table. Sent messages are kept and handed out if it is told to, items are given back if they
-were loaded, everything else is only counted and checked (`bench.audit`). What it never does: redeliver, or
-refuse a conditional write.
+It has one queue and one table. It keeps and delivers sent messages if `Setup.keep` is set, and returns items that
+`Setup` loaded; everything else is only counted and checked (`bench.audit`). It never redelivers, and never refuses a
+conditional write.
 
 `/_bench/setup` takes a `Setup`; `/_bench/counts` answers with everything counted since the last setup.
 """
@@ -23,7 +23,7 @@ _EMPTY_POLL_SECONDS = 0.1
 
 
 class Loaded(msgspec.Struct):
-    """An item to give back, and where it lies."""
+    """An item to return, and its key."""
 
     pk: str
     sk: str
@@ -31,7 +31,7 @@ class Loaded(msgspec.Struct):
 
 
 class Setup(msgspec.Struct):
-    """What the next round needs. Message bodies with `repeat` are handed out again and again."""
+    """The state for the next round. With `repeat`, message bodies are delivered repeatedly."""
 
     items: list[Loaded] = []
     bodies: list[str] = []
@@ -110,7 +110,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class StubAws:
-    """All state, and an answer for every operation that either build calls."""
+    """The state, and an answer to every operation that either build calls."""
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/000000000000/queue"
@@ -188,7 +188,7 @@ class StubAws:
             self._messages += some
         content = b'{"Messages":[%b]}' % b",".join(some) if some else b"{}"
         self._counts["received_messages"] += len(some)
-        if some:  # how many polls come back empty says how long the test waited, not what events take
+        if some:  # empty polls show how long the test waited, not the cost of events
             self._counts["busy_receives"] += -(-len(content) // SQS_UNIT_BYTES)
         return content
 
@@ -199,7 +199,7 @@ class StubAws:
 
     def _put(self, body: bytes) -> bytes:
         self._counts["writes"] += 1
-        if b'"key#' in body:  # an API key, which is read back
+        if b'"key#' in body:  # an API key
             item = bytes(_put.decode(body).item)
             key = _key.decode(item)
             self._load(key.pk.s, key.sk.s, item)

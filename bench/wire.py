@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the stub, as little of it as will do: keep-alive, Content-Length, one request at a time."""
+"""HTTP/1.1 for the stub, only what the SDK needs: keep-alive, Content-Length, one request at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection. A fault in `answer` is not caught here: it ends the connection, and fails the run."""
+    """One client's connection. An error in `answer` is not caught: it closes the connection and fails the run."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -25,14 +25,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to answer on."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has its own class
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Forget the client; an answer that was to follow is not written."""
+        """Forget the client; drop an answer that is due."""
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Parse; the parser calls the `on_` methods."""
+        """Feed the parser, which calls the `on_` methods."""
         self._parser.feed_data(data)
 
     def on_url(self, url: bytes) -> None:
@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._path, self._target, self._body = url.decode(), b"", []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Look for the operation's name."""
+        """Find the name of the operation."""
         if name.lower() == b"x-amz-target":
             self._target = value
 

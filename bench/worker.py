@@ -1,7 +1,7 @@
 """The worker: CPU time per event, of packs and of the plain build's messages of one event each.
 
-Per CPU second, not per second: the worker waits for the stub, which shares the other core with nobody else
-but answers in its own time.
+Per CPU second, not per second: the worker waits for the stub, which has the other core but takes time
+to answer.
 """
 
 import time
@@ -81,5 +81,5 @@ def _until_it_writes(stage: Stage) -> None:
 
 
 def _stored(stage: Stage) -> float:
-    """Return how many events have been written so far: two writes each. One more was the worker's first."""
+    """Return how many events have been written so far, at two writes each, without the worker's own first write."""
     return (stage.aws.counts().get("writes", 0) - 1) / 2

@@ -1,6 +1,6 @@
 #!/bin/sh
-# LocalStack runs this once it serves: it makes the queues, tables and bucket that `shared/aws/provision.py` declares.
-# A test runs it against an emulator and compares what it made with what `triggers provision` makes.
+# LocalStack runs this when it is ready. Creates the queues, tables and bucket that `shared/aws/provision.py` declares.
+# A test runs it against an emulator and compares the result with that of `triggers provision`.
 set -eu
 
 queue=${QUEUE_NAME:-triggers-events}
@@ -9,7 +9,7 @@ events=${DYNAMODB_TABLE_EVENTS:-triggers-events}
 api_keys=${DYNAMODB_TABLE_API_KEYS:-triggers-api-keys}
 bucket=${BODIES_BUCKET:-triggers-bodies}
 max_receives=${MAX_RECEIVES:-5}
-# An acked event lives two terms, and S3 counts in whole days.
+# An acked event is kept for two TTLs, and S3 counts in whole days.
 expire_days=$((2 * ${EVENT_TTL_DAYS:-30} + 1))
 
 queue_attributes() { # [REDRIVE-POLICY]
@@ -43,6 +43,6 @@ make_table "$events" \
 make_table "$api_keys" \
     --key-schema '[{"AttributeName":"pk","KeyType":"HASH"}]' \
     --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"}]'
-# The table remembers the number of shards that it was first used with.
+# The table stores the number of shards that it was first used with.
 awslocal dynamodb put-item --table-name "$events" \
     --item "{\"pk\":{\"S\":\"config\"},\"sk\":{\"S\":\"config\"},\"inbox_shards\":{\"N\":\"${INBOX_SHARDS:-4}\"}}"

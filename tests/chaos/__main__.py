@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.plan import Plan
+from tests.chaos.promises import summary
 from tests.chaos.run import Report, chaos
-from tests.chaos.verdict import summary
 
 _console = Console()
 

@@ -18,8 +18,8 @@ from tests.chaos.killer import Killer
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import Plan
 from tests.chaos.producers import Producers
+from tests.chaos.promises import Evidence, Followed, positions_of, violations
 from tests.chaos.queues import opened
-from tests.chaos.verdict import Evidence, Followed, positions_of, violations
 
 _MARGIN_SECONDS = 0.5
 _PAGE = 1000

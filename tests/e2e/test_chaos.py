@@ -6,8 +6,8 @@ import pytest
 
 from cli.local import emulator
 from tests.chaos.plan import Plan
+from tests.chaos.promises import summary
 from tests.chaos.run import chaos
-from tests.chaos.verdict import summary
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A small helping of `script/load`."""
 
-from tests.chaos.verdict import summary
+from tests.chaos.promises import summary
 from tests.e2e.local import Local
 from tests.load.plan import Plan
 from tests.load.run import load, stack

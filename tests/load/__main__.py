@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.verdict import summary
+from tests.chaos.promises import summary
 from tests.load.plan import Plan
 from tests.load.run import Report, load, stack
 

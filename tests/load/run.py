@@ -18,9 +18,9 @@ from cli.local.data_option import environment_of
 from cli.local.emulator import free_port
 from shared import settings
 from tests.chaos.events import Identity, identity_of
+from tests.chaos.promises import Evidence, Followed, positions_of, violations
 from tests.chaos.queues import Queues, opened
 from tests.chaos.run import followed, read_all
-from tests.chaos.verdict import Evidence, Followed, positions_of, violations
 from tests.e2e.local import Local, running
 from tests.load.memory import EMULATOR, Memory
 from tests.load.plan import Plan

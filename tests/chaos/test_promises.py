@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 
 from tests.chaos.events import event_of, identity_of, inboxes_of
-from tests.chaos.verdict import Evidence, Followed, summary, violations
+from tests.chaos.promises import Evidence, Followed, summary, violations
 
 POSITIONS = ["0-a", "0-b", "0-c"]
 
