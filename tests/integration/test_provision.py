@@ -63,7 +63,7 @@ async def test_a_table_of_another_shape_is_refused(aws_settings: Settings) -> No
         dynamodb_table_events=aws_settings.dynamodb_table_api_keys,
         dynamodb_table_api_keys=aws_settings.dynamodb_table_events,
     )
-    with pytest.raises(InvalidSettings, match="exists with other keys"):
+    with pytest.raises(InvalidSettings, match="exists with a key schema that this version does not use"):
         await provision(swapped)
 
 
