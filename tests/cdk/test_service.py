@@ -28,7 +28,7 @@ def test_handlers_exist(each: Assembly) -> None:
 
 
 def test_messages_are_hidden_for_six_times_what_a_batch_may_take(each: Assembly) -> None:
-    (worker,) = [one for one in each.properties("Lambda::Function") if one["Handler"].startswith("worker.lambda")]
+    (worker,) = [one for one in each.properties("Lambda::Function") if one["Handler"].startswith("worker.commit.")]
     (source,) = each.properties("Lambda::EventSourceMapping")
     hidden = {one["VisibilityTimeout"] for one in each.properties("SQS::Queue")}
     assert hidden == {6 * worker["Timeout"] + source["MaximumBatchingWindowInSeconds"]}
