@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 import msgspec
 
 from bench.processes import UVICORN, Server, StubServer, http_server, stub_aws, worker
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.model import api_key
 from shared.settings import Settings
@@ -71,6 +71,6 @@ async def _make_key(aws: StubServer) -> str:
         tenant=TENANT, name="bench", scopes=api_key.SCOPES, now_ms=0, rate=_UNLIMITED, burst=_UNLIMITED
     )
     settings = Settings()
-    async with Aws(settings).dynamodb() as dynamodb:
+    async with AwsClients(settings).dynamodb() as dynamodb:
         await DynamoKeyStore(dynamodb, settings.dynamodb_table_api_keys).put(key)
     return token

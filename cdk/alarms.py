@@ -44,7 +44,7 @@ class Alarms(Construct):
             metrics.ingest_failures,
             at_least=5,
             for_minutes=3,
-            means="Producers get 5xx: the queue or the key table does not answer, or there are no sandboxes left.",
+            means="Producers get 5xx: the queue or the key table does not respond, or there are no sandboxes left.",
         )
         self.ingest_slow = self._alarm(
             "IngestSlow",

@@ -1,4 +1,4 @@
-"""How dead letters look in a terminal. Names in them are whatever a producer sent, so nothing is taken for markup."""
+"""Dead letters as tables in a terminal. Their names come from producers, so they are never interpreted as markup."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,9 @@ _ID_LENGTH = 36
 
 
 def print_dead_letters(dead_letters: Sequence[DeadLetter]) -> None:
-    """Print a table, a message a row."""
+    """Print a table with one message per row."""
     now_ms = time.time_ns() // 1_000_000
-    whole = Column("message", min_width=_ID_LENGTH)  # it is there to be copied
+    whole = Column("message", min_width=_ID_LENGTH)  # shown in full, so that it can be copied
     table = Table(whole, "reason", "tenant", "holds", "age", "first", box=None)
     for dead_letter in dead_letters:
         age = "" if dead_letter.accepted_at is None else span((now_ms - dead_letter.accepted_at) // 1000)
@@ -33,7 +33,7 @@ def print_dead_letters(dead_letters: Sequence[DeadLetter]) -> None:
 
 
 def print_dead_letter(dead_letter: DeadLetter) -> None:
-    """Print one message's fields, a line each."""
+    """Print the fields of one message, one per line."""
     table = Table.grid(padding=(0, 2))
     for name, value in _fields(dead_letter):
         table.add_row(name, _text(value))
@@ -65,5 +65,5 @@ def _first(subject: Subject | None) -> str:
 
 
 def _text(value: str) -> Text:
-    # A terminal obeys control characters.
+    # A terminal would interpret control characters.
     return Text("".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value))

@@ -41,13 +41,13 @@ PAGES = {
     "dev": Page(
         summary="Run the whole pipeline on this machine.",
         examples=["triggers dev", "triggers dev --port 9000 --data /tmp/triggers", "triggers dev --emulator"],
-        variables={"EVENT_TTL_DAYS, ...": "settings hold here as anywhere; docs/settings.md lists them"},
+        variables={"EVENT_TTL_DAYS, ...": "the settings, which docs/settings.md lists"},
     ),
     "serve": Page(
         summary="Run the API: ingest, inbox, or both.",
         examples=["triggers serve ingest --host 0.0.0.0 --port 8000", "triggers serve all --data .triggers"],
         variables=_SERVICE,
-        exits={"3": "it could not start; the log has the reason"},
+        exits={"3": "it could not start; the log states the reason"},
     ),
     "worker": Page(
         summary="Run a worker, which stores queued events.",

@@ -1,4 +1,4 @@
-"""Talks to a Triggers API: finds out where it is, and tries again when it says so."""
+"""HTTP client of the Triggers API for commands: finds its URL and key, and retries requests."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an API is and the key to it; also what `script/server` writes into `dev.json`."""
+    """The URL of an API, and a key for it; also the contents of the `dev.json` that `script/server` writes."""
 
     url: str
     api_key: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error answer (RFC 9457), as far as it is shown."""
+    """The members of an error answer (RFC 9457) that are shown."""
 
     title: str = ""
     detail: str = ""
@@ -38,11 +38,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiError(click.ClickException):
-    """The API refused, or did not answer; `str()` of it is one line."""
+    """The API refused the request or did not answer; `str()` returns one line."""
 
 
 def target_options(command: _F) -> _F:
-    """Give a command the options `--url` and `--api-key`."""
+    """Add the options `--url` and `--api-key` to a command."""
     source = "else what script/server wrote to .triggers/dev.json here."
     key = click.option("--api-key", envvar="TRIGGERS_API_KEY", help=f"Default: TRIGGERS_API_KEY, {source}")
     url = click.option(
@@ -55,7 +55,7 @@ def target_options(command: _F) -> _F:
 
 
 def resolve(url: str | None, api_key: str | None) -> Target:
-    """Return the API to talk to; what is not given comes from `.triggers/dev.json`."""
+    """Return the API to use; a missing URL or key comes from `.triggers/dev.json`."""
     if not (url and api_key) and _DEV_JSON.exists():
         dev = dev_json(_DEV_JSON)
         url, api_key = url or dev.url, api_key or dev.api_key
@@ -64,12 +64,12 @@ def resolve(url: str | None, api_key: str | None) -> Target:
         raise click.ClickException(f"No {missing}, or start script/server here.")
     url = url_checked(url)
     if not (api_key.isascii() and api_key.isprintable()):
-        raise click.ClickException("The API key holds characters that no key has.")
+        raise click.ClickException("The API key contains invalid characters.")
     return Target(url=url, api_key=api_key)
 
 
 def url_checked(url: str) -> str:
-    """Return `url` without a slash at its end; raise if it can't be that of an API."""
+    """Return `url` without a trailing slash; raise `ClickException` if it is invalid."""
     if not url.startswith(("http://", "https://")):
         raise click.ClickException("The URL must begin with http:// or https://.")
     try:
@@ -80,13 +80,13 @@ def url_checked(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Return `url` without the name and password that it may hold."""
+    """Return `url` without user name and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def dev_json(path: Path) -> Target:
-    """Return what a server on this machine wrote there."""
+    """Return the contents of a `dev.json`."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Target)
     except (OSError, msgspec.DecodeError) as error:
@@ -94,12 +94,12 @@ def dev_json(path: Path) -> Target:
 
 
 def is_near(url: str) -> bool:
-    """Return whether `url` is on this machine, where no proxy is used."""
+    """Return whether `url` is on this machine; such requests bypass the proxy."""
     return urlsplit(url).hostname in _LOOPBACK
 
 
 def complete_url(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Return the URL of the server that runs in this directory, for a shell to complete."""
+    """Return the URL of the server that runs in this directory, for shell completion."""
     try:
         url = dev_json(_DEV_JSON).url
     except click.ClickException:
@@ -110,7 +110,7 @@ def complete_url(_: click.Context, __: click.Parameter, incomplete: str) -> list
 class Api:
     """One API, for one command. Use as an async context manager.
 
-    `notice` is given one line each time that the API can't be reached or is out of order, before the next try.
+    `notice` takes one line before each retry, unless the retry is for a rate limit.
     """
 
     def __init__(self, target: Target, notice: Callable[[str], None]) -> None:
@@ -143,12 +143,12 @@ class Api:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        patient: bool = False,
+        retry_forever: bool = False,
     ) -> "httpx.Response":
         """Return the API's answer, whatever its status.
 
-        Tries again, waiting as `Retry-After` says, while the answer is 429, and up to 8 times (`patient`: without
-        end) while there is none or it is 502, 503 or 504. Then raises `ApiError`.
+        Retries while the answer is 429, after the pause in `Retry-After`. Without an answer, or after 502, 503 or 504,
+        makes up to 8 attempts (no limit with `retry_forever`), and then raises `ApiError`.
         """
         from triggers_client import retries  # noqa: PLC0415 (brings httpx)
 
@@ -157,21 +157,21 @@ class Api:
             request = self._client.build_request(method, path, params=params, content=content, headers=headers)
             response, trouble = await self._try(request)
             if response is not None:
-                if response.status_code not in retries.TRY_AGAIN:
+                if response.status_code not in retries.RETRIED_STATUSES:
                     return response
                 trouble = describe(response)
             limited = response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-            failures += not limited  # a service that says "slower" is in order
-            if failures >= retries.ATTEMPTS and not patient:
+            failures += not limited  # a rate limit is no failure of the service
+            if failures >= retries.ATTEMPTS and not retry_forever:
                 raise ApiError(f"{trouble}, {failures} times.")
             retry_after = "" if response is None else response.headers.get("retry-after", "")
             pause = retries.pause_seconds(failures, retry_after)
             if not limited:
-                self._notice(f"{trouble}; trying again in {pause:.1f} s")
+                self._notice(f"{trouble}; retrying in {pause:.1f} s")
             await asyncio.sleep(pause)
 
     async def _try(self, request: "httpx.Request") -> "tuple[httpx.Response | None, str]":
-        """Return the answer, or None and why there is none."""
+        """Return the answer, or None and the reason why there is none."""
         import httpx  # noqa: PLC0415 (loaded already)
 
         try:
@@ -185,7 +185,7 @@ class Api:
 
 
 def problem_of(response: "httpx.Response") -> Problem:
-    """Return what an error answer says; an empty problem if it is none that we can read."""
+    """Return the problem in an error answer; an empty one if it is not problem details."""
     try:
         return msgspec.json.decode(response.content, type=Problem)
     except msgspec.DecodeError:
@@ -195,6 +195,6 @@ def problem_of(response: "httpx.Response") -> Problem:
 def describe(response: "httpx.Response") -> str:
     """Return an error answer as one line."""
     problem = problem_of(response)
-    said = problem.detail or problem.title or response.reason_phrase
+    text = problem.detail or problem.title or response.reason_phrase
     faults = "".join(f" {fault.detail}" for fault in problem.errors[:3])
-    return f"{response.status_code}: {said}{faults}"
+    return f"{response.status_code}: {text}{faults}"

@@ -1,4 +1,4 @@
-"""Checks the resources of a deployment on AWS, and lists its problems. Changes nothing."""
+"""Check the resources of a deployment on AWS and list its problems, without changing anything."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from cli import aws_error_messages
 from cli.api_state import ApiState, look_at_api
 from shared.aws import layout
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_SERVING = ("ACTIVE", "UPDATING")  # a table answers while its description changes
+_SERVING = ("ACTIVE", "UPDATING")  # a table is available while it is being updated
 
 
 class QueueState(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue. Its numbers are SQS's approximations; `waiting` counts messages that can be received now."""
+    """A queue. Its numbers are SQS's approximations; `waiting` counts the messages that can be received now."""
 
     name: str
     exists: bool | None = None
@@ -38,7 +38,7 @@ class QueueState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TableState(msgspec.Struct, frozen=True, kw_only=True):
-    """A table. `status` is DynamoDB's word; `recovery` is point-in-time recovery."""
+    """A table. `status` is DynamoDB's `TableStatus`; `recovery` is point-in-time recovery."""
 
     name: str
     exists: bool | None = None
@@ -55,7 +55,7 @@ class BucketState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `triggers status --json` prints. A value of None is unknown; `api` is None without a URL."""
+    """Output of `triggers status --json`. A value of None is unknown; `api` is None without a URL."""
 
     healthy: bool
     region: str
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clients(NamedTuple):
-    """The clients that are used."""
+    """The AWS clients."""
 
     sqs: "SQSClient"
     dynamodb: "DynamoDBClient"
@@ -79,19 +79,19 @@ class Clients(NamedTuple):
 @asynccontextmanager
 async def opened(named: Settings) -> AsyncIterator[Clients]:
     """Provide clients of the AWS account, or emulator, that the environment selects."""
-    aws = Aws(named)
+    aws = AwsClients(named)
     async with aws.sqs() as sqs, aws.dynamodb() as dynamodb, aws.s3() as s3:
         yield Clients(sqs, dynamodb, s3)
 
 
 async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
-    """Check everything at once; a resource that can't be read is a problem, too."""
+    """Check all resources concurrently; a resource that can't be read is a problem, too."""
     look = _Look(named, clients)
     queue, dlq, events, api_keys, bucket, api = await asyncio.gather(
         look.queue(), look.dlq(), look.events(), look.api_keys(), look.bucket(), look_at_api(url)
     )
     problems = [*queue[1], *dlq[1], *events[1], *api_keys[1], *bucket[1], *api[1]]
-    # One cause, such as missing credentials, is a problem of all parts; it is reported once.
+    # One cause, such as missing credentials, affects all resources; it is reported once.
     distinct = list(dict.fromkeys(problems))
     return Report(
         healthy=not distinct,
@@ -107,7 +107,7 @@ async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
 
 
 class _Look:
-    """Each method returns the state of one resource, and its problems."""
+    """Checks resources. Each method returns the state of one resource, and its problems."""
 
     def __init__(self, named: Settings, clients: Clients) -> None:
         self._named = named
@@ -159,10 +159,10 @@ class _Look:
         state, problems = await self._table(self._named.dynamodb_table_events, "DYNAMODB_TABLE_EVENTS")
         if state.status in _SERVING:
             try:
-                with suppress(Unavailable):  # with the right to describe tables only, this is left out
+                with suppress(Unavailable):  # skipped if the identity may only describe tables
                     await layout.check(self._dynamodb, self._named)
             except InvalidSettings as error:
-                problems += [f"{fault}. Every process must have that number." for fault in error.faults]
+                problems += [f"{fault}. Every process must use that number." for fault in error.faults]
         return state, problems
 
     async def api_keys(self) -> tuple[TableState, list[str]]:
@@ -210,7 +210,7 @@ class _Look:
     async def _asked(
         self, call: Coroutine[Any, Any, _T], what: str, name: str, variable: str
     ) -> tuple[_T | None, bool | None, list[str]]:
-        """Return AWS's answer; else None, whether the resource exists (None: unknown), and the problems."""
+        """Return AWS's answer or None, whether the resource exists (None: unknown), and the problems."""
         try:
             return await call, True, []
         except AWS_ERRORS as error:

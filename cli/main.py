@@ -1,4 +1,4 @@
-"""The `triggers` command. Each subcommand imports what it needs as it runs, so that `--help` is quick."""
+"""The `triggers` command. Each subcommand imports its dependencies when it runs, so that `--help` is fast."""
 
 import click
 
@@ -19,7 +19,7 @@ from cli.root import Root
 triggers = Root(
     sections={
         "Run it": [dev, serve, worker],
-        "Look after it": [provision, status, ready, keys, dlq],
+        "Operate it": [provision, status, ready, keys, dlq],
         "Use it": [send, tail],
         "This command": [completion],
     }

@@ -1,4 +1,4 @@
-"""What commands have in common as they print: `--json`, with nothing else on standard output, and tables."""
+"""Output shared by commands: `--json`, which prints nothing else on standard output, and tables."""
 
 import sys
 from collections.abc import Callable
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_WIDE = 200  # of a table at most; rich would cut it at 80, if no terminal shows it
+_WIDE = 200  # maximum width of a table; without a terminal, rich would use 80
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def json_option(command: _F) -> _F:
-    """Give a command the flag `--json`, its argument `as_json`."""
+    """Add the flag `--json`, passed as `as_json`, to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
@@ -27,7 +27,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(table: "Table") -> None:
-    """Print `table` on standard output; its lines may be longer than the terminal's, for names are to be copied."""
+    """Print `table` on standard output; lines may exceed the terminal's width, so that names can be copied."""
     from rich.console import Console  # noqa: PLC0415 (slow to load)
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
@@ -37,5 +37,5 @@ def print_table(table: "Table") -> None:
 
 
 def span(seconds: int) -> str:
-    """Return a span in its largest unit: `3d`."""
+    """Return a duration in its largest unit: `3d`."""
     return next((f"{seconds // size}{unit}" for size, unit in _UNITS if seconds >= size), "0s")

@@ -1,4 +1,4 @@
-"""How far a command is: a bar on a terminal; elsewhere `triggers send` tells in a line now and then."""
+"""Progress of a command: a bar on a terminal; elsewhere `triggers send` prints a line every few seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _SECONDS_PER_LINE = 5.0
 
 
 class Progress:
-    """What a sender tells as it goes; `advance` gets bytes and events that are done with, accepted or not."""
+    """Reports a send: `advance` takes bytes and events processed, accepted or not; `notice` takes text."""
 
     def __init__(self, advance: Callable[[int, int], None], notice: Callable[[str], None]) -> None:
         self.advance = advance
@@ -25,7 +25,7 @@ class Progress:
 def showing(
     total_bytes: int | None, stream: TextIO, *, seconds_per_line: float = _SECONDS_PER_LINE
 ) -> Iterator[Progress]:
-    """Show progress on `stream` until left. Without a total the bar only shows that something moves."""
+    """Show progress on `stream` until the context exits. Without a total the bar only shows activity."""
     from rich.console import Console  # noqa: PLC0415 (slow to load)
 
     console = Console(file=stream)
@@ -38,7 +38,7 @@ def showing(
 
 @contextmanager
 def counting(label: str, total: int, stream: TextIO) -> Iterator[Callable[[int], None]]:
-    """Show how many of about `total` things are done, if `stream` is a terminal; the value takes how many more."""
+    """Show progress towards about `total` items if `stream` is a terminal; the value takes the number of new items."""
     with click.progressbar(length=total, label=label, file=stream, show_pos=True, hidden=not stream.isatty()) as bar:
         yield lambda more: bar.update(min(more, total - bar.pos))
 

@@ -1,7 +1,7 @@
 """The `triggers` command: subcommands by purpose, and errors in one line.
 
-Exit codes: 0 done; 1 failed, incomplete or not healthy; 2 wrong command line; 130 Ctrl-C. docs/operating.md lists them
-with those of single commands.
+Exit codes: 0 done; 1 failed, incomplete or not healthy; 2 wrong command line; 130 Ctrl-C. docs/operating.md lists them,
+and those of single commands.
 """
 
 import os
@@ -15,11 +15,11 @@ from shared import settings
 from shared.model.errors import InvalidSettings, TriggersError, Unavailable, Unclear
 
 _FAILED = 1
-_INTERRUPTED = 130  # as a shell says it
+_INTERRUPTED = 130  # the exit code that shells report for SIGINT
 
 
 class Root(click.Group):
-    """A group that lists its commands under headings, and ends with one line and an exit code where one fails."""
+    """A group that lists commands under headings, and reports a failure in one line and an exit code."""
 
     def __init__(self, *, sections: Mapping[str, Sequence[click.Command]]) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class Root(click.Group):
                 self.add_command(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands, a section for each purpose."""
+        """Write the commands, one section per purpose."""
         width = max(len(name) for name in self.list_commands(ctx))
         for title, commands in self._sections.items():
             with formatter.section(title):
@@ -57,8 +57,8 @@ class Root(click.Group):
 
 
 def error_message(error: Exception) -> str | None:
-    """Return a line for `error`, None if it is neither ours nor AWS's."""
-    # No other error of ours is a refusal by AWS, though a refusal may have caused it.
+    """Return one line for `error`, None if it comes neither from this project nor from AWS."""
+    # No other error of this project is a refusal by AWS, although a refusal may be its cause.
     if not isinstance(error, TriggersError) or isinstance(error, (Unavailable, Unclear)):
         said = aws_error_messages.explain(error, settings.load(os.environ))
         if said is not None:

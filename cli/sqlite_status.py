@@ -1,4 +1,4 @@
-"""`triggers status` of a data directory: its files, its queues, the free space and the API."""
+"""`triggers status` for a data directory: its files, its queues, the free disk space and the API."""
 
 import shutil
 import sqlite3
@@ -21,7 +21,7 @@ _LEAST_FREE_BYTES = 512 * _MIB
 
 
 class SqliteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `triggers status --json` prints for a data directory. A value of None is unknown."""
+    """Output of `triggers status --json` for a data directory. A value of None is unknown."""
 
     healthy: bool
     data: str
@@ -63,7 +63,7 @@ async def inspect(settings: Settings, url: str | None) -> SqliteReport:
 
 
 def print_report(report: SqliteReport) -> None:
-    """Print a row for each part, then the problems."""
+    """Print one row per part, then the problems."""
     table = Table("part", "name", "state", box=None)
     for part, counts in (("queue", report.queue), ("DLQ", report.dlq)):
         table.add_row(part, "queue.db", Text("?" if counts is None else _counts_text(counts)))

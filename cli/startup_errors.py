@@ -1,6 +1,6 @@
-"""Logs why an app failed to start, in one line as other commands print it.
+"""Log why an app failed to start, in one line, like the errors of other commands.
 
-uvicorn would log the first line of a traceback's text, which may hold what must not be in a log.
+uvicorn would log text from the traceback, which may contain secrets.
 """
 
 import logging
@@ -16,7 +16,7 @@ _log = logging.getLogger("triggers.http")
 
 
 def logging_startup_errors(app: "ASGIApp") -> Callable[[Any, Any, Any], Awaitable[None]]:
-    """Return an ASGI app that is `app`, and logs why it could not start."""
+    """Wrap `app` in an ASGI app that logs the reason if it fails to start."""
 
     async def live(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (frameworks differ)
         try:
@@ -26,7 +26,7 @@ def logging_startup_errors(app: "ASGIApp") -> Callable[[Any, Any, Any], Awaitabl
             raise
 
     def call(scope: Any, receive: Any, send: Any) -> Awaitable[None]:  # noqa: ANN401 (the same)
-        # A coroutine of its own would cost every request its share.
+        # A coroutine here would add its cost to every request.
         return (live if scope["type"] == "lifespan" else app)(scope, receive, send)
 
     return call

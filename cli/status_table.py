@@ -1,4 +1,4 @@
-"""How the report of `triggers status` looks in a terminal."""
+"""The report of `triggers status` as a table in a terminal."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ _UNKNOWN = "?"
 
 
 def print_report(report: Report) -> None:
-    """Print a row for each part, then the problems."""
+    """Print one row per part, then the problems."""
     table = Table("part", "name", "state", box=None)
     for part, name, state in _rows(report):
         table.add_row(part, Text(name), Text(state))
@@ -23,7 +23,7 @@ def print_report(report: Report) -> None:
 
 
 def problems_text(problems: Sequence[str]) -> str:
-    """Return the problems, one a line, after a blank line."""
+    """Return the problems, one per line, after a blank line."""
     return "\n".join(["", *(f"! {problem}" for problem in problems)] if problems else ["", "Healthy."])
 
 
@@ -59,7 +59,7 @@ def api_text(api: ApiState) -> str:
 
 
 def _there(exists: bool | None) -> str:  # noqa: FBT001 (three answers to one question)
-    return _UNKNOWN if exists is None else "there" if exists else "missing"
+    return _UNKNOWN if exists is None else "exists" if exists else "missing"
 
 
 def _switch(on: bool | None) -> str:  # noqa: FBT001 (the same)

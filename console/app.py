@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 
 from console import handlers, page
-from console.queues import Pair, Queues
+from console.queues import OperatorQueues, QueuePair
 from shared.clock import Clock, SystemClock
 from shared.ports import Backend
 from shared.settings import Settings
@@ -19,19 +19,19 @@ from shared.web.lifespan import WhileServing
 class _Console:
     """Opens the queues at the first request that needs them.
 
-    A process without the right to use the DLQ can do without the console, but not without what is served beside it.
+    A process without permission to use the DLQ can't serve the console, but must serve the other parts.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._backend = WhileServing[Backend]()
-        self._queues: Queues | None = None
+        self._queues: OperatorQueues | None = None
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def lifespan(self, backend: Backend) -> AsyncIterator[None]:
-        """Hold the backend; on the way out, close the queues if they were opened."""
+        """Provide the backend while the context is open; then close the queues if they were opened."""
         with self._backend.holding(backend):
             try:
                 yield
@@ -41,20 +41,20 @@ class _Console:
                     await queues.aclose()
 
     async def ready(self) -> None:
-        """Return: requests for events do not depend on the console."""
+        """Return immediately, because requests for events do not depend on the console."""
 
-    async def queues(self) -> Queues:
-        """Return the queues; raise `Unavailable` if they are not found."""
+    async def queues(self) -> OperatorQueues:
+        """Return the queues, opened at the first call; raise `Unavailable` if they are not found."""
         async with self._opening:
             if self._queues is None:
                 backend = self._backend()
-                pair = Pair(await backend.queue(), await backend.dlq())
-                self._queues = Queues(pair, self._settings, self._clock)
+                pair = QueuePair(await backend.queue(), await backend.dlq())
+                self._queues = OperatorQueues(pair, self._settings, self._clock)
             return self._queues
 
 
 def part(settings: Settings, *, clock: Clock | None = None) -> Part:
-    """Return the console as a part of an app."""
+    """Return the console as one part of an app."""
     console = _Console(settings, clock or SystemClock())
     return Part(
         name="console",
@@ -67,5 +67,5 @@ def part(settings: Settings, *, clock: Clock | None = None) -> Part:
 def create_app(
     settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Litestar:
-    """Return an app that serves the console alone."""
+    """Return an app that serves only the console."""
     return build_app(settings, [part(settings, clock=clock)], backend=backend, clock=clock, metrics=metrics)

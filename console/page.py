@@ -1,8 +1,8 @@
-"""The live page at `/`: files of this package, served with no other host, no key and no build.
+"""The live page at `/`: static files of this package, served without a key, a build step or another host.
 
-The page asks for an API key, keeps it for as long as its tab lives, and reads what the API serves to anybody with that
-key. Payloads are anybody's: the policy allows no script, style or connection but our own, and no text that becomes
-markup (`require-trusted-types-for`).
+The page asks for an API key, stores it until its tab is closed, and reads only what the API serves for that key.
+Payloads are untrusted: the content security policy allows only scripts, styles and connections of this origin, and
+forbids turning text into markup (`require-trusted-types-for`).
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from shared.web.static import asset, page
 
 FOLDER = Path(__file__).parent / "static"
-"""Where the files are."""
+"""The directory of the files."""
 
 _PAGE = "index.html"
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -30,7 +30,7 @@ _HEADERS = {
 
 
 def handlers(title: str) -> list[HTTPRouteHandler]:
-    """Return the handlers of the page and of what it loads."""
+    """Return the handlers of the page and of the files that it loads."""
     files = [file for file in sorted(FOLDER.iterdir()) if file.suffix in _MEDIA_TYPES]
     base = f"/live/{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:12]}"
     html = (FOLDER / _PAGE).read_text(encoding="utf-8").replace("{title}", escape(title)).replace("{assets}", base)

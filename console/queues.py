@@ -1,4 +1,4 @@
-"""Both queues as an operator sees them: how much waits, what lies in the DLQ, and the way back from there."""
+"""The queue and its DLQ for operators: count messages, list dead letters, and redrive them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,88 +14,88 @@ from shared.ports import EventQueue
 from shared.settings import Settings
 
 MAX_DEAD_LETTERS = 100
-"""Letters that one look shows, and that one request redrives."""
+"""The limit of dead letters in one list, and of ids in one redrive."""
 
-_HIDDEN_SECONDS = 60
-"""A look takes a second or two; should the process be killed, letters stay hidden no longer."""
+_VISIBILITY_SECONDS = 60
+"""Listing takes a second or two. If the process is killed meanwhile, dead letters stay invisible for this long."""
 
-_WALK_MS = 15_000
-"""A search for letters among very many ends here, with those found: behind a proxy nobody waits for a minute."""
+_SEARCH_MS = 15_000
+"""A search in a very long DLQ ends after this time with what it has found: proxies often time out after a minute."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """About how many messages wait in the queue, and how many lie in the DLQ."""
+    """The approximate numbers of messages in the queue (`waiting`) and in the DLQ (`dead`)."""
 
     waiting: int
     dead: int
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """Some letters of the DLQ, those accepted first first, and whether there are others."""
+class DeadLetterList(msgspec.Struct, frozen=True, kw_only=True):
+    """Some dead letters, ordered by acceptance time, and whether there are more."""
 
     messages: Sequence[DeadLetter]
     more: bool
 
 
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the letters that were named are in the queue again, and how many are not."""
+class RedriveResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of requested dead letters that were moved to the queue, and that were not."""
 
     redriven: int
     left: int
 
 
-class Pair(NamedTuple):
-    """The queue, and its DLQ."""
+class QueuePair(NamedTuple):
+    """A queue and its DLQ."""
 
     queue: EventQueue
     dlq: EventQueue
 
 
-class Queues:
-    """Looks and redrives, one at a time: a look hides letters from others, and would hide them from a redrive."""
+class OperatorQueues:
+    """Lists and redrives dead letters, one operation at a time: a list makes them invisible, also to a redrive."""
 
-    def __init__(self, pair: Pair, settings: Settings, clock: Clock) -> None:
+    def __init__(self, pair: QueuePair, settings: Settings, clock: Clock) -> None:
         self._queue, self._dlq = pair
         self._settings = settings
         self._clock = clock
-        self._one_at_a_time = asyncio.Lock()
-        self._looks: SingleFlight[None, Look] = SingleFlight()
-        self._hiding = False
+        self._lock = asyncio.Lock()
+        self._lists: SingleFlight[None, DeadLetterList] = SingleFlight()
+        self._reading = False
         self._dead = 0
 
     async def aclose(self) -> None:
-        """Stop looking."""
-        await self._looks.aclose()
+        """Cancel a list in progress."""
+        await self._lists.aclose()
 
     async def counts(self) -> Counts:
         """Count messages. Raises `Unavailable` if a queue does not answer."""
-        if self._hiding:
-            # The DLQ does not count what is hidden; this is what it counted before.
+        if self._reading:
+            # The DLQ does not count invisible messages; this is its count from before they were received.
             return Counts(waiting=await self._queue.backlog(), dead=self._dead)
         waiting, dead = await asyncio.gather(self._queue.backlog(), self._dlq.backlog())
-        return Counts(waiting=waiting, dead=self._dead if self._hiding else dead)
+        return Counts(waiting=waiting, dead=self._dead if self._reading else dead)
 
-    async def look(self) -> Look:
-        """Return up to `MAX_DEAD_LETTERS` letters; who looks at the same time shares one look.
+    async def list_dead_letters(self) -> DeadLetterList:
+        """Return up to `MAX_DEAD_LETTERS` dead letters; concurrent calls share one list.
 
         Raises `Unavailable` or `Unclear` if the DLQ does not answer.
         """
-        return await self._looks.run(None, self._look)
+        return await self._lists.run(None, self._list_dead_letters)
 
-    async def redrive(self, ids: Sequence[str]) -> Moved:
-        """Send the letters called `ids` to the queue again, and delete each from the DLQ once its copy is there.
+    async def redrive(self, ids: Sequence[str]) -> RedriveResult:
+        """Move the dead letters with these `ids` to the queue. Each is deleted from the DLQ after its copy is there.
 
-        Raises `Unavailable` or `Unclear` if a queue does not answer: some may be moved by then, and the rest are
-        when this is repeated.
+        Raises `Unavailable` or `Unclear` if a queue does not answer. Some may have been moved by then; repeat the call
+        to move the rest.
         """
         async with self._peeking() as peek:
-            give_up_ms = self._clock.monotonic_ms() + _WALK_MS
-            found = await peek.find(ids, enough=lambda: self._clock.monotonic_ms() >= give_up_ms)
+            deadline_ms = self._clock.monotonic_ms() + _SEARCH_MS
+            found = await peek.find(ids, enough=lambda: self._clock.monotonic_ms() >= deadline_ms)
             moved = await redrive(peek, found, self._queue, fair=self._settings.fair_queues)
             self._dead = max(0, self._dead - moved)
-        return Moved(redriven=moved, left=len(set(ids)) - moved)
+        return RedriveResult(redriven=moved, left=len(set(ids)) - moved)
 
-    async def _look(self) -> Look:
+    async def _list_dead_letters(self) -> DeadLetterList:
         dead_letters: list[DeadLetter] = []
         async with self._peeking() as peek:
             async for messages in peek.take():
@@ -105,15 +105,15 @@ class Queues:
                 if len(dead_letters) > MAX_DEAD_LETTERS:
                     break
         shown = sorted(dead_letters[:MAX_DEAD_LETTERS], key=lambda dead_letter: dead_letter.accepted_at or 0)
-        return Look(messages=shown, more=len(dead_letters) > MAX_DEAD_LETTERS)
+        return DeadLetterList(messages=shown, more=len(dead_letters) > MAX_DEAD_LETTERS)
 
     @asynccontextmanager
     async def _peeking(self) -> AsyncIterator[DlqPeek]:
-        async with self._one_at_a_time:
+        async with self._lock:
             self._dead = await self._dlq.backlog()
-            self._hiding = True
+            self._reading = True
             try:
-                async with peek_dlq(self._dlq, hidden_seconds=_HIDDEN_SECONDS) as peek:
+                async with peek_dlq(self._dlq, hidden_seconds=_VISIBILITY_SECONDS) as peek:
                     yield peek
             finally:
-                self._hiding = False
+                self._reading = False

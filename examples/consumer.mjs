@@ -1,16 +1,16 @@
-// Handles events as they come: `node examples/consumer.mjs cursor.txt`; stop it with Ctrl-C, start it again.
+// Handles events as they arrive: `node examples/consumer.mjs cursor.txt`; stop it with Ctrl-C, and start it again to resume.
 //
-// TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key, which needs the scopes inbox:read and inbox:ack.
+// TRIGGERS_URL and TRIGGERS_API_KEY specify the API and a key with the scopes inbox:read and inbox:ack.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Client } from "../clients/javascript/triggers.mjs";
 
-// Killed before the cursor is saved, an event comes here again: by its id you know it.
+// If the process is killed before it saves the cursor, the event is handled again; check its id.
 function handle(event) {
   console.log(event.id, event.type, JSON.stringify(event.data));
 }
 
-// Whole or not at all.
+// Save the cursor atomically.
 function save(cursor, file) {
   writeFileSync(`${file}.new`, cursor);
   renameSync(`${file}.new`, file);

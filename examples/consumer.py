@@ -1,6 +1,6 @@
-"""Handles events as they come: `python examples/consumer.py cursor.txt`; stop it with Ctrl-C, start it again.
+"""Handles events as they arrive: `python examples/consumer.py cursor.txt`; Ctrl-C stops it, a new run resumes.
 
-TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key, which needs the scopes inbox:read and inbox:ack.
+TRIGGERS_URL and TRIGGERS_API_KEY specify the API and a key with the scopes inbox:read and inbox:ack.
 """
 
 import sys
@@ -11,19 +11,19 @@ from triggers_client import Client
 
 
 def handle(event: dict[str, Any]) -> None:
-    """Do what is to be done. Killed before the cursor is saved, it comes here again: by its id you know it."""
+    """Handle an event. A process killed before it saves the cursor handles the event again; check its id."""
     print(event["id"], event["type"], event.get("data"), flush=True)
 
 
 def save(cursor: str, file: Path) -> None:
-    """Keep `cursor`, whole or not at all."""
+    """Save `cursor` atomically."""
     unfinished = file.with_name(f"{file.name}.new")
     unfinished.write_text(cursor)
     unfinished.replace(file)
 
 
 def main() -> None:
-    """Follow the inbox from where the last run stopped, for good, whatever becomes of the connection."""
+    """Follow the inbox forever, from where the last run stopped, and reconnect after failures."""
     file = Path(sys.argv[1])
     cursor = file.read_text() if file.exists() else None
     with Client.from_environment(attempts=None) as client:

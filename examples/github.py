@@ -1,11 +1,11 @@
-"""Receives GitHub's webhooks and sends them on as events: `python examples/github.py 9000`.
+"""Receives webhooks from GitHub and forwards them as events: `python examples/github.py 9000`.
 
-In the repository's settings, set the webhook's content type to application/json and its secret to what
-GITHUB_WEBHOOK_SECRET says here. TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key. Put a proxy that speaks
-HTTPS and limits connections in front of it.
+In the repository's settings, set the webhook's content type to application/json and its secret to the
+value of GITHUB_WEBHOOK_SECRET. TRIGGERS_URL and TRIGGERS_API_KEY specify the API and the key. Run it
+behind a proxy that terminates HTTPS and limits connections.
 
 A delivery that GitHub repeats keeps its X-GitHub-Delivery, which becomes the event's id, so it is listed once. GitHub
-does not repeat by itself what was not answered with 2xx: have it redelivered, from the settings or by its API.
+does not automatically redeliver a webhook that failed: redeliver it in the settings or through GitHub's API.
 """
 
 import hashlib
@@ -17,26 +17,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from triggers_client import Client, Refused, TooLarge, Unavailable
 
-MAX_BYTES = 25 * 1024 * 1024  # GitHub sends no more
+MAX_BYTES = 25 * 1024 * 1024  # GitHub's limit
 
 
 class BadDelivery(Exception):
-    """What arrived is no webhook of GitHub's."""
+    """The request is not a webhook from GitHub."""
 
 
 def is_signed(body: bytes, signature: str, secret: bytes) -> bool:
-    """Return whether `signature`, of X-Hub-Signature-256, was made of `body` by one who knows `secret`."""
+    """Return whether `signature`, from X-Hub-Signature-256, is valid for `body` and `secret`."""
     expected = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
-    # In constant time: how long it takes tells nobody how much of a guess was right.
+    # In constant time, so that the duration does not reveal how much of a guess is correct.
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
 def event_of(body: bytes, name: str, delivery: str) -> bytes:
-    """Return the event that holds `body` byte for byte; raise `BadDelivery` if that is no JSON."""
+    """Return an event that contains `body` byte for byte; raise `BadDelivery` if that is not JSON."""
     try:
         json.loads(body)
     except (ValueError, RecursionError):
-        raise BadDelivery("The payload is no JSON.") from None
+        raise BadDelivery("The payload is not JSON.") from None
     if not name or not delivery:
         raise BadDelivery("X-GitHub-Event or X-GitHub-Delivery is missing.")
     fields = json.dumps({"type": f"github.{name}", "id": delivery, "source": "https://github.com"})
@@ -52,10 +52,10 @@ class Handler(BaseHTTPRequestHandler):
     secret: bytes
 
     def do_POST(self) -> None:
-        """Take one delivery."""
+        """Handle one delivery."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MAX_BYTES:
-            self.close_connection = True  # the body is still to come
+            self.close_connection = True  # the body has not been read
             return self._answer(413, "Content-Length is missing or too large.")
         body = self.rfile.read(int(length))
         if not is_signed(body, self.headers.get("X-Hub-Signature-256", ""), self.secret):
@@ -69,12 +69,12 @@ class Handler(BaseHTTPRequestHandler):
         except BadDelivery as error:
             return 400, str(error)
         except TooLarge:
-            return 413, "An event holds 512 KiB at most."
+            return 413, "An event is limited to 512 KiB."
         except Unavailable:
             return 503, "Redeliver it later."
         except Refused as error:
-            self.log_error("%s", error)  # the key or the set-up is wrong; that is not GitHub's business
-            return 500, "It was not accepted."
+            self.log_error("%s", error)  # the key or the configuration is wrong; the details are not for GitHub
+            return 500, "The event was not accepted."
         return 202, "Accepted."
 
     def _answer(self, status: int, text: str) -> None:
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve on the port that the command line names."""
+    """Serve on the port given on the command line."""
     Handler.secret = os.environ["GITHUB_WEBHOOK_SECRET"].encode()
     # GitHub waits ten seconds for an answer, so try twice only.
     with Client.from_environment(attempts=2) as Handler.client:

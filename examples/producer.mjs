@@ -1,6 +1,6 @@
-// Sends orders: `node examples/producer.mjs 10`; TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key.
+// Sends orders: `node examples/producer.mjs 10`; TRIGGERS_URL and TRIGGERS_API_KEY specify the API and the key.
 //
-// Run it twice within five minutes and each order is still listed once, because an order is named for its number.
+// Run it twice within five minutes and each order is still listed once, because its id is derived from its number.
 
 import { Client } from "../clients/javascript/triggers.mjs";
 

@@ -1,6 +1,6 @@
-"""Sends orders: `python examples/producer.py 10`; TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key.
+"""Sends orders: `python examples/producer.py 10`; TRIGGERS_URL and TRIGGERS_API_KEY specify the API and the key.
 
-Run it twice within five minutes and each order is still listed once, because an order is named for its number.
+Run it twice within five minutes and each order is still listed once, because its id is derived from its number.
 """
 
 import sys
@@ -11,13 +11,13 @@ from triggers_client import Client, InvalidRequest
 
 
 def orders(count: int) -> Iterator[dict[str, Any]]:
-    """Yield orders; `send` takes any number, and puts as many into a request as fit."""
+    """Yield orders. `send` takes any number, and puts as many as possible into each request."""
     for number in range(1, count + 1):
         yield {"type": "order.paid", "id": f"order-{number}", "source": "/shop", "data": {"number": number}}
 
 
 def main() -> None:
-    """Send as many orders as the command line says."""
+    """Send the number of orders given on the command line."""
     with Client.from_environment() as client:
         try:
             accepted = client.send(orders(int(sys.argv[1])))

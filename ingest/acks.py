@@ -74,7 +74,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             # A call to the table may name an item only once.
             positions=list(dict.fromkeys(acks.positions)),
         )
-        await publisher().publish_removal(pack, traceparent_of(context_of(scope).given))
+        await publisher().publish_removal(pack, traceparent_of(context_of(scope).headers))
         return answer(len(acks.positions))
 
     return post_acks
@@ -86,7 +86,7 @@ def answer(accepted: int) -> Response[bytes]:
 
 
 async def _body(request: Request[Any, Any, Any]) -> bytes:
-    given = context_of(request.scope).given
+    given = context_of(request.scope).headers
     if given.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMedia("The Content-Type must be application/json.", ("application/json",))
     return await read_content(request.scope, request.receive)

@@ -51,7 +51,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             id=event_id,
             erase=given.get("erase") == "true",
         )
-        await publisher().publish_removal(pack, traceparent_of(context_of(scope).given))
+        await publisher().publish_removal(pack, traceparent_of(context_of(scope).headers))
         return answer(1)
 
     return delete_event

@@ -79,7 +79,7 @@ class Events:
             self._load_shedder.leave()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = context_of(scope).given
+        headers = context_of(scope).headers
         trace = trace_of(headers)
 
         async def read(key: ApiKey) -> tuple[Batch, int]:

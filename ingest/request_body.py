@@ -29,7 +29,7 @@ async def read_content(scope: Scope, receive: Receive) -> bytes:
     Raises `UnsupportedMedia` for a Content-Encoding other than gzip or zstd, or more than one; `TooLarge` (nothing is
     decompressed beyond the limit); `InvalidRequest` if the body is corrupt; and what `read_body` raises.
     """
-    coding = context_of(scope).given.get(b"content-encoding")
+    coding = context_of(scope).headers.get(b"content-encoding")
     if coding is None:
         return await read_body(scope, receive, MAX_REQUEST_BYTES)
     inflate = _inflater(coding)

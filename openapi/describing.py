@@ -55,7 +55,7 @@ _OF_REFUSALS = {
 _ANYWHERE: tuple[tuple[Exception, str], ...] = (
     (Unauthorized("The API key is not valid."), "The API key is missing or not valid."),
     (
-        RateLimited("The API key may send 1,000 events a second.", retry_after=1),
+        RateLimited("The API key may send 1,000 events per second.", retry_after=1),
         "The key is over its rate. Retry after the seconds in `Retry-After`.",
     ),
     (Exception(), "An internal error, logged under `instance`."),

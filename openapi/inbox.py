@@ -148,7 +148,7 @@ _READ_INBOX = {
             _invalid(f"`limit` must be a whole number from 1 to {MAX_LIMIT}.", "/limit"),
             _FORBIDDEN,
             (
-                NotAcceptable(f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}."),
+                NotAcceptable(f"The inbox is available as {JSON} and, except with format=zapier, as {BATCH}."),
                 "The inbox is not available in any media type in `Accept`.",
             ),
             _UNAVAILABLE,

@@ -86,7 +86,8 @@ setup() ( # runtime | dev
     main=
     emulator=
     is_current .venv "made-for-$1" pyproject.toml clients/python/pyproject.toml requirements/build.txt "requirements/$1.txt" || main=stale
-    is_current .venv-emulator made-for-emulator requirements/emulator.txt || emulator=stale
+    # The emulator of AWS is what tests run on; a server needs it only with --emulator.
+    [ "$1" = runtime ] || is_current .venv-emulator made-for-emulator requirements/emulator.txt || emulator=stale
     [ -n "$main$emulator" ] || exit 0
     python=$(find_python) || exit 1
     echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
@@ -99,6 +100,15 @@ setup() ( # runtime | dev
     [ "$main" != failed ] || fail_install .venv .venv.log
     [ "$emulator" != failed ] || fail_install .venv-emulator .venv-emulator.log
     rm -f .venv.log .venv-emulator.log
+)
+
+setup_emulator() (
+    cd "$ROOT"
+    ! is_current .venv-emulator made-for-emulator requirements/emulator.txt || exit 0
+    python=$(find_python) || exit 1
+    echo "script/${0##*/}: installing the emulator, once." >&2
+    make_emulator "$python" >.venv-emulator.log 2>&1 || fail_install .venv-emulator .venv-emulator.log
+    rm -f .venv-emulator.log
 )
 
 setup_bench() (

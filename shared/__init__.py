@@ -1,1 +1,1 @@
-"""What ingest, worker and the command line have in common."""
+"""Code shared by ingest, the worker, the console and the command line."""

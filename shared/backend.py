@@ -1,4 +1,4 @@
-"""Chooses the backend that the settings name. Only the chosen one is imported: the AWS SDK takes a second to load."""
+"""Selects the backend that the settings name and imports only that one: the AWS SDK takes a second to load."""
 
 from shared.clock import Clock
 from shared.ports import Backend
@@ -6,7 +6,7 @@ from shared.settings import Settings
 
 
 def connect(settings: Settings, clock: Clock) -> Backend:
-    """Return the backend of this process; nothing is opened yet."""
+    """Return the backend of this process, with nothing opened yet."""
     if settings.backend == "sqlite":
         from shared.sqlite.backend import SqliteBackend  # noqa: PLC0415 (loads SQLite)
 

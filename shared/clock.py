@@ -1,4 +1,4 @@
-"""Time as a port, so that the protocol can be tested with clocks that drift and stand still."""
+"""Time as a port, so that the protocol can be tested with clocks that drift or stop."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Milliseconds, twice: the wall's, for what others must understand, and a steady one, for spans."""
+    """Two clocks in milliseconds: wall time for timestamps that leave the process, monotonic time for durations."""
 
     def wall_ms(self) -> int:
-        """Return milliseconds since the epoch; may jump."""
+        """Return milliseconds since the epoch; may jump in either direction."""
         ...
 
     def monotonic_ms(self) -> int:
-        """Return milliseconds since some moment; never goes back, never jumps."""
+        """Return milliseconds since an arbitrary start; never goes back, never jumps."""
         ...
 
     async def sleep_ms(self, duration_ms: float) -> None:
@@ -23,7 +23,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The clocks of the operating system."""
 
     def wall_ms(self) -> int:
         """Return milliseconds since the epoch."""
@@ -39,11 +39,11 @@ class SystemClock:
 
 
 def rfc3339(time_ms: int) -> str:
-    """Return milliseconds since the epoch as text in UTC, such as `2026-11-22T17:03:11.042Z`."""
+    """Format milliseconds since the epoch as UTC, such as `2026-11-22T17:03:11.042Z`."""
     seconds, rest = divmod(time_ms, 1000)
     return f"{_second(seconds)}.{rest:03d}Z"
 
 
-@lru_cache(maxsize=1024)  # most of what is told happened just now, or within one page of an inbox
+@lru_cache(maxsize=1024)  # most timestamps are recent, or from one page of an inbox
 def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -1,4 +1,4 @@
-"""Concurrent calls: shared by callers that ask for the same at the same time, and gathered."""
+"""Concurrent calls: `SingleFlight` shares one call among concurrent callers; `gather_all` runs several at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
@@ -9,17 +9,17 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Runs at most one call per name at a time; it owns the tasks that it starts until `aclose`."""
+    """Runs at most one call per name at a time, and owns the tasks it starts until `aclose`."""
 
     def __init__(self) -> None:
         self._flights: dict[K, asyncio.Task[V]] = {}
 
     def is_running(self, name: K) -> bool:
-        """Tell whether a call of this name is under way."""
+        """Return whether a call with this name is in progress."""
         return name in self._flights
 
     def start(self, name: K, call: Callable[[], Awaitable[V]]) -> asyncio.Task[V]:
-        """Start `call` unless one of the same name is under way; nobody needs to wait for what it returns."""
+        """Start `call` unless one with this name is in progress; return its task, which need not be awaited."""
         flight = self._flights.get(name)
         if flight is None:
             flight = self._flights[name] = asyncio.create_task(_await(call))
@@ -27,14 +27,14 @@ class SingleFlight(Generic[K, V]):
         return flight
 
     async def run(self, name: K, call: Callable[[], Awaitable[V]]) -> V:
-        """Return what `call` returns, or raise what it raises; join one of the same name if it is under way.
+        """Run `call`, or join the one in progress with this name; return its result or raise its error.
 
-        A caller that is cancelled leaves; the call goes on for the others.
+        Cancelling a caller does not cancel the call.
         """
         return await asyncio.shield(self.start(name, call))
 
     async def aclose(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the calls in progress."""
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
@@ -43,7 +43,7 @@ class SingleFlight(Generic[K, V]):
     def _land(self, name: K, flight: asyncio.Task[V]) -> None:
         del self._flights[name]
         if not flight.cancelled():
-            flight.exception()  # marks it as seen, in case everybody left
+            flight.exception()  # marks it as retrieved, in case every caller was cancelled
 
 
 async def _await(call: Callable[[], Awaitable[V]]) -> V:
@@ -51,7 +51,10 @@ async def _await(call: Callable[[], Awaitable[V]]) -> V:
 
 
 async def gather_all(jobs: Iterable[Coroutine[Any, Any, V]]) -> list[V]:
-    """Run `jobs` concurrently; if one fails, cancel the others and raise its error bare."""
+    """Run `jobs` concurrently and return their results in order; if one fails, cancel the others and raise its error.
+
+    The error is raised as it is, without an exception group.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in jobs]

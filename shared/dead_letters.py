@@ -1,7 +1,7 @@
-"""Dead letters as an operator sees and moves them, by receiving alone: no queue needs to know a move of its own.
+"""Lists, reads and moves dead letters for an operator. Everything is built on receive, so no queue needs a move call.
 
-Receiving hides a message from others; a `DlqPeek` shows again what it took and did not delete. The DLQ has no redrive
-policy of its own, so a letter may be looked at any number of times.
+Receiving a message makes it invisible to other receivers; `DlqPeek` makes the messages that it received and did not
+delete visible again. The DLQ has no redrive policy, so a dead letter may be received any number of times.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from shared.model.records import Outcome
 from shared.ports import MAX_MESSAGES, EventQueue, Message, Outgoing
 
 HIDDEN_SECONDS = 300
-"""A walk over thousands of letters takes this long; should the process be killed, they stay hidden no longer."""
-# A short poll asks only some of SQS's servers and may find nothing where there is something.
+"""Listing thousands of dead letters takes this long; if the process is killed, they reappear after this time."""
+# A short poll queries only some of SQS's servers, and may return nothing from a queue that has messages.
 _WAIT_SECONDS = 1
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that a letter is about, without its content."""
+    """An event that a dead letter concerns, without its content."""
 
     inbox: str
     source: str
@@ -34,10 +34,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told of one message of the DLQ; never a payload.
+    """The description of one DLQ message; never a payload.
 
-    `events` counts what a pack holds, be it events, acks or a removal. What can't be known of a pack that can't be
-    read is None. `accepted_at` is in epoch milliseconds.
+    `events` is the number of events, acks or removals in the pack. Fields that an unreadable pack does not reveal are
+    None. `accepted_at` is in epoch milliseconds.
     """
 
     id: str
@@ -52,7 +52,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def dead_letter_of(message: Message, *, max_receives: int) -> DeadLetter:
-    """Return what is told of `message`."""
+    """Return the description of `message`."""
     reason = message.attributes.get(REASON_ATTRIBUTE)
     try:
         pack = packs.decode(message.body)
@@ -74,7 +74,7 @@ def dead_letter_of(message: Message, *, max_receives: int) -> DeadLetter:
 
 
 def subjects_of(pack: Pack) -> list[Subject]:
-    """Return the identities in `pack`; none if it holds acks, for those name positions."""
+    """Return the events that `pack` identifies; none for an `AckPack`, which holds positions only."""
     match pack:
         case EventPack(events=events):
             return [Subject(inbox=one.inbox, source=one.source, id=one.id, type=one.type) for one in events]
@@ -85,7 +85,7 @@ def subjects_of(pack: Pack) -> list[Subject]:
 
 
 def payloads_of(message: Message) -> list[msgspec.Raw]:
-    """Return the events of `message`, each a CloudEvents JSON object; none if it holds no events or can't be read."""
+    """Return the events in `message` as CloudEvents JSON objects; none if it is unreadable or not an `EventPack`."""
     try:
         pack = packs.decode(message.body)
     except Poison:
@@ -94,7 +94,7 @@ def payloads_of(message: Message) -> list[msgspec.Raw]:
 
 
 class DlqPeek:
-    """Messages of one DLQ, hidden from others until they are deleted or given back, at most `hidden_seconds`."""
+    """Messages of one DLQ, invisible to others until deleted or released, for at most `hidden_seconds`."""
 
     def __init__(self, dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> None:
         self._dlq = dlq
@@ -103,7 +103,7 @@ class DlqPeek:
         self._deleted: set[str] = set()
 
     async def take(self) -> AsyncIterator[list[Message]]:
-        """Yield what the DLQ holds, up to 10 messages at a time, each once; end when nothing new comes.
+        """Yield the messages of the DLQ, up to 10 at a time and each once; end when a receive returns nothing new.
 
         Raises `Unavailable` or `Unclear` if the DLQ does not answer.
         """
@@ -121,16 +121,16 @@ class DlqPeek:
         try:
             await asyncio.wait({poll})
         finally:
-            # Interrupted or not, what a poll takes is hidden, so it must be known. Of a message that comes again
-            # only the latest handle counts.
+            # Even if this is cancelled, the received messages are invisible now and must be released later. If a
+            # message is received again, only its latest handle is valid.
             received = await poll
             self._held.update((message.id, message) for message in received)
         return received
 
     async def find(self, ids: Sequence[str], *, enough: Callable[[], bool] = lambda: False) -> list[Message]:
-        """Return the messages called `ids`, as far as there are any.
+        """Return those of the messages `ids` that the DLQ holds.
 
-        Looks no further once it has them all, or when `enough` says so after some.
+        Stops when it has all of them, or when `enough` returns True after a receive.
         """
         wanted, found = set(ids), list[Message]()
         async for messages in self.take():
@@ -140,14 +140,14 @@ class DlqPeek:
         return found
 
     async def delete(self, messages: Sequence[Message]) -> None:
-        """Delete up to 10 messages for good. Raises `Unavailable` or `Unclear` if that is not certain."""
+        """Delete up to 10 messages. Raises `Unavailable` or `Unclear` if they may still exist."""
         await self._dlq.delete(messages)
         for message in messages:
             self._deleted.add(message.id)
             self._held.pop(message.id, None)
 
     async def give_back(self) -> None:
-        """Show again what is still held. Should the DLQ fail, it does so by itself some minutes later."""
+        """Make the messages still held visible again. If the DLQ fails, they reappear after `hidden_seconds`."""
         for some in batches(list(self._held.values()), MAX_MESSAGES):
             with contextlib.suppress(Unavailable, Unclear):
                 await self._dlq.change_visibility(some, 0)
@@ -156,7 +156,7 @@ class DlqPeek:
 
 @asynccontextmanager
 async def peek_dlq(dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> AsyncIterator[DlqPeek]:
-    """Give access to what the DLQ holds; when left, however it is, what was not deleted is visible again."""
+    """Provide a `DlqPeek` of `dlq`; on exit, even after an error, messages that were not deleted are visible again."""
     peek = DlqPeek(dlq, hidden_seconds=hidden_seconds)
     try:
         yield peek
@@ -165,9 +165,9 @@ async def peek_dlq(dlq: EventQueue, *, hidden_seconds: int = HIDDEN_SECONDS) -> 
 
 
 async def redrive(peek: DlqPeek, messages: Sequence[Message], queue: EventQueue, *, fair: bool) -> int:
-    """Send copies to the queue, and delete each message whose copy is there; return how many that were.
+    """Send a copy of each message to `queue`, delete the messages whose copies were sent, and return their number.
 
-    Interrupted in between, both copy and message live: the events' receipts are the same, so they are stored once.
+    If interrupted in between, both copy and message exist: their events have the same receipts, so each is stored once.
     Raises `Unavailable` or `Unclear` if a queue does not answer.
     """
     moved = 0
@@ -180,21 +180,21 @@ async def redrive(peek: DlqPeek, messages: Sequence[Message], queue: EventQueue,
 
 
 def _calls(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """Yield `messages` such that each lot fits one call."""
-    lot, lot_bytes = list[Message](), 0
+    """Split `messages` into batches that each fit one send."""
+    batch, batch_bytes = list[Message](), 0
     for message in messages:
         size = len(message.body) + sum(len(name) + len(value) for name, value in message.attributes.items())
-        if lot and (lot_bytes + size > MAX_MESSAGE_BYTES or len(lot) == MAX_MESSAGES):
-            yield lot
-            lot, lot_bytes = [], 0
-        lot.append(message)
-        lot_bytes += size
-    if lot:
-        yield lot
+        if batch and (batch_bytes + size > MAX_MESSAGE_BYTES or len(batch) == MAX_MESSAGES):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append(message)
+        batch_bytes += size
+    if batch:
+        yield batch
 
 
 def _copy(message: Message, *, fair: bool) -> Outgoing:
-    # The reason is of this failure; should the copy fail, it has another.
+    # The reason describes this failure; if the copy fails, it gets its own.
     attributes = {name: value for name, value in message.attributes.items() if name != REASON_ATTRIBUTE}
     group = dead_letter_of(message, max_receives=0).tenant if fair else None
     return Outgoing(body=message.body, attributes=attributes, group=group)

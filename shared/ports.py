@@ -1,10 +1,10 @@
-"""The ports: what the core asks of a queue, a store and a bucket.
+"""The ports: the interfaces of the queue, the stores, the bucket and the token budget.
 
-Each has two implementations, AWS's (`queue.py`, `store.py`, `bodies.py`) and one in memory (`memory.py`) that
-keeps the same promises and can fail on command. One contract suite runs against both.
+`shared.aws`, `shared.sqlite` and `shared.memory` implement them; the last can fail on command, for tests. One contract
+suite, `tests/contract`, runs against all three.
 
-Every method is one call to the service. Unless it says otherwise a method may raise
-`Unavailable` (nothing took effect) and `Unclear` (cut off: it may have taken effect, or may still).
+Every method is one call to the service. Unless documented otherwise, a method may raise
+`Unavailable` (nothing took effect) and `Unclear` (interrupted: it may have taken effect, or may yet do so).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ MAX_MESSAGES = 10
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A received message. `handle` is what deletes it; `receives` counts deliveries, this one included.
+    """A received message. `handle` is needed to delete it; `receives` counts deliveries, including this one.
 
-    `sent_at` is when it was sent, in epoch milliseconds, if the queue tells.
+    `sent_at` is the time it was sent, in epoch milliseconds, None if the queue does not report it.
     """
 
     id: str
@@ -48,17 +48,18 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageSink(Protocol):
-    """The sending half of a queue."""
+    """The sending side of a queue."""
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        """Send up to `MAX_MESSAGES` messages of together 1 MiB in one call; one outcome each, in order.
+        """Send up to `MAX_MESSAGES` messages, at most 1 MiB together; return their outcomes in order.
 
-        `DONE`: the queue holds it. `REFUSED`: it never will. Anything else: it does not, or may not.
+        `DONE`: the queue has the message. `REFUSED`: the queue will never accept it. Any other: it was not sent, or
+        may not have been.
         """
         ...
 
     async def backlog(self) -> int:
-        """Return about how many messages wait. Raises `Unavailable` if the queue does not answer."""
+        """Return the approximate number of messages in the queue. Raises `Unavailable` if it does not respond."""
         ...
 
 
@@ -66,20 +67,20 @@ class EventQueue(MessageSink, Protocol):
     """A queue with at-least-once delivery in no particular order."""
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        """Take up to `limit` (1..10) messages, hidden from others for `visibility_seconds`."""
+        """Receive up to `limit` (1..10) messages, which are invisible to others for `visibility_seconds`."""
         ...
 
     async def delete(self, messages: Sequence[Message]) -> None:
-        """Delete up to `MAX_MESSAGES` messages. One that is gone already counts as deleted."""
+        """Delete up to `MAX_MESSAGES` messages. Deleting a message that no longer exists succeeds."""
         ...
 
     async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        """Keep up to `MAX_MESSAGES` received messages from others for `seconds` (0..43,200) from now."""
+        """Make up to `MAX_MESSAGES` received messages invisible for `seconds` (0..43,200) from now."""
         ...
 
 
 class ShardReader(Protocol):
-    """The store as who follows an inbox sees it."""
+    """The part of the store that reads pages of an inbox."""
 
     async def query(
         self,
@@ -93,27 +94,27 @@ class ShardReader(Protocol):
     ) -> QueryResult:
         """Return events of one shard after `inbox.position` (exclusive) and before `before` (exclusive).
 
-        Evaluates at most `limit` items. Tombstones, expired items, and with `types` (exact, or `order.*`)
-        other types are scanned but not returned. The read is consistent.
+        Evaluates at most `limit` items. Tombstones, expired items and, if `types` (exact, or `order.*`) is not empty,
+        events of other types are scanned but not returned. The read is consistent.
         """
         ...
 
 
 class EventReader(ShardReader, Protocol):
-    """The store as the inbox sees it: nothing here writes. All reads but `count` are consistent."""
+    """The read-only part of the store, for the inbox. All reads except `count` are consistent."""
 
     async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
-        """Count what `query` would return, oldest first, at half its price. May lag behind by some seconds."""
+        """Count the events that `query` would return, oldest first, at half its cost. May lag by some seconds."""
         ...
 
     def mark(self) -> int:
-        """Return a mark of the store's present state, for `wait_for_change`."""
+        """Return a marker of the store's current state, for `wait_for_change`."""
         ...
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
-        """Return once anything may have been stored since `mark`, after `timeout_ms` at the latest.
+        """Wait until something may have been stored since `mark`, for at most `timeout_ms`.
 
-        A store that cannot notice changes waits for `timeout_ms`.
+        A store that cannot detect changes always waits `timeout_ms`.
         """
         ...
 
@@ -122,74 +123,74 @@ class EventReader(ShardReader, Protocol):
         ...
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
-        """Return what lies at up to 25 places, in their order. Expired items are returned."""
+        """Return the record at each of up to 25 places, None where there is none. Includes expired items."""
         ...
 
     async def ready(self) -> None:
-        """Return if the table answers; raise `Unavailable` if it does not."""
+        """Return if the table responds, else raise `Unavailable`."""
         ...
 
 
 class EventStore(EventReader, Protocol):
-    """The store as the worker sees it.
+    """The whole store, for the worker.
 
-    The methods that take `current` change guards: they take effect only if the identity's current guard
-    still has `current.receipt` and `current.version`, raise its version by one, and answer whether they did.
-    They raise `Poison` if the store will never take what they write.
+    The methods with a parameter `current` change guards: they take effect only if the identity's current guard
+    still has `current.receipt` and `current.version`, increment its version, and return whether they took effect.
+    They raise `Poison` if the store will never accept the items they write.
     """
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
-        """Claim up to 25 identities; each statement succeeds or fails alone."""
+        """Claim up to 25 identities; each statement succeeds or fails independently."""
         ...
 
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
-        """Insert up to 25 events at their places; each fails alone with `EXISTS` if something lies there."""
+        """Insert up to 25 events at their places, independently; `EXISTS` if a place is taken."""
         ...
 
     async def remove_events(self, places: Sequence[Place]) -> None:
-        """Delete the events at up to 25 places. A tombstone stays; nothing there is no error."""
+        """Delete the events at up to 25 places. Tombstones remain; an empty place is no error."""
         ...
 
     async def read_guards(self, identity: Identity) -> list[Guard]:
-        """Return all guards of `identity`, the current one and the older ones (consistent)."""
+        """Return all guards of `identity`, the current one and the older ones (a consistent read)."""
         ...
 
     async def take_over(self, current: Guard, new: Guard) -> bool:
-        """Make `new` the current guard; the old one is kept under its receipt."""
+        """Make `new` the current guard; keep the old one under its receipt."""
         ...
 
     async def insert_older(self, current: Guard, older: Guard) -> bool:
-        """Add a guard of an event accepted before the current one's, kept under its receipt."""
+        """Add the guard of an event accepted before the current guard's event, under its receipt."""
         ...
 
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
-        """Move `guard` from its position to `event`'s, and insert `event` there, in one transaction.
+        """Move `guard` from its position to that of `event`, and insert `event` there, in one transaction.
 
-        A tombstone that names the new position replaces what lies at the old one. Fails, besides on
-        `current`, if anything lies among the delivered at the old position; else a tombstone lies there after.
+        At the old position, a tombstone that names the new one replaces any undelivered event, and another takes the
+        delivered place. Also fails if the delivered place of the old position is taken.
         """
         ...
 
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark `guard` erased, and put tombstones at its position, undelivered and delivered, in one transaction."""
+        """Mark `guard` erased and put tombstones at both places of its position, in one transaction."""
         ...
 
 
 class BodyStore(Protocol):
-    """Bodies too big for an item."""
+    """Storage of bodies that are too large for an item."""
 
     async def put(self, key: str, body: bytes) -> None:
-        """Store `body`, unless something lies under `key`, or did: the same body, or what `delete` left there."""
+        """Store `body` under `key`, unless `key` already holds the same body or the marker that `delete` leaves."""
         ...
 
     async def get(self, key: str) -> bytes:
-        """Return the body under `key`; raises `NotFound` if there is none."""
+        """Return the body under `key`; raise `NotFound` if there is none."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove the body under `key` for good, if there is one: what is put there from now on is not kept.
+        """Remove the body under `key`, if any, permanently: later puts under `key` have no effect.
 
-        A worker that died may have put it just then, or its put may still be on its way.
+        A put of a worker that died may still be in transit.
         """
         ...
 
@@ -198,50 +199,50 @@ class KeyStore(Protocol):
     """API keys. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
 
     async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key `key_id` (a consistent read), None if there is none."""
+        """Return the key `key_id` (a consistent read), None if it does not exist."""
         ...
 
     async def put(self, key: ApiKey) -> None:
-        """Add a key; raises `ValueError` if its id is taken."""
+        """Add a key; raise `ValueError` if its id is taken."""
         ...
 
     async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
-        """Return all keys, or one tenant's, oldest first. Reads the whole table."""
+        """Return all keys, or those of one tenant, oldest first. Reads the whole table."""
         ...
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key revoked (epoch milliseconds) and return it; raises `NotFound`. A second time changes nothing."""
+        """Mark a key as revoked (epoch milliseconds) and return it; raise `NotFound`. Revoking again has no effect."""
         ...
 
     async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Let a key expire then (epoch milliseconds), unless it does before; return it; raises `NotFound`."""
+        """Make a key expire at `expires_at` (epoch milliseconds) or earlier, and return it; raise `NotFound`."""
         ...
 
     async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note when a key was last used (epoch milliseconds). A key that is not there is no error."""
+        """Record when a key was last used (epoch milliseconds). An unknown key is no error."""
         ...
 
     async def ready(self) -> None:
-        """Return if keys can be read; raise `Unavailable` if not."""
+        """Return if keys can be read, else raise `Unavailable`."""
         ...
 
 
 class Budget(Protocol):
-    """Where the buckets are kept."""
+    """Storage of the token buckets that processes share."""
 
     async def take(self, key: ApiKey, *, least: int, most: int, now_ms: int, full_us: int) -> Lease:
-        """Take as many tokens as there are from the bucket of `key`, `most` at most; none if below `least` (1..burst).
+        """Take the available tokens, at most `most`, from the bucket of `key`; none if fewer than `least` (1..burst).
 
-        `full_us` is what the last lease said, 0 before any: a wrong guess costs a second write. Raises `Unavailable`
-        and `Unclear`; tokens that were taken unclearly lapse.
+        `full_us` is the value in the last lease, 0 before the first: a wrong guess costs a second write. Raises
+        `Unavailable` and `Unclear`; tokens taken by an unclear call are lost until the bucket refills.
         """
         ...
 
 
 class Backend(Protocol):
-    """Everything one process uses of its deployment; each port is opened when it is first requested.
+    """Everything that one process uses of its deployment; each port is opened when first requested.
 
-    A method raises `Unavailable` if what it opens does not exist or does not answer, and may then be called again.
+    A method raises `Unavailable` if the resource does not exist or does not respond, and may then be called again.
     """
 
     async def queue(self) -> EventQueue:
@@ -249,7 +250,7 @@ class Backend(Protocol):
         ...
 
     async def queue_sender(self) -> MessageSink:
-        """Return the sending half of the queue of packs."""
+        """Return the sending side of the queue of packs."""
         ...
 
     async def dlq(self) -> EventQueue:
@@ -277,9 +278,9 @@ class Backend(Protocol):
         ...
 
     async def maintain(self) -> None:
-        """Do what the backend needs done in the background, until cancelled; may return at once. Run by workers."""
+        """Run the backend's background maintenance until cancelled; may return at once. Workers run it."""
         ...
 
     async def aclose(self) -> None:
-        """Close everything that was opened."""
+        """Close all open ports."""
         ...

@@ -1,8 +1,8 @@
-"""Settings: environment variables, read once into a frozen struct, all checked at start.
+"""Settings: environment variables, read once into a frozen struct and all checked at startup.
 
-A field `settle_ms` is the variable `SETTLE_MS`. Its description and default also make `.env.example` and the table of
-`docs/settings.md`; a test keeps the three equal. The SDK reads its own variables (`AWS_ENDPOINT_URL*`,
-`AWS_ACCESS_KEY_ID`, ...) itself.
+The field `settle_ms` is the variable `SETTLE_MS`. `.env.example` and the table in `docs/settings.md` are generated from
+the descriptions and defaults here; a test keeps the three equal. The AWS SDK reads its own variables
+(`AWS_ENDPOINT_URL*`, `AWS_ACCESS_KEY_ID`, ...).
 """
 
 from collections.abc import Mapping
@@ -17,68 +17,71 @@ _Name = Meta(min_length=1, max_length=255)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How one deployment is set up. Names carry their unit last."""
+    """The configuration of one deployment. Names end with their unit."""
 
     backend: Annotated[
         Literal["aws", "sqlite"],
         Meta(description="`aws`: SQS, DynamoDB and S3; `sqlite`: files in DATA_DIR, for a single machine"),
     ] = "aws"
-    data_dir: Annotated[str, _Name, Meta(description="Directory of the SQLite backend's files")] = ".triggers"
+    data_dir: Annotated[str, _Name, Meta(description="Directory for the files of the SQLite backend")] = ".triggers"
 
-    aws_region: Annotated[str, _Name, Meta(description="AWS region of the queue, tables and bucket")] = "us-east-1"
-    queue_name: Annotated[str, _Name, Meta(description="SQS queue that takes packs")] = "triggers-events"
-    dlq_name: Annotated[str, _Name, Meta(description="SQS queue for what can't be stored")] = "triggers-dlq"
-    dynamodb_table_events: Annotated[str, _Name, Meta(description="Table of events and guards")] = "triggers-events"
-    dynamodb_table_api_keys: Annotated[str, _Name, Meta(description="Table of API keys")] = "triggers-api-keys"
-    bodies_bucket: Annotated[str, _Name, Meta(description="S3 bucket of bodies too big for an item")] = (
+    aws_region: Annotated[str, _Name, Meta(description="AWS region of the queues, tables and bucket")] = "us-east-1"
+    queue_name: Annotated[str, _Name, Meta(description="SQS queue from ingest to the worker")] = "triggers-events"
+    dlq_name: Annotated[str, _Name, Meta(description="SQS dead-letter queue")] = "triggers-dlq"
+    dynamodb_table_events: Annotated[str, _Name, Meta(description="DynamoDB table of events and guards")] = (
+        "triggers-events"
+    )
+    dynamodb_table_api_keys: Annotated[str, _Name, Meta(description="DynamoDB table of API keys")] = "triggers-api-keys"
+    bodies_bucket: Annotated[str, _Name, Meta(description="S3 bucket for bodies too large for a table item")] = (
         "triggers-bodies"
     )
-    api_title: Annotated[str, _Name, Meta(description="Title of the API's documentation")] = "Triggers"
-    api_version: Annotated[str, _Name, Meta(description="Version that the API reports")] = "0.1.0"
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="Least level that is logged")
-    ] = "INFO"
+    api_title: Annotated[str, _Name, Meta(description="Title of the API documentation")] = "Triggers"
+    api_version: Annotated[str, _Name, Meta(description="API version to report")] = "0.1.0"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="Minimum log level")] = "INFO"
 
     metrics_port: Annotated[
         int,
         Meta(
             ge=0,
             le=65_535,
-            description="Port for Prometheus alone; 0: the APIs serve `/metrics` on their own, the worker nowhere",
+            description="Separate port for Prometheus; 0: the APIs serve `/metrics`, and the worker does not",
         ),
     ] = 0
-    metrics_host: Annotated[str, _Name, Meta(description="Address that METRICS_PORT listens on")] = "127.0.0.1"
+    metrics_host: Annotated[str, _Name, Meta(description="Address on which METRICS_PORT listens")] = "127.0.0.1"
 
     event_ttl_days: Annotated[
-        int, Meta(ge=1, le=3650, description="Days an event is kept: from acceptance, and again from its ack")
+        int,
+        Meta(ge=1, le=3650, description="Retention of an event in days, from acceptance and again from its ack"),
     ] = 30
     deduplication_window_seconds: Annotated[
         int,
-        Meta(ge=1, le=86_400, description="Seconds within which an event of the same identity is a repeat"),
+        Meta(ge=1, le=86_400, description="Time in which an event with the same identity is a duplicate"),
     ] = 300
     inbox_shards: Annotated[
-        int, Meta(ge=1, le=64, description="Partitions of one inbox; fixed for the life of a table")
+        int, Meta(ge=1, le=64, description="Partitions per inbox; can't be changed once the table exists")
     ] = 4
     inline_body_bytes: Annotated[
-        int, Meta(ge=1, le=350_000, description="Larger bodies (after compression) go to the bucket")
+        int, Meta(ge=1, le=350_000, description="Size, after compression, above which a body is stored in the bucket")
     ] = 350_000
 
-    commit_deadline_ms: Annotated[
-        int, Meta(ge=1, description="Age of a position up to which its commit may be sent")
-    ] = 300
-    store_timeout_ms: Annotated[int, Meta(ge=1, description="Longest wait for one call to the table")] = 500
-    clock_skew_ms: Annotated[int, Meta(ge=0, description="Largest difference between any two machines' clocks")] = 100
+    commit_deadline_ms: Annotated[int, Meta(ge=1, description="Maximum age of a position when its commit is sent")] = (
+        300
+    )
+    store_timeout_ms: Annotated[int, Meta(ge=1, description="Timeout of one call to the table")] = 500
+    clock_skew_ms: Annotated[
+        int, Meta(ge=0, description="Maximum difference between the clocks of any two machines")
+    ] = 100
     settle_ms: Annotated[
-        int, Meta(ge=1, description="A read stops this long before now; must exceed the three above together")
+        int, Meta(ge=1, description="Age below which events are not read yet; must exceed the sum of the three above")
     ] = 1000
 
     key_cache_seconds: Annotated[
-        int, Meta(ge=1, le=3600, description="A revoked API key stops working within this time")
+        int, Meta(ge=1, le=3600, description="Time within which a revoked API key stops working")
     ] = 30
-    bcrypt_cost: Annotated[int, Meta(ge=10, le=16, description="bcrypt cost of new API keys")] = 10
+    bcrypt_cost: Annotated[int, Meta(ge=10, le=16, description="bcrypt cost factor for new API keys")] = 10
     rate_limits: Annotated[
         Literal["process", "shared"],
-        Meta(description="A key's limits count in each process alone, or in all together by way of the key table"),
+        Meta(description="Scope of a key's rate limit: each process, or all processes through the key table"),
     ] = "process"
 
     max_connections: Annotated[
@@ -107,41 +110,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 33_554_432
 
     queue_sends: Annotated[
-        int, Meta(ge=1, le=64, description="SendMessageBatch calls in flight per ingest process")
+        int, Meta(ge=1, le=64, description="Maximum concurrent SendMessageBatch calls per ingest process")
     ] = 4
     queue_pace_ms: Annotated[
-        int, Meta(ge=0, le=1000, description="While a call is in flight, the next starts this long after the last one")
+        int, Meta(ge=0, le=1000, description="Minimum interval between starts of sends while one is in flight")
     ] = 8
-    queue_timeout_ms: Annotated[int, Meta(ge=100, description="Longest wait for one send to the queue")] = 5000
+    queue_timeout_ms: Annotated[int, Meta(ge=100, description="Timeout of one send to the queue")] = 5000
     max_posts: Annotated[
-        int, Meta(ge=10, description="Requests that post events at once in an ingest process before it answers 503")
+        int, Meta(ge=10, description="Concurrent POSTs of events per ingest process; more are answered with 503")
     ] = 500
     buffer_bytes: Annotated[
         int,
-        Meta(ge=1_048_576, description="Event bytes that wait in an ingest process before it answers 503"),
+        Meta(ge=1_048_576, description="Event bytes buffered per ingest process; more are answered with 503"),
     ] = 16_777_216
     buffer_events: Annotated[
-        int, Meta(ge=1000, description="Events that wait in an ingest process before it answers 503")
+        int, Meta(ge=1000, description="Events buffered per ingest process; more are answered with 503")
     ] = 20_000
-    fair_queues: Annotated[bool, Meta(description="Send the tenant as MessageGroupId, for SQS fair queues")] = False
+    fair_queues: Annotated[bool, Meta(description="Send the tenant as the MessageGroupId, for SQS fair queues")] = False
 
-    worker_receivers: Annotated[int, Meta(ge=1, le=64, description="Batches that one worker works on at once")] = 4
+    worker_receivers: Annotated[int, Meta(ge=1, le=64, description="Batches that a worker processes concurrently")] = 4
     poll_seconds: Annotated[
-        int, Meta(ge=1, le=20, description="Longest wait for a message in one receive; 20 takes the fewest calls")
+        int, Meta(ge=1, le=20, description="Long-poll time of one receive; 20 makes the fewest calls")
     ] = 20
     visibility_seconds: Annotated[
         int,
-        Meta(ge=10, le=43_200, description="A received message is hidden this long; extended while worked on"),
+        Meta(ge=10, le=43_200, description="Visibility timeout of a received message; extended during processing"),
     ] = 60
     max_receives: Annotated[
         int, Meta(ge=1, le=1000, description="Deliveries after which SQS moves a message to the DLQ")
     ] = 5
     dead_letters_per_minute: Annotated[
-        int, Meta(ge=0, description="Events a worker sends to the DLQ alone in a minute; past that they stay queued")
+        int,
+        Meta(ge=0, description="Events per minute that a worker itself may send to the DLQ; others stay queued"),
     ] = 100
 
     def __post_init__(self) -> None:
-        """Check the relation that keeps a commit from landing behind a cursor (docs/protocol.md)."""
+        """Check the inequality that keeps a late commit from landing behind a cursor (`docs/protocol.md`)."""
         late_ms = self.commit_deadline_ms + self.store_timeout_ms + self.clock_skew_ms
         if late_ms >= self.settle_ms:
             raise ValueError(
@@ -157,16 +161,16 @@ SQLITE_DEFAULTS: Mapping[str, int] = {
     "settle_ms": 280,
     "inbox_shards": 1,
 }
-"""Defaults that differ with BACKEND=sqlite: one clock, a local disk, and no partitions to spread over."""
+"""Defaults that differ with BACKEND=sqlite: there is one clock, a local disk and no partitioning."""
 
 
 def variable_names() -> list[str]:
-    """Return the environment variables that are read, in the order of the struct."""
+    """Return the names of the environment variables, in the order of the struct."""
     return [name.upper() for name in Settings.__struct_fields__]
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Read settings from `environ`; raise `InvalidSettings` with every fault. Empty means unset."""
+    """Read settings from `environ`; raise `InvalidSettings` with every fault. An empty variable counts as unset."""
     hints = get_type_hints(Settings, include_extras=True)
     values: dict[str, Any] = {}
     faults: list[str] = []

@@ -1,8 +1,13 @@
-"""The long-running worker, put together for one process."""
+"""`python -m worker`: the long-running worker, until SIGTERM or Ctrl-C."""
 
 import asyncio
+import os
+import signal
 from contextlib import AsyncExitStack
 
+import uvloop
+
+from shared import process, settings
 from shared.backend import connect
 from shared.clock import SystemClock
 from shared.settings import Settings
@@ -13,8 +18,22 @@ from worker.commit.consumer import Consumer
 from worker.runtime import open_processor
 
 
+def main() -> None:
+    """Run the worker that the environment configures. Raises `InvalidSettings` and `Unavailable` as `run` does."""
+    loaded = settings.load(os.environ)
+    process.set_up(loaded, "triggers-worker", os.environ)
+    uvloop.run(_run_until_signal(loaded))
+
+
+async def _run_until_signal(loaded: Settings) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(loaded, stop)
+
+
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set, then drain. Raises `Unavailable` if a queue or table does not answer at start."""
+    """Run until `stop` is set, then drain. Raises `Unavailable` if a queue or table does not answer at startup."""
     clock, metrics = SystemClock(), Metrics()
     backend = connect(settings, clock)
     async with AsyncExitStack() as stack:
@@ -31,3 +50,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         finally:
             maintenance.cancel()
             await asyncio.gather(maintenance, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The write side, assembled from a backend: the same for the long-running worker and the Lambda function."""
+"""Assembles the write path from a backend, for the long-running worker and the Lambda function."""
 
 import sys
 
@@ -16,10 +16,10 @@ _RECURSION_LIMIT = 4000
 
 
 async def open_processor(backend: Backend, settings: Settings, clock: Clock, metrics: Metrics) -> Processor:
-    """Return the core of a worker.
+    """Return a processor that uses `backend`.
 
-    Raises `Unavailable` if the table or the DLQ does not answer, `InvalidSettings` if the table was created with other
-    settings.
+    Raises `Unavailable` if the table or the DLQ does not answer, and `InvalidSettings` if the table was created with
+    other settings.
     """
     sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     dlq = await backend.dlq()

@@ -1,4 +1,4 @@
-"""`triggers dlq`: look at what could not be stored, and send it to the queue again or delete it."""
+"""`triggers dlq`: list the messages that could not be stored, and send them to the queue again or delete them."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ _ids = click.argument("ids", metavar="ID...", nargs=-1)
 
 
 class DlqSession:
-    """A peek at the DLQ, and the queue that its messages came from."""
+    """An open peek at the DLQ, and the queue that its messages came from."""
 
     def __init__(self, loaded: settings.Settings, peek: DlqPeek, dlq: "EventQueue", queue: "EventQueue") -> None:
         self.settings = loaded
@@ -48,21 +48,21 @@ class DlqSession:
         found = await self.peek.find(ids)
         for missing in dict.fromkeys(ids):
             if missing not in {message.id for message in found}:
-                click.echo(f"There is no message {missing} in the DLQ, or another command holds it now.", err=True)
+                click.echo(f"Message {missing} is not in the DLQ, or another command holds it.", err=True)
         return found
 
 
 @click.group()
-@data_option("Work on the DLQ of the script/server that runs with this directory.")
+@data_option("Use the DLQ of this data directory instead of AWS.")
 def dlq() -> None:
-    """Look at what could not be stored; send it to the queue again, or delete it.
+    """List the messages that could not be stored, send them to the queue again, or delete them.
 
     Works on the queues that DLQ_NAME and QUEUE_NAME name. Looking hides messages for as long as it takes.
     """
 
 
 @dlq.command("list")
-@click.option("--limit", default=_MANY, show_default=True, type=click.IntRange(1), help="Look at no more messages.")
+@click.option("--limit", default=_MANY, show_default=True, type=click.IntRange(1), help="Maximum number of messages.")
 @json_option
 def list_(*, limit: int, as_json: bool) -> None:
     """List messages by acceptance time, oldest first: reasons and contents, but no payload."""
@@ -70,7 +70,7 @@ def list_(*, limit: int, as_json: bool) -> None:
     async def look(session: DlqSession) -> list[DeadLetter]:
         dead_letters: list[DeadLetter] = []
         total = await session.dlq.backlog()
-        with counting("Looking", min(limit, total), sys.stderr) as advance:
+        with counting("Reading", min(limit, total), sys.stderr) as advance:
             async for messages in session.peek.take():
                 dead_letters += map(session.dead_letter, messages)
                 advance(len(messages))
@@ -94,7 +94,7 @@ def list_(*, limit: int, as_json: bool) -> None:
 @click.option("--payload", is_flag=True, help="Also print the events, one CloudEvents JSON object a line.")
 @json_option
 def show(*, id_: str, payload: bool, as_json: bool) -> None:
-    """Show what the message ID holds."""
+    """Show the contents of the message ID."""
 
     async def look(session: DlqSession) -> tuple[DeadLetter, list[msgspec.Raw]] | None:
         found = await session.find([id_])
@@ -111,13 +111,13 @@ def show(*, id_: str, payload: bool, as_json: bool) -> None:
 
     print_dead_letter(dead_letter)
     for event in payloads if payload else ():
-        # In JSON a line can only end between tokens, where white space means nothing.
+        # In JSON, line breaks occur only between tokens, where white space has no meaning.
         click.echo(bytes(event).replace(b"\r", b" ").replace(b"\n", b" "))
 
 
 @dlq.command("redrive")
 @_ids
-@click.option("--all", "everything", is_flag=True, help="All that is in the DLQ now.")
+@click.option("--all", "everything", is_flag=True, help="Every message that is in the DLQ now.")
 @json_option
 def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Send messages to the queue again, after the cause is fixed.
@@ -126,10 +126,10 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     that is sent twice is stored once.
     """
     if bool(ids) == everything:
-        raise click.UsageError("Give the ids of messages, or --all.")
+        raise click.UsageError("Specify message ids, or --all.")
 
     async def move(session: DlqSession) -> tuple[int, int]:
-        # Counted before: what fails again meanwhile comes back, and would be moved in circles.
+        # Counted first: messages that fail again return to the DLQ, and would otherwise be moved again and again.
         total = await session.dlq.backlog() if everything else len(set(ids))
         seen = moved = 0
         with counting("Redriving", total, sys.stderr) as advance:
@@ -149,7 +149,7 @@ def redrive_(*, ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
 def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete messages permanently; their events are lost."""
     if not ids:
-        raise click.UsageError("Give the ids of messages.")
+        raise click.UsageError("Specify message ids.")
     if not yes:
         click.confirm(f"Delete {_messages(len(set(ids)))} permanently?", abort=True, err=True)
 
@@ -163,7 +163,7 @@ def drop(*, ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
 
 
 async def _chosen(session: DlqSession, ids: Sequence[str], total: int) -> AsyncIterator[Sequence[Message]]:
-    """Yield the messages called `ids`; without any the first `total`."""
+    """Yield the messages with these `ids`; without ids, the first `total`."""
     if ids:
         yield await session.find(ids)
         return
@@ -191,7 +191,7 @@ async def _opened(loaded: settings.Settings) -> AsyncIterator[DlqSession]:
 
 
 def _report(done: str, count: int, left: int, *, as_json: bool) -> None:
-    """Say what was done; exit with 1 if that is not all that was asked for."""
+    """Print the result; exit with 1 if it is not everything that was requested."""
     if as_json:
         print_json({done: count, "left": left})
     else:

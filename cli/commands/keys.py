@@ -1,4 +1,4 @@
-"""`triggers keys`: make, list, rotate and revoke API keys, in the key table that the settings name."""
+"""`triggers keys`: create, list, rotate and revoke API keys, in the key table that the settings name."""
 
 import asyncio
 import os
@@ -30,12 +30,12 @@ _COLUMNS = "key", "tenant", "name", "scopes", "types", "rate", "burst", "created
 
 
 class _Span(click.ParamType[int]):
-    """A span of time: `90d`. Becomes milliseconds."""
+    """A duration such as `90d`, converted to milliseconds."""
 
     name = "span"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
-        """Return the milliseconds of `value`."""
+        """Return `value` in milliseconds."""
         match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", str(value))
         if not match:
             self.fail(f"{value!r} is no span such as 30m, 12h, 90d or 52w.", param, ctx)
@@ -47,9 +47,9 @@ def _complete_span(_: click.Context, __: click.Parameter, incomplete: str) -> li
 
 
 @click.group()
-@data_option("Work on the keys of the script/server that runs with this directory.")
+@data_option("Use the API keys of this data directory instead of AWS.")
 def keys() -> None:
-    """Make, list, rotate and revoke API keys.
+    """Create, list, rotate and revoke API keys.
 
     Works on the table that DYNAMODB_TABLE_API_KEYS names, with the AWS credentials and endpoint of the environment;
     with --data on that of a server on this machine.
@@ -57,24 +57,24 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--tenant", required=True, help="Whose events the key sends and reads.")
-@click.option("--name", required=True, help="What the key is for.")
+@click.option("--tenant", required=True, help="The tenant whose events the key sends and reads.")
+@click.option("--name", required=True, help="The purpose of the key.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice(SCOPES),
-    help="May be repeated. `operate` shows queues and dead letters of all tenants and redrives.  [default: all but it]",
+    help="May be repeated. `operate` covers the queues and dead letters of all tenants.  [default: all but operate]",
 )
 @click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
-@click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events a second.")
+@click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events per second.")
 @click.option("--burst", default=DEFAULT_BURST, show_default=True, help="Events at once.")
 @click.option(
     "--expires",
     "lasts_ms",
     type=_Span(),
     shell_complete=_complete_span,
-    help="After this time, such as 90d.  [default: never]",
+    help="Lifetime of the key, such as 90d.  [default: unlimited]",
 )
 @json_option
 def create(
@@ -88,7 +88,7 @@ def create(
     lasts_ms: int | None,
     as_json: bool,
 ) -> None:
-    """Make a key and print it, this once: only a hash of it is kept."""
+    """Create a key and print it. It is shown only once, because only its hash is stored."""
     loaded = settings.load(os.environ)
     now_ms = _now_ms()
     try:
@@ -118,7 +118,7 @@ def create(
 @click.option("--tenant", help="This tenant's only.")
 @json_option
 def list_(*, tenant: str | None, as_json: bool) -> None:
-    """List keys, oldest first; never their secrets."""
+    """List keys, oldest first, without their secrets."""
 
     async def read() -> list[ApiKey]:
         async with _store(settings.load(os.environ)) as store:
@@ -140,11 +140,11 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
     show_default=True,
     type=_Span(),
     shell_complete=_complete_span,
-    help="How long the old key still works.",
+    help="How long the old key remains valid.",
 )
 @json_option
 def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
-    """Replace the key KEYID: make one that may do the same, print it, this once, and let the old one expire.
+    """Replace the key KEYID: create and print a key with the same rights, and let the old one expire.
 
     The new key lasts as long as the old one was made to.
     """
@@ -153,11 +153,11 @@ def rotate(*, key_id: str, overlap_ms: int, as_json: bool) -> None:
     async def replace() -> None:
         async with _store(loaded) as store:
             if (old := await store.get(key_id)) is None:
-                raise NotFound(f"No key {key_id}.")
+                raise NotFound(f"Unknown key {key_id}.")
             now_ms = _now_ms()
             key, token = api_keys.rotate(old, now_ms=now_ms, bcrypt_cost=loaded.bcrypt_cost)
             await store.put(key)
-            # Before the old key is given its end: if that fails, what was made is known, and this can be repeated.
+            # Printed before the old key gets its expiry: if that fails, the new key is known, and this can be repeated.
             _print_made(key, token, as_json=as_json)
             old = await store.expire(key_id, now_ms + overlap_ms)
             click.echo(f"Key {key_id} works until {_moment(old.expires_at)}.", err=True)
@@ -240,7 +240,7 @@ def _print_table(found: list[ApiKey]) -> None:
             _day(key.last_used_at),
             _status(key),
         )
-        table.add_row(*map(Text, row))  # as text: in a plain string rich takes `[red]` for markup
+        table.add_row(*map(Text, row))  # as `Text`, because rich interprets `[red]` in a plain string as markup
     print_table(table)
 
 

@@ -24,7 +24,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @json_option
 def provision(*, as_json: bool) -> None:
-    """Create or update queues, tables and bucket; may be run any number of times.
+    """Create or update queues, tables and bucket. The command can be run any number of times.
 
     Nothing is deleted, and the contents of tables do not change. Needs the rights to create and describe them.
     """

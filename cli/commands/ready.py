@@ -1,4 +1,4 @@
-"""`triggers ready`: does what a part needs answer? For health checks of containers."""
+"""`triggers ready`: check that the API, or the resources of a worker, answer. For health checks of containers."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from shared.telemetry.catalog import Metrics
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """What `triggers ready --json` prints; `reason` is None if it is ready."""
+    """Output of `triggers ready --json`; `reason` is None if ready."""
 
     ready: bool
     reason: str | None = None
@@ -29,7 +29,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("url", required=False, shell_complete=complete_url)
 @json_option
 def ready(*, url: str | None, as_json: bool) -> None:
-    """Exit with 0 if the API at URL says that it is ready; without URL, if queues and table answer a worker."""
+    """Exit with 0 if the API at URL reports that it is ready; without URL, if the resources of a worker answer."""
     reason = _reason(url)
     if as_json:
         print_json(Readiness(ready=reason is None, reason=reason))
@@ -42,7 +42,7 @@ def ready(*, url: str | None, as_json: bool) -> None:
 
 
 def _reason(url: str | None) -> str | None:
-    """Return why it is not ready, None if it is."""
+    """Return the reason why it is not ready, None if it is."""
     if url is not None:
         asked = f"{url_checked(url)}/readyz"
         return None if emulator.answers(asked) else f"{shown(asked)} does not answer 200."
@@ -57,8 +57,8 @@ def _reason(url: str | None) -> str | None:
 
 
 async def _ask(named: settings.Settings) -> None:
-    """Open what a worker opens; raise `Unavailable` or `InvalidSettings` where it could not start."""
-    from worker.runtime import open_processor  # noqa: PLC0415 (loads what a worker needs)
+    """Open the resources that a worker opens; raise `Unavailable` or `InvalidSettings` if it could not start."""
+    from worker.runtime import open_processor  # noqa: PLC0415 (loads the worker)
 
     clock = SystemClock()
     async with aclosing(connect(named, clock)) as backend:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _MAX_FAULTS_SHOWN = 20
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-"""Answers that concern this batch alone; any other would meet all that follow too."""
+"""Answers that concern only this batch; any other would be the answer to the following batches, too."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What `triggers send --json` prints: events. If it is not `complete`, the rest was not tried, or not answered."""
+    """Output of `triggers send --json`: numbers of events. Unless `complete`, the rest was not sent or not answered."""
 
     accepted: int
     refused: int
@@ -38,19 +38,17 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @target_options
-@click.option("--inbox", help="Inbox of the events that name none.  [default: default]")
+@click.option("--inbox", help="Inbox for events that do not name one.  [default: default]")
 @click.option(
     "--batch",
     "size",
     default=100,
     show_default=True,
     type=click.IntRange(1, MAX_EVENTS_PER_REQUEST),
-    help="Most events in one request.",
+    help="Maximum number of events per request.",
 )
-@click.option(
-    "--in-flight", default=4, show_default=True, type=click.IntRange(1, 32), help="Requests under way at once."
-)
-@click.option("--fresh", is_flag=True, help="Send the events as new ones, even if the same file was just sent.")
+@click.option("--in-flight", default=4, show_default=True, type=click.IntRange(1, 32), help="Concurrent requests.")
+@click.option("--fresh", is_flag=True, help="Send the events as new ones, even if the same file was sent before.")
 @json_option
 def send(
     *,
@@ -63,12 +61,13 @@ def send(
     fresh: bool,
     as_json: bool,
 ) -> None:
-    """Post the events in FILE (`-`: standard input), one JSON object a line.
+    """Post the events in FILE (`-`: standard input), one JSON object per line.
 
     A line: {"type":"order.created","data":{"order":1042}}
 
     Fields are those of POST /v1/events: type is required; data, id, source, subject, time and inbox are not.
-    Lines are sent as they are.
+    A line with a specversion is a CloudEvent, so the output of `triggers tail` can be sent, too. Lines are sent as they
+    are.
 
     Events without an id get one from their batch: a hash of its lines and its place in the file. So a
     request that is repeated, or this whole command run again with the same file and --batch, lists nothing twice
@@ -88,7 +87,7 @@ def send(
 
 
 class _Sender:
-    """Sends batches, several at once, and counts what became of their events."""
+    """Sends several batches concurrently, and counts the results of their events."""
 
     def __init__(self, api: Api, progress: Progress, *, inbox: str | None, salt: str) -> None:
         self._api = api
@@ -100,28 +99,30 @@ class _Sender:
         self.stopped_by: ApiError | KeyboardInterrupt | None = None
 
     async def run(self, todo: Iterator[Batch | BadLine], in_flight: int) -> None:
-        """Send everything, or stop at the first answer that the rest would get, too."""
+        """Send everything, or stop at the first answer that the rest would also get."""
         async with self._api, asyncio.TaskGroup() as group:
             for _ in range(in_flight):
                 group.create_task(self._work(todo))
 
     def conclude(self, *, as_json: bool) -> None:
-        """Say what was accepted; raise what stopped it, or exit with 1, if that is not everything."""
+        """Print the result; if it is incomplete, raise the error that stopped it, or exit with 1."""
         if as_json:
             sent = Sent(accepted=self._accepted, refused=self._refused, complete=self.stopped_by is None)
             print_json(sent)
         else:
             click.echo(f"{_events(self._accepted)} accepted, {self._refused:,} refused.")
         if self.stopped_by:
-            # What was in flight may have been accepted, too; sent again under the same name it is no second event.
-            rest = "with --fresh it would be sent as new" if self._salt else "the same command again sends the rest"
+            # Requests in flight may have been accepted; sent again under the same name, they add no second event.
+            rest = (
+                "with --fresh, everything would be sent as new" if self._salt else "repeat the command to send the rest"
+            )
             click.echo(f"Not everything was sent; {rest}.", err=True)
             raise self.stopped_by
         if self._refused:
             sys.exit(1)
 
     async def _work(self, todo: Iterator[Batch | BadLine]) -> None:
-        # All workers draw from one iterator. What is in flight when one gives up is still waited for and counted.
+        # All workers share one iterator. When one gives up, requests in flight are still awaited and counted.
         for item in todo:
             match item:
                 case BadLine(line=line, why=why):
@@ -135,7 +136,7 @@ class _Sender:
                 return
 
     async def _post(self, batch: Batch) -> None:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{self._salt}{batch.key}"'}
+        headers = {"Content-Type": batch.media_type, "Idempotency-Key": f'"{self._salt}{batch.key}"'}
         answer = await self._api.request("POST", "/v1/events", params=self._params, content=batch.body, headers=headers)
         if answer.status_code in _REFUSED:
             self._refuse(len(batch.lines), _complaints(answer, batch))
@@ -154,7 +155,7 @@ class _Sender:
 
 
 def _complaints(answer: "httpx.Response", batch: Batch) -> list[str]:
-    """Return what is wrong with a batch, a line each."""
+    """Return the faults of a batch, one per line."""
     first, last = batch.lines[0], batch.lines[-1]
     problem = problem_of(answer)
     head = f"lines {first}-{last} refused, {answer.status_code}: {problem.detail or answer.reason_phrase}"
@@ -170,7 +171,7 @@ def _where(fault: Fault, batch: Batch) -> str:
 
 
 def _size_of(file: BinaryIO) -> int | None:
-    """Return how many bytes `file` holds, None if it is no plain file."""
+    """Return the size of `file` in bytes, None if it is not a regular file."""
     try:
         status = os.fstat(file.fileno())
     except OSError:

@@ -1,4 +1,4 @@
-"""`triggers serve`: the HTTP side, under uvicorn."""
+"""`triggers serve`: the HTTP APIs and the live page, served by uvicorn."""
 
 import os
 from contextlib import suppress
@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from cli.garbage_collection import tune_garbage_collection
 from cli.local.data_option import data_option
 from cli.startup_errors import logging_startup_errors
-from shared import settings
-from shared.telemetry import log, prometheus, tracing
+from shared import process, settings
+from shared.telemetry import prometheus
 from shared.telemetry.catalog import Metrics
 
 if TYPE_CHECKING:
@@ -19,29 +18,28 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 _GRACE_SECONDS = 8
-"""Requests under way get this long after SIGTERM; long polls are answered at once."""
+"""Time for requests in progress to finish after SIGTERM; long polls are answered immediately."""
 
 KEEP_ALIVE_SECONDS = 75
-"""An idle connection is kept this long: longer than load balancers do (60 s), which else may use one just hung up."""
+"""How long an idle connection stays open: longer than at a load balancer (60 s), which could otherwise reuse a
+connection that was just closed."""
 
 _LISTENERS = 32
-"""Handles of the listening socket. libuv accepts one connection per handle and event-loop iteration: with one handle,
+"""Handles of the listening socket. libuv accepts one connection per handle and event-loop iteration. With one handle,
 clients of a busy process, whose iterations take a tenth of a second, would wait for minutes."""
 
 App = Literal["ingest", "inbox", "console", "all"]
 
 
 @click.command()
-@data_option("Work on the SQLite files in this directory instead of AWS.")
+@data_option("Use this data directory instead of AWS.")
 @click.argument("app", type=click.Choice(["ingest", "inbox", "console", "all"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
 def serve(app: App, host: str, port: int) -> None:
-    """Serve the ingest API, the inbox API, the live page with what it needs for operators, or all under one URL."""
+    """Serve the ingest API, the inbox API, the live page with the operator API, or all under one URL."""
     loaded = settings.load(os.environ)
-    log.configure(loaded.log_level, hold=True)
-    tune_garbage_collection()
-    tracing.configure(os.environ, f"triggers-{app}")
+    process.set_up(loaded, f"triggers-{app}", os.environ, hold_logs=True)
     metrics = Metrics()
     run(create(app, loaded, metrics), loaded, metrics, host=host, port=port)
 
@@ -60,7 +58,7 @@ def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, *, host
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
             super().handle_exit(sig, frame)
-            stop_waiting(served)  # before uvicorn waits for the requests that wait
+            stop_waiting(served)  # long polls, before uvicorn waits for them to finish
 
     config = uvicorn.Config(
         logging_startup_errors(served),

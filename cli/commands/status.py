@@ -1,4 +1,4 @@
-"""`triggers status`: checks the resources of a deployment."""
+"""`triggers status`: check the resources of a deployment."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@data_option("Check this directory, and the API of the server that runs there.")
+@data_option("Check this data directory instead of AWS, and the API of the server that runs there.")
 @click.option(
     "--url",
     envvar="TRIGGERS_URL",
     shell_complete=complete_url,
-    help="Also check the API there. Default: TRIGGERS_URL; with --data, that server's.",
+    help="Also check the API at this URL. Default: TRIGGERS_URL; with --data, that server's URL.",
 )
 @json_option
 @click.pass_context

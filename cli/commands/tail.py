@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import httpx
 
 _PAGE_EVENTS = 500
-_WAIT_SECONDS = 20  # the longest that the API keeps us waiting for an event
+_WAIT_SECONDS = 20  # the longest wait that the API allows
 _LEAST_SECONDS = 0.25
-"""Between two empty answers. One that comes sooner is of an API that ends, or has too many who wait."""
+"""Minimum time between two empty answers. An earlier one comes from an API that stops, or has too many long polls."""
 
 
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +39,9 @@ _page = msgspec.json.Decoder(_Page)
 @click.command()
 @target_options
 @click.option("--inbox", default=DEFAULT_INBOX, show_default=True, help="Which inbox.")
-@click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept.")
-@click.option("--after", "cursor", help="Begin behind this cursor.")
-@click.option("--once", is_flag=True, help="Stop when there is nothing more; without --after, begin at the start.")
+@click.option("--from-start", is_flag=True, help="Start with the oldest stored event.")
+@click.option("--after", "cursor", help="Start after this cursor.")
+@click.option("--once", is_flag=True, help="Stop after the last stored event; without --after, start with the oldest.")
 def tail(
     *,
     url: str | None,
@@ -51,14 +51,14 @@ def tail(
     cursor: str | None,
     once: bool,
 ) -> None:
-    """Print an inbox's events as they come, one CloudEvents JSON object a line, payloads byte for byte.
+    """Print an inbox's events as they arrive, one CloudEvents JSON object per line, payloads byte for byte.
 
     Begins with the events that are stored from now on, unless given a start. While there is nothing new it waits at
     the API, which answers as soon as there is. At the end, however it comes, the cursor behind the last event printed
     goes to standard error; pass it to --after to continue from there.
     """
     if from_start and cursor is not None:
-        raise click.UsageError("Give --from-start or --after, not both.")
+        raise click.UsageError("Specify --from-start or --after, not both.")
     if not INBOX_PATTERN.fullmatch(inbox):
         raise click.BadParameter(f"must match {INBOX_PATTERN.pattern}", param_hint="--inbox")
     target = resolve(url, api_key)
@@ -71,7 +71,7 @@ def tail(
 
 
 class _Follower:
-    """Reads page after page. `cursor` covers what has been printed, and nothing else."""
+    """Reads page after page. `cursor` covers exactly the events that have been printed."""
 
     def __init__(self, inbox: str, cursor: str | None, *, once: bool, from_now: bool) -> None:
         self.cursor = cursor
@@ -100,13 +100,13 @@ class _Follower:
             params["wait"] = str(_WAIT_SECONDS)
         if self.cursor is not None:
             params["after"] = self.cursor
-        answer = await api.request("GET", "/v1/inbox", params=params, patient=not self._once)
+        answer = await api.request("GET", "/v1/inbox", params=params, retry_forever=not self._once)
         if answer.status_code != HTTPStatus.OK:
             raise ApiError(describe(answer))
         return answer
 
     async def _cursor_of_now(self, api: Api) -> str:
-        """Return a cursor for the present moment by the API's clock; this machine's may be minutes off."""
+        """Return a cursor for the current time of the API's clock; this machine's may be minutes off."""
         answer = await self._read(api, 1, wait=False)
         try:
             now = parsedate_to_datetime(answer.headers.get("date", ""))
@@ -116,7 +116,7 @@ class _Follower:
 
     def _print(self, page: _Page) -> None:
         for event in page.events:
-            # In JSON a line can only end between tokens, where white space means nothing.
+            # In JSON, line breaks occur only between tokens, where white space has no meaning.
             self._out.write(bytes(event).replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
         self._out.flush()
         self.cursor = page.next

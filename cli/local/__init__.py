@@ -1,1 +1,1 @@
-"""The embedded stack on this machine."""
+"""The development server on this machine, and its data directory."""

@@ -1,4 +1,4 @@
-"""Child processes of one command: started in order, their lines labelled, all ended if one ends, none left behind."""
+"""Child processes of one command: start them in order, label their output, and stop them all when one ends."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,15 @@ _MAX_LINE_BYTES = 1024 * 1024
 
 
 class StopRequestedError(Exception):
-    """A signal asked to stop."""
+    """A stop was requested, by a signal or because the output is closed."""
 
 
 class ChildEndedError(Exception):
-    """A child ended though nobody asked it to."""
+    """A child process ended unexpectedly."""
 
 
 class Children:
-    """Owns child processes. `echo` takes each line they print, labelled with the child's name."""
+    """A group of child processes. `echo` receives each line they print, labelled with the child's name."""
 
     def __init__(self, echo: Callable[[str], None]) -> None:
         self._echo = echo
@@ -41,11 +41,11 @@ class Children:
         stop_seconds: float,
         mute_at_stop: bool = False,
     ) -> None:
-        """Start a child. When it is told to stop it gets `stop_seconds` before it is killed.
+        """Start a child, which gets `stop_seconds` to stop before it is killed.
 
-        With `mute_at_stop` what it prints from then on is not shown.
+        With `mute_at_stop`, what it prints while all children are being stopped is not shown.
         """
-        # A session of its own: Ctrl-C then reaches only us, and we stop the children in their order.
+        # In a new session, Ctrl-C reaches only this process, which stops the children in order.
         process = await asyncio.create_subprocess_exec(
             *command,
             env=environ,
@@ -63,7 +63,7 @@ class Children:
         self._end(StopRequestedError())
 
     async def guard(self, work: Coroutine[None, None, _Result]) -> _Result:
-        """Return what `work` returns; cancel it and raise if a child ends or a stop is requested before."""
+        """Return the result of `work`; if a child ends or a stop is requested first, cancel it and raise."""
         task = asyncio.create_task(work)
         futures: set[asyncio.Future[Any]] = {task, self._ended}
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
@@ -75,11 +75,11 @@ class Children:
         return task.result()
 
     async def wait(self) -> None:
-        """Wait until a child ends (`ChildEndedError`) or a stop is requested (`StopRequestedError`)."""
+        """Wait until a child ends (raises `ChildEndedError`) or a stop is requested (raises `StopRequestedError`)."""
         await self._ended
 
     async def stop(self) -> None:
-        """End every child, last started first, each before the next is told."""
+        """Stop every child, one after another, in the reverse of the order in which they started."""
         self._stopping = True
         for _, process, stop_seconds in reversed(self._children):
             _signal(process, signal.SIGTERM)
@@ -90,27 +90,27 @@ class Children:
                 await process.wait()
         await asyncio.gather(*self._watchers)
         if self._ended.done():
-            self._ended.exception()  # seen, even if nobody waited for it
+            self._ended.exception()  # mark it as retrieved, even if nothing awaited it
 
     async def _watch(self, name: str, process: Process, *, mute_at_stop: bool) -> None:
-        assert process.stdout is not None  # noqa: S101 (it was asked for)
+        assert process.stdout is not None  # noqa: S101 (`start` requests the pipe)
         while True:
             try:
                 line = await process.stdout.readline()
-            except ValueError:  # longer than the limit; readline has dropped it
-                line = b"(a line too long to show)\n"
+            except ValueError:  # longer than the limit; `readline` has discarded it
+                line = b"(line too long to show)\n"
             if not line:
                 break
             if not (mute_at_stop and self._stopping):
                 self._show(f"{name:<{_LABEL_WIDTH}} | {line.decode(errors='replace').rstrip()}")
         code = await process.wait()
         if not self._stopping:
-            self._end(ChildEndedError(f"{name} ended by itself, {_describe(code)}"))
+            self._end(ChildEndedError(f"{name} ended unexpectedly with {_describe(code)}"))
 
     def _show(self, line: str) -> None:
         try:
             self._echo(line)
-        except BrokenPipeError:  # nobody looks any more
+        except BrokenPipeError:  # the reader of the output is gone
             self.request_stop()
 
     def _end(self, reason: Exception) -> None:
@@ -121,7 +121,7 @@ class Children:
 def _signal(process: Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         if number is signal.SIGKILL:
-            os.killpg(process.pid, number)  # with whatever it started itself
+            os.killpg(process.pid, number)  # and every process that it started
         else:
             process.send_signal(number)
 

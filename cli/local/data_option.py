@@ -1,4 +1,4 @@
-"""The option `--data DIR`: makes a command work on the data directory of a server on this machine."""
+"""The option `--data DIR`: run a command on the data directory of a server on this machine."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -13,23 +13,26 @@ from shared.model.errors import TriggersError
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 DATA = "triggers.data"
-"""The key of the directory in a command's `ctx.meta`."""
+"""The key in `ctx.meta` under which a command finds the directory."""
 
 EMULATOR_PORT = "emulator-port"
-"""The file with the emulator's port, which exists while a server runs there with `--emulator`."""
+"""The file that holds the emulator's port. It exists only while a server runs there with `--emulator`."""
 
 
 def data_option(text: str) -> Callable[[_F], _F]:
-    """Give a command the option `--data`; `text` begins its help."""
+    """Return a decorator that adds the option `--data` to a command; `text` begins its help."""
     kind = click.Path(file_okay=False, path_type=Path)
-    help_text = f"{text} script/server uses .triggers unless it is given another."
+    help_text = (
+        f"{text} The default is SQLite, in files in this directory; while `triggers dev --emulator` runs there,"
+        " its emulator of AWS is used instead. script/server uses .triggers unless another directory is given."
+    )
     return click.option("--data", type=kind, help=help_text, callback=_use, expose_value=False)
 
 
 def environment_of(directory: Path) -> dict[str, str]:
-    """Return the variables that select the backend of a data directory: its emulator while one runs, else SQLite.
+    """Return the variables that select the backend of a data directory: its emulator if one runs, else SQLite.
 
-    Raises `TriggersError` if there is no such directory.
+    Raises `TriggersError` if the directory does not exist.
     """
     if not directory.is_dir():
         raise TriggersError(f"{directory} does not exist; `triggers dev --data {directory}` creates it")
@@ -45,8 +48,8 @@ def sqlite_environment(directory: Path) -> dict[str, str]:
     return {"BACKEND": "sqlite", "DATA_DIR": str(directory.absolute())}
 
 
-def without_misleading(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` without what would lead the SDK away from an emulator."""
+def without_endpoint_overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` without the variables that would direct the SDK to another endpoint or account."""
     return {name: value for name, value in environ.items() if name not in emulator.MISLEADING}
 
 

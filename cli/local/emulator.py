@@ -1,7 +1,8 @@
-"""The local stand-in for SQS, DynamoDB and S3: how to start it and how to reach it.
+"""The emulator of SQS, DynamoDB and S3: the commands and variables to start it and to connect to it.
 
-ministack lives in an environment of its own, `.venv-emulator`, since it needs another botocore than we do.
-Its state is per region and per 12-digit access key, so every process must use `client_environment`.
+The emulator, ministack, is installed in a separate environment, `.venv-emulator`, because it needs another version of
+botocore. It keeps separate state for each region and each 12-digit access key, so every process must use
+`client_environment`.
 """
 
 import socket
@@ -11,29 +12,27 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _PYTHON = _ROOT / ".venv-emulator" / "bin" / "python"
-_TETHER = Path(__file__).with_name("parent_death_signal.py")
+_PARENT_DEATH_SIGNAL = Path(__file__).with_name("parent_death_signal.py")
 _PROBE_SECONDS = 2.0
 
 STOP_SECONDS = 30.0
-"""After SIGTERM it writes its state, unless it is killed first; a large one takes seconds."""
+"""After SIGTERM the emulator saves its state, which takes seconds if it is large."""
 
 
 def tied_to_parent(command: list[str]) -> list[str]:
-    """Return `command` such that it is told to stop when the process that starts it dies, however it dies."""
-    return [sys.executable, "-I", "-S", str(_TETHER), *command]
+    """Wrap `command` so that it receives SIGTERM when the process that starts it ends, however it ends (Linux only)."""
+    return [sys.executable, "-I", "-S", str(_PARENT_DEATH_SIGNAL), *command]
 
 
 def command() -> list[str]:
-    """Return what starts the emulator; raise FileNotFoundError with one clear line if it is not installed."""
+    """Return the command that starts the emulator; raise `FileNotFoundError` if it is not installed."""
     if not _PYTHON.exists():
-        raise FileNotFoundError(
-            "The emulator is not installed. Run script/test or script/server once; they install it."
-        )
+        raise FileNotFoundError("The emulator is not installed. Run script/test or script/server once to install it.")
     return tied_to_parent([str(_PYTHON), "-m", "ministack"])
 
 
 def server_environment(environ: Mapping[str, str], *, port: int, state: Path) -> dict[str, str]:
-    """Return the emulator's own environment: it listens on loopback and keeps all state under `state`."""
+    """Return the emulator's environment: it listens on loopback and keeps all state under `state`."""
     return {
         **environ,
         "BIND_HOST": "127.0.0.1",
@@ -44,13 +43,13 @@ def server_environment(environ: Mapping[str, str], *, port: int, state: Path) ->
         "S3_PERSIST": "1",
         "SERVICES": "sqs,dynamodb,s3",
         "STATE_DIR": str(state / "state"),
-        # It leaves a file named for its port in the temporary directory.
+        # The emulator leaves a file named after its port in the temporary directory.
         "TMPDIR": str(state),
     }
 
 
 def client_environment(port: int) -> dict[str, str]:
-    """Return the variables that send the SDK to the emulator on `port`, and nowhere else."""
+    """Return the variables that direct the SDK to the emulator on `port`, and nowhere else."""
     return {
         "AWS_ACCESS_KEY_ID": "000000000000",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -71,16 +70,16 @@ MISLEADING = (
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
 )
-"""Variables that would lead the SDK away from the emulator."""
+"""Variables that would direct the SDK to another endpoint or account."""
 
 
 def health_url(port: int) -> str:
-    """Return the address that answers 200 once the emulator on `port` serves."""
+    """Return the URL that answers 200 once the emulator on `port` is ready."""
     return f"http://127.0.0.1:{port}/_ministack/health"
 
 
 def answers(url: str) -> bool:
-    """Tell whether a GET of `url` answers 200 now; waits at most 2 s."""
+    """Return whether a GET of `url` succeeds; waits at most 2 s."""
     from urllib.request import ProxyHandler, build_opener  # noqa: PLC0415 (most commands don't need it)
 
     try:
@@ -91,7 +90,7 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,9 +1,9 @@
-"""Run a command that is told to stop when the process that started it dies, even by SIGKILL.
+"""Run a command that receives SIGTERM when the process that started it ends, even if that was killed.
 
     python -I -S parent_death_signal.py COMMAND [ARGUMENT ...]
 
-Linux sends the signal (`PR_SET_PDEATHSIG`, kept across exec); elsewhere the command just runs. Imports nothing
-but the standard library, so that it costs a few milliseconds.
+Linux sends the signal (`PR_SET_PDEATHSIG`, which survives exec); on other systems this only runs the command. It
+imports only the standard library, so that it starts in a few milliseconds.
 """
 
 import ctypes
@@ -15,11 +15,11 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(command: list[str]) -> None:
-    """Become `command`; does not return."""
+    """Replace this process with `command`; does not return."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died before it was watched
+        if os.getppid() != parent:  # it ended before the call
             sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606 (the point of this file)
 

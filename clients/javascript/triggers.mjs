@@ -1,14 +1,14 @@
-// A small client of the Triggers API for node 18 and newer. It needs nothing else: copy it.
+// A small client of the Triggers API for Node 18 or newer, without dependencies: copy this file.
 
 import { randomUUID } from "node:crypto";
 
-const TRY_AGAIN = new Set([429, 502, 503, 504]);
+const RETRIED_STATUSES = new Set([429, 502, 503, 504]);
 const MAX_EVENTS = 1000;
 const MAX_BYTES = 512 * 1024;
 const MAX_PAUSE_MS = 30_000;
 const TIMEOUT_MS = 30_000;
 
-/** An error answer; `problem` is its body, problem details as RFC 9457 describes them. */
+/** An error answer; `problem` is its body, problem details (RFC 9457). */
 export class Refused extends Error {
   constructor(status, problem) {
     super(`${status}: ${problem.detail ?? problem.title ?? "no reason given"}`);
@@ -17,17 +17,17 @@ export class Refused extends Error {
   }
 }
 
-/** One API and the key to it. What fails in a way that may pass is tried again `attempts` times, after a pause. */
+/** A client for one API and one key. It makes up to `attempts` attempts if a failure may be temporary, with pauses. */
 export class Client {
   constructor(url, apiKey, { attempts = 8 } = {}) {
-    this.url = new URL(url).href.replace(/\/$/, ""); // throws if it is none
+    this.url = new URL(url).href.replace(/\/$/, ""); // throws if it is invalid
     this.apiKey = apiKey;
     this.attempts = attempts;
   }
 
-  /** Sends any number of events, and returns `{id, source, inbox, receipt}` of each, in the same order. */
+  /** Send any number of events; return `{id, source, inbox, receipt}` of each, in the same order. */
   async send(events) {
-    const key = randomUUID(); // repeats of a request carry the same key, and are dropped
+    const key = randomUUID(); // retries of a request carry the same key, so that they create no duplicates
     const accepted = [];
     for (const [n, body] of [...batches(events)].entries()) {
       const answer = await this.request("POST", "/v1/events", body, { "Idempotency-Key": `"${key}-${n}"` });
@@ -36,7 +36,7 @@ export class Client {
     return accepted;
   }
 
-  /** Yields page after page, `{events, next, more}`, for ever; an empty one after `wait` (1 to 20) seconds of nothing. */
+  /** Yield pages `{events, next, more}` forever; without new events, an empty one after `wait` (1 to 20) seconds. */
   async *follow({ inbox = "default", cursor, types = [], limit = 100, wait = 20 } = {}) {
     while (true) {
       const query = new URLSearchParams({ inbox, limit, wait });
@@ -48,7 +48,7 @@ export class Client {
     }
   }
 
-  /** Tells that these events of one page are handled. May be repeated. */
+  /** Acknowledge events of one page. Can be repeated safely. */
   async ack(events) {
     if (events.length === 0) return;
     const positions = events.map((event) => event.position);
@@ -59,19 +59,19 @@ export class Client {
     headers = { ...headers, Authorization: `Bearer ${this.apiKey}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     for (let failures = 1; ; failures++) {
-      let trouble;
-      let again = true;
+      let failure;
+      let retryable = true;
       let retryAfter;
       try {
         const response = await fetch(this.url + path, { method, headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) });
         if (response.ok) return await response.json();
-        trouble = new Refused(response.status, await response.json().catch(() => ({})));
-        again = TRY_AGAIN.has(response.status);
+        failure = new Refused(response.status, await response.json().catch(() => ({})));
+        retryable = RETRIED_STATUSES.has(response.status);
         retryAfter = response.headers.get("Retry-After");
       } catch (error) {
-        trouble = error; // there is no connection, or it was cut
+        failure = error; // no connection, or a lost one
       }
-      if (!again || failures >= this.attempts) throw trouble;
+      if (!retryable || failures >= this.attempts) throw failure;
       await pause(failures, Number(retryAfter));
     }
   }
@@ -79,20 +79,20 @@ export class Client {
 
 function* batches(events) {
   const encoder = new TextEncoder();
-  let waiting = [];
+  let pending = [];
   let size = 1;
   for (const event of events) {
     const text = JSON.stringify(event);
-    const needed = encoder.encode(text).length + 1; // the comma, or the last bracket
-    if (waiting.length > 0 && (waiting.length === MAX_EVENTS || size + needed > MAX_BYTES)) {
-      yield `[${waiting}]`;
-      waiting = [];
+    const needed = encoder.encode(text).length + 1; // the comma, or the closing bracket
+    if (pending.length > 0 && (pending.length === MAX_EVENTS || size + needed > MAX_BYTES)) {
+      yield `[${pending}]`;
+      pending = [];
       size = 1;
     }
-    waiting.push(text);
+    pending.push(text);
     size += needed;
   }
-  if (waiting.length > 0) yield `[${waiting}]`;
+  if (pending.length > 0) yield `[${pending}]`;
 }
 
 function pause(failures, retryAfterSeconds) {

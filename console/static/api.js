@@ -1,17 +1,17 @@
-// Requests to the API that serves this page. The key is in a header and nowhere else.
+// Requests to the API that serves this page. The key is sent only in a header.
 
 const SLACK_SECONDS = 15;
 const LONGEST_SECONDS = 30;
 
-/** Why a request came to nothing. `status` is 0 if there was no answer; `retryAfter` is in seconds, if it was told. */
-export class Trouble extends Error {
+/** A failed request. `status` is 0 if there was no response; `retryAfter` is in seconds, null if not given. */
+export class RequestError extends Error {
   constructor(message, { status = 0, retryAfter = null } = {}) {
     super(message);
     this.status = status;
     this.retryAfter = retryAfter;
   }
 
-  /** Whether asking again unchanged is of no use. */
+  /** Whether a retry of the same request would fail, too. */
   get final() {
     return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429;
   }
@@ -24,61 +24,61 @@ export class Api {
     this.#key = key;
   }
 
-  /** Return `{text, serverMs}` of a GET; `seconds` is how long the server may keep it waiting. Raises `Trouble`. */
+  /** Return `{text, serverMs}` of a GET. The server may delay its response by up to `seconds`. Throws `RequestError`. */
   async get(path, signal, seconds = 0) {
-    return this.#ask(path, {}, signal, seconds);
+    return this.#request(path, {}, signal, seconds);
   }
 
-  /** Post `content` as JSON; return as `get` does. */
+  /** POST `content` as JSON; return the same as `get`. */
   async post(path, content, signal) {
     const headers = { "Content-Type": "application/json" };
-    return this.#ask(path, { method: "POST", headers, body: JSON.stringify(content) }, signal, 30);
+    return this.#request(path, { method: "POST", headers, body: JSON.stringify(content) }, signal, 30);
   }
 
-  async #ask(path, options, signal, seconds) {
+  async #request(path, options, signal, seconds) {
     const headers = { ...options.headers, Authorization: `Bearer ${this.#key}` };
-    const patience = AbortSignal.timeout((seconds + SLACK_SECONDS) * 1000);
+    const timeout = AbortSignal.timeout((seconds + SLACK_SECONDS) * 1000);
     try {
-      const answer = await fetch(path, {
+      const response = await fetch(path, {
         ...options,
         headers,
-        signal: AbortSignal.any([signal, patience]),
+        signal: AbortSignal.any([signal, timeout]),
         cache: "no-store",
         credentials: "omit",
         redirect: "error",
       });
-      const text = await answer.text();
-      if (!answer.ok) throw troubleOf(answer, text);
-      return { text, serverMs: Date.parse(answer.headers.get("Date") ?? "") };
+      const text = await response.text();
+      if (!response.ok) throw errorOf(response, text);
+      return { text, serverMs: Date.parse(response.headers.get("Date") ?? "") };
     } catch (error) {
-      if (error instanceof Trouble || signal.aborted) throw error;
-      throw new Trouble(patience.aborted ? "The server does not answer." : "The server can't be reached.");
+      if (error instanceof RequestError || signal.aborted) throw error;
+      throw new RequestError(timeout.aborted ? "The server does not respond." : "The server can't be reached.");
     }
   }
 }
 
-function troubleOf(answer, text) {
+function errorOf(response, text) {
   let detail = "";
   try {
     const problem = JSON.parse(text);
     detail = [problem.detail, ...(problem.errors ?? []).map((one) => one.detail)].filter(Boolean).join(" ");
   } catch {
-    // Whatever stands in between said something of its own.
+    // Not problem details: a proxy sent this response.
   }
-  const seconds = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
-  return new Trouble(detail || `The server answered ${answer.status}.`, {
-    status: answer.status,
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  return new RequestError(detail || `The server responded with status ${response.status}.`, {
+    status: response.status,
     retryAfter: Number.isFinite(seconds) ? seconds : null,
   });
 }
 
-/** Return how many seconds to wait before the next attempt, after so many failures in a row. */
-export function backoff(trouble, failures) {
+/** Return the seconds to wait before the next attempt, after `failures` earlier failures in a row. */
+export function backoff(error, failures) {
   const doubled = Math.min(LONGEST_SECONDS, 2 ** Math.min(failures, 10));
-  return Math.max(trouble.retryAfter ?? 0, doubled * (0.75 + Math.random() / 2));
+  return Math.max(error.retryAfter ?? 0, doubled * (0.75 + Math.random() / 2));
 }
 
-/** Wait; raises if `signal` is aborted. */
+/** Wait; rejects if `signal` is aborted. */
 export function sleep(seconds, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();

@@ -1,17 +1,17 @@
-// The page: a key, the inboxes that are followed, and what became of each attempt.
+// The page: signing in, the followed inboxes, and the connection status.
 
 import { Api } from "./api.js";
 import { show } from "./detail.js";
-import { at, el, tell } from "./dom.js";
+import { at, el, showText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { List } from "./list.js";
 import { Measures } from "./measures.js";
 import { Operator } from "./operator.js";
 
-// Of the tab alone: what is kept here is gone with it.
+// Keys in sessionStorage, which lasts as long as the tab.
 const KEY = "triggers.key";
 const INBOXES = "triggers.inboxes";
-/** A browser has six connections to one host; each inbox takes one for as long as it waits. */
+/** A browser opens at most six HTTP/1.1 connections to a host, and each inbox uses one for its long poll. */
 const MAX_INBOXES = 4;
 const WAIT_SECONDS = 20;
 const LEAST_WAIT_SECONDS = 5;
@@ -34,15 +34,15 @@ function remembered() {
   return kept.length ? kept.slice(0, MAX_INBOXES) : ["default"];
 }
 
-// --- the key ---
+// --- signing in and out ---
 
-function open(key) {
+function signIn(key) {
   sessionStorage.setItem(KEY, key);
   api = new Api(key);
   at("key").value = "";
   at("key-error").textContent = "";
-  at("door").hidden = true;
-  for (const id of ["page", "pause", "forget"]) at(id).hidden = false;
+  at("sign-in").hidden = true;
+  for (const id of ["page", "pause", "sign-out"]) at(id).hidden = false;
   operator.use(api);
   list.clear();
   show(null);
@@ -53,7 +53,7 @@ function open(key) {
   at("list").focus();
 }
 
-function close(message) {
+function signOut(message) {
   halt();
   sessionStorage.removeItem(KEY);
   api = null;
@@ -61,31 +61,31 @@ function close(message) {
   list.clear();
   show(null);
   operator.use(null);
-  measures.forget();
-  for (const id of ["page", "pause", "forget"]) at(id).hidden = true;
-  at("door").hidden = false;
+  measures.clear();
+  for (const id of ["page", "pause", "sign-out"]) at(id).hidden = true;
+  at("sign-in").hidden = false;
   at("key-error").textContent = message;
-  tellStatus();
+  drawStatus();
   at("key").focus();
 }
 
-/** The key does not work, or not any more. */
-function refuse(trouble) {
-  if (api !== null) close(trouble.message);
+/** The key is not valid, or no longer valid. */
+function refuse(error) {
+  if (api !== null) signOut(error.message);
 }
 
 at("key-form").addEventListener("submit", (submit) => {
   submit.preventDefault();
   const key = at("key").value.trim();
-  // Whatever a header can't carry is no key.
-  if (/^[\x21-\x7e]+$/.test(key)) open(key);
-  else at("key-error").textContent = "That is no API key.";
+  // A header can't carry other characters.
+  if (/^[\x21-\x7e]+$/.test(key)) signIn(key);
+  else at("key-error").textContent = "This is not an API key.";
 });
-at("forget").addEventListener("click", () => close(""));
+at("sign-out").addEventListener("click", () => signOut(""));
 
 // --- following ---
 
-const hear = {
+const listener = {
   events(found, { live }) {
     const fresh = list.add(found);
     if (!live) return;
@@ -93,17 +93,17 @@ const hear = {
     news += fresh.length;
   },
   state(feed) {
-    if (feed.trouble?.status === 401) refuse(feed.trouble);
-    else tellStatus();
+    if (feed.error?.status === 401) refuse(feed.error);
+    else drawStatus();
   },
   skipped(feed) {
-    tell(at("feed-note"), `More comes to ${feed.inbox} than can be shown: some events were skipped, and are not in the measures.`);
+    showText(at("feed-note"), `${feed.inbox} receives more events than this page can show: some were skipped, and are missing from the metrics.`);
   },
 };
 
 function follow(signal) {
   for (const inbox of feeds.keys()) if (!inboxes.includes(inbox)) feeds.delete(inbox);
-  for (const inbox of inboxes) if (!feeds.has(inbox)) feeds.set(inbox, new Feed(inbox, api, types, hear));
+  for (const inbox of inboxes) if (!feeds.has(inbox)) feeds.set(inbox, new Feed(inbox, api, types, listener));
   for (const feed of feeds.values()) {
     feed.seconds = Math.max(LEAST_WAIT_SECONDS, Math.floor(WAIT_SECONDS / feeds.size));
     feed.run(signal);
@@ -111,17 +111,17 @@ function follow(signal) {
 }
 
 function resume() {
-  if (api === null || running !== null || paused || document.hidden) return tellStatus();
+  if (api === null || running !== null || paused || document.hidden) return drawStatus();
   running = new AbortController();
   follow(running.signal);
   operator.run(running.signal);
-  tellStatus();
+  drawStatus();
 }
 
 function halt() {
   running?.abort();
   running = null;
-  tellStatus();
+  drawStatus();
 }
 
 function restart() {
@@ -130,7 +130,7 @@ function restart() {
   resume();
 }
 
-// No need to wait for the next attempt.
+// Retry now, not after the pause.
 addEventListener("online", () => {
   halt();
   resume();
@@ -155,19 +155,19 @@ function drawInboxes() {
   list.nameInboxes(inboxes.length > 1);
   at("inboxes").replaceChildren(
     ...inboxes.map((inbox) => {
-      const leave = el("button", { type: "button", "aria-label": `Stop following ${inbox}`, title: `Stop following ${inbox}` }, "×");
-      leave.hidden = inboxes.length === 1;
-      leave.addEventListener("click", () => {
+      const unfollow = el("button", { type: "button", "aria-label": `Stop following ${inbox}`, title: `Stop following ${inbox}` }, "×");
+      unfollow.hidden = inboxes.length === 1;
+      unfollow.addEventListener("click", () => {
         inboxes = inboxes.filter((other) => other !== inbox);
         list.clear(inbox);
         restart();
         at("inbox").focus();
       });
-      return el("li", {}, inbox, leave);
+      return el("li", {}, inbox, unfollow);
     }),
   );
   for (const one of at("inbox-form").elements) one.disabled = inboxes.length >= MAX_INBOXES;
-  at("inbox").placeholder = inboxes.length >= MAX_INBOXES ? "Four at most" : "Add inbox";
+  at("inbox").placeholder = inboxes.length >= MAX_INBOXES ? "At most four" : "Add inbox";
 }
 
 at("inbox-form").addEventListener("submit", (submit) => {
@@ -179,53 +179,57 @@ at("inbox-form").addEventListener("submit", (submit) => {
   restart();
 });
 
-function seek() {
-  const sought = at("filter").value.trim();
-  list.seek(sought);
-  const asked = types[0] ?? "";
-  const pending = sought !== "" && sought !== asked;
-  tell(
+function applyFilter() {
+  const filter = at("filter").value.trim();
+  list.filter(filter);
+  const requested = types[0] ?? "";
+  const pending = filter !== "" && filter !== requested;
+  showText(
     at("filter-hint"),
-    asked ? `The server sends ${asked} alone.${pending ? " Of those, what matches is shown." : ""}` : pending ? "Of the events here, those whose type matches. Enter asks the server for this type alone." : "",
+    requested
+      ? `The server sends only ${requested}.${pending ? " Of these, the events that match the filter are shown." : ""}`
+      : pending
+        ? "Filtered among the events on this page. Press Enter to request only this type from the server."
+        : "",
   );
 }
 
-function askFor(wanted) {
-  if (wanted.join() === types.join()) return seek();
+function requestTypes(wanted) {
+  if (wanted.join() === types.join()) return applyFilter();
   types = wanted;
   feeds.clear();
   list.clear();
-  tell(at("feed-note"), "");
+  showText(at("feed-note"), "");
   restart();
-  seek();
+  applyFilter();
 }
 
-at("filter").addEventListener("input", () => (at("filter").value === "" ? askFor([]) : seek()));
+at("filter").addEventListener("input", () => (at("filter").value === "" ? requestTypes([]) : applyFilter()));
 at("filter-form").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  const sought = at("filter").value.trim();
-  askFor(sought === "" || sought === "*" ? [] : [sought]);
+  const filter = at("filter").value.trim();
+  requestTypes(filter === "" || filter === "*" ? [] : [filter]);
 });
 
-// --- what is said ---
+// --- the status ---
 
 function statusOf() {
-  if (api === null) return ["closed", "Not connected"];
+  if (api === null) return ["closed", "Signed out"];
   if (paused) return ["paused", "Paused"];
   const states = [...feeds.values()];
   const waiting = states.find((feed) => feed.state === "waiting");
   if (waiting) {
     const seconds = Math.max(0, Math.ceil((waiting.retryAt - Date.now()) / 1000));
-    return ["trouble", `${waiting.trouble.message} Trying again${seconds ? ` in ${seconds} s` : ""}.`];
+    return ["error", `${waiting.error.message} Retrying${seconds ? ` in ${seconds} s` : ""}.`];
   }
   const refused = states.find((feed) => feed.state === "refused");
-  if (refused) return ["trouble", `${refused.inbox}: ${refused.trouble.message}`];
+  if (refused) return ["error", `${refused.inbox}: ${refused.error.message}`];
   if (states.some((feed) => feed.state === "behind")) return ["behind", "Catching up"];
   if (states.every((feed) => feed.state === "live")) return ["live", "Live"];
   return ["starting", "Connecting"];
 }
 
-function tellStatus() {
+function drawStatus() {
   const [state, text] = statusOf();
   at("status").dataset.state = state;
   if (at("status").textContent !== text) at("status").textContent = text;
@@ -234,7 +238,7 @@ function tellStatus() {
 setInterval(() => {
   if (api === null || document.hidden) return;
   measures.draw();
-  tellStatus();
+  drawStatus();
 }, TICK_MS);
 
 setInterval(() => {
@@ -244,5 +248,5 @@ setInterval(() => {
 
 drawInboxes();
 const kept = sessionStorage.getItem(KEY);
-if (kept) open(kept);
+if (kept) signIn(kept);
 else at("key").focus();

@@ -1,12 +1,12 @@
-// The same request as a line for a shell. What is in an event is anybody's, so all of it is quoted, and nothing that a
-// terminal could take for a command is left in it. The key is never written out.
+// Requests as curl commands. Event content is untrusted, so all of it is quoted, and characters that a terminal would
+// interpret are escaped. The key is never included.
 
 import { compact, members, object } from "./json.js";
 
 const KEY = '-H "Authorization: Bearer $TRIGGERS_API_KEY"';
 const ADDED = ["position", "receivedat", "deliveredat"];
 
-/** Linux takes no longer argument than 128 KiB. */
+/** Linux limits one argument to 128 KiB. */
 const MAX_ARGUMENT = 100_000;
 
 /** Return `text` as one word of a POSIX shell. */
@@ -14,18 +14,18 @@ export function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Return the path at which the event is read. */
+/** Return the path of the event. */
 export function pathOf(event) {
   const query = new URLSearchParams({ inbox: event.inbox, source: event.source });
   return `/v1/events/${encodeURIComponent(event.id)}?${query}`;
 }
 
-/** Return the line that reads the event. */
+/** Return the command that reads the event. */
 export function reading(origin, event) {
   return `curl -sS ${quoted(origin + pathOf(event))} ${KEY}`;
 }
 
-/** Return the line that posts the event again, null if it is too long for one. */
+/** Return the command that posts the event again, null if it would be too long. */
 export function posting(origin, event) {
   const given = [...members(event.raw)].filter(([name]) => !ADDED.includes(name));
   const body = compact(object(given));

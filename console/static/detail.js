@@ -1,19 +1,19 @@
-// The selected event: its attributes, its data as text, and lines for a shell.
+// The selected event: its attributes, its data as text, and curl commands.
 
 import { posting, reading } from "./curl.js";
 import { at, el } from "./dom.js";
-import { compact, members, pretty, said, visible } from "./json.js";
+import { compact, members, pretty, stringOf, visible } from "./json.js";
 import { span } from "./list.js";
 
 const FIRST = ["id", "source", "type", "subject", "time", "inbox", "receivedat", "position"];
 const DATA = ["data", "data_base64"];
 const MAX_COLOURED = 20_000;
 
-/** Show `event`; nothing if it is null. */
+/** Show `event`, or a hint if it is null. */
 export function show(event) {
   const detail = at("detail");
   if (event === null) {
-    detail.replaceChildren(el("p", { class: "empty" }, "Select an event to see what it holds."));
+    detail.replaceChildren(el("p", { class: "empty" }, "Select an event to see its details."));
     return;
   }
   const fields = members(event.raw);
@@ -28,9 +28,9 @@ export function show(event) {
 
 function attributes(fields, event) {
   const names = [...FIRST.filter((name) => fields.has(name)), ...others(fields)];
-  const pairs = names.flatMap((name) => [el("dt", {}, visible(name)), el("dd", {}, told(fields.get(name)))]);
-  const late = span(event.storedMs - event.acceptedMs).join(" ");
-  const stored = `${new Date(event.storedMs).toISOString()}, ${late} after it was accepted`;
+  const pairs = names.flatMap((name) => [el("dt", {}, visible(name)), el("dd", {}, textOf(fields.get(name)))]);
+  const latency = span(event.storedMs - event.acceptedMs).join(" ");
+  const stored = `${new Date(event.storedMs).toISOString()}, ${latency} after acceptance`;
   return el("dl", { class: "attributes" }, ...pairs, el("dt", {}, "stored"), el("dd", {}, stored));
 }
 
@@ -38,8 +38,8 @@ function others(fields) {
   return [...fields.keys()].filter((name) => !FIRST.includes(name) && !DATA.includes(name) && name !== "specversion");
 }
 
-function told(value) {
-  return visible(value.startsWith('"') ? said(value) : compact(value));
+function textOf(value) {
+  return visible(value.startsWith('"') ? stringOf(value) : compact(value));
 }
 
 function data(name, text) {
@@ -53,17 +53,17 @@ function data(name, text) {
     { class: "data" },
     el("div", { class: "head" }, el("h4", {}, name), el("span", { class: "note" }, `${size} characters`), copier(text, "Copy")),
     el("pre", { tabindex: "0", "aria-label": name }, code),
-    cut ? el("p", { class: "note warn" }, "Too long to be shown whole. Copied, or read with curl, it is.") : null,
+    cut ? el("p", { class: "note warn" }, "Too long to show in full. Copy it, or read it with curl, to get all of it.") : null,
   );
 }
 
 function commands(event) {
   const post = posting(location.origin, event);
-  const repeat = "Within the window for repeats the same id is dropped: give it another.";
+  const repeat = "Within the deduplication window, an event with the same id is dropped. Change the id first.";
   return [
     command("Read this event", reading(location.origin, event), ""),
     post === null
-      ? el("p", { class: "note" }, "Too large to be posted again by one line of a shell.")
+      ? el("p", { class: "note" }, "Too large to post again from a command line.")
       : command("Post it again", post, repeat),
   ];
 }
@@ -81,7 +81,7 @@ function copier(text, label) {
   const button = el("button", { type: "button", class: "small" }, label);
   button.addEventListener("click", async () => {
     const done = await copy(text);
-    button.textContent = done ? "Copied" : "Not allowed: select it";
+    button.textContent = done ? "Copied" : "Can't copy: select the text";
     setTimeout(() => (button.textContent = label), 2000);
   });
   return button;

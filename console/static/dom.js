@@ -1,18 +1,18 @@
-// Elements made by hand: text only ever becomes text.
+// Creates DOM elements. Strings only become text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Return the element with this id. */
+/** Return the element with the given id. */
 export function at(id) {
   return document.getElementById(id);
 }
 
-/** Return a new element. Children are elements or text; attributes that are null or false are left out. */
+/** Return a new element. Children are elements or strings; null children, and null or false attributes, are skipped. */
 export function el(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
-/** Return a new element of an SVG. */
+/** Return a new SVG element. */
 export function svg(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
@@ -25,8 +25,8 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Show `text` in `element`, and hide it if there is none; nothing is touched that is right already. */
-export function tell(element, text) {
+/** Show `text` in `element`, or hide the element if the text is empty; unchanged text is not written again. */
+export function showText(element, text) {
   if (element.textContent !== text) element.textContent = text;
   element.hidden = text === "";
 }

@@ -1,28 +1,28 @@
-// Follows one inbox: first its newest events, then what comes, by cursor, so that nothing is passed over unsaid.
+// Follows one inbox: first its newest events, then new events by cursor, so that none is skipped without notice.
 
 import { backoff, sleep } from "./api.js";
-import { items, members, object, said } from "./json.js";
+import { items, members, object, stringOf } from "./json.js";
 
 const NEWEST = 50;
 const LIMIT = 500;
-/** After so many full pages in a row the page goes on with the newest events and says so. */
+/** After this many full pages in a row, the feed skips to the newest events and reports it. */
 const MAX_BEHIND = 10;
-/** Without events to begin behind, it begins a little before the server's time, which is told in whole seconds. */
+/** In an empty inbox, the feed starts slightly before the server's time, which is given in whole seconds. */
 const MARGIN_MS = 10_000;
 
-/** One event, as it is listed. `raw` is its text; `storedMs` is when its position was given. */
+/** Return an event for the list. `raw` is its JSON text; `storedMs` is when its position was assigned. */
 function eventOf(raw, inbox) {
   const fields = members(raw);
-  const position = said(fields.get("position"));
+  const position = stringOf(fields.get("position"));
   return {
-    // A slice of a page would keep the whole page.
+    // A copy: a slice would keep the text of the whole page in memory.
     raw: ` ${raw}`.slice(1),
     inbox,
     position,
-    id: said(fields.get("id")),
-    type: said(fields.get("type")),
-    source: said(fields.get("source")),
-    acceptedMs: Date.parse(said(fields.get("receivedat"))),
+    id: stringOf(fields.get("id")),
+    type: stringOf(fields.get("type")),
+    source: stringOf(fields.get("source")),
+    acceptedMs: Date.parse(stringOf(fields.get("receivedat"))),
     storedMs: timeOf(position),
   };
 }
@@ -32,8 +32,8 @@ function timeOf(position) {
   return Number.parseInt(position.slice(0, 8) + position.slice(9, 13), 16);
 }
 
-/** With `format=zapier` the id is the position. */
-function ownForm(raw) {
+/** Undo `format=zapier`, in which the id is the position. */
+function fromZapier(raw) {
   const fields = members(raw);
   fields.set("id", fields.get("eventid"));
   fields.delete("eventid");
@@ -43,24 +43,24 @@ function ownForm(raw) {
 export class Feed {
   #api;
   #types;
-  #hear;
+  #listener;
   #after = null;
   #since = null;
   #behind = 0;
 
-  /** `hear` is called as `events(list, {live})`, `state(feed)` and `skipped(feed)`. `seconds` is that of a long poll. */
-  constructor(inbox, api, types, hear) {
+  /** `listener` has the methods `events(list, {live})`, `state(feed)` and `skipped(feed)`. `seconds` limits a long poll. */
+  constructor(inbox, api, types, listener) {
     this.inbox = inbox;
     this.seconds = 20;
     this.state = "starting";
-    this.trouble = null;
+    this.error = null;
     this.retryAt = 0;
     this.#api = api;
     this.#types = types;
-    this.#hear = hear;
+    this.#listener = listener;
   }
 
-  /** Follow until `signal` is aborted, or the key may not. May be called again, and goes on where it was. */
+  /** Follow until `signal` is aborted or the request is refused. A later call resumes at the same place. */
   async run(signal) {
     for (let failures = 0; !signal.aborted; ) {
       try {
@@ -69,11 +69,11 @@ export class Feed {
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        this.trouble = error;
-        if (error.final) return this.#be("refused");
+        this.error = error;
+        if (error.final) return this.#setState("refused");
         const seconds = backoff(error, failures++);
         this.retryAt = Date.now() + seconds * 1000;
-        this.#be("waiting");
+        this.#setState("waiting");
         await sleep(seconds, signal).catch(() => {});
       }
     }
@@ -81,41 +81,41 @@ export class Feed {
 
   async #begin(signal) {
     const { text, serverMs } = await this.#api.get(this.#path({ format: "zapier", limit: NEWEST }), signal);
-    const found = items(text).map((raw) => eventOf(ownForm(raw), this.inbox)).reverse();
+    const found = items(text).map((raw) => eventOf(fromZapier(raw), this.inbox)).reverse();
     const newest = found.at(-1)?.storedMs ?? serverMs - MARGIN_MS;
     if (Number.isFinite(newest)) this.#since = new Date(newest).toISOString();
     else this.#after = "";
     this.#behind = 0;
-    this.#be("live");
-    this.#hear.events(found, { live: false });
+    this.#setState("live");
+    this.#listener.events(found, { live: false });
   }
 
   async #next(signal) {
     const from = this.#after ? { after: this.#after } : this.#since ? { since: this.#since } : {};
-    // After trouble not for long: that it has passed is to be seen at once.
-    const wait = this.trouble === null ? this.seconds : 0;
+    // After an error, don't wait for events, so that the recovery shows immediately.
+    const wait = this.error === null ? this.seconds : 0;
     const { text } = await this.#api.get(this.#path({ limit: LIMIT, wait, ...from }), signal, wait);
     const page = members(text);
-    this.#after = said(page.get("next"));
+    this.#after = stringOf(page.get("next"));
     this.#behind = page.get("more") === "true" ? this.#behind + 1 : 0;
     const found = items(page.get("events")).map((raw) => eventOf(raw, this.inbox));
-    this.#be(this.#behind > 1 ? "behind" : "live");
-    this.#hear.events(found, { live: true });
+    this.#setState(this.#behind > 1 ? "behind" : "live");
+    this.#listener.events(found, { live: true });
     if (this.#behind > MAX_BEHIND) {
       this.#after = this.#since = null;
-      this.#hear.skipped(this);
+      this.#listener.skipped(this);
     }
   }
 
   #path(query) {
-    const asked = new URLSearchParams({ inbox: this.inbox, ...query });
-    for (const type of this.#types) asked.append("type", type);
-    return `/v1/inbox?${asked}`;
+    const parameters = new URLSearchParams({ inbox: this.inbox, ...query });
+    for (const type of this.#types) parameters.append("type", type);
+    return `/v1/inbox?${parameters}`;
   }
 
-  #be(state) {
+  #setState(state) {
     this.state = state;
-    if (state === "live" || state === "behind") this.trouble = null;
-    this.#hear.state(this);
+    if (state === "live" || state === "behind") this.error = null;
+    this.#listener.state(this);
   }
 }

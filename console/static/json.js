@@ -1,5 +1,5 @@
-// JSON as text. Nothing here goes by way of numbers: 9007199254740993 and 1.10 are shown as they were posted, which
-// JSON.parse would not do. What is no JSON, as a proxy may send it, raises SyntaxError.
+// JSON as text. Numbers are never converted: 9007199254740993 and 1.10 are shown as they were posted, which JSON.parse
+// would not do. Text that is not JSON, for example from a proxy, throws SyntaxError.
 
 const SPACE = /[ \t\r\n]*/y;
 const COLON = /[ \t\r\n]*:[ \t\r\n]*/y;
@@ -7,8 +7,8 @@ const MARK = /["[\]{}]/g;
 const STRING = /"[^"\\]*(?:\\[^][^"\\]*)*"/y;
 const TOKEN = /[ \t\r\n]*(?:([[\]{}:,])|("[^"\\]*(?:\\[^][^"\\]*)*")|([^ \t\r\n[\]{}:,"]+))/y;
 const SCALAR = /[^ \t\r\n[\]{}:,"]+/y;
-// What a reader does not see, or what turns the text around it: it could make one event look like another.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufdd0-\ufdef\ufff0-\ufffb\ufffe\uffff]/g;
+// Invisible characters, and those that change the text direction: they could make one event look like another.
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufdd0-\ufdef\ufff0-\ufffb\ufffe\uffff]/g;
 const MAX_LINES = 5000;
 const MAX_CHARACTERS = 400_000;
 const MAX_INDENT = 40;
@@ -23,7 +23,7 @@ function past(expression, text, at) {
   return expression.lastIndex;
 }
 
-/** Return where the value that begins at `at` ends. */
+/** Return the end of the value that begins at `at`. */
 function endOf(text, at) {
   if (text[at] === '"') return past(STRING, text, at);
   if (text[at] !== "{" && text[at] !== "[") return past(SCALAR, text, at);
@@ -42,7 +42,7 @@ function endOf(text, at) {
   }
 }
 
-/** Return the values of an array as they are written. */
+/** Return the values of an array as JSON text. */
 export function items(text) {
   const found = [];
   let at = past(SPACE, text, 1 + text.indexOf("["));
@@ -55,7 +55,7 @@ export function items(text) {
   return found;
 }
 
-/** Return the values of an object as they are written, by name. */
+/** Return the values of an object as JSON text, by name. */
 export function members(text) {
   const found = new Map();
   let at = past(SPACE, text, 1 + text.indexOf("{"));
@@ -71,26 +71,26 @@ export function members(text) {
   return found;
 }
 
-/** Return the object that has these values. */
+/** Return an object of these values as JSON text. */
 export function object(values) {
   return `{${[...values].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(",")}}`;
 }
 
-/** Return what a string says; "" if the value is none. */
-export function said(value) {
+/** Return the value of a JSON string; "" if it is not a string. */
+export function stringOf(value) {
   return value?.startsWith('"') ? JSON.parse(value) : "";
 }
 
-/** Return `text` with each character that can't be seen in its place as its escape. */
+/** Return `text` with each invisible character replaced by its escape. */
 export function visible(text) {
-  return text.replace(UNSEEN, escaped);
+  return text.replace(INVISIBLE, escaped);
 }
 
 function escaped(character) {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Return the same JSON on one line, of characters that can be seen; spaces within strings stay. */
+/** Return the same JSON on one line, with invisible characters escaped; spaces within strings stay. */
 export function compact(text) {
   let made = "";
   for (let at = 0; ; at = TOKEN.lastIndex) {
@@ -101,8 +101,8 @@ export function compact(text) {
 }
 
 /**
- * Return the same JSON, indented, as parts `[kind, text]`: `mark`, `name`, `string`, `number` or `word`. `cut` tells
- * that it is too long to be shown whole.
+ * Return the same JSON, indented, as parts `[kind, text]`: `mark`, `name`, `string`, `number` or `word`. `cut` is
+ * true if it is too long to show in full.
  */
 export function pretty(text) {
   const parts = [];
@@ -114,7 +114,7 @@ export function pretty(text) {
     parts.push([kind, some]);
     length += some.length;
   };
-  const feed = () => {
+  const newline = () => {
     put("mark", `\n${"  ".repeat(Math.min(open.length, MAX_INDENT))}`);
     lines += 1;
   };
@@ -126,10 +126,10 @@ export function pretty(text) {
     const inside = open.at(-1);
     if (mark === "}" || mark === "]") {
       open.pop();
-      if (before !== "{" && before !== "[") feed();
+      if (before !== "{" && before !== "[") newline();
       put("mark", mark);
     } else {
-      if (before === "{" || before === "[" || before === ",") feed();
+      if (before === "{" || before === "[" || before === ",") newline();
       if (mark === "{" || mark === "[") open.push(mark);
       if (mark !== undefined) put("mark", mark === ":" ? ": " : mark);
       else if (string === undefined) put(/^[-0-9]/.test(rest) ? "number" : "word", rest);

@@ -1,16 +1,16 @@
-// The list of events: the newest first, so many and no more; walked with the arrow keys.
+// The list of events: newest first, limited in number and size, with keyboard navigation.
 
 import { at, el } from "./dom.js";
 import { visible } from "./json.js";
 
 const MAX_ROWS = 300;
-/** Of JSON text that rows keep, in characters. */
-const MAX_HELD = 16_000_000;
+/** The limit of JSON text in all rows, in characters. */
+const MAX_CHARACTERS = 16_000_000;
 const PAGE_ROWS = 10;
 
 const two = (number) => String(number).padStart(2, "0");
 
-/** Return a time of day with milliseconds; `–` for none. */
+/** Return a time of day with milliseconds; `–` for an invalid time. */
 export function clock(ms) {
   const time = new Date(ms);
   if (Number.isNaN(time.getTime())) return "–";
@@ -18,29 +18,29 @@ export function clock(ms) {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${milliseconds}`;
 }
 
-/** Return a span as a number and its unit. */
+/** Return a duration as a number and its unit. */
 export function span(ms) {
   return ms < 10_000 ? [Math.round(ms).toLocaleString("en"), "ms"] : [(ms / 1000).toFixed(1), "s"];
 }
 
-/** Whether `type` is what is looked for: a part of it, or with `.*` its beginning. */
-export function matches(sought, type) {
-  if (sought === "" || sought === "*") return true;
-  if (sought.endsWith(".*")) return type.startsWith(sought.slice(0, -1));
-  return type.toLowerCase().includes(sought.toLowerCase());
+/** Return whether `type` matches `filter`: contains it or, if that ends with `.*`, begins with the part before `*`. */
+export function matches(filter, type) {
+  if (filter === "" || filter === "*") return true;
+  if (filter.endsWith(".*")) return type.startsWith(filter.slice(0, -1));
+  return type.toLowerCase().includes(filter.toLowerCase());
 }
 
 export class List {
   #list = at("list");
   #empty = at("empty");
   #rows = new Map(); // oldest first: key → {event, row}
-  #held = 0;
+  #characters = 0;
   #numbers = 0;
   #selected = null;
-  #sought = "";
+  #filter = "";
   #chosen;
 
-  /** `chosen(event)` is called when one is selected, `entered()` when Enter is pressed on it. */
+  /** `chosen(event)` is called when an event is selected, `entered()` when Enter is pressed on it. */
   constructor(chosen, entered) {
     this.#chosen = chosen;
     this.#list.addEventListener("click", (click) => this.#select(click.target.closest("[role=option]")));
@@ -50,31 +50,31 @@ export class List {
     });
   }
 
-  /** Add events, oldest first; return those that were not there. */
+  /** Add events, oldest first; return those that are new. */
   add(events) {
     const fresh = events.filter((event) => !this.#rows.has(keyOf(event)));
     for (const event of fresh.slice(-MAX_ROWS)) {
       const row = this.#row(event);
       this.#rows.set(keyOf(event), { event, row });
-      this.#held += event.raw.length;
+      this.#characters += event.raw.length;
       this.#list.insertBefore(row, this.#place(event));
     }
     this.#trim();
-    this.#tellEmpty();
+    this.#drawEmpty();
     return fresh;
   }
 
-  /** Forget all events; of one inbox if it is named. */
+  /** Remove all events, or those of one inbox. */
   clear(inbox = null) {
     for (const [key, { event }] of this.#rows) if (inbox === null || event.inbox === inbox) this.#drop(key);
-    this.#tellEmpty();
+    this.#drawEmpty();
   }
 
   /** Show only events of matching types. */
-  seek(sought) {
-    this.#sought = sought;
-    for (const { event, row } of this.#rows.values()) row.hidden = !matches(sought, event.type);
-    this.#tellEmpty();
+  filter(filter) {
+    this.#filter = filter;
+    for (const { event, row } of this.#rows.values()) row.hidden = !matches(filter, event.type);
+    this.#drawEmpty();
   }
 
   /** Show or hide the column of inboxes. */
@@ -84,7 +84,7 @@ export class List {
 
   #row(event) {
     const stored = new Date(event.storedMs).toISOString();
-    const late = event.storedMs - event.acceptedMs;
+    const latency = event.storedMs - event.acceptedMs;
     const row = el(
       "li",
       { role: "option", id: `event-${++this.#numbers}`, "aria-selected": "false" },
@@ -92,14 +92,14 @@ export class List {
       el("span", { class: "type" }, visible(event.type)),
       el("span", { class: "id" }, visible(event.id)),
       el("span", { class: "inbox" }, event.inbox),
-      el("span", { class: "late", title: "From accepted to stored" }, Number.isFinite(late) ? span(late).join(" ") : ""),
+      el("span", { class: "latency", title: "Processing latency" }, Number.isFinite(latency) ? span(latency).join(" ") : ""),
     );
-    row.hidden = !matches(this.#sought, event.type);
+    row.hidden = !matches(this.#filter, event.type);
     row.dataset.key = keyOf(event);
     return row;
   }
 
-  /** Return the row before which `event` goes: nearly always the first. Inboxes are merged by position. */
+  /** Return the row before which to insert `event`, usually the first. Inboxes are merged by position. */
   #place(event) {
     let next = this.#list.firstElementChild;
     while (next !== null && this.#rows.get(next.dataset.key).event.position > event.position) {
@@ -109,14 +109,14 @@ export class List {
   }
 
   #trim() {
-    while (this.#rows.size > MAX_ROWS || (this.#held > MAX_HELD && this.#rows.size > 1)) {
+    while (this.#rows.size > MAX_ROWS || (this.#characters > MAX_CHARACTERS && this.#rows.size > 1)) {
       this.#drop(this.#list.lastElementChild.dataset.key);
     }
   }
 
   #drop(key) {
     const { event, row } = this.#rows.get(key);
-    this.#held -= event.raw.length;
+    this.#characters -= event.raw.length;
     this.#rows.delete(key);
     if (row === this.#selected) {
       this.#selected = null;
@@ -125,10 +125,10 @@ export class List {
     row.remove();
   }
 
-  #tellEmpty() {
+  #drawEmpty() {
     this.#empty.hidden = this.#shown().length > 0;
     const hidden = this.#rows.size > 0;
-    this.#empty.textContent = hidden ? "None of the events here is of such a type." : "No events yet. They show up here as they are stored.";
+    this.#empty.textContent = hidden ? "No event matches the filter." : "No events yet. Stored events appear here.";
   }
 
   #shown() {

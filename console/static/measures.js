@@ -1,4 +1,4 @@
-// What the tiles show: three minutes in steps, drawn by hand.
+// The metric tiles: values of the last three minutes, with charts.
 
 import { at } from "./dom.js";
 import { span } from "./list.js";
@@ -8,10 +8,10 @@ const STEPS = 60;
 const WIDTH = 180;
 const HEIGHT = 40;
 const RECENT = 200;
-/** The latest steps that a rate is taken over. */
+/** The number of latest steps that a rate covers. */
 const RATE_STEPS = 4;
 
-/** One value a step; what is older is forgotten. Values of one step are joined by `join`. */
+/** One value per step, for the latest steps. `join` combines values in the same step. */
 class Series {
   #values = new Array(STEPS).fill(null);
   #step = Math.floor(Date.now() / STEP_MS);
@@ -103,11 +103,11 @@ export class Measures {
   #tiles = Object.fromEntries(["rate", "lag", "waiting", "dead"].map((name) => [name, new Tile(`tile-${name}`)]));
 
   constructor() {
-    this.forget();
+    this.clear();
   }
 
-  /** Begin anew: what one key saw is not another's. */
-  forget() {
+  /** Clear all values, because another key may not be allowed to see them. */
+  clear() {
     this.#rates = new Series((some, more) => some + more);
     this.#lags = new Series(Math.max);
     this.#waiting = new Series((_, latest) => latest);
@@ -117,19 +117,19 @@ export class Measures {
     this.#denied = "";
   }
 
-  /** Count events that came live. */
+  /** Count events that arrived live. */
   arrived(events) {
     if (events.length > 0) this.#rates.add(events.length);
     for (const event of events) {
-      const late = event.storedMs - event.acceptedMs;
-      if (!Number.isFinite(late)) continue;
-      this.#lags.add(Math.max(0, late));
-      this.#recent.push(Math.max(0, late));
+      const latency = event.storedMs - event.acceptedMs;
+      if (!Number.isFinite(latency)) continue;
+      this.#lags.add(Math.max(0, latency));
+      this.#recent.push(Math.max(0, latency));
     }
     this.#recent.splice(0, this.#recent.length - RECENT);
   }
 
-  /** Note what the queues hold. */
+  /** Record the message counts of the queues. */
   counted(counts) {
     this.#counts = counts;
     this.#denied = "";
@@ -137,7 +137,7 @@ export class Measures {
     this.#dead.add(counts.dead);
   }
 
-  /** Say why the queues can't be seen. */
+  /** Record why the counts are not available. */
   denied(reason) {
     this.#denied = reason;
     this.#counts = null;
@@ -152,7 +152,7 @@ export class Measures {
       foot: `peak ${peak}/s in 3 min`,
       values: rates,
       draw: bars,
-      label: `Events stored a second over three minutes, at most ${peak}`,
+      label: `Events stored per second over three minutes, at most ${peak}`,
     });
     const lags = this.#lags.roll();
     const sorted = [...this.#recent].sort((some, other) => some - other);
@@ -161,13 +161,13 @@ export class Measures {
     this.#tiles.lag.show({
       value: median,
       unit: `${unit} median`,
-      foot: sorted.length ? `slowest ${slowest} in 3 min` : "none since this page opened",
+      foot: sorted.length ? `slowest ${slowest} in 3 min` : "no new events yet",
       values: lags,
       draw: bars,
-      label: `From accepted to stored over three minutes, at most ${slowest}`,
+      label: `Processing latency over three minutes, at most ${slowest}`,
     });
-    this.#count("waiting", this.#waiting.roll(), "each a pack of events");
-    this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "listed below" : "all is stored");
+    this.#count("waiting", this.#waiting.roll(), "a message is a pack of events");
+    this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "listed below" : "none");
     this.#tiles.dead.element.classList.toggle("bad", Boolean(this.#counts?.dead));
   }
 

@@ -1,12 +1,12 @@
-// What only a key with the scope `operate` may: count messages, look at dead letters, redrive them.
+// Features for keys with the scope `operate`: count messages, list dead letters, redrive them.
 
 import { backoff, sleep } from "./api.js";
-import { at, el, tell } from "./dom.js";
+import { at, el, showText } from "./dom.js";
 import { visible } from "./json.js";
 
 const COUNT_SECONDS = 3;
-/** Looking hides letters from others for a moment, so the page does not look each time that one comes. */
-const LOOK_MS = 15_000;
+/** Listing makes dead letters briefly invisible to other receivers, so the page does not list after each change. */
+const LIST_MS = 15_000;
 const FORBIDDEN = 403;
 const KINDS = { events: ["event", "events"], acks: ["ack", "acks"], remove: ["removal", "removals"] };
 
@@ -17,16 +17,16 @@ export class Operator {
   #deadLetters = [];
   #chosen = new Set();
   #dead = null;
-  #lookedMs = 0;
+  #listedMs = 0;
   #busy = false;
   #failing = false;
   #signal = AbortSignal.abort();
 
-  /** `unauthorized(trouble)` is called when the key does not work any more. */
+  /** `unauthorized(error)` is called when the key is no longer valid. */
   constructor(measures, unauthorized) {
     this.#measures = measures;
     this.#unauthorized = unauthorized;
-    at("look").addEventListener("click", () => this.#look());
+    at("refresh").addEventListener("click", () => this.#refresh());
     at("redrive").addEventListener("click", () => this.#ask());
     at("confirm-no").addEventListener("click", () => at("confirm").close());
     at("confirm-yes").addEventListener("click", () => {
@@ -44,18 +44,18 @@ export class Operator {
     });
   }
 
-  /** Begin anew with another key; null for none. */
+  /** Clear everything and use another key; null for none. */
   use(api) {
     this.#api = api;
     this.#deadLetters = [];
     this.#chosen.clear();
     this.#dead = null;
-    this.#lookedMs = 0;
+    this.#listedMs = 0;
     this.#draw();
-    tell(at("dead-letters-note"), "");
+    showText(at("dead-letters-note"), "");
   }
 
-  /** Count, and look when the count changes, until `signal` is aborted or the key may not. */
+  /** Count messages, and list dead letters when their number changes, until `signal` aborts or the API refuses. */
   async run(signal) {
     this.#signal = signal;
     this.#enable();
@@ -69,13 +69,13 @@ export class Operator {
         if (this.#failing) {
           this.#failing = false;
           this.#dead = null;
-          tell(at("dead-letters-note"), "");
+          showText(at("dead-letters-note"), "");
         }
-        const due = Date.now() - this.#lookedMs > LOOK_MS;
+        const due = Date.now() - this.#listedMs > LIST_MS;
         if (counts.dead !== this.#dead && due && !this.#busy) {
           this.#dead = counts.dead;
-          if (counts.dead > 0 || this.#deadLetters.length > 0) await this.#look();
-          else tell(at("dead-letters-note"), "None. What can't be stored ends up here, with the reason.");
+          if (counts.dead > 0 || this.#deadLetters.length > 0) await this.#refresh();
+          else showText(at("dead-letters-note"), "None. Messages that can't be stored appear here, with the reason.");
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -90,20 +90,20 @@ export class Operator {
   #failed(error) {
     this.#failing = true;
     if (error.status === 401) this.#unauthorized(error);
-    const why = error.status === FORBIDDEN ? "This key may not see it: it lacks the scope operate." : error.message;
-    this.#measures.denied(error.status === FORBIDDEN ? "needs the scope operate" : "not known at the moment");
-    tell(at("dead-letters-note"), why);
+    const why = error.status === FORBIDDEN ? "Not available: this key lacks the scope operate." : error.message;
+    this.#measures.denied(error.status === FORBIDDEN ? "requires the scope operate" : "currently unknown");
+    showText(at("dead-letters-note"), why);
   }
 
-  async #look() {
-    this.#lookedMs = Date.now();
-    await this.#while("Looking…", async () => {
+  async #refresh() {
+    this.#listedMs = Date.now();
+    await this.#exclusively("Refreshing…", async () => {
       const { text } = await this.#api.get("/v1/dlq", this.#signal, 10);
-      const look = JSON.parse(text);
-      this.#deadLetters = look.messages;
-      const there = new Set(this.#deadLetters.map((deadLetter) => deadLetter.id));
-      this.#chosen = new Set([...this.#chosen].filter((id) => there.has(id)));
-      return look.more ? `The first ${this.#deadLetters.length}; there are others.` : this.#deadLetters.length ? "" : "None.";
+      const page = JSON.parse(text);
+      this.#deadLetters = page.messages;
+      const present = new Set(this.#deadLetters.map((deadLetter) => deadLetter.id));
+      this.#chosen = new Set([...this.#chosen].filter((id) => present.has(id)));
+      return page.more ? `Showing ${this.#deadLetters.length}; there are more.` : this.#deadLetters.length ? "" : "None.";
     });
   }
 
@@ -115,29 +115,29 @@ export class Operator {
   }
 
   async #redrive(ids) {
-    await this.#while("Redriving…", async () => {
+    await this.#exclusively("Redriving…", async () => {
       const { text } = await this.#api.post("/v1/dlq/redrive", { ids }, this.#signal);
       const { redriven, left } = JSON.parse(text);
       this.#chosen.clear();
-      this.#dead = null; // look again now, and once more when what came of it has been read
-      this.#lookedMs = Date.now();
-      const look = JSON.parse((await this.#api.get("/v1/dlq", this.#signal, 10)).text);
-      this.#deadLetters = look.messages;
-      return `${redriven} redriven${left ? `, ${left} not: gone, or held by somebody else` : ""}.`;
+      this.#dead = null; // list now, and again once the result has been shown
+      this.#listedMs = Date.now();
+      const page = JSON.parse((await this.#api.get("/v1/dlq", this.#signal, 10)).text);
+      this.#deadLetters = page.messages;
+      return `${redriven} redriven${left ? `, ${left} not (gone, or in use elsewhere)` : ""}.`;
     });
-    at("look").focus();
+    at("refresh").focus();
   }
 
-  /** Do one thing at a time, and tell what came of it. */
-  async #while(meanwhile, work) {
+  /** Run one operation at a time, and show its result. */
+  async #exclusively(progress, work) {
     if (this.#busy) return;
     this.#busy = true;
     this.#enable();
-    tell(at("dead-letters-note"), meanwhile);
+    showText(at("dead-letters-note"), progress);
     try {
-      tell(at("dead-letters-note"), await work());
+      showText(at("dead-letters-note"), await work());
     } catch (error) {
-      if (this.#signal.aborted) tell(at("dead-letters-note"), "");
+      if (this.#signal.aborted) showText(at("dead-letters-note"), "");
       else this.#failed(error);
     } finally {
       this.#busy = false;
@@ -152,7 +152,7 @@ export class Operator {
   }
 
   #row(deadLetter) {
-    const { first } = letter;
+    const { first } = deadLetter;
     const accepted = deadLetter.accepted_at === null ? null : new Date(deadLetter.accepted_at).toISOString();
     const box = el("input", { type: "checkbox", value: deadLetter.id, "aria-label": `Select message ${deadLetter.id}` });
     box.checked = this.#chosen.has(deadLetter.id);
@@ -162,8 +162,8 @@ export class Operator {
       el("td", {}, box),
       el("td", { class: "reason" }, visible(deadLetter.reason)),
       el("td", {}, visible(deadLetter.tenant ?? "–")),
-      el("td", { class: "holds" }, held(deadLetter)),
-      el("td", { class: "first" }, ...(first === null ? ["–"] : subject(first))),
+      el("td", { class: "contents" }, contentsOf(deadLetter)),
+      el("td", { class: "first" }, ...(first === null ? ["–"] : subjectOf(first))),
       el("td", { class: "when" }, accepted === null ? "–" : el("time", { datetime: accepted }, accepted.slice(0, 19).replace("T", " "))),
       el("td", { class: "number" }, deadLetter.receives.toLocaleString("en")),
     );
@@ -171,7 +171,7 @@ export class Operator {
 
   #enable() {
     const idle = !this.#busy && !this.#signal.aborted && this.#api !== null;
-    at("look").disabled = !idle;
+    at("refresh").disabled = !idle;
     at("redrive").disabled = !idle || this.#chosen.size === 0;
     at("redrive").textContent = this.#chosen.size ? `Redrive ${this.#chosen.size}…` : "Redrive…";
     const all = at("all-dead-letters");
@@ -180,11 +180,11 @@ export class Operator {
   }
 }
 
-function held({ kind, events }) {
+function contentsOf({ kind, events }) {
   return kind === null ? "–" : `${events.toLocaleString("en")} ${KINDS[kind][events === 1 ? 0 : 1]}`;
 }
 
-function subject(first) {
+function subjectOf(first) {
   const type = first.type === null ? null : el("span", { class: "type" }, visible(first.type));
   return [type, el("span", { class: "id" }, `${visible(first.source)} ${visible(first.id)}`), el("span", { class: "inbox" }, first.inbox)].filter(Boolean);
 }

@@ -1,6 +1,6 @@
 "use strict";
 
-// Whether the key may read is found out by reading. Zapier itself throws if the answer is an error.
+// Checks that the key can read by reading. Zapier throws if the answer is an error.
 const test = async (z, bundle) => {
   const response = await z.request(`${bundle.authData.url}/v1/inbox?limit=1`);
   return response.data;
@@ -15,13 +15,13 @@ module.exports = {
   authentication: {
     type: "custom",
     fields: [
-      { key: "url", label: "URL", type: "string", required: true, helpText: "Such as https://events.example.com" },
+      { key: "url", label: "URL", type: "string", required: true, helpText: "For example https://events.example.com" },
       {
         key: "apiKey",
         label: "API key",
         type: "password",
         required: true,
-        helpText: "A key with the scope `inbox:read`, made with `triggers keys create`.",
+        helpText: "A key with the scope `inbox:read`, created with `triggers keys create`.",
       },
     ],
     test,

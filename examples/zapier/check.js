@@ -1,5 +1,5 @@
-// `npm test`: holds the integration against Zapier's schema, then uses it as Zapier does, which checks what it returns.
-// TRIGGERS_URL and TRIGGERS_API_KEY name the API and the key.
+// `npm test`: validates the integration against Zapier's schema, then runs it as Zapier does, which checks its results.
+// TRIGGERS_URL and TRIGGERS_API_KEY specify the API and the key.
 "use strict";
 
 const assert = require("node:assert");

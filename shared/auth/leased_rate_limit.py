@@ -1,13 +1,14 @@
 """Rate limits with one budget per key across processes: tokens are leased from a `Budget`, a few at a time.
 
-Only leased tokens are granted, so all processes together grant no more than rate x time + burst (and rate x the
-difference of their clocks). What it costs them is the tokens that others hold: a lease is about what a key used in
-the last second here, or a hundredth of its burst, and lapses unless it is used or renewed within `LAPSE_MS`.
+Only leased tokens are granted, so all processes together grant at most rate x time + burst (plus rate x the
+difference between their clocks). The cost is that tokens leased by one process are unavailable to the others: a lease
+is about what the key used in the last second here, or a hundredth of its burst, and lapses after `LAPSE_MS` unless
+another lease follows.
 
-    charge   takes from what is held, in microseconds; below a quarter of a lease it has the next one fetched
-    settle   is for a charge that was refused: it waits for a lease, unless the budget is known to hold too little
+    charge   takes leased tokens, in microseconds; below a quarter of a lease it starts to fetch the next one
+    settle   retries a refused charge: it waits for a lease, unless the budget is known to hold too few tokens
 
-While the budget does not answer each process limits on its own, as `shared.auth.rate_limit` does.
+While the budget does not respond, each process limits on its own, like `shared.auth.token_bucket`.
 """
 
 import asyncio
@@ -27,20 +28,21 @@ from shared.ports import Budget
 logger = logging.getLogger("triggers.limits")
 
 LAPSE_MS = 10_000
-"""Tokens that are held so long without a new lease are forgotten; the budget has them back by then, or is full."""
+"""Tokens held this long without a new lease are dropped; by then the budget has regained them, or is full."""
 
 _AHEAD_MS = 1000
-"""A lease covers about so much of a key's use, so a busy key costs a write a second and process."""
-_LEAST_SHARE = 100  # of the burst: the smallest lease that is fetched ahead
+"""A lease covers the use of a key for about this time, so a busy key costs one write per second and process."""
+_LEAST_SHARE = 100  # the smallest lease fetched ahead is this fraction of the burst
 _PAUSE_MS = 100
-"""After a lease that came back short: an exhausted key costs ten writes a second and process, not one a request."""
+"""Pause after a lease that empties the bucket: an exhausted key costs ten writes per second and process, not one per
+request."""
 _ANSWER_SECONDS = 0.5
 _ALONE_MS = 5000
 _ROUNDS = 4
 
 
 class _TokenLease:
-    """What this process holds of one key's budget. Times are the steady clock's milliseconds."""
+    """The tokens of one key that this process has leased. Times are milliseconds of the monotonic clock."""
 
     __slots__ = ("ask_at_ms", "flight", "full_us", "lapse_at_ms", "lease", "leased_at_ms", "spent", "tokens", "wanted")
 
@@ -48,7 +50,7 @@ class _TokenLease:
         self.tokens = 0
         self.lease = lease
         self.spent = 0  # since the last lease
-        self.wanted = 0  # by those who wait
+        self.wanted = 0  # by waiting requests
         self.full_us = 0
         self.leased_at_ms = now_ms
         self.lapse_at_ms = now_ms
@@ -57,7 +59,7 @@ class _TokenLease:
 
 
 class LeasedLimiter:
-    """Grants what it leased before. One per process; not thread-safe. Memory is bounded by `max_keys`."""
+    """Grants leased tokens. One per process; not thread-safe. Memory is bounded by `max_keys`."""
 
     def __init__(self, budget: Budget, clock: Clock, max_keys: int = MAX_BUCKETS) -> None:
         self._budget = budget
@@ -65,11 +67,11 @@ class LeasedLimiter:
         self._max_keys = max_keys
         self._leases = BoundedDict[str, _TokenLease](max_keys)
         self._flights: set[asyncio.Task[None]] = set()
-        self._alone: TokenBucketLimiter | None = None  # while the budget does not answer
+        self._alone: TokenBucketLimiter | None = None  # while the budget does not respond
         self._try_at_ms = 0
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
-        """Take `cost` tokens (never more than the burst) from those held for `key`, or none if there are too few."""
+        """Take `cost` tokens (never more than the burst) from the lease of `key`, or none if there are too few."""
         now_ms = self._clock.monotonic_ms()
         held = self._leases.get(key.key_id) or self._add(key, now_ms)
         if self._alone:
@@ -87,7 +89,7 @@ class LeasedLimiter:
         return self._charge(key, held, 0)
 
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
-        """Charge again once a lease has come, if there is hope for one; else return `refused`."""
+        """Retry after the next lease if the budget may hold enough tokens; else return `refused`."""
         cost, charge, rounds = min(cost, key.burst), refused, _ROUNDS
         while charge.retry_after_seconds and rounds and not self._alone:
             rounds -= 1
@@ -103,7 +105,7 @@ class LeasedLimiter:
         return charge
 
     async def aclose(self) -> None:
-        """Stop fetching. What is held lapses."""
+        """Stop fetching. Leased tokens lapse."""
         for flight in self._flights:
             flight.cancel()
         await asyncio.gather(*self._flights, return_exceptions=True)
@@ -122,7 +124,7 @@ class LeasedLimiter:
         return flight
 
     async def _lease(self, key: ApiKey, held: _TokenLease, least: int) -> None:
-        await asyncio.sleep(0)  # so that all who wait by now are counted
+        await asyncio.sleep(0)  # so that all requests waiting by now are counted
         now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
         held.lease = _next_lease(key, held, now_ms)
         most = max(least, held.lease + held.wanted - held.tokens)
@@ -144,24 +146,24 @@ class LeasedLimiter:
 
     def _go_alone(self, error: Exception) -> None:
         if self._alone is None:
-            logger.warning("each process limits alone", extra={"error": f"{type(error).__name__}: {error}"})
+            logger.warning("each process limits on its own", extra={"error": f"{type(error).__name__}: {error}"})
             self._alone = TokenBucketLimiter(self._clock, self._max_keys)
         self._try_at_ms = self._clock.monotonic_ms() + _ALONE_MS
 
     def _try_again(self, key: ApiKey, held: _TokenLease, now_ms: int) -> None:
-        """Every few seconds one lease is tried for, and nobody waits for it."""
+        """Try to lease again every few seconds, without making a request wait for it."""
         if now_ms >= self._try_at_ms and held.flight is None:
             self._try_at_ms = now_ms + _ALONE_MS
             self._fetch(key, held, least=1)
 
     def _charge(self, key: ApiKey, held: _TokenLease, missing: int) -> Charge:
-        """Return what the headers tell: what is held and what the joint bucket should still hold."""
-        joint = max(0, available(key, held.full_us, self._clock.wall_ms()))
-        remaining = min(key.burst, held.tokens + joint)
+        """Return the charge for the response headers, from the leased tokens and the estimated ones in the budget."""
+        shared = max(0, available(key, held.full_us, self._clock.wall_ms()))
+        remaining = min(key.burst, held.tokens + shared)
         return Charge(
             remaining=remaining,
             full_after_seconds=math.ceil((key.burst - remaining) / key.rate),
-            retry_after_seconds=max(missing - joint, 1) / key.rate if missing else 0.0,
+            retry_after_seconds=max(missing - shared, 1) / key.rate if missing else 0.0,
         )
 
     def _add(self, key: ApiKey, now_ms: int) -> _TokenLease:
@@ -174,7 +176,10 @@ def _least_lease(key: ApiKey) -> int:
 
 
 def _next_lease(key: ApiKey, held: _TokenLease, now_ms: int) -> int:
-    """Return the tokens for the next second, by the use since the last lease; at most doubled, or halved, at once."""
+    """Return the size of the next lease: one second's tokens at the rate of use since the last lease.
+
+    It at most doubles, and at most halves, from one lease to the next.
+    """
     used = held.spent * _AHEAD_MS // max(1, now_ms - held.leased_at_ms)
     lease = min(max(used, held.lease // 2), 2 * held.lease)
     return min(max(lease, _least_lease(key)), key.burst)

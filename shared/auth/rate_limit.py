@@ -1,4 +1,4 @@
-"""The port of rate limits: how many events a key may send, and how many requests it may make, per second."""
+"""The port of rate limits: the events a key may send, and the requests it may make, per second."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,9 +6,9 @@ from shared.model.api_key import ApiKey
 
 
 class Charge(NamedTuple):
-    """What a charge came to. `retry_after_seconds` is zero if it was granted, else when it can be.
+    """The result of a charge. `retry_after_seconds` is zero if it was granted, else the time until it can be.
 
-    `remaining` are tokens left; `full_after_seconds` is when the bucket is full again.
+    `remaining` is the number of tokens left, `full_after_seconds` the time until the bucket is full.
     """
 
     remaining: int
@@ -24,9 +24,9 @@ class RateLimiter(Protocol):
         ...
 
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
-        """Charge again, if waiting for a moment may help; else return `refused`, what the charge came to."""
+        """Retry a refused charge after a short wait if that may succeed; else return `refused`."""
         ...
 
     async def aclose(self) -> None:
-        """Stop what is under way."""
+        """Stop background work."""
         ...

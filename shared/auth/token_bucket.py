@@ -8,7 +8,7 @@ from shared.containers import BoundedDict
 from shared.model.api_key import ApiKey
 
 MAX_BUCKETS = 10_000
-"""Past it the oldest bucket is forgotten, and its key starts with a full one."""
+"""Beyond this number the oldest bucket is dropped, and its key starts again with a full one."""
 
 
 class _Bucket:
@@ -42,11 +42,11 @@ class TokenBucketLimiter:
         )
 
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:  # noqa: ARG002 - the port's
-        """Return `refused`: waiting for a moment never helps."""
+        """Return `refused`: a short wait never helps."""
         return refused
 
     async def aclose(self) -> None:
-        """Return: nothing is under way."""
+        """Do nothing: there is no background work."""
 
     def _add(self, key: ApiKey, now_ms: int) -> _Bucket:
         bucket = self._buckets[key.key_id] = _Bucket(float(key.burst), now_ms)

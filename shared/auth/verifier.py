@@ -1,13 +1,13 @@
-"""The key ring: tells whom a request comes from, at microseconds once a key is known to this process.
+"""Verifies API keys, in microseconds once a key is known to the process.
 
-bcrypt is meant to be slow (70 ms and up), so it runs once per key and process, in a thread, two at most at a time.
-After that the ring compares SHA-256 digests in constant time: the digest never leaves the process, and a secret
-of 256 random bits can't be found from it. The record is read again every `cache_seconds`, so a key that was
-revoked stops working within that time; expiry is checked at every use.
+bcrypt is slow by design (70 ms or more), so it runs once per key and process, in a thread, at most two at a time.
+After that, SHA-256 digests are compared in constant time: the digest never leaves the process, and a secret of 256
+random bits can't be recovered from it. The record is read again every `cache_seconds`, so a revoked key stops working
+within that time; expiry is checked on every use.
 
-Wrong secrets buy no CPU: once the right secret is known any other one is wrong without bcrypt, and before that
-a key id gets a few tries, then one more every `_SECONDS_PER_TRY` seconds. Key ids are no secret, so somebody who
-knows one can hold up its *first* use in a process this way, never a key already in use there.
+Wrong secrets can't exhaust the CPU: once the correct secret is known, all others fail without bcrypt; before that, a
+key id gets a few attempts, then one more every `_SECONDS_PER_TRY` seconds. Key ids are not secret, so an attacker who
+has one can delay its *first* use in a process this way, but never a key already in use there.
 """
 
 import asyncio
@@ -29,30 +29,30 @@ from shared.ports import KeyStore
 logger = logging.getLogger("triggers.keys")
 
 MAX_ENTRIES = 10_000
-"""Key ids remembered, known and unknown ones each; past it the one read longest ago is forgotten."""
+"""Maximum number of cached key ids, known and unknown ones each; beyond it the one read longest ago is evicted."""
 
 STALE_SECONDS = 300
-"""A known key keeps working so long while its record can't be read. Events are worth more than the chance that
-just now a key was revoked, but not for ever: revoking must not be undone by cutting off the table."""
+"""A known key keeps working this long while its record can't be read. Accepting events matters more than the small
+chance that the key was just revoked; the limit ensures that an unreachable table can't undo a revocation forever."""
 
 _UNKNOWN_SECONDS = 5
-"""An unknown key id is remembered as such; short, for it may be a key that is just being made."""
+"""How long an unknown key id is cached; short, since the key may be created at the same time."""
 _USE_SECONDS = 3600
-"""A use is recorded once so often, and tried to be in one process."""
+"""Interval between records of a key's use, and between attempts to record it in one process."""
 _RETRY_SECONDS = 2
-"""After a refresh that failed, the record is not asked for again before this."""
+"""Delay before the record is read again after a failed refresh."""
 _READ_SECONDS = 2
 _MAX_BCRYPTS = 2
 _FREE_TRIES = 5
 _SECONDS_PER_TRY = 10
 _MAX_WRONG = 16
-_LONG_AGO_MS = -(1 << 62)  # the steady clock may have started just now
+_LONG_AGO_MS = -(1 << 62)  # the monotonic clock may have started just now
 
 _INVALID = "The API key is not valid."
 
 
 class _Entry:
-    """What the ring knows of one key id. Times are the steady clock's milliseconds."""
+    """The cached state of one key id. Times are milliseconds of the monotonic clock."""
 
     __slots__ = ("digest", "fresh_until_ms", "key", "next_try_ms", "note_use_ms", "stale_until_ms", "wrong")
 
@@ -89,7 +89,7 @@ class KeyVerifier:
         self._bcrypts = asyncio.Semaphore(_MAX_BCRYPTS)
 
     def known(self, token: str) -> ApiKey | None:
-        """Return the key if `token` is its token, verified before and lately read; None says: ask `verify`."""
+        """Return the key of `token` if it is verified and was read recently; None means that `verify` must decide."""
         parts = api_key.parse(token)
         if parts is None or (entry := self._entries.get(parts[0])) is None or entry.digest is None:
             return None
@@ -100,10 +100,10 @@ class KeyVerifier:
         return None if entry.key.lapsed(self._clock.wall_ms()) else entry.key
 
     async def verify(self, token: str) -> ApiKey:
-        """Return the key whose token this is.
+        """Return the key of `token`.
 
-        Raises `Unauthorized` if it is none or no longer works, `RateLimited` after too many wrong secrets, and
-        `Unavailable` if the table does not answer and the key was not read lately.
+        Raises `Unauthorized` if the token is invalid, revoked or expired, `RateLimited` after too many wrong secrets,
+        and `Unavailable` if the table does not respond and the key was not read recently.
         """
         parts = api_key.parse(token)
         entry = await self._entry(parts[0]) if parts else None
@@ -120,13 +120,13 @@ class KeyVerifier:
         return entry.key
 
     async def aclose(self) -> None:
-        """Give up what is still being read or checked."""
+        """Cancel the reads, checks and writes in progress."""
         await self._reads.aclose()
         await self._checks.aclose()
         await self._uses.aclose()
 
     async def _entry(self, key_id: str) -> _Entry | None:
-        """Return what is known of `key_id`, read at most `cache_seconds` ago; requests share one read."""
+        """Return the entry of `key_id`, read at most `cache_seconds` ago; concurrent requests share one read."""
         now_ms = self._clock.monotonic_ms()
         entry = self._entries.get(key_id)
         if entry is not None and now_ms < entry.fresh_until_ms:
@@ -143,7 +143,7 @@ class KeyVerifier:
         except (Unavailable, TimeoutError) as error:
             now_ms = self._clock.monotonic_ms()
             if entry is None or now_ms >= entry.stale_until_ms:
-                raise Unavailable(f"the key table does not answer: {error}") from error
+                raise Unavailable(f"the key table does not respond: {error}") from error
             entry.fresh_until_ms = now_ms + _RETRY_SECONDS * 1000
             return entry
         now_ms = self._clock.monotonic_ms()
@@ -161,7 +161,7 @@ class KeyVerifier:
         return entry
 
     async def _first_use(self, entry: _Entry, secret: bytes, digest: bytes) -> bool:
-        """Check a secret by bcrypt, unless it was wrong before; requests with the same secret share one check."""
+        """Check a secret with bcrypt, unless it is known to be wrong; requests with the same secret share one check."""
         if digest in entry.wrong:
             return False
         name = (entry.key.key_id, digest)
@@ -170,7 +170,7 @@ class KeyVerifier:
         return await self._checks.run(name, lambda: self._bcrypt(entry, secret, digest))
 
     def _count_try(self, entry: _Entry) -> None:
-        """Let through a few tries at once, then one every `_SECONDS_PER_TRY` seconds."""
+        """Allow a few attempts at once, then one every `_SECONDS_PER_TRY` seconds; raise `RateLimited` past that."""
         now_ms = self._clock.monotonic_ms()
         try_ms = _SECONDS_PER_TRY * 1000
         next_try_ms = max(entry.next_try_ms, now_ms - (_FREE_TRIES - 1) * try_ms)
@@ -189,7 +189,10 @@ class KeyVerifier:
         return right
 
     def _note_use(self, entry: _Entry) -> None:
-        """Have the use recorded, in the background, unless one of the last hour is; `verify` comes by often enough."""
+        """Record the use in the background, unless one of the last hour is recorded.
+
+        Calling this from `verify` alone suffices: every `cache_seconds`, a key has to be verified again.
+        """
         now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
         if now_ms < entry.note_use_ms or wall_ms - (entry.key.last_used_at or 0) < _USE_SECONDS * 1000:
             return
@@ -200,4 +203,4 @@ class KeyVerifier:
         try:
             await self._reader.record_use(key_id, used_at)
         except (Unavailable, Unclear) as error:
-            logger.warning("a key's use was not recorded", extra={"key_id": key_id, "error": str(error)})
+            logger.warning("the use of a key was not recorded", extra={"key_id": key_id, "error": str(error)})

@@ -1,4 +1,4 @@
-"""A deployment on SQS, DynamoDB and S3, or an emulator of them: a `Backend`."""
+"""A `Backend` on SQS, DynamoDB and S3, or on emulators of them."""
 
 import asyncio
 from collections import defaultdict
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.aws import layout
 from shared.aws.budget import DynamoBudget
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.event_reader import DynamoReader
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
@@ -29,7 +29,7 @@ class AwsBackend:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._aws = Aws(settings)
+        self._aws = AwsClients(settings)
         self._stack = AsyncExitStack()
         self._opened: dict[str, Any] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -39,7 +39,7 @@ class AwsBackend:
         return await self._once("queue", lambda: self._queue(self._settings.queue_name))
 
     async def queue_sender(self) -> SqsQueue:
-        """Return the sending half of the queue of packs, without a client that polls."""
+        """Return the sending side of the queue of packs, without a polling client."""
 
         async def find() -> SqsQueue:
             sqs = await self._client(self._aws.sqs)
@@ -84,7 +84,7 @@ class AwsBackend:
         return DynamoBudget(await self._dynamodb(), self._settings.dynamodb_table_api_keys)
 
     async def maintain(self) -> None:
-        """Return: DynamoDB, SQS and S3 delete what has expired themselves."""
+        """Do nothing: DynamoDB, SQS and S3 delete expired data themselves."""
 
     async def aclose(self) -> None:
         """Close all clients."""
@@ -102,7 +102,7 @@ class AwsBackend:
         return await self._once(make.__name__, lambda: self._stack.enter_async_context(make()))
 
     async def _once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        """Return what `make` returned the first time that it succeeded."""
+        """Return the result of the first successful call of `make` for `name`."""
         async with self._locks[name]:
             if name not in self._opened:
                 self._opened[name] = await make()

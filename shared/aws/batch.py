@@ -1,7 +1,7 @@
-"""BatchExecuteStatement: up to 25 writes in one call, each of which succeeds or fails alone.
+"""BatchExecuteStatement: up to 25 writes in one call, each of which succeeds or fails independently.
 
-A call costs some 2 ms of CPU whatever it carries, and unlike BatchWriteItem its statements are conditional: an
-INSERT fails if its key is taken, a DELETE if its WHERE clause does not hold.
+A call costs about 2 ms of CPU regardless of its size and, unlike with BatchWriteItem, its statements are conditional:
+an INSERT fails if its key is taken, a DELETE if its WHERE clause does not hold.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ _OUTCOMES = {
     "ValidationError": Outcome.REFUSED,
     "ItemCollectionSizeLimitExceeded": Outcome.REFUSED,
 }
-"""By DynamoDB's code for a statement. Any other, such as InternalServerError, leaves the effect unclear."""
+"""Outcomes by DynamoDB's code for a statement. Any other code, such as InternalServerError, is `UNCLEAR`."""
 
 _TABLE_FAULTS = {"ResourceNotFound", "AccessDenied"}
 _TOO_LARGE = 413
 
 
 def insert(table: str, item: Item) -> Statement:
-    """Return the statement that adds `item` if its key is free."""
+    """Return the statement that inserts `item` if its key is free."""
     names = ", ".join(f"'{name}': ?" for name in item)
     return {"Statement": f'INSERT INTO "{table}" VALUE {{{names}}}', "Parameters": list(item.values())}
 
@@ -54,7 +54,7 @@ def delete_event(table: str, key: Item) -> Statement:
 
 
 async def execute(client: "DynamoDBClient", statements: Sequence[Statement]) -> list[Outcome]:
-    """Run up to 25 statements; one outcome each, in order.
+    """Run up to 25 statements; return their outcomes in order.
 
     Raises `Unavailable` if none was run and `Unclear` if some may have been.
     """
@@ -63,17 +63,17 @@ async def execute(client: "DynamoDBClient", statements: Sequence[Statement]) -> 
     responses = await _call(client, statements)
     if responses is not None:
         _raise_for_table(responses)
-        # A statement that the answer does not mention may have been run.
+        # A statement without a response may have been run.
         missing = [Outcome.UNCLEAR] * (len(statements) - len(responses))
         return [_outcome(response) for response in responses] + missing
     if len(statements) == 1:
         return [Outcome.REFUSED]
-    # One that DynamoDB can't take may fail the whole call: find out which, so that the others are written.
+    # One invalid statement may fail the whole call, so run each on its own to write the others.
     return list(await asyncio.gather(*(_alone(client, statement) for statement in statements)))
 
 
 async def _call(client: "DynamoDBClient", statements: Sequence[Statement]) -> list[Mapping[str, Any]] | None:
-    """Return DynamoDB's answers, or None if it refused the call for what is in it; nothing was run then."""
+    """Return DynamoDB's responses, or None if it rejected the call for its content and ran nothing."""
     with translated():
         try:
             response = await client.batch_execute_statement(Statements=statements)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ def _outcome(response: Mapping[str, Any]) -> Outcome:
 
 
 def _raise_for_table(responses: Sequence[Mapping[str, Any]]) -> None:
-    """Raise `Unavailable` if the table is at fault for every statement, so that the reason is not lost."""
+    """Raise `Unavailable` with the reason if every statement failed because of the table."""
     codes = {response.get("Error", {}).get("Code", "") for response in responses}
     if codes and codes <= _TABLE_FAULTS:
         raise Unavailable(f"the events table can't be written: {', '.join(sorted(codes))}")

@@ -13,20 +13,20 @@ if TYPE_CHECKING:  # the client's types are a development dependency only
 
 _SECOND_US = 1_000_000
 _TRIES = 3
-_KEPT_SECONDS = 3600  # past being full, when an item tells no more than none would
+_KEPT_SECONDS = 3600  # after the bucket is full, when the item is equivalent to none
 
 
 class DynamoBudget:
-    """Buckets in the key table, an item each, beside the keys."""
+    """Buckets in the key table, one item each, next to the keys."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     async def take(self, key: ApiKey, *, least: int, most: int, now_ms: int, full_us: int) -> Lease:
-        """Take tokens with one write if `full_us` is still right."""
+        """Take tokens, with a single write if `full_us` is still correct."""
         for _ in range(_TRIES):
-            # Others only take, so the bucket never holds more than what was last seen lets expect.
+            # Others only take tokens, so the bucket holds at most what the last known state implies.
             amount = tokens_to_take(key, least=least, most=most, now_ms=now_ms, full_us=full_us)
             if not amount:
                 break
@@ -36,7 +36,7 @@ class DynamoBudget:
         return Lease(0, full_us)
 
     async def _write(self, key: ApiKey, amount: int, now_ms: int, full_us: int) -> tuple[bool, int]:
-        """Try to take `amount` from what is full at `full_us`; return whether that went, and when it really is."""
+        """Try to take `amount` from a bucket full at `full_us`; return whether it succeeded, and the actual time."""
         now_us, cost_us = now_ms * 1000, span_us(key, amount)
         expires = now_us // _SECOND_US + -(-key.burst // key.rate) + _KEPT_SECONDS
         # Two cases, since an expression has no max().

@@ -1,10 +1,10 @@
-"""The one place that makes AWS clients, with every timeout and attempt said out loud.
+"""Creates all AWS clients, with explicit timeouts and retries.
 
-botocore's own defaults don't suit: 60 s timeouts, ten attempts for DynamoDB, a pool of ten connections (a send
-behind ten long polls waited 3.6 s), and it ignores `AWS_REGION`. Endpoints and credentials are the SDK's own
-business: it reads `AWS_ENDPOINT_URL*`, `AWS_ACCESS_KEY_ID` and so on itself.
+botocore's defaults are unsuitable: 60 s timeouts, ten attempts for DynamoDB and a pool of ten connections (a send
+behind ten long polls waited 3.6 s); it also ignores `AWS_REGION`. The SDK reads endpoints and credentials from
+`AWS_ENDPOINT_URL*`, `AWS_ACCESS_KEY_ID` and so on.
 
-Each method returns an async context manager; the caller opens it on its `AsyncExitStack`.
+Each method returns an async context manager.
 """
 
 from collections.abc import AsyncIterator
@@ -24,12 +24,12 @@ if TYPE_CHECKING:  # the clients' types are a development dependency only
 
 _CONNECT_SECONDS = 2.0
 _POOL_CONNECTIONS = 50
-_ANSWER_SECONDS = 5.0  # for calls that are safe to repeat; a body of 512 KiB takes far less
+_ANSWER_SECONDS = 5.0  # for calls that are safe to repeat; a body of 512 KiB takes far less time
 _ATTEMPTS = 3
 
 
-class Aws:
-    """Makes clients for one deployment; clients of the same `Aws` share credentials and loaded service models."""
+class AwsClients:
+    """Creates clients for one deployment, which share credentials and loaded service models."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,20 +37,20 @@ class Aws:
 
     @asynccontextmanager
     async def sqs(self) -> AsyncIterator["SQSClient"]:
-        """Return a client for sending, deleting and hiding; a call takes at most about `queue_timeout_ms`."""
-        # Two attempts, since the far end may have closed an idle connection. A message that so goes out twice
-        # is a redelivery to the worker, like any other.
+        """Return a client for sends, deletes and visibility changes, with a timeout of about `queue_timeout_ms`."""
+        # Two attempts, since SQS may have closed an idle connection. To the worker, a message that is sent twice this
+        # way is an ordinary redelivery.
         seconds = self._settings.queue_timeout_ms / 1000 / 2
         async with self._session.client("sqs", config=_config(seconds, attempts=2)) as client:
-            json_protocol.speed_up_sqs(client)
+            json_protocol.use_fast_sqs_codec(client)
             yield client
 
     @asynccontextmanager
     async def sqs_polling(self) -> AsyncIterator["SQSClient"]:
-        """Return a client for receiving, so that no send ever waits behind a long poll."""
+        """Return a client for receives, separate so that sends never wait behind long polls."""
         seconds = self._settings.poll_seconds + _ANSWER_SECONDS
         async with self._session.client("sqs", config=_config(seconds, attempts=1)) as client:
-            json_protocol.speed_up_sqs(client)
+            json_protocol.use_fast_sqs_codec(client)
             yield client
 
     def dynamodb(self) -> AbstractAsyncContextManager["DynamoDBClient"]:
@@ -58,21 +58,21 @@ class Aws:
         return self._dynamodb(_config(_ANSWER_SECONDS, attempts=_ATTEMPTS))
 
     def dynamodb_once(self) -> AbstractAsyncContextManager["DynamoDBClient"]:
-        """Return a client that tries a call once, for `store_timeout_ms`.
+        """Return a client that makes one attempt, with the timeout `store_timeout_ms`.
 
-        For calls that write at a position: a retry inside the SDK would land after the commit deadline.
+        For calls that write at a position: a retry by the SDK could land after the commit deadline.
         """
         return self._dynamodb(_config(self._settings.store_timeout_ms / 1000, attempts=1))
 
     def s3(self) -> AbstractAsyncContextManager["S3Client"]:
         """Return a client for bodies."""
-        # Emulators serve every bucket under one host name, so the bucket goes into the path.
+        # Emulators serve all buckets under one host name, so the path names the bucket.
         return self._session.client("s3", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS, path_style=True))
 
     @asynccontextmanager
     async def _dynamodb(self, config: AioConfig) -> AsyncIterator["DynamoDBClient"]:
         async with self._session.client("dynamodb", config=config) as client:
-            json_protocol.speed_up_dynamodb(client)
+            json_protocol.use_fast_dynamodb_codec(client)
             yield client
 
 
@@ -82,8 +82,8 @@ def _config(seconds: float, *, attempts: int, path_style: bool = False) -> AioCo
         read_timeout=seconds,
         max_pool_connections=_POOL_CONNECTIONS,
         retries={"total_max_attempts": attempts, "mode": "standard"},
-        # Both cost a good part of a call: AWS finds what is wrong with the parameters, and the SDK would make up its
-        # user agent anew each time.
+        # Both defaults cost a considerable part of a call: AWS validates the parameters anyway, and the SDK would
+        # build its user agent for every call.
         parameter_validation=False,
         user_agent="triggers",
         s3={"addressing_style": "path"} if path_style else None,

@@ -1,8 +1,8 @@
-"""What a failed call to AWS means: that nothing took effect, or that nobody can tell.
+"""Translates AWS errors: a failed call either had no effect, or its effect is unclear.
 
-`Unavailable` needs proof: an answer below 500 (AWS refused the call before running it), a throttle, or a connection
-that was never made. All else is `Unclear`, for the request may have been carried out, or may still be.
-Details name the operation and the code, never AWS's message: that may quote what was sent.
+`Unavailable` needs evidence: a status below 500 (AWS rejected the call before running it), throttling, or a connection
+that was never established. All other errors are `Unclear`: the request may have been executed, or may yet be. Details
+contain the operation and the code, never AWS's message, which may quote the request.
 """
 
 import socket
@@ -26,7 +26,7 @@ from botocore.parsers import ResponseParserError
 from shared.model.errors import Unavailable, Unclear
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError, aiohttp.ClientError)
-"""Everything that a call through aiobotocore may raise."""
+"""All errors that a call through aiobotocore may raise."""
 
 THROTTLES = frozenset(
     {
@@ -39,7 +39,7 @@ THROTTLES = frozenset(
         "ThrottlingException",
     }
 )
-"""Codes of a call that was not tried, whatever its HTTP status (S3's SlowDown is a 503)."""
+"""Codes of calls that were not attempted, whatever the HTTP status (S3's SlowDown is a 503)."""
 
 _NOT_SENT = (
     ConnectTimeoutError,
@@ -53,12 +53,12 @@ _SERVER_FAULT = 500
 
 
 def code_of(error: ClientError) -> str:
-    """Return AWS's code for the error, such as `ThrottlingException`."""
+    """Return the AWS error code, such as `ThrottlingException`."""
     return error.response.get("Error", {}).get("Code", "")
 
 
 def status_of(error: ClientError) -> int:
-    """Return the HTTP status of the answer; 500 if it is not known."""
+    """Return the HTTP status of the response, 500 if it is unknown."""
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_FAULT)
 
 
@@ -69,7 +69,7 @@ def translate(error: Exception) -> Unavailable | Unclear:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors in place of AWS's."""
+    """Convert AWS errors to ours."""
     try:
         yield
     except AWS_ERRORS as error:
@@ -78,7 +78,7 @@ def translated() -> Iterator[None]:
 
 @contextmanager
 def translated_read() -> Iterator[None]:
-    """Raise `Unavailable` for any of AWS's errors: a read has no effect that could be unclear."""
+    """Convert every AWS error to `Unavailable`: a read has no effect that could be unclear."""
     try:
         yield
     except AWS_ERRORS as error:
@@ -89,15 +89,15 @@ def _took_no_effect(error: Exception) -> bool:
     if isinstance(error, ClientError):
         return status_of(error) < _SERVER_FAULT or code_of(error) in THROTTLES
     if isinstance(error, EndpointConnectionError):
-        # aiobotocore also gives this name to a connection that broke after the request was sent (a reset);
-        # only the cause tells them apart.
+        # aiobotocore also raises this for a connection that was reset after the request was sent; only the cause
+        # distinguishes the two.
         return isinstance(error.kwargs.get("error"), (aiohttp.ClientConnectorError, socket.gaierror))
     return isinstance(error, _NOT_SENT)
 
 
 def _describe(error: Exception) -> str:
     if not isinstance(error, ClientError):
-        return f"AWS did not answer: {type(error).__name__}"
+        return f"AWS did not respond: {type(error).__name__}"
     reasons = [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
     detail = f"{error.operation_name} failed: {code_of(error)} ({status_of(error)})"
     return f"{detail} {reasons}" if reasons else detail

@@ -1,4 +1,4 @@
-"""The events table as the inbox sees it, an `EventReader`: nothing here writes."""
+"""An `EventReader` of the events table, which never writes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 _BATCH_PAUSES_MS = (0, 20, 40, 80, 160)
-"""Before each try of a BatchGetItem, which leaves keys out when it is throttled or its answer reaches 16 MB."""
+"""Pauses before the attempts of a BatchGetItem, which skips keys if it is throttled or its response reaches 16 MB."""
 
 _SYSTEM_CLOCK = SystemClock()
 
 
 class DynamoReader:
-    """Reads one events table. All its errors are `Unavailable`, for a read has no effect that could be unclear."""
+    """Reads one events table. All its errors are `Unavailable`, since a read has no effect that could be unclear."""
 
     def __init__(self, client: "DynamoDBClient", settings: Settings, clock: Clock = _SYSTEM_CLOCK) -> None:
         self._client = client
@@ -53,7 +53,7 @@ class DynamoReader:
     ) -> QueryResult:
         """Return events of one shard between two positions, both exclusive; see `EventReader`.
 
-        DynamoDB also stops at 1 MB of items. It takes at most about 100 `types`.
+        DynamoDB also stops at 1 MB of items. It accepts about 100 `types` at most.
         """
         between = _between(inbox.position, before)
         if between is None:
@@ -87,7 +87,7 @@ class DynamoReader:
         return Count(events=response["Count"], stopped_at=last_key["sk"]["S"] if last_key else None)
 
     def mark(self) -> int:
-        """Return 0: changes are not noticed."""
+        """Return 0: changes are not detected."""
         return 0
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:  # noqa: ARG002 - the port's
@@ -106,15 +106,15 @@ class DynamoReader:
         return None if item is None else guard_from(item, identity)
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
-        """Return what lies at up to 25 places, in their order. Expired items are returned."""
+        """Return the record at each of up to 25 places, None where there is none. Includes expired items."""
         keys = [place_key(place, self._shards) for place in places]
-        # DynamoDB refuses a batch that names one key twice.
+        # DynamoDB rejects a batch that contains a key twice.
         found = await self._batch_get({_name(key): key for key in keys})
         items = [found.get(_name(key)) for key in keys]
         return [None if item is None else record_from(item, place) for item, place in zip(items, places, strict=True)]
 
     async def ready(self) -> None:
-        """Return if the table answers; raise `Unavailable` if it does not. Half a read unit."""
+        """Return if the table responds, else raise `Unavailable`. Costs half a read unit."""
         with translated_read():
             await self._client.get_item(TableName=self._table, Key={"pk": {"S": "ready"}, "sk": {"S": "ready"}})
 
@@ -133,14 +133,14 @@ class DynamoReader:
             if self._table not in response["UnprocessedKeys"]:
                 return found
             pending = response["UnprocessedKeys"][self._table]["Keys"]
-        raise Unavailable("the events table answers only some of the keys asked for")
+        raise Unavailable("the events table returned only some of the requested keys")
 
     def _slice(self, items: Sequence[Item], last_key: Item | None, inbox: Place) -> QueryResult:
         now = self._clock.wall_ms() // 1000
         tenant, name, _, delivered = inbox
         records = (record_from(item, Place(tenant, name, item["sk"]["S"], delivered)) for item in items)
-        # Without a last key the query came to its end, whatever it found. With one, no position behind it has
-        # been looked at, though the key may be that of the very last item.
+        # Without a last key, the query is complete. With one, no later position has been scanned, though there may be
+        # none.
         stopped_at = last_key["sk"]["S"] if last_key else None
         return QueryResult(
             events=[record for record in records if isinstance(record, StoredEvent) and record.expires_at > now],
@@ -154,10 +154,10 @@ def _name(item: Item) -> tuple[str, str]:
 
 
 def _between(after: str, before: str) -> Item | None:
-    """Return the first and last position between the two, exclusive; None if there is none.
+    """Return the first and last possible position between the two, both exclusive; None if there is none.
 
-    A sort key takes one condition, and BETWEEN includes its bounds; positions are numbers, so the next and the
-    previous one are exact. DynamoDB refuses bounds in the wrong order.
+    A query allows one condition on the sort key, and BETWEEN includes its bounds. Positions are numbers, so the next
+    and the previous one are exact. DynamoDB rejects bounds in the wrong order.
     """
     first = int.from_bytes(positions.to_bytes(after)) + 1
     last = int.from_bytes(positions.to_bytes(before)) - 1
@@ -170,7 +170,7 @@ def _between(after: str, before: str) -> Item | None:
 
 
 def _with_types(values: Item, types: Sequence[str]) -> dict[str, Any]:
-    """Return the query's values, and a filter if only some types are asked for."""
+    """Return the values of a query, and a filter unless all types are requested."""
     if selects_all(types):
         return {"ExpressionAttributeValues": values}
     condition = _type_is(values, types)
@@ -182,7 +182,7 @@ def _with_types(values: Item, types: Sequence[str]) -> dict[str, Any]:
 
 
 def _living(values: Item, types: Sequence[str], now: int) -> dict[str, Any]:
-    """Return the values and the filter of a count: what a query returns is looked at here, a count's is not."""
+    """Return the values and filter of a count, which must exclude what `_slice` removes from the items of a query."""
     values[":now"] = number(now)
     names, condition = {"#ttl": "ttl"}, "attribute_not_exists(tombstone) AND #ttl > :now"
     if not selects_all(types):
@@ -196,7 +196,7 @@ def _living(values: Item, types: Sequence[str], now: int) -> dict[str, Any]:
 
 
 def _type_is(values: Item, types: Sequence[str]) -> str:
-    """Return the condition that an item has one of `types`; add its values to `values`."""
+    """Return the condition for an item of one of `types`, and add its values to `values`."""
     conditions = []
     for index, pattern in enumerate(types):
         prefix = prefix_of(pattern)

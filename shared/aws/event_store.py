@@ -1,10 +1,10 @@
-"""The events table as the worker sees it, an `EventStore`.
+"""An `EventStore` in the events table.
 
-Every change to guards after their claim is one conditional call: it names the receipt and version of the
-identity's current guard, so of two changes that began from the same state one fails, and reads again. What else
-a change touches is in the same transaction.
+Every change to guards after their claim is one conditional call with the receipt and version of the identity's current
+guard. So of two changes based on the same state one fails, and its caller reads again. All items that a change affects
+are in the same transaction.
 
-The SDK must not retry here, or a write could land after its position has settled: `Aws.dynamodb_once`.
+The SDK must not retry here, or a write could land after its position has settled: use `AwsClients.dynamodb_once`.
 """
 
 from collections.abc import Sequence
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
 
 _TOMBSTONE_SECONDS = 86_400
-"""How long a tombstone stands: far longer than a call that was given up can take to have an effect."""
+"""Lifetime of a tombstone: far longer than the time in which an abandoned call can still take effect."""
 
 
 class DynamoStore(DynamoReader):
     """Reads and writes one events table."""
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
-        """Claim up to 25 identities; each statement succeeds or fails alone."""
+        """Claim up to 25 identities; each statement succeeds or fails independently."""
         return await execute(self._client, [insert(self._table, guard_item(guard)) for guard in guards])
 
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
-        """Insert up to 25 events at their places; each fails alone with `EXISTS` if something lies there."""
+        """Insert up to 25 events at their places, independently; `EXISTS` if a place is taken."""
         items = [record_item(event, self._shards) for event in events]
         return await execute(self._client, [insert(self._table, item) for item in items])
 
     async def remove_events(self, places: Sequence[Place]) -> None:
-        """Delete the events at up to 25 places; a tombstone stays. If it raises, some may be deleted already."""
+        """Delete the events at up to 25 places; tombstones remain. If it raises, some may already be deleted."""
         # Two statements of one batch must not name the same key.
         keys = [place_key(place, self._shards) for place in dict.fromkeys(places)]
         outcomes = await execute(self._client, [delete_event(self._table, key) for key in keys])
         if Outcome.UNCLEAR in outcomes:
-            raise Unclear("some events may not be deleted")
+            raise Unclear("some events may not have been deleted")
         if Outcome.THROTTLED in outcomes or Outcome.REFUSED in outcomes:
-            raise Unavailable("some events are not deleted")
+            raise Unavailable("some events were not deleted")
 
     async def read_guards(self, identity: Identity) -> list[Guard]:
         """Return all guards of `identity`, the current one and the older ones."""
@@ -68,7 +68,7 @@ class DynamoStore(DynamoReader):
             query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
     async def take_over(self, current: Guard, new: Guard) -> bool:
-        """Make `new` the current guard; the old one is kept under its receipt."""
+        """Make `new` the current guard; keep the old one under its receipt."""
         successor = replace(new, current=True, version=current.version + 1)
         return await transact(
             self._client,
@@ -79,7 +79,7 @@ class DynamoStore(DynamoReader):
         )
 
     async def insert_older(self, current: Guard, older: Guard) -> bool:
-        """Add a guard of an event accepted before the current one's, kept under its receipt."""
+        """Add the guard of an event accepted before the current guard's event, under its receipt."""
         return await transact(
             self._client,
             [
@@ -97,13 +97,13 @@ class DynamoStore(DynamoReader):
                 *update_guard(self._table, current, guard, {"position": text(position)}),
                 add(self._table, record_item(event, self._shards)),
                 put(self._table, self._tombstone(old, position)),
-                # Added, not put: an event there was acked, and must not be listed again.
+                # Added, not put: an event there was acked, and must not be replaced.
                 add(self._table, self._tombstone(old._replace(delivered=True), position)),
             ],
         )
 
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark `guard` erased, and put tombstones at its position, undelivered and delivered."""
+        """Mark `guard` erased and put tombstones at both places of its position."""
         place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
         return await transact(
             self._client,

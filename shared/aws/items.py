@@ -1,10 +1,10 @@
-"""How DynamoDB spells our records: keys, items, and back.
+"""Converts records to DynamoDB keys and items, and back.
 
     inbox#<tenant>#<inbox>#<shard>       <position>   an event or a tombstone
     delivered#<tenant>#<inbox>#<shard>   <position>   the same
     guard#<tenant>#<inbox>#<source>#<id> guard        the current guard; older ones under their receipt
 
-`%` and `#` in a part are percent-escaped, so no name can forge a key. The last part needs no escaping: nothing
+`%` and `#` in a part are percent-escaped, so no name can forge a key. The last part needs no escaping, since nothing
 follows it.
 """
 
@@ -16,22 +16,22 @@ from shared.model.position import shard_of
 from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
 
 Item = dict[str, Any]
-"""Attribute names to DynamoDB's `{"S": ...}`, as its client takes and gives them."""
+"""Attribute names to DynamoDB values such as `{"S": ...}`, as its client uses them."""
 
 CURRENT = "guard"
 """The sort key of the current guard."""
 
 _MAX_KEY_BYTES = 2048
-"""DynamoDB: a partition key."""
+"""DynamoDB: maximum length of a partition key."""
 
 
 def number(value: int) -> Item:
-    """Return DynamoDB's spelling of a number."""
+    """Return a number as a DynamoDB value."""
     return {"N": str(value)}
 
 
 def text(value: str) -> Item:
-    """Return DynamoDB's spelling of a string."""
+    """Return a string as a DynamoDB value."""
     return {"S": value}
 
 
@@ -42,7 +42,7 @@ def shard_key(place: Place, shard: int) -> str:
 
 
 def place_key(place: Place, shards: int) -> Item:
-    """Return the primary key of what lies at `place`."""
+    """Return the primary key of the record at `place`."""
     shard = shard_of(place.position, shards)
     return {"pk": text(shard_key(place, shard)), "sk": text(place.position)}
 
@@ -50,8 +50,8 @@ def place_key(place: Place, shards: int) -> Item:
 def identity_key(identity: Identity) -> str:
     """Return the partition key of the guards of `identity`.
 
-    Longer than DynamoDB takes (64 characters of tenant, 255 of source and 255 of id can be, if most of them are
-    escaped or outside ASCII) it is replaced by its hash, marked with a `%=` that escaping never yields.
+    If it exceeds DynamoDB's limit (which 64 characters of tenant, 255 of source and 255 of id can, if most of them are
+    escaped or outside ASCII), it is replaced by its hash, marked with `%=`, which escaping never produces.
     """
     parts = (identity.tenant, identity.inbox, identity.source)
     key = f"guard#{'#'.join(map(_escape, parts))}#{identity.id}"
@@ -65,7 +65,7 @@ def guard_key(guard: Guard) -> Item:
 
 
 def guard_item(guard: Guard) -> Item:
-    """Return the item that is `guard`. The version stands on the current guard alone."""
+    """Return the item of `guard`. Only the current guard has a version."""
     item = guard_key(guard) | {
         "receipt": text(guard.receipt),
         "position": text(guard.position),
@@ -81,7 +81,7 @@ def guard_item(guard: Guard) -> Item:
 
 
 def guard_from(item: Item, identity: Identity) -> Guard:
-    """Return the guard of `identity` that `item` is."""
+    """Return the guard of `identity` that `item` represents."""
     return Guard(
         identity=identity,
         receipt=item["receipt"]["S"],
@@ -96,7 +96,7 @@ def guard_from(item: Item, identity: Identity) -> Guard:
 
 
 def record_item(record: Record, shards: int) -> Item:
-    """Return the item that is `record`."""
+    """Return the item of `record`."""
     item = place_key(record.place, shards) | {"ttl": number(record.expires_at)}
     if isinstance(record, Tombstone):
         item["tombstone"] = {"BOOL": True}
@@ -112,7 +112,7 @@ def record_item(record: Record, shards: int) -> Item:
 
 
 def record_from(item: Item, place: Place) -> Record:
-    """Return the record at `place` that `item` is."""
+    """Return the record at `place` that `item` represents."""
     expires_at = int(item["ttl"]["N"])
     if "tombstone" in item:
         return Tombstone(place=place, moved_to=_optional_text(item, "moved_to"), expires_at=expires_at)
@@ -132,7 +132,8 @@ def _escape(part: str) -> str:
 
 
 def _body_value(body: bytes) -> Item:
-    # JSON stays readable in the console. A zstd frame is never UTF-8: its second byte, B5, can't follow its first.
+    # As a string, JSON is readable in the AWS console. A zstd frame is never UTF-8: B5, its second byte, is invalid
+    # after its first.
     try:
         return {"S": body.decode()}
     except UnicodeDecodeError:

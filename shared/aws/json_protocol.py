@@ -1,11 +1,11 @@
-"""AWS's JSON protocol, spoken by msgspec instead of botocore for the calls that every event takes part in.
+"""AWS's JSON protocol with msgspec instead of botocore, for the calls made for every event.
 
-botocore walks over its model of a service for each value that it sends or reads: more than half of the CPU time of a
-worker, and of a page of the inbox. But on the wire a call's parameters are just JSON, with bytes in base64, which
-is what msgspec makes of them. So a client's own hooks take the parameters away before botocore looks at them, put
-the finished body in, and hand it a parsed answer. Signing, retries, errors and all other calls stay botocore's.
+botocore traverses its model of a service for each value that it sends or reads, which takes more than half of the CPU
+time of a worker, and of a page of the inbox. On the wire, the parameters of a call are plain JSON with bytes in base64,
+exactly as msgspec encodes them. So hooks of the client remove the parameters before botocore processes them, insert the
+encoded body, and give botocore a parsed response. botocore still does the signing, retries, errors and other calls.
 
-`tests/contract` holds both to the same promises; what AWS refuses is still found by AWS.
+`tests/contract` tests both in the same way; AWS still validates the parameters.
 """
 
 from collections.abc import Iterable, MutableMapping
@@ -35,14 +35,14 @@ _Item = dict[str, _Value]
 
 
 class _Statement(TypedDict, total=False):
-    """What became of one statement."""
+    """The response to one statement."""
 
     Error: dict[str, Any]
     Item: _Item
 
 
-class _DynamoAnswer(TypedDict, total=False):
-    """What the calls below may answer. Items are typed, since only a type tells base64 from text."""
+class _DynamoResponse(TypedDict, total=False):
+    """The responses of the calls below. Items are typed, since only a type distinguishes base64 from text."""
 
     Item: _Item
     Items: list[_Item]
@@ -53,22 +53,22 @@ class _DynamoAnswer(TypedDict, total=False):
 
 
 DYNAMODB_CALLS = ("BatchExecuteStatement", "GetItem", "Query")
-"""Not those of transactions and BatchGetItem: botocore wants to see their parameters, and they are rare."""
+"""Without transactions and BatchGetItem, which are rare and for which botocore needs the parameters."""
 
 SQS_CALLS = ("ChangeMessageVisibilityBatch", "DeleteMessageBatch", "ReceiveMessage", "SendMessageBatch")
 
 _encoder = msgspec.json.Encoder()
-_dynamodb_decoder = msgspec.json.Decoder(_DynamoAnswer)
+_dynamodb_decoder = msgspec.json.Decoder(_DynamoResponse)
 _sqs_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-def speed_up_dynamodb(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
-    """Speak for a DynamoDB client in `DYNAMODB_CALLS`. Bytes are bytes on both sides."""
+def use_fast_dynamodb_codec(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
+    """Make a DynamoDB client use msgspec for `DYNAMODB_CALLS`. Binary values are `bytes` in both directions."""
     _install(client, DYNAMODB_CALLS, _dynamodb_decoder)
 
 
-def speed_up_sqs(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
-    """Speak for an SQS client in `SQS_CALLS`. Binary message attributes are answered in base64."""
+def use_fast_sqs_codec(client: Any) -> None:  # noqa: ANN401 - its type is a development dependency
+    """Make an SQS client use msgspec for `SQS_CALLS`. It returns binary message attributes in base64."""
     _install(client, SQS_CALLS, _sqs_decoder)
 
 
@@ -81,7 +81,7 @@ def _install(client: Any, calls: Iterable[str], decoder: "msgspec.json.Decoder[A
         try:
             customized_response_dict.update(decoder.decode(response_dict["body"]))
         except msgspec.DecodeError as error:
-            raise ResponseParserError(f"unreadable answer: {type(error).__name__}") from None
+            raise ResponseParserError(f"unreadable response: {type(error).__name__}") from None
         response_dict["body"] = b"{}"
 
     service = client.meta.service_model.service_id.hyphenize()
@@ -92,11 +92,11 @@ def _install(client: Any, calls: Iterable[str], decoder: "msgspec.json.Decoder[A
 
 
 def _take(params: dict[str, Any], context: MutableMapping[str, Any], **_: object) -> dict[str, Any]:
-    """Keep the parameters from botocore."""
+    """Save the parameters, and give botocore none."""
     context[_PARAMETERS] = params
     return {}
 
 
 def _put(params: MutableMapping[str, Any], context: MutableMapping[str, Any], **_: object) -> None:
-    """Make the body of the parameters that were kept."""
+    """Encode the saved parameters as the body."""
     params["body"] = _encoder.encode(context.pop(_PARAMETERS))

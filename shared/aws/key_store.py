@@ -25,14 +25,14 @@ class DynamoKeyStore:
         self._table = table
 
     async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key, None if there is none."""
+        """Return the key, None if it does not exist."""
         with translated_read():
             answer = await self._client.get_item(TableName=self._table, Key=_pk(key_id), ConsistentRead=True)
         item = answer.get("Item")
         return _decode(item) if item else None
 
     async def put(self, key: ApiKey) -> None:
-        """Add a key; nothing that is there is ever replaced."""
+        """Add a key; never replace one."""
         try:
             with _writing():
                 await self._client.put_item(
@@ -45,7 +45,7 @@ class DynamoKeyStore:
 
     async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
         """Return keys, oldest first."""
-        # A scan: keys are few, and only people at a terminal list them.
+        # A scan is acceptable: there are few keys, and only operators list them.
         found: list[ApiKey] = []
         start: dict[str, Any] = {}
         while True:
@@ -53,7 +53,7 @@ class DynamoKeyStore:
                 page = await self._client.scan(
                     TableName=self._table,
                     ConsistentRead=True,
-                    FilterExpression="begins_with(pk, :key)",  # buckets lie there, too
+                    FilterExpression="begins_with(pk, :key)",  # the table also contains token buckets
                     ExpressionAttributeValues={":key": {"S": _PREFIX}},
                     **start,
                 )
@@ -63,28 +63,28 @@ class DynamoKeyStore:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key revoked."""
+        """Mark a key as revoked."""
         await self._set(key_id, "revoked_at", revoked_at, "attribute_not_exists(revoked_at)")
         return await self._found(key_id)
 
     async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Let a key expire."""
+        """Make a key expire."""
         later = "attribute_not_exists(expires_at) OR expires_at > :time"
         await self._set(key_id, "expires_at", expires_at, later)
         return await self._found(key_id)
 
     async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note a use."""
+        """Record a use."""
         earlier = "attribute_not_exists(last_used_at) OR last_used_at < :time"
         await self._set(key_id, "last_used_at", used_at, earlier)
 
     async def ready(self) -> None:
-        """Return if the table answers."""
-        # By a read that a process which may only read keys is allowed.
+        """Return if the table responds."""
+        # Uses the one call that is permitted even to a process that may only read keys.
         await self.get("ready")
 
     async def _set(self, key_id: str, field: str, time_ms: int, condition: str) -> None:
-        """Set one time of a key that is there and as `condition` says; else do nothing."""
+        """Set the time `field` of a key if it exists and meets `condition`; else do nothing."""
         with suppress(_ConditionFailed), _writing():
             await self._client.update_item(
                 TableName=self._table,

@@ -1,8 +1,7 @@
-"""The number of shards is fixed for the life of a table; the table itself remembers it.
+"""Stores the number of shards in the events table, since it can't change during the life of the table.
 
-With another number, reads would look for events in the wrong partitions and miss them without a sound. So one
-item of the events table holds the number it was first used with. The worker claims it before it writes
-anything, and readers check it.
+With another number, reads would query the wrong partitions and silently miss events. So one item of the events table
+records the number with which it was first used. The worker claims it before its first write, and readers check it.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ _KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": "config"}, "sk": {"S": "
 async def claim(dynamodb: "DynamoDBClient", settings: Settings) -> None:
     """Write `INBOX_SHARDS` to the events table, or raise `InvalidSettings` if it was first used with another number.
 
-    Raises `Unavailable` if the table does not answer.
+    Raises `Unavailable` if the table does not respond.
     """
     try:
         await dynamodb.put_item(
@@ -39,7 +38,7 @@ async def claim(dynamodb: "DynamoDBClient", settings: Settings) -> None:
 async def check(dynamodb: "DynamoDBClient", settings: Settings) -> None:
     """Raise `InvalidSettings` if the events table was first used with another `INBOX_SHARDS`; never writes.
 
-    Raises `Unavailable` if the table does not answer. A table that nobody has used yet fits any number.
+    Raises `Unavailable` if the table does not respond. A table that has not been used yet accepts any number.
     """
     try:
         answer = await dynamodb.get_item(TableName=settings.dynamodb_table_events, Key=_KEY, ConsistentRead=True)
@@ -48,4 +47,6 @@ async def check(dynamodb: "DynamoDBClient", settings: Settings) -> None:
     used = int(answer.get("Item", {}).get("inbox_shards", {}).get("N", settings.inbox_shards))
     if used != settings.inbox_shards:
         table = settings.dynamodb_table_events
-        raise InvalidSettings([f"INBOX_SHARDS={settings.inbox_shards}: table {table!r} was made with {used}, for good"])
+        raise InvalidSettings(
+            [f"INBOX_SHARDS={settings.inbox_shards}: table {table!r} was created with {used}, permanently"]
+        )

@@ -1,6 +1,6 @@
-"""What a deployment stands on: the one declaration of queues, tables and bucket, and how to make them.
+"""Declares and creates the queues, tables and bucket of a deployment.
 
-The embedded server, compose and the tests call `provision`; the CDK stack is checked against `declare`.
+The command line and the tests call `provision`; a test compares the CDK stack with `declare`.
 """
 
 import json
@@ -10,7 +10,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import layout
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.settings import Settings
@@ -26,11 +26,11 @@ _DAY_SECONDS = 86_400
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    """An SQS standard queue. What was received `max_receives` times goes to `dead_letters_to`."""
+    """An SQS standard queue. After `max_receives` receives, a message moves to `dead_letters_to`."""
 
     name: str
     visibility_seconds: int
-    retention_days: int = 14  # the most that SQS keeps: an outage of the worker may last as long
+    retention_days: int = 14  # the maximum of SQS, to survive a long outage of the worker
     max_message_bytes: int = MAX_MESSAGE_BYTES
     receive_wait_seconds: int
     dead_letters_to: str | None = None
@@ -54,7 +54,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a deployment owns."""
+    """All resources of a deployment."""
 
     queue: Queue
     dlq: Queue
@@ -64,7 +64,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def declare(settings: Settings) -> Resources:
-    """Return what a deployment with `settings` needs."""
+    """Return the resources that a deployment with `settings` needs."""
     return Resources(
         queue=Queue(
             name=settings.queue_name,
@@ -80,18 +80,18 @@ def declare(settings: Settings) -> Resources:
         ),
         events=Table(name=settings.dynamodb_table_events, sort_key="sk"),
         api_keys=Table(name=settings.dynamodb_table_api_keys),
-        # An event lives EVENT_TTL_DAYS from acceptance and, acked on its last day, as long again among the
-        # delivered. Its body must outlive both; the day more covers S3, which counts in whole days.
+        # An event is kept for EVENT_TTL_DAYS from acceptance and, if acked on its last day, as long again among the
+        # delivered. Its body must outlive both; one more day covers S3's rounding to whole days.
         bodies=Bucket(name=settings.bodies_bucket, expire_days=2 * settings.event_ttl_days + 1),
     )
 
 
 async def provision(settings: Settings) -> None:
-    """Make what is missing and set right what may be changed; may be run any number of times.
+    """Create missing resources and update the changeable ones; may be run any number of times.
 
-    Raises `InvalidSettings` if a table exists that `settings` don't fit, `Unavailable` if AWS refuses.
+    Raises `InvalidSettings` if an existing table conflicts with `settings`, `Unavailable` if AWS refuses a call.
     """
-    resources, aws = declare(settings), Aws(settings)
+    resources, aws = declare(settings), AwsClients(settings)
     try:
         async with aws.sqs() as sqs:
             arn = await _make_queue(sqs, resources.dlq, None)
@@ -132,7 +132,7 @@ async def _make_bucket(s3: "S3Client", bucket: Bucket, region: str) -> None:
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004 (not found)
             raise
-        # S3 refuses to have its first region named as a constraint.
+        # S3 rejects its first region as a location constraint.
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         await s3.create_bucket(Bucket=bucket.name, **where)  # type: ignore[arg-type] # any region, not a list of them
     await s3.put_bucket_lifecycle_configuration(
@@ -160,7 +160,7 @@ async def _make_table(dynamodb: "DynamoDBClient", table: Table) -> None:
     try:
         found = (await dynamodb.describe_table(TableName=table.name))["Table"]["KeySchema"]
         if found != schema:
-            raise InvalidSettings([f"table {table.name!r} exists with other keys than this version uses"])
+            raise InvalidSettings([f"table {table.name!r} exists with a key schema that this version does not use"])
     except dynamodb.exceptions.ResourceNotFoundException:
         await dynamodb.create_table(
             TableName=table.name,
@@ -173,7 +173,7 @@ async def _make_table(dynamodb: "DynamoDBClient", table: Table) -> None:
 
 
 async def _keep_ttl_and_recovery(dynamodb: "DynamoDBClient", table: Table) -> None:
-    # AWS refuses to enable what is enabled already, so look first.
+    # AWS rejects enabling a feature that is already enabled, so check first.
     ttl = (await dynamodb.describe_time_to_live(TableName=table.name))["TimeToLiveDescription"]
     if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
         await dynamodb.update_time_to_live(

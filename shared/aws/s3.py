@@ -1,4 +1,4 @@
-"""Bodies too big for a DynamoDB item, as objects of one S3 bucket: a `BodyStore`."""
+"""A `BodyStore` for bodies too large for a DynamoDB item, as objects in one S3 bucket."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class S3Bodies:
-    """A bucket as a `BodyStore`. An unclear put may simply be put again.
+    """A bucket as a `BodyStore`. An unclear put may simply be repeated.
 
-    An object is put only where there is none, and deleting leaves an empty one, so that a late put finds it. The
-    bucket's lifecycle removes both.
+    A put never replaces an object, and a delete leaves an empty one, so that a late put has no effect. The lifecycle
+    rule of the bucket removes both.
     """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
@@ -24,7 +24,7 @@ class S3Bodies:
         self._bucket = bucket
 
     async def put(self, key: str, body: bytes) -> None:
-        """Store `body` under `key`, unless something lies there."""
+        """Store `body` under `key`, unless the key is taken."""
         with translated():
             try:
                 await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
@@ -39,12 +39,12 @@ class S3Bodies:
                 response = await self._client.get_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
                 if code_of(error) == "NoSuchKey":
-                    raise NotFound("There is no such body.") from None
+                    raise NotFound("The body does not exist.") from None
                 raise
             async with response["Body"] as stream:
                 body = await stream.read()
         if not body:
-            raise NotFound("There is no such body any more.")
+            raise NotFound("The body no longer exists.")
         return body
 
     async def delete(self, key: str) -> None:

@@ -1,6 +1,6 @@
-"""An SQS standard queue as an `EventQueue`. The dead-letter queue is one more of these, under its own name.
+"""An SQS standard queue as an `EventQueue`. The dead-letter queue is another one, with its own name.
 
-Two clients, for connections are pooled by client: a send behind ten long polls waited 3.6 s.
+There are two clients because each has its own connection pool: a send behind ten long polls waited 3.6 s.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _MAX_GROUP_LENGTH = 128
 
 
 class SqsQueue:
-    """One queue. `sending` also deletes and hides; `polling` only receives."""
+    """One queue. `sending` also deletes and changes visibility; `polling` only receives."""
 
     def __init__(self, sending: "SQSClient", polling: "SQSClient", url: str) -> None:
         self._sending = sending
@@ -29,25 +29,25 @@ class SqsQueue:
 
     @classmethod
     async def open(cls, sending: "SQSClient", polling: "SQSClient", name: str) -> "SqsQueue":
-        """Find the queue called `name`; raise `Unavailable` if there is none or SQS does not answer."""
+        """Open the queue `name`; raise `Unavailable` if it does not exist or SQS does not respond."""
         with translated_read():
             response = await sending.get_queue_url(QueueName=name)
         return cls(sending, polling, response["QueueUrl"])
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        """Send up to 10 messages of together 1 MiB in one call; one outcome each, in order."""
+        """Send up to 10 messages, at most 1 MiB together, in one call; return their outcomes in order."""
         if not messages:
             return []
         entries: list[Any] = [_entry(index, message) for index, message in enumerate(messages)]
         with translated():
             response = await self._sending.send_message_batch(QueueUrl=self._url, Entries=entries)
-        # SQS answers 200 also if it took only some; what the answer does not mention is not known to be there.
+        # SQS also answers 200 if it accepted only some; a message that the response omits may have been lost.
         outcomes = {entry["Id"]: Outcome.DONE for entry in response.get("Successful", [])}
         outcomes |= {entry["Id"]: _outcome(entry) for entry in response.get("Failed", [])}
         return [outcomes.get(entry["Id"], Outcome.UNCLEAR) for entry in entries]
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        """Take up to `limit` (1..10) messages, waiting up to `wait_seconds` (0..20) for the first."""
+        """Receive up to `limit` (1..10) messages, waiting up to `wait_seconds` (0..20) for the first."""
         with translated():
             response = await self._polling.receive_message(
                 QueueUrl=self._url,
@@ -60,7 +60,7 @@ class SqsQueue:
         return [_message(raw) for raw in response.get("Messages", [])]
 
     async def delete(self, messages: Sequence[Message]) -> None:
-        """Delete up to 10 messages; one that is gone already counts as deleted."""
+        """Delete up to 10 messages; deleting one that no longer exists succeeds."""
         if not messages:
             return
         entries: list[Any] = [
@@ -71,7 +71,7 @@ class SqsQueue:
         _check(response.get("Failed", []))
 
     async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        """Keep up to 10 received messages from others for `seconds` (0..43,200) from now. Gone ones are passed over."""
+        """Make up to 10 received messages invisible for `seconds` (0..43,200) from now; ignore deleted ones."""
         if not messages:
             return
         entries: list[Any] = [
@@ -83,7 +83,7 @@ class SqsQueue:
         _check(response.get("Failed", []))
 
     async def backlog(self) -> int:
-        """Return about how many messages wait; raise `Unavailable` if the queue does not answer."""
+        """Return the approximate number of messages; raise `Unavailable` if the queue does not respond."""
         with translated_read():
             response = await self._sending.get_queue_attributes(
                 QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
@@ -105,7 +105,7 @@ def _entry(index: int, message: Outgoing) -> dict[str, Any]:
 
 
 def _group_id(group: str) -> str:
-    """Return `group`, or a hash of it if SQS would refuse it: it takes 1..128 visible ASCII characters."""
+    """Return `group`, or its hash if SQS would reject it: a group id has 1..128 visible ASCII characters."""
     if 0 < len(group) <= _MAX_GROUP_LENGTH and group.isascii() and group.isprintable() and " " not in group:
         return group
     return hashlib.sha256(group.encode()).hexdigest()
@@ -126,20 +126,20 @@ def _message(raw: "MessageTypeDef") -> Message:
 def _outcome(failed: Mapping[str, Any]) -> Outcome:
     """Return the outcome for one entry of `Failed`."""
     code = str(failed.get("Code", ""))
-    # A key that is gone or forbidden is the deployment's fault, though SQS calls it the sender's.
+    # A missing or forbidden KMS key is a fault of the deployment, though SQS calls it one of the sender.
     if code in THROTTLES or "AccessDenied" in code or code.lower().startswith("kms"):
         return Outcome.THROTTLED
     return Outcome.REFUSED if failed.get("SenderFault") else Outcome.UNCLEAR
 
 
 def _check(failed: Sequence[Mapping[str, Any]]) -> None:
-    """Raise if SQS failed to delete or hide a message that may still be ours.
+    """Raise if SQS failed to delete or change a message that this process may still hold.
 
-    What SQS calls our fault is a handle that names no message any more (`ReceiptHandleIsInvalid`,
-    `MessageNotInflight`, `InvalidParameterValue`): it was deleted, or handed out again.
+    Sender faults are ignored: they mean that a handle is no longer valid (`ReceiptHandleIsInvalid`,
+    `MessageNotInflight`, `InvalidParameterValue`), since the message was deleted or received again.
     """
     outcomes = {_outcome(entry) for entry in failed}
     if Outcome.UNCLEAR in outcomes:
         raise Unclear("SQS failed on some of the messages")
     if Outcome.THROTTLED in outcomes:
-        raise Unavailable("SQS refused some of the messages for now")
+        raise Unavailable("SQS throttled some of the messages")

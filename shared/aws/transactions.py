@@ -1,7 +1,4 @@
-"""Conditional changes: the parts that DynamoDB's transactions are made of, and how one is carried out.
-
-A part is written as TransactWriteItems takes it.
-"""
+"""Conditional changes: the parts of DynamoDB transactions, in the format of TransactWriteItems, and their execution."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,7 +21,7 @@ _UNCHANGED_NAMES = {"#receipt": "receipt", "#version": "version"}
 
 
 def put(table: str, item: Item) -> Part:
-    """Write `item`, whatever lies under its key."""
+    """Write `item`, replacing any item under its key."""
     return {"Put": {"TableName": table, "Item": item}}
 
 
@@ -34,7 +31,7 @@ def add(table: str, item: Item) -> Part:
 
 
 def replace_current(table: str, current: Guard, new: Guard) -> Part:
-    """Write `new` in place of `current`, if that is unchanged."""
+    """Replace `current` by `new` if `current` is unchanged."""
     return {
         "Put": {
             "TableName": table,
@@ -47,28 +44,29 @@ def replace_current(table: str, current: Guard, new: Guard) -> Part:
 
 
 def raise_version(table: str, current: Guard) -> Part:
-    """Raise the version of `current`, if that is unchanged."""
+    """Increment the version of `current` if it is unchanged."""
     return _update_current(table, current, {})
 
 
 def update_guard(table: str, current: Guard, guard: Guard, values: Item) -> list[Part]:
-    """Give `guard`, the current or an older one, new `values`; raise the version of `current`, if that is unchanged."""
+    """Set `values` of `guard`, the current or an older one, and increment the version of `current` if unchanged."""
     if guard.current:
         return [_update_current(table, current, values)]
-    # The version tells that nobody changed the older one; it may still be gone, and an update would make a stub.
+    # An unchanged version proves that the older guard is unchanged, too. But it may have expired, and an update would
+    # create an incomplete item.
     older = _update(table, guard, values) | {"ConditionExpression": "attribute_exists(pk)"}
     return [raise_version(table, current), {"Update": older}]
 
 
 async def transact(client: "DynamoDBClient", parts: Sequence[Part]) -> bool:
-    """Make all changes or, if a condition does not hold, none; tell which.
+    """Make all changes or, if a condition does not hold, none; return whether they were made.
 
-    Raises `Unavailable` if DynamoDB did not try (a conflict with another transaction, throttling), and `Poison` if it
-    will never take one of the items.
+    Raises `Unavailable` if DynamoDB did not attempt it (a conflict with another transaction, throttling), and `Poison`
+    if it will never accept one of the items.
     """
     with translated():
         try:
-            # The SDK gives each call a token of its own, so none is answered with the outcome of an earlier one.
+            # The SDK generates a token per call, so no call returns the outcome of an earlier one.
             await client.transact_write_items(TransactItems=parts)  # type: ignore[arg-type]
         except ClientError as error:
             if _is_condition(error):
@@ -106,7 +104,7 @@ def _is_condition(error: ClientError) -> bool:
 
 
 def _is_refusal(error: ClientError) -> bool:
-    # An item that is too large may fail the call before it becomes a transaction, or the transaction.
+    # An item that is too large may fail either the call, before the transaction, or the transaction.
     return code_of(error) == "ValidationException" or not _REFUSALS.isdisjoint(_reasons(error))
 
 

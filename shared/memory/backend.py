@@ -1,4 +1,4 @@
-"""A deployment in memory, for tests: a `Backend`."""
+"""A `Backend` in memory, for tests."""
 
 from shared.clock import Clock, SystemClock
 from shared.memory.bodies import MemoryBodies
@@ -10,7 +10,7 @@ from shared.ports import BodyStore, EventQueue, EventStore, KeyStore
 
 
 class MemoryBackend:
-    """Everything in this process; any port may be given."""
+    """All ports in this process; any of them may be replaced."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class MemoryBackend:
         return self._budget
 
     async def maintain(self) -> None:
-        """Return: nothing expires here."""
+        """Do nothing: nothing is deleted here."""
 
     async def aclose(self) -> None:
-        """Keep everything, so that a test can look at it."""
+        """Keep everything, so that tests can inspect it."""

@@ -1,4 +1,4 @@
-"""Token budgets in memory: a `Budget` that several limiters may share."""
+"""A `Budget` in memory."""
 
 from shared.model.api_key import ApiKey
 from shared.model.token_budget import Lease, span_us, tokens_to_take

@@ -1,6 +1,6 @@
-"""The events in memory: the same promises as AWS's, for tests and simulation.
+"""An `EventStore` in memory with the guarantees of the AWS store, for tests and simulation.
 
-Every method takes effect in one step of the event loop, as a DynamoDB call or transaction does in one moment.
+Every method takes effect in one event-loop iteration, so it is as atomic as a DynamoDB call or transaction.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -19,7 +19,7 @@ _CURRENT = "guard"
 
 
 class MemoryStore:
-    """An `EventStore` of `shards` shards an inbox. Nothing is lost but with the process."""
+    """An `EventStore` with `shards` shards per inbox. Its contents last as long as the process."""
 
     def __init__(self, clock: Clock, *, shards: int = 4) -> None:
         self._clock = clock
@@ -29,11 +29,11 @@ class MemoryStore:
         self._guards: dict[Identity, dict[str, Guard]] = {}
 
     def guards(self) -> list[Guard]:
-        """Return every guard there is."""
+        """Return all guards."""
         return [guard for guards in self._guards.values() for guard in guards.values()]
 
     async def ready(self) -> None:
-        """Answer."""
+        """Return: memory is always available."""
 
     async def query(
         self,
@@ -67,7 +67,7 @@ class MemoryStore:
         return Count(events=len(found.events), stopped_at=found.stopped_at)
 
     def mark(self) -> int:
-        """Return 0: changes are not noticed."""
+        """Return 0: changes are not detected."""
         return 0
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:  # noqa: ARG002 - the port's
@@ -83,26 +83,26 @@ class MemoryStore:
         return list(self._guards.get(identity, {}).values())
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
-        """Return what lies at `places`."""
+        """Return the records at `places`."""
         return [self.records.get(place) for place in places]
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
-        """Claim identities, each alone."""
+        """Claim identities independently."""
         return [self._insert_guard(guard) for guard in guards]
 
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
-        """Insert events, each alone."""
+        """Insert events independently."""
         return [self._insert_event(event) for event in events]
 
     async def remove_events(self, places: Sequence[Place]) -> None:
-        """Delete the events at `places`; tombstones stay."""
+        """Delete the events at `places`; tombstones remain."""
         for place in places:
             if isinstance(self.records.get(place), StoredEvent):
                 del self.records[place]
                 self._shard(place).remove(place.position)
 
     async def take_over(self, current: Guard, new: Guard) -> bool:
-        """Make `new` the current guard; the old one is kept under its receipt."""
+        """Make `new` the current guard; keep the old one under its receipt."""
         guards = self._unchanged(current)
         if guards is None:
             return False
@@ -135,7 +135,7 @@ class MemoryStore:
         return True
 
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark a guard erased, and bury its positions."""
+        """Mark a guard erased and put tombstones at both places of its position."""
         guards = self._unchanged(current)
         if guards is None:
             return False

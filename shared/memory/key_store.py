@@ -1,4 +1,4 @@
-"""API keys in memory, for tests: a `KeyStore`."""
+"""A `KeyStore` in memory."""
 
 from msgspec.structs import replace
 
@@ -6,13 +6,13 @@ from shared.model.api_key import ApiKey, in_order, key_taken, unknown_key
 
 
 class MemoryKeyStore:
-    """Keys in a dict, for tests and for a process that has no table."""
+    """API keys in a dict, for tests and for a process without a table."""
 
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
 
     async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key, None if there is none."""
+        """Return the key, None if it does not exist."""
         return self._keys.get(key_id)
 
     async def put(self, key: ApiKey) -> None:
@@ -26,7 +26,7 @@ class MemoryKeyStore:
         return in_order(self._keys.values(), tenant)
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key revoked."""
+        """Mark a key as revoked."""
         if key_id not in self._keys:
             raise unknown_key(key_id)
         key = self._keys[key_id]
@@ -35,7 +35,7 @@ class MemoryKeyStore:
         return key
 
     async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Let a key expire."""
+        """Make a key expire."""
         if key_id not in self._keys:
             raise unknown_key(key_id)
         key = self._keys[key_id]
@@ -44,10 +44,10 @@ class MemoryKeyStore:
         return key
 
     async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note a use."""
+        """Record a use."""
         key = self._keys.get(key_id)
         if key is not None and (key.last_used_at or 0) < used_at:
             self._keys[key_id] = replace(key, last_used_at=used_at)
 
     async def ready(self) -> None:
-        """Return: memory answers."""
+        """Return: memory is always available."""

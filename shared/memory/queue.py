@@ -1,4 +1,4 @@
-"""The queue in memory: an SQS standard queue's promises, for tests and simulation."""
+"""An `EventQueue` in memory with the guarantees of an SQS standard queue, for tests and simulation."""
 
 import asyncio
 import contextlib
@@ -23,9 +23,9 @@ class _Held(msgspec.Struct, kw_only=True):
 
 
 class MemoryQueue:
-    """An `EventQueue`. After `max_receives` deliveries a message goes to `dlq`, if there is one.
+    """An `EventQueue`. After `max_receives` deliveries a message moves to `dlq`, if there is one.
 
-    `shuffle` reorders the ids of those that wait before each receive; unless given, the oldest comes first.
+    `shuffle` reorders the ids of the visible messages before each receive; without it, the oldest comes first.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class MemoryQueue:
 
     @property
     def bodies(self) -> list[str]:
-        """The bodies of all messages, hidden ones included."""
+        """The bodies of all messages, including invisible ones."""
         return [held.body for held in self._held.values()]
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        """Take messages; refuse those that SQS would."""
+        """Add messages; refuse those that SQS would refuse."""
         return [self._take(message) for message in messages]
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        """Take up to `limit` visible messages, the longest waiting first; wait for one if there is none."""
+        """Receive up to `limit` visible messages, oldest first; wait for one if there is none."""
         deadline = self._clock.monotonic_ms() + wait_seconds * 1000
         while True:
             received = self._receive(limit, visibility_seconds)
@@ -63,14 +63,14 @@ class MemoryQueue:
             await self._change(deadline)
 
     async def delete(self, messages: Sequence[Message]) -> None:
-        """Delete messages; those received again since by another stay, as in SQS they may."""
+        """Delete messages, except those that were received again since, which SQS may also keep."""
         for message in messages:
             held = self._held.get(message.id)
             if held is not None and held.handle == message.handle:
                 del self._held[message.id]
 
     async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        """Hide messages for `seconds` from now."""
+        """Make messages invisible for `seconds` from now."""
         for message in messages:
             held = self._held.get(message.id)
             if held is not None and held.handle == message.handle:
@@ -78,7 +78,7 @@ class MemoryQueue:
         self._wake()
 
     def show_all(self, rng: random.Random) -> None:
-        """Show about half of the hidden messages again, as SQS may: at-least-once delivery."""
+        """Make about half of the received messages visible again, as SQS may (at-least-once delivery)."""
         for held in self._held.values():
             if held.receives and rng.getrandbits(1):
                 held.visible_at = self._clock.monotonic_ms()
@@ -90,7 +90,7 @@ class MemoryQueue:
         return sum(held.visible_at <= now for held in self._held.values())
 
     async def _change(self, deadline: int) -> None:
-        """Wait until a message comes or becomes visible, at most until `deadline`."""
+        """Wait until a message arrives or becomes visible, at most until `deadline`."""
         now = self._clock.monotonic_ms()
         next_ms = min((held.visible_at for held in self._held.values() if held.visible_at > now), default=deadline)
         with contextlib.suppress(TimeoutError):

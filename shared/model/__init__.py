@@ -1,1 +1,1 @@
-"""The pipeline's data types: events, packs, positions, cursors, records, API keys and errors."""
+"""The data types of the pipeline: events, packs, positions, cursors, records, API keys and errors."""

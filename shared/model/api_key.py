@@ -1,4 +1,4 @@
-"""API keys: `trg_<keyid>_<secret>`. The key id finds the record; of the secret only a bcrypt hash is kept."""
+"""API keys: `trg_<keyid>_<secret>`. The key id identifies the record; only a bcrypt hash of the secret is stored."""
 
 import re
 import secrets
@@ -14,31 +14,31 @@ EVENTS_WRITE = "events:write"
 INBOX_READ = "inbox:read"
 INBOX_ACK = "inbox:ack"
 OPERATE = "operate"
-"""Of whoever runs the deployment: it shows the queues and the dead letters of all tenants, and redrives those."""
+"""For operators of the deployment: shows the queues and dead letters of all tenants, and redrives dead letters."""
 DEFAULT_SCOPES = (EVENTS_WRITE, INBOX_READ, INBOX_ACK)
 SCOPES = (*DEFAULT_SCOPES, OPERATE)
 
 DEFAULT_RATE = 1000
-"""Events a second."""
+"""Events per second."""
 DEFAULT_BURST = 2000
 """Events at once."""
 
 MAX_TENANT_LENGTH = 64
 MAX_TYPES = 50
-"""Of one key; each request is held against them."""
+"""Per key; bounded because every request is checked against them."""
 
 _KEY_ID_BYTES = 10
 _SECRET_BYTES = 32
-# Lowercase base32, so that a key id can be read out loud and holds no `_`. bcrypt refuses more than 72 bytes.
+# Key ids are lowercase base32, so they can be dictated and contain no `_`. bcrypt refuses more than 72 bytes.
 _TOKEN = re.compile(r"trg_([a-z2-7]{4,32})_([A-Za-z0-9_-]{16,72})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What the key table holds of a key, and whom a request comes from.
+    """The record of a key in the key table, which identifies the sender of a request.
 
-    `types` are the event types it may send and read, all if empty. `rate` is events a second, `burst` events at
-    once. Times are epoch milliseconds; `last_used_at` may lag an hour behind.
+    `types` are the event types that the key may send and read, all if empty. `rate` is in events per second, `burst` in
+    events at once. Times are epoch milliseconds; `last_used_at` may lag by an hour.
     """
 
     key_id: str
@@ -55,11 +55,11 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: int | None = None
 
     def may(self, event_type: str) -> bool:
-        """Tell whether this key may send or read events of `event_type`."""
+        """Return whether this key may send and read events of `event_type`."""
         return matches_any(self.types, event_type)
 
     def lapsed(self, now_ms: int) -> str | None:
-        """Return why the key no longer works at `now_ms`, None if it does."""
+        """Return the reason why the key is invalid at `now_ms`, None if it is valid."""
         if self.revoked_at is not None:
             return "The API key was revoked."
         if self.expires_at is not None and now_ms >= self.expires_at:
@@ -79,15 +79,15 @@ def create(
     expires_at: int | None = None,
     bcrypt_cost: int = 10,
 ) -> tuple[ApiKey, str]:
-    """Make a key; return its record and its plaintext, which is nowhere else. Blocks for 70 ms and up (bcrypt).
+    """Create a key; return its record and its plaintext, which is not stored. Blocks for 70 ms or more (bcrypt).
 
     Raises `InvalidRequest` with every fault of the arguments.
     """
     faults = [*_tenant_faults(tenant), *_grant_faults(scopes, types), *_limit_faults(rate, burst, expires_at, now_ms)]
     if not 1 <= len(name) <= MAX_TENANT_LENGTH or not name.isprintable():
-        faults.append(Fault(detail="A name has 1..64 printable characters.", pointer="/name"))
+        faults.append(Fault(detail="A name must have 1 to 64 printable characters.", pointer="/name"))
     if faults:
-        raise InvalidRequest("The API key can't be made.", faults)
+        raise InvalidRequest("The API key can't be created.", faults)
     key_id = "".join(secrets.choice(_ALPHABET) for _ in range(_KEY_ID_BYTES))
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     key = ApiKey(
@@ -106,9 +106,9 @@ def create(
 
 
 def rotate(old: ApiKey, *, now_ms: int, bcrypt_cost: int = 10) -> tuple[ApiKey, str]:
-    """Make a key with the tenant, name, grants and limits of `old`, that lasts as long as `old` was made to.
+    """Create a key with the tenant, name, grants, limits and lifetime of `old`.
 
-    Raises `InvalidRequest` if `old` no longer works: a key that was taken away is not to come back.
+    Raises `InvalidRequest` if `old` is revoked or expired: rotating must not restore access.
     """
     if reason := old.lapsed(now_ms):
         raise InvalidRequest("The API key can't be rotated.", [Fault(detail=reason)])
@@ -126,45 +126,45 @@ def rotate(old: ApiKey, *, now_ms: int, bcrypt_cost: int = 10) -> tuple[ApiKey, 
 
 
 def parse(token: str) -> tuple[str, bytes] | None:
-    """Return the key id and the secret of `token`, None if it has not the form of a key."""
+    """Return the key id and the secret in `token`, None if it does not have the format of a key."""
     match = _TOKEN.fullmatch(token)
     return (match[1], match[2].encode()) if match else None
 
 
 def in_order(keys: Iterable[ApiKey], tenant: str | None) -> list[ApiKey]:
-    """Return one tenant's keys, or all, oldest first."""
+    """Return the keys of `tenant`, or all if it is None, oldest first."""
     return sorted((key for key in keys if tenant in (None, key.tenant)), key=lambda key: (key.created_at, key.key_id))
 
 
 def key_taken(key: ApiKey) -> ValueError:
-    """Return the error of a key whose id is taken."""
-    return ValueError(f"there is a key {key.key_id} already")
+    """Return the error for a key id that is already in use."""
+    return ValueError(f"key {key.key_id} already exists")
 
 
 def unknown_key(key_id: str) -> NotFound:
-    """Return the error of a key id that no key has."""
-    return NotFound(f"There is no key {key_id}.")
+    """Return the error for a key id that does not exist."""
+    return NotFound(f"Unknown key {key_id}.")
 
 
 def _tenant_faults(tenant: str) -> list[Fault]:
-    # Any characters that print, also `#`, `/` and `%`: the store escapes them.
+    # Any printable characters, including `#`, `/` and `%`: the store escapes them.
     if 1 <= len(tenant) <= MAX_TENANT_LENGTH and tenant.isprintable():
         return []
-    return [Fault(detail="A tenant has 1..64 printable characters.", pointer="/tenant")]
+    return [Fault(detail="A tenant must have 1 to 64 printable characters.", pointer="/tenant")]
 
 
 def _grant_faults(scopes: Sequence[str], types: Sequence[str]) -> list[Fault]:
     faults = [
-        Fault(detail=f"{scope!r} is no scope; there are {', '.join(SCOPES)}.", pointer=f"/scopes/{index}")
+        Fault(detail=f"Unknown scope {scope!r}. Known scopes: {', '.join(SCOPES)}.", pointer=f"/scopes/{index}")
         for index, scope in enumerate(scopes)
         if scope not in SCOPES
     ]
     if not scopes:
         faults.append(Fault(detail="A key needs at least one scope.", pointer="/scopes"))
     if len(types) > MAX_TYPES:
-        faults.append(Fault(detail=f"A key has at most {MAX_TYPES} event types.", pointer="/types"))
+        faults.append(Fault(detail=f"A key may have at most {MAX_TYPES} event types.", pointer="/types"))
     faults += [
-        Fault(detail=f"{pattern!r} is neither an event type nor one with `.*` behind.", pointer=f"/types/{index}")
+        Fault(detail=f"{pattern!r} is neither an event type nor a prefix followed by `.*`.", pointer=f"/types/{index}")
         for index, pattern in enumerate(types)
         if not TYPE_PATTERN.fullmatch(pattern)
     ]
@@ -174,9 +174,9 @@ def _grant_faults(scopes: Sequence[str], types: Sequence[str]) -> list[Fault]:
 def _limit_faults(rate: int, burst: int, expires_at: int | None, now_ms: int) -> list[Fault]:
     faults = []
     if rate < 1:
-        faults.append(Fault(detail="A rate is at least one event a second.", pointer="/rate"))
+        faults.append(Fault(detail="The rate must be at least one event per second.", pointer="/rate"))
     if burst < 1:
-        faults.append(Fault(detail="A burst is at least one event.", pointer="/burst"))
+        faults.append(Fault(detail="The burst must be at least one event.", pointer="/burst"))
     if expires_at is not None and expires_at <= now_ms:
-        faults.append(Fault(detail="The time of expiry has passed.", pointer="/expires_at"))
+        faults.append(Fault(detail="The expiry time is in the past.", pointer="/expires_at"))
     return faults

@@ -1,7 +1,7 @@
-"""Cursors: opaque to consumers; "everything up to this position has been handed out".
+"""Cursors: opaque to consumers; each means "everything up to this position has been returned".
 
-A cursor is base64url of a version byte, the position's 16 bytes and two bytes that tie it to its inbox,
-so that a cursor pasted into another inbox is refused rather than silently skipping events.
+A cursor is the base64url encoding of a version byte, the 16 bytes of the position and a two-byte checksum of the inbox
+name, so that a cursor used with another inbox is rejected rather than silently skipping events.
 """
 
 import base64
@@ -16,28 +16,28 @@ _LENGTH = 1 + 16 + 2
 
 
 def encode(position: str, inbox: str) -> str:
-    """Return the cursor that stands just behind `position` in `inbox`."""
-    raw = _VERSION + positions.to_bytes(position) + _tie(inbox)
+    """Return the cursor just after `position` in `inbox`."""
+    raw = _VERSION + positions.to_bytes(position) + _checksum(inbox)
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode(cursor: str, inbox: str) -> str:
-    """Return the position behind which `cursor` stands; raise `InvalidRequest` if it is no cursor of `inbox`."""
+    """Return the position that `cursor` follows; raise `InvalidRequest` if it is not a cursor of `inbox`."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise _invalid("is not a cursor that this API handed out") from None
+        raise _invalid("is not a cursor from this API") from None
     if len(raw) != _LENGTH or raw[:1] != _VERSION:
-        raise _invalid("is not a cursor that this API handed out")
+        raise _invalid("is not a cursor from this API")
     position = positions.from_bytes(raw[1:17])
     if not positions.is_position(position):
-        raise _invalid("is not a cursor that this API handed out")
-    if raw[17:] != _tie(inbox):
-        raise _invalid(f"belongs to another inbox than {inbox!r}")
+        raise _invalid("is not a cursor from this API")
+    if raw[17:] != _checksum(inbox):
+        raise _invalid(f"is a cursor of another inbox than {inbox!r}")
     return position
 
 
-def _tie(inbox: str) -> bytes:
+def _checksum(inbox: str) -> bytes:
     return (zlib.crc32(inbox.encode()) & 0xFFFF).to_bytes(2)
 
 

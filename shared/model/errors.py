@@ -1,23 +1,23 @@
-"""Every error the pipeline raises on purpose.
+"""All errors that the pipeline raises deliberately.
 
 TriggersError
-├── Rejected                 the caller's fault
-│   ├── InvalidRequest       carries every fault, each with a JSON pointer
-│   │   └── InvalidEvent     an event that breaks the contract
-│   ├── Unauthorized         no key, or not a valid one
-│   ├── Forbidden            a valid key that lacks a scope
-│   ├── NotFound             what was named does not exist
-│   ├── TooLarge             more bytes than the limit
-│   ├── TooSlow              a body that takes too long to come
-│   ├── UnsupportedMedia     a body in no format we read
-│   ├── NotAcceptable        an answer is wanted in no format we write
-│   └── RateLimited          carries retry_after
-├── Unavailable              ours or AWS's fault; nothing took effect; carries retry_after
-├── Unclear                  a call failed in a way that leaves open whether it took effect
-├── Poison                   a message or event that no retry can help
-└── InvalidSettings          the environment's faults, all at once
+├── Rejected                 the request is at fault
+│   ├── InvalidRequest       lists every fault, each with a JSON pointer
+│   │   └── InvalidEvent     an event that violates the contract
+│   ├── Unauthorized         no API key, or an invalid one
+│   ├── Forbidden            a valid key without the required permission
+│   ├── NotFound             the requested resource does not exist
+│   ├── TooLarge             the body exceeds the size limit
+│   ├── TooSlow              the body exceeds the time limit
+│   ├── UnsupportedMedia     the format of the body is not supported
+│   ├── NotAcceptable        none of the requested response formats is supported
+│   └── RateLimited          has retry_after
+├── Unavailable              a dependency or limit is at fault; nothing took effect; has retry_after
+├── Unclear                  a call failed, and may have taken effect
+├── Poison                   a message or event that fails however often it is retried
+└── InvalidSettings          all faults of the environment
 
-Domain code raises these and names no status code; `shared.web.problems` maps them.
+Domain code raises these and uses no HTTP status; `shared.web.problems` maps them.
 """
 
 from collections.abc import Sequence
@@ -28,32 +28,32 @@ _MAX_ECHO = 64
 
 
 class TriggersError(Exception):
-    """The root of the tree."""
+    """The base class of these errors."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing wrong with a request: what (`detail`) and where (`pointer`, RFC 6901)."""
+    """One fault of a request: what is wrong (`detail`) and where (`pointer`, RFC 6901)."""
 
     detail: str
     pointer: str | None = None
 
 
 def echo(name: str) -> str:
-    """Return a name of the caller's as it may be repeated in an answer."""
+    """Return a name from a request, shortened so that a response may repeat it."""
     return name if len(name) <= _MAX_ECHO else f"{name[:_MAX_ECHO]}…"
 
 
 def pointer_to(name: str, parent: str = "") -> str:
-    """Return the JSON pointer to the field `name` of what is at `parent`."""
+    """Return the JSON pointer to the field `name` of the value at `parent`."""
     return f"{parent}/{echo(name).replace('~', '~0').replace('/', '~1')}"
 
 
 class Rejected(TriggersError):
-    """The caller's fault; repeating the request unchanged can't help (but for `RateLimited`)."""
+    """The request is at fault; except for `RateLimited`, repeating it unchanged can't succeed."""
 
 
 class InvalidRequest(Rejected):
-    """A request that can't be understood; `faults` lists everything found wrong."""
+    """An invalid request; `faults` lists every fault found."""
 
     def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(detail)
@@ -61,23 +61,23 @@ class InvalidRequest(Rejected):
 
 
 class InvalidEvent(InvalidRequest):
-    """An event, or a batch of them, that breaks the contract. The whole request is refused."""
+    """An event or a batch that violates the contract. The whole request is rejected."""
 
 
 class Unauthorized(Rejected):
-    """No API key, or none that is valid now."""
+    """No API key, or one that is not valid now."""
 
 
 class Forbidden(Rejected):
-    """A valid API key that may not do this."""
+    """A valid API key without the required permission."""
 
 
 class NotFound(Rejected):
-    """What the request names does not exist, or not for this tenant."""
+    """The requested resource does not exist for this tenant."""
 
 
 class TooLarge(Rejected):
-    """More than `limit_bytes` bytes."""
+    """A body of more than `limit_bytes` bytes."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The request body is larger than {limit_bytes:,} bytes.")
@@ -85,17 +85,17 @@ class TooLarge(Rejected):
 
 
 class TooSlow(Rejected):
-    """A body that did not come within `limit_seconds`."""
+    """A body that did not arrive within `limit_seconds`."""
 
     def __init__(self, limit_seconds: float) -> None:
-        super().__init__(f"The request body took longer than {limit_seconds:g} seconds to come.")
+        super().__init__(f"The request body took longer than {limit_seconds:g} seconds to arrive.")
         self.limit_seconds = limit_seconds
 
 
 class UnsupportedMedia(Rejected):
-    """A body in no format that the endpoint reads; `accepted` are the media types that it does read.
+    """An unsupported Content-Type or Content-Encoding.
 
-    With `codings`, it is the Content-Encoding that is not supported, and those are.
+    `accepted` lists the supported media types, `codings` the supported content codings.
     """
 
     def __init__(self, detail: str, accepted: Sequence[str] = (), codings: Sequence[str] = ()) -> None:
@@ -105,11 +105,11 @@ class UnsupportedMedia(Rejected):
 
 
 class NotAcceptable(Rejected):
-    """An answer is wanted in no format that the endpoint writes."""
+    """None of the requested response formats is supported."""
 
 
 class RateLimited(Rejected):
-    """Too much, too fast; `retry_after` is in seconds."""
+    """A rate limit was exceeded; `retry_after` is in seconds."""
 
     def __init__(self, detail: str, retry_after: float) -> None:
         super().__init__(detail)
@@ -117,7 +117,7 @@ class RateLimited(Rejected):
 
 
 class Unavailable(TriggersError):
-    """A dependency refused or a limit was reached; nothing took effect. `retry_after` is in seconds."""
+    """A dependency refused a call, or a limit was reached; nothing took effect. `retry_after` is in seconds."""
 
     def __init__(self, detail: str, retry_after: float = 1.0) -> None:
         super().__init__(detail)
@@ -132,15 +132,15 @@ class StorageFull(Unavailable):
 
 
 class Unclear(TriggersError):
-    """A call was cut off or timed out: it may have taken effect, or may still."""
+    """A call was interrupted or timed out: it may have taken effect, or may yet do so."""
 
 
 class Poison(TriggersError):
-    """Something that will fail the same way however often it is tried."""
+    """A message or event that fails the same way however often it is retried."""
 
 
 class InvalidSettings(TriggersError):
-    """The environment's faults, all of them, one a line."""
+    """All faults of the environment variables, one per line."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))

@@ -1,18 +1,18 @@
-"""The pack: what one SQS message holds.
+"""The pack: the content of one SQS message.
 
-A message body is one version character and base64. The character tells what the base64 holds:
+A message body is a version character followed by base64. The character specifies the encoded content:
 
     p   the JSON below
-    z   the same as a zstd frame, used where it is smaller
+    z   the same JSON as a zstd frame, used where that is smaller
 
-and the JSON is one of these, told apart by the tag that comes first:
+The JSON is one of these, distinguished by its first element, the tag:
 
     ["events", tenant, key_id, accepted_at, [[receipt, id, source, inbox, type, {CloudEvent}], ...]]
     ["acks",   tenant, key_id, accepted_at, inbox, [position, ...]]
     ["remove", tenant, key_id, accepted_at, receipt, inbox, source, id, erase]
 
-base64 because JSON may carry characters that SQS refuses (U+FFFF), and zstd because SQS bills by 64 KiB.
-Readers accept every version that was ever written; new fields go last, with a default.
+base64 is needed because JSON may contain characters that SQS rejects (U+FFFF), zstd because SQS bills per 64 KiB.
+Readers accept every version ever written; new fields go last and have a default.
 """
 
 import base64
@@ -27,16 +27,16 @@ from shared.model.errors import Poison
 from shared.model.event import Event, Identity
 
 MAX_MESSAGE_BYTES = 1024 * 1024
-"""SQS: one message, and one SendMessageBatch call."""
+"""SQS: limit of one message, and of one SendMessageBatch call."""
 
 MAX_PLAIN_BYTES = 720 * 1024
-"""Event bytes that are packed together: so much fits a message as base64 even if zstd finds nothing to save."""
+"""Maximum event bytes in a pack: as base64, this many fit in a message even if zstd can't reduce them."""
 
 TRACEPARENT_ATTRIBUTE = "traceparent"
 """SQS message attribute: the W3C trace context of the first request in the pack that has one."""
 
 REASON_ATTRIBUTE = "reason"
-"""SQS message attribute of a dead letter: why its event could not be stored."""
+"""SQS message attribute of a dead letter: the reason why its event could not be stored."""
 
 _PLAIN = "p"
 _ZSTD = "z"
@@ -52,7 +52,7 @@ class EventPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=
 
 
 class AckPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="acks"):
-    """A consumer's word that the events at `positions` of one inbox are handled."""
+    """A consumer's acknowledgement of the events at `positions` of one inbox."""
 
     tenant: str
     key_id: str
@@ -62,7 +62,7 @@ class AckPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="a
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="remove"):
-    """An ack of one event by its identity; with `erase`, its payload is removed for good."""
+    """An ack of one event by its identity; with `erase`, its payload is removed permanently."""
 
     tenant: str
     key_id: str
@@ -84,12 +84,12 @@ Pack = EventPack | AckPack | Removal
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Pack] = msgspec.json.Decoder(Pack)
 
-# These errors name offsets and fields, and quote no content but a tag that is not ours: whatever stood there.
+# Decoding errors name offsets and fields. The only content that they quote is an unknown tag, which may be anything.
 _quotes = re.compile(r" '.*'(?= - at )", re.DOTALL).sub
 
 
 def encode(pack: Pack) -> str:
-    """Return the SQS message body for `pack`. The caller keeps it under `MAX_MESSAGE_BYTES`."""
+    """Encode `pack` as an SQS message body. The caller keeps it within `MAX_MESSAGE_BYTES`."""
     plain = _encoder.encode(pack)
     small = zstd_frame(plain)
     if len(small) < len(plain):
@@ -98,7 +98,7 @@ def encode(pack: Pack) -> str:
 
 
 def decode(body: str) -> Pack:
-    """Return the pack in an SQS message body; raise `Poison` with the reason if there is none."""
+    """Decode the pack in an SQS message body; raise `Poison` with the reason if it is unreadable."""
     try:
         raw = base64.b64decode(body[1:], validate=True)
         match body[:1]:

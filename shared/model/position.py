@@ -1,7 +1,7 @@
 """Positions and receipts: UUIDv7 (RFC 9562) in canonical text, so that they sort by time.
 
-A `Minter` never mints the same or a smaller value twice, so the events of one pack keep their order.
-Within one millisecond it counts in the 12 bits of `rand_a` (RFC 9562, 6.2, method 1); the other 62 bits are random.
+The values of a `Minter` strictly increase, so the events of one pack keep their order. Within one millisecond it
+increments the 12 bits of `rand_a` (RFC 9562, 6.2, method 1); the other 62 bits are random.
 """
 
 import os
@@ -10,15 +10,15 @@ from collections.abc import Callable
 from shared.clock import Clock
 
 PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-"""What a position looks like, for documents."""
+"""The regular expression of a position, for documentation."""
 
 _COUNTER_LIMIT = 1 << 12
 _VERSION_BITS, _VERSION = 0xF << 76, 0x7 << 76
 _VARIANT_BITS, _VARIANT = 0x3 << 62, 0x2 << 62
-# The variant's two bits, 10, over whatever random digit stands in their place.
+# A random hex digit, with its two high bits replaced by those of the variant, 10.
 _VARIANT_DIGITS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _LENGTH = 36
-# A clock set back by more than this is believed; by less, the minter stays ahead of it until it catches up.
+# If the clock is set back by more than this, the minter follows; by less, it stays ahead until the clock catches up.
 _MAX_LEAD_MS = 100
 
 FIRST = "00000000-0000-7000-8000-000000000000"
@@ -26,7 +26,7 @@ FIRST = "00000000-0000-7000-8000-000000000000"
 
 
 class Minter:
-    """Mints UUIDv7s in rising order. Not thread-safe; one per process is enough."""
+    """Generates UUIDv7s in increasing order. Not thread-safe; one per process is enough."""
 
     def __init__(self, clock: Clock, *, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class Minter:
         self._prefix = ""
 
     def mint(self) -> str:
-        """Return a fresh UUIDv7, greater than all this minter made while the clock was not set back."""
+        """Return a new UUIDv7, greater than all previous ones unless the clock was set back by more than 100 ms."""
         now_ms = self._clock.wall_ms()
         if now_ms > self._last_ms or now_ms < self._last_ms - _MAX_LEAD_MS:
             self._begin(now_ms)
@@ -44,12 +44,12 @@ class Minter:
             self._counter += 1
             if self._counter == _COUNTER_LIMIT:
                 self._begin(self._last_ms + 1)
-        # Put together as text: one number of 128 bits, formatted and cut, takes twice as long.
+        # Joined as text: formatting and slicing one 128-bit number takes twice as long.
         digits = self._random_bytes(8).hex()
         return f"{self._prefix}{self._counter:03x}-{_VARIANT_DIGITS[digits[0]]}{digits[1:4]}-{digits[4:]}"
 
     def _begin(self, time_ms: int) -> None:
-        """Begin the millisecond `time_ms`."""
+        """Start the millisecond `time_ms`."""
         self._last_ms, self._counter = time_ms, 0
         digits = f"{time_ms:012x}"
         self._prefix = f"{digits[:8]}-{digits[8:]}-7"
@@ -61,7 +61,7 @@ def time_of(position: str) -> int:
 
 
 def floor_of(time_ms: int) -> str:
-    """Return the smallest position of the millisecond `time_ms`: every position before that time sorts below."""
+    """Return the smallest position of the millisecond `time_ms`: every position minted before that time is smaller."""
     return _text(time_ms << 80 | _VERSION | _VARIANT)
 
 
@@ -71,7 +71,7 @@ def shard_of(position: str, shards: int) -> int:
 
 
 def is_position(text: str) -> bool:
-    """Tell whether `text` is a canonical UUIDv7."""
+    """Return whether `text` is a canonical UUIDv7."""
     try:
         number = int(text.replace("-", ""), 16)
     except ValueError:
@@ -81,12 +81,12 @@ def is_position(text: str) -> bool:
 
 
 def to_bytes(position: str) -> bytes:
-    """Return the 16 bytes that `position` stands for."""
+    """Return the 16 bytes of `position`."""
     return bytes.fromhex(position.replace("-", ""))
 
 
 def from_bytes(raw: bytes) -> str:
-    """Return the canonical text of 16 bytes."""
+    """Return the canonical text of 16 bytes, the inverse of `to_bytes`."""
     return _text(int.from_bytes(raw))
 
 

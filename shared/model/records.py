@@ -1,4 +1,4 @@
-"""What the store holds, in our own terms. How DynamoDB spells it is `shared.aws.event_store`'s business."""
+"""The records of the store, independent of the backend. Each backend defines how it stores them."""
 
 import enum
 from typing import NamedTuple
@@ -10,17 +10,17 @@ from shared.model.event import Identity
 
 
 class Outcome(enum.Enum):
-    """What became of one statement of a batch."""
+    """The outcome of one statement of a batch."""
 
     DONE = "done"
     EXISTS = "exists"  # its key is taken; nothing changed
     THROTTLED = "throttled"  # not tried; try again
-    UNCLEAR = "unclear"  # it may have taken effect, or may still
-    REFUSED = "refused"  # the store will never take this item
+    UNCLEAR = "unclear"  # it may have taken effect, or may yet do so
+    REFUSED = "refused"  # this item will never be accepted
 
 
 class Place(NamedTuple):
-    """Where an event lies: a position of an inbox, among the undelivered or the delivered."""
+    """The place of an event: a position of an inbox, among either the undelivered or the delivered events."""
 
     tenant: str
     inbox: str
@@ -31,17 +31,16 @@ class Place(NamedTuple):
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
     """The small item that claims an event's identity.
 
-    An identity has one *current* guard, that of the event accepted last, and may have older ones, each kept
-    under its receipt. `version` lives on the current guard and rises with every change to any guard of the
-    identity after its claim: whoever changes one names the version it has read, so changes to an identity
-    happen one after another.
+    An identity has one *current* guard, that of the event accepted last, and may have older ones, each stored under its
+    receipt. `version` is kept in the current guard and increases with every change to any guard of the identity after
+    its claim. A change is conditional on the version that was read, so changes to an identity are serialized.
     """
 
     identity: Identity
     receipt: str
     position: str
     accepted_at: int  # epoch milliseconds
-    digest: str  # of the content; tells a repeat from a conflict
+    digest: str  # of the content; distinguishes a duplicate from a conflict
     expires_at: int  # epoch seconds
     erased_at: int | None = None  # epoch milliseconds
     current: bool = True
@@ -51,8 +50,8 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event at its position.
 
-    `body` is the CloudEvents JSON object, or a zstd frame of it (see `shared.aws.s3`). If `body_key` is set that
-    lies in the bucket under that key, and `body` is an object that only names the event, for when it is not there.
+    `body` is the CloudEvents JSON object, or a zstd frame of it (see `shared.compression`). If `body_key` is set, that
+    object is in the bucket under this key, and `body` is a CloudEvent without data, returned if the bucket has none.
     """
 
     place: Place
@@ -65,7 +64,7 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
-    """Marks a position that no event may take any more; `moved_to` is where its event went, None if erased."""
+    """Marks a position that no event may take again; `moved_to` is the new position of its event, None if erased."""
 
     place: Place
     moved_to: str | None
@@ -76,10 +75,10 @@ Record = StoredEvent | Tombstone
 
 
 class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One query's answer from one shard, oldest first.
+    """The result of one query of one shard, oldest first.
 
     `stopped_at` is the last position scanned if the query stopped before its upper bound, else None.
-    `scanned_to` is the last position known to be scanned (an item returned, or `stopped_at`), None if none was.
+    `scanned_to` is the last position known to be scanned (that of an item, or `stopped_at`), None if there is none.
     """
 
     events: list[StoredEvent]
@@ -88,16 +87,16 @@ class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """How many events one query found in one shard; `stopped_at` as in `QueryResult`."""
+    """The number of events that one query found in one shard; `stopped_at` as in `QueryResult`."""
 
     events: int
     stopped_at: str | None
 
 
 def body_key(tenant: str, receipt: str) -> str:
-    """Return the key of the body of the event that ingest gave `receipt`.
+    """Return the bucket key for the body of the event with `receipt`.
 
-    Nothing but letters, digits, `_`, `-`, `~` and `%` of a tenant's name goes in, so that neither `a/b` nor `..`
-    can reach into another tenant's bodies. 64 characters make at most 768 bytes; S3 takes keys of 1,024.
+    The tenant is escaped to letters, digits, `_`, `-`, `~` and `%`, so that neither `a/b` nor `..` can address the
+    bodies of another tenant. 64 characters become at most 768 bytes; S3 allows keys of 1,024.
     """
     return f"bodies/{quote(tenant, safe='').replace('.', '%2E')}/{receipt}"

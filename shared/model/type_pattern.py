@@ -1,6 +1,6 @@
-"""Event type patterns: a type, or `order.*` for all types that begin with `order.`; `*` alone is every type.
+"""Event type patterns: a type, `order.*` for all types that begin with `order.`, or `*` for every type.
 
-A list of patterns selects what any of them matches; an empty list selects every type.
+A list of patterns selects the types that any of them matches; an empty list selects every type.
 """
 
 import re
@@ -35,9 +35,9 @@ def selects_all(patterns: Sequence[str]) -> bool:
 
 
 def intersection(allowed: Sequence[str], requested: Sequence[str]) -> tuple[str, ...]:
-    """Return patterns that select what both select: a key's types and those that a reader requests.
+    """Return patterns for the types that both `allowed` (by the key) and `requested` (by the reader) select.
 
-    At most as many as both have together. Sorted, so that equal requests are recognized as equal.
+    There are at most as many as in both lists together. They are sorted, so that equivalent requests compare equal.
     """
     both = set(_both(("*",) if selects_all(allowed) else allowed, requested or ("*",)))
     if "*" in both:
@@ -46,7 +46,7 @@ def intersection(allowed: Sequence[str], requested: Sequence[str]) -> tuple[str,
 
 
 def _both(some: Sequence[str], others: Sequence[str]) -> Iterator[str]:
-    # Two patterns are either one within the other, or have nothing in common.
+    # Of two patterns, either one contains the other, or they are disjoint.
     for one, other in product(some, others):
         if matches(one, other):
             yield other

@@ -1,4 +1,4 @@
-"""Every port over one data directory."""
+"""A `Backend` in the files of one data directory."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.sqlite.database import FileDatabase
 from shared.sqlite.errors import file_failed
 from shared.sqlite.event_reader import SqliteReader
 from shared.sqlite.event_store import SqliteStore
-from shared.sqlite.files import make_directory
+from shared.sqlite.files import make_directory, make_private_tree
 from shared.sqlite.key_store import SqliteKeyStore
 from shared.sqlite.queue import SqliteQueue
 from shared.sqlite.schema import Migration
@@ -21,9 +21,9 @@ from shared.sqlite.sweeper import Sweeper
 
 
 class SqliteBackend:
-    """Makes ports over `settings.data_dir`. A file is opened when its first port is asked for.
+    """Opens ports in `settings.data_dir`. A file is opened when its first port is requested.
 
-    Each method raises `Unavailable` if its file can't be opened, and `InvalidSettings` if a newer release made it.
+    Each method raises `Unavailable` if its file can't be opened, `InvalidSettings` if it is from a newer release.
     For one event loop; `aclose` closes everything.
     """
 
@@ -59,9 +59,14 @@ class SqliteBackend:
         return SqliteReader(database, self._clock, shards=self._settings.inbox_shards)
 
     async def bodies(self) -> FileBodies:
-        """Return the bodies too big for a row."""
+        """Return the store of bodies too large for a row."""
         self._make_directory()
-        return FileBodies(self._directory / "bodies")
+        root = self._directory / "bodies"
+        try:
+            make_private_tree(root)
+        except OSError as error:
+            raise file_failed(error, "bodies") from None
+        return FileBodies(root)
 
     async def keys(self) -> KeyStore:
         """Return the API keys."""
@@ -72,11 +77,11 @@ class SqliteBackend:
         return SqliteBudget(await self.key_file())
 
     async def maintain(self) -> None:
-        """Delete what has expired, until cancelled."""
+        """Delete expired data until cancelled."""
         await Sweeper(self, self._settings, self._clock).run()
 
     async def aclose(self) -> None:
-        """Finish what is being written and close every file."""
+        """Finish pending writes and close all files."""
         files, self._files = self._files, {}
         for file in files.values():
             await file.aclose()

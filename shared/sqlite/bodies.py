@@ -1,7 +1,7 @@
-"""Bodies too big for a row, as files: a `BodyStore`.
+"""A `BodyStore` for bodies too large for a row, as files.
 
-A file is linked to its name only when the disk holds all of it, and only if nothing has that name. Deleting leaves an
-empty file, so that a late put finds it. File names are hashes: a tenant's name may be longer than a file name can be.
+A file is linked to its name only once it is completely on disk, and only if the name is free. A delete leaves an empty
+file, so that a late put has no effect. File names are hashes, since a tenant's name may be too long for a file name.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from shared.sqlite.files import make_directory, sync_directory, write_new
 T = TypeVar("T")
 
 INCOMING = "incoming"
-"""Directory of files that are being written; what a killed process left there is swept."""
+"""Directory of files being written; the sweeper removes those of killed processes."""
 
 
 class FileBodies:
-    """A `BodyStore` in directory `root`. Work is done by `executor`, the event loop's own if None."""
+    """A `BodyStore` in directory `root`. Runs in `executor`, or that of the event loop if None."""
 
     def __init__(self, root: Path, executor: Executor | None = None) -> None:
         self._root = root
         self._executor = executor
 
     async def put(self, key: str, body: bytes) -> None:
-        """Store `body` under `key`, unless something lies there."""
+        """Store `body` under `key`, unless the key is taken."""
         await self._run(lambda: self._put(self._path(key), body))
 
     async def get(self, key: str) -> bytes:
@@ -68,9 +68,9 @@ class FileBodies:
         try:
             body = path.read_bytes()
         except FileNotFoundError:
-            raise NotFound("There is no such body.") from None
+            raise NotFound("The body does not exist.") from None
         if not body:
-            raise NotFound("There is no such body any more.")
+            raise NotFound("The body no longer exists.")
         return body
 
     def _delete(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class FileBodies:
         _sync(path.parent)
 
     def _write(self, path: Path, body: bytes) -> Path:
-        """Write a file beside the others, and make the directory of `path`; return the file."""
+        """Write a file to `INCOMING` and create the directory of `path`; return the file."""
         for directory in (self._root, self._root / INCOMING, path.parent):
             if not directory.exists():
                 make_directory(directory)
@@ -98,7 +98,7 @@ class FileBodies:
 
 
 def _sync(directory: Path) -> None:
-    """Make a new name durable. If that fails the name is there, but a power failure may undo it."""
+    """Make a new name durable. If this fails, the name exists, but a power failure may undo it."""
     try:
         sync_directory(directory)
     except OSError as error:

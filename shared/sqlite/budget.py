@@ -1,4 +1,4 @@
-"""Token budgets in `keys.db`: a `Budget`. See `shared.model.token_budget`."""
+"""A `Budget` in `keys.db`. See `shared.model.token_budget`."""
 
 import sqlite3
 
@@ -8,13 +8,13 @@ from shared.sqlite.database import Database
 
 
 class SqliteBudget:
-    """One row per key. A power failure may fill a bucket, so no lease waits for the disk."""
+    """One row per key. Leases need not survive a power failure, so they don't wait for the disk."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def take(self, key: ApiKey, *, least: int, most: int, now_ms: int, full_us: int) -> Lease:  # noqa: ARG002
-        """Take tokens. `full_us` is not needed: reading the row in the same transaction costs nothing."""
+        """Take tokens. `full_us` is ignored: reading the row in the same transaction costs nothing."""
 
         def take(db: sqlite3.Connection) -> Lease:
             row = db.execute("SELECT full_us FROM buckets WHERE key_id = ?", (key.key_id,)).fetchone()

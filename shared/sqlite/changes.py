@@ -1,7 +1,7 @@
-"""Notices that a database file changed, also by another process.
+"""Detects changes to a database file, including those by other processes.
 
-SQLite counts the commits of other connections (`PRAGMA data_version`). One idle connection a file and process reads
-that number every 8 ms while something waits, which takes less than 1 % of a core and blocks no writer.
+SQLite counts the commits of other connections (`PRAGMA data_version`). One idle connection per file and process reads
+that number every 8 ms while there are waiters, which takes less than 1 % of a core and blocks no writer.
 """
 
 import asyncio
@@ -9,14 +9,14 @@ import sqlite3
 from pathlib import Path
 
 _POLL_SECONDS = 0.008
-"""A change is to be noticed within 10 ms. Most of what a poll costs is waking the event loop: 30 to 45 µs."""
+"""Detects a change within 10 ms. Most of the cost of a poll is waking the event loop: 30 to 45 µs."""
 
 
 class ChangeWatcher:
     """Waits for commits to the database at `path`, which must exist. For one event loop.
 
     mark = watcher.mark()
-    ...  # look at the database
+    ...  # read the database
     await watcher.wait(mark, seconds)  # returns at once if it has changed since `mark`
     """
 
@@ -29,14 +29,14 @@ class ChangeWatcher:
         self._timer: asyncio.TimerHandle | None = None
 
     def mark(self) -> int:
-        """Return a mark of the database as it is now, for `wait`."""
+        """Return a marker of the current state of the database, for `wait`."""
         self._poll()
         return self._changes
 
     async def wait(self, mark: int, seconds: float) -> bool:
-        """Wait until the database is not as at `mark` any more, at most for `seconds`; return whether it changed.
+        """Wait until the database has changed since `mark`, at most `seconds`; return whether it has.
 
-        A change by `notify` is noticed at once, any other within 8 ms.
+        A change announced by `notify` is detected immediately, any other within 8 ms.
         """
         if self.mark() != mark:
             return True
@@ -53,12 +53,12 @@ class ChangeWatcher:
         return True
 
     def notify(self) -> None:
-        """Wake everyone who waits: this process has committed. Does nothing if nobody waits."""
+        """Wake all waiters after a commit by this process."""
         if self._waiters and not self._poll():
             self._wake()
 
     def close(self) -> None:
-        """Close the connection and wake everyone who waits."""
+        """Close the connection and wake all waiters."""
         self._wake()
         if self._timer is not None:
             self._timer.cancel()
@@ -68,14 +68,14 @@ class ChangeWatcher:
             self._connection = None
 
     def _poll(self) -> bool:
-        """Wake everyone if the database has changed; return whether it has."""
+        """Wake all waiters if the database has changed; return whether it has."""
         try:
             if self._connection is None:
                 uri = f"{self._path.absolute().as_uri()}?mode=ro"
                 self._connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)
             [data_version] = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
-            return False  # locked for a moment, by a process that opens or closes the file
+            return False  # briefly locked by a process that opens or closes the file
         if data_version == self._data_version:
             return False
         self._data_version = data_version

@@ -20,7 +20,22 @@ class Connection:
     @classmethod
     async def open(cls, connect: Callable[[], sqlite3.Connection]) -> "Connection":
         """Start a thread, and connect in it; raises what `connect` raises."""
-        return cls(await aiosqlite.Connection(connect, _UNUSED_CHUNK_SIZE))
+        errors: list[Exception] = []
+
+        def connect_or_note() -> sqlite3.Connection:
+            # aiosqlite ends the thread of a connection that fails without waiting for it, and a thread that outlives
+            # the event loop reports an error of its own.
+            try:
+                return connect()
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+                return sqlite3.connect(":memory:", check_same_thread=False)
+
+        connection = await aiosqlite.Connection(connect_or_note, _UNUSED_CHUNK_SIZE)
+        if errors:
+            await connection.close()
+            raise errors[0]
+        return cls(connection)
 
     async def run(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Return what `call` returns. Once started it runs to its end, though the caller may be cancelled."""

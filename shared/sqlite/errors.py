@@ -1,8 +1,8 @@
-"""What a failed SQLite or file call means in our errors.
+"""Converts errors of SQLite and of files to ours.
 
-Everything that fails before COMMIT took no effect: `Unavailable`. A COMMIT that fails because the disk is full or the
-file is locked took no effect either. Any other failed COMMIT is `Unclear`: if writing succeeded and fsync failed,
-recovery after a crash may still find the transaction in the log.
+A failure before COMMIT has no effect: `Unavailable`. A COMMIT that fails because the disk is full or the file is locked
+has no effect either. Any other failed COMMIT is `Unclear`: if writing succeeded and fsync failed, recovery after a
+crash may still find the transaction in the log.
 """
 
 import errno
@@ -23,7 +23,7 @@ _NOT_COMMITTED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FUL
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 NOT_STORABLE = (OverflowError, UnicodeEncodeError, sqlite3.DataError)
-"""Raised for values that SQLite will never take; the statement had no effect."""
+"""Raised for values that SQLite can never store; the statement had no effect."""
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -55,7 +55,7 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _describe(error: sqlite3.Error, file: str) -> str:
-    # SQLite's messages may quote data; its names of errors do not.
+    # SQLite's messages may quote data; its error names do not.
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     reason = _REASONS.get(_code(error))
     return f"{file}: {reason} ({name})" if reason else f"{file}: {name}"

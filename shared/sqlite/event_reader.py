@@ -1,4 +1,4 @@
-"""The events as the inbox sees them, an `EventReader`: nothing here writes."""
+"""An `EventReader` of `events.db`, which never writes."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from shared.sqlite.database import Database
 from shared.sqlite.event_rows import find_guard, find_record
 
 _MAX_QUERY_BYTES = 1_000_000
-"""Bytes of bodies after which a query stops, about as DynamoDB does: bounds the memory of a page of large bodies."""
+"""Bytes of bodies after which a query stops, as in DynamoDB: limits the memory for a page of large bodies."""
 
 _RANGE = "tenant = ? AND inbox = ? AND delivered = ? AND shard = ? AND position > ? AND position < ?"
 
@@ -38,7 +38,7 @@ class SqliteReader:
         """Return events of one shard between two positions, both exclusive; see `EventReader`."""
         wanted, values = _wanted(types, self._clock.wall_ms())
         order = "DESC" if newest_first else "ASC"
-        # Of what is not wanted only the position is read. One row more tells whether the query came to its end.
+        # The bodies of unwanted rows are not read. One extra row shows whether the query is complete.
         sql = f"""SELECT position, type, accepted_at, expires_at, body_key, delivered_at,
             CASE WHEN {wanted} THEN body END FROM events WHERE {_RANGE} ORDER BY position {order} LIMIT ?"""
         parameters = [*values, *_range(inbox, shard, before), limit + 1]
@@ -58,11 +58,11 @@ class SqliteReader:
         return await self._database.read(lambda db: find_guard(db, identity))
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
-        """Return what lies at up to 25 places, in their order. Expired rows are returned."""
+        """Return the record at each of up to 25 places, None where there is none. Includes expired rows."""
         return await self._database.read(lambda db: [find_record(db, place, self._shards) for place in places])
 
     def mark(self) -> int:
-        """Return a mark of the file as it is now."""
+        """Return a marker of the current state of the file."""
         return self._database.mark()
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
@@ -70,7 +70,7 @@ class SqliteReader:
         await self._database.wait_for_change(mark, timeout_ms)
 
     async def ready(self) -> None:
-        """Return if the file can be read; raise `Unavailable` if not."""
+        """Return if the file can be read, else raise `Unavailable`."""
         await self._database.read(lambda db: db.execute("SELECT 1 FROM layout LIMIT 1").fetchone())
 
 
@@ -79,7 +79,7 @@ def _range(inbox: Place, shard: int, before: str) -> list[Any]:
 
 
 def _wanted(types: Sequence[str], now_ms: int) -> tuple[str, list[Any]]:
-    """Return the condition that a row is an event that lives and has one of `types`, and its values."""
+    """Return the condition for rows of unexpired events of one of `types`, and its values."""
     living = "type IS NOT NULL AND expires_at > ?"
     values: list[Any] = [now_ms // 1000]
     if selects_all(types):
@@ -97,7 +97,7 @@ def _wanted(types: Sequence[str], now_ms: int) -> tuple[str, list[Any]]:
 
 
 def _collect(rows: sqlite3.Cursor, inbox: Place, limit: int) -> QueryResult:
-    """Return the events of up to `limit` rows, fewer if they come to `_MAX_QUERY_BYTES`."""
+    """Return the events in up to `limit` rows, fewer if their bodies reach `_MAX_QUERY_BYTES`."""
     tenant, name, _, delivered = inbox
     events: list[StoredEvent] = []
     scanned, size, last = 0, 0, None
@@ -121,5 +121,5 @@ def _collect(rows: sqlite3.Cursor, inbox: Place, limit: int) -> QueryResult:
                 )
             )
     finally:
-        rows.close()  # or the read would go on, and keep the log from being reset
+        rows.close()  # otherwise the read stays open, and keeps the log from being reset
     return QueryResult(events=events, scanned_to=last, stopped_at=None)

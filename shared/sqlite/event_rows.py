@@ -1,7 +1,8 @@
-"""The tables of `events.db`, and how their rows spell our records.
+"""The tables of `events.db`, and the conversion of records to rows and back.
 
-An event's key begins with its inbox and ends with its position, so a page is one range of one B-tree, and new events
-of an inbox go to its end. A tombstone is a row without a type. `body` comes last: what skips a row does not read it.
+The key of an event begins with its inbox and ends with its position, so a page is one range of one B-tree, and new
+events of an inbox go to its end. A tombstone is a row without a type. `body` comes last, so that skipping a row does
+not read it.
 """
 
 import sqlite3
@@ -48,22 +49,22 @@ _SELECT_GUARDS = f"""SELECT receipt, position, accepted_at, digest, expires_at, 
 
 
 def place_key(place: Place, shards: int) -> Row:
-    """Return the primary key of what lies at `place`, for `AT_PLACE`."""
+    """Return the primary key of the record at `place`, for `AT_PLACE`."""
     return place.tenant, place.inbox, place.delivered, shard_of(place.position, shards), place.position
 
 
 def add_record(db: sqlite3.Connection, record: Record, shards: int) -> bool:
-    """Insert `record` if nothing lies at its place; return whether it was inserted."""
+    """Insert `record` if its place is free; return whether it was inserted."""
     return db.execute(f"{_INSERT_EVENT} ON CONFLICT DO NOTHING", _event_row(record, shards)).rowcount == 1
 
 
 def put_record(db: sqlite3.Connection, record: Record, shards: int) -> None:
-    """Write `record`, whatever lies at its place."""
+    """Write `record`, replacing any record at its place."""
     db.execute(_INSERT_EVENT.replace("INSERT", "REPLACE", 1), _event_row(record, shards))
 
 
 def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | None:
-    """Return what lies at `place`."""
+    """Return the record at `place`."""
     row = db.execute(_SELECT_EVENT, place_key(place, shards)).fetchone()
     if row is None:
         return None
@@ -82,7 +83,7 @@ def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | N
 
 
 def add_guard(db: sqlite3.Connection, guard: Guard) -> bool:
-    """Insert `guard` if there is none under its key; return whether it was inserted."""
+    """Insert `guard` if its key is free; return whether it was inserted."""
     row = (
         *guard.identity,
         "" if guard.current else guard.receipt,

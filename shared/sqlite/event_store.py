@@ -1,4 +1,4 @@
-"""The events as the worker sees them, an `EventStore`. Every method that writes is one transaction."""
+"""An `EventStore` in `events.db`. Every writing method is one transaction."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from shared.sqlite.event_rows import (
 T = TypeVar("T")
 
 _TOMBSTONE_SECONDS = 86_400
-"""How long a tombstone is kept: far longer than a call that was given up can take to have an effect."""
+"""Lifetime of a tombstone: far longer than the time in which an abandoned call can still take effect."""
 
 _REMOVE = f"DELETE FROM events WHERE {AT_PLACE} AND type IS NOT NULL"
 _RAISE_VERSION = f"UPDATE guards SET version = version + 1 WHERE {OF_IDENTITY} AND kept = ''"
@@ -35,18 +35,18 @@ _ERASE = f"UPDATE guards SET erased_at = ? WHERE {OF_IDENTITY} AND kept = ?"
 
 
 class _ConditionFailed(Exception):
-    """A change does not apply; what it has done so far is undone."""
+    """The condition of a change does not hold, so it is rolled back."""
 
 
 class SqliteStore(SqliteReader):
     """Reads and writes one `events.db`."""
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
-        """Claim identities; each succeeds or fails alone."""
+        """Claim identities; each succeeds or fails independently."""
         return await self._database.write(lambda db: [_outcome(add_guard, db, guard) for guard in guards])
 
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
-        """Insert events at their places; each fails alone with `EXISTS` if something lies there."""
+        """Insert events at their places, independently; `EXISTS` if a place is taken."""
 
         def add(db: sqlite3.Connection, event: StoredEvent) -> bool:
             return add_record(db, event, self._shards)
@@ -54,7 +54,7 @@ class SqliteStore(SqliteReader):
         return await self._database.write(lambda db: [_outcome(add, db, event) for event in events])
 
     async def remove_events(self, places: Sequence[Place]) -> None:
-        """Delete the events at `places`; tombstones stay."""
+        """Delete the events at `places`; tombstones remain."""
         if places:
             keys = [place_key(place, self._shards) for place in places]
             await self._database.write(lambda db: db.executemany(_REMOVE, keys))
@@ -64,19 +64,19 @@ class SqliteStore(SqliteReader):
         return await self._database.read(lambda db: find_guards(db, identity))
 
     async def take_over(self, current: Guard, new: Guard) -> bool:
-        """Make `new` the current guard; the old one is kept under its receipt."""
+        """Make `new` the current guard; keep the old one under its receipt."""
 
         def change(db: sqlite3.Connection) -> None:
             try:
                 db.execute(_KEEP, current.identity)
-            except sqlite3.IntegrityError:  # one is kept under that receipt already
+            except sqlite3.IntegrityError:  # there is already a guard under that receipt
                 raise _ConditionFailed from None
             add_guard(db, replace(new, current=True, version=current.version + 1))
 
         return await self._change(current, change)
 
     async def insert_older(self, current: Guard, older: Guard) -> bool:
-        """Add a guard of an event accepted before the current one's, kept under its receipt."""
+        """Add the guard of an event accepted before the current guard's event, under its receipt."""
 
         def change(db: sqlite3.Connection) -> None:
             _check(add_guard(db, replace(older, current=False)))
@@ -91,7 +91,7 @@ class SqliteStore(SqliteReader):
         def change(db: sqlite3.Connection) -> None:
             _check(db.execute(_MOVE, (position, *_key(guard))).rowcount == 1)
             _check(add_record(db, event, self._shards))
-            # Added, not put: an event there was acked, and must not be listed again.
+            # Added, not put: an event there was acked, and must not be replaced.
             _check(add_record(db, self._tombstone(old._replace(delivered=True), position), self._shards))
             put_record(db, self._tombstone(old, position), self._shards)
             db.execute(_RAISE_VERSION, current.identity)
@@ -99,7 +99,7 @@ class SqliteStore(SqliteReader):
         return await self._change(current, change)
 
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark `guard` erased, and put tombstones at its position, undelivered and delivered."""
+        """Mark `guard` erased and put tombstones at both places of its position."""
         place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
 
         def change(db: sqlite3.Connection) -> None:
@@ -111,7 +111,7 @@ class SqliteStore(SqliteReader):
         return await self._change(current, change)
 
     async def _change(self, current: Guard, change: Callable[[sqlite3.Connection], None]) -> bool:
-        """Make a change if the identity's current guard is still as `current`; return whether it was made."""
+        """Make a change if the identity's current guard still matches `current`; return whether it was made."""
 
         def checked(db: sqlite3.Connection) -> None:
             now = find_guard(db, current.identity)

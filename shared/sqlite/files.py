@@ -14,6 +14,15 @@ def make_directory(path: Path) -> None:
     _restrict(path, _DIRECTORY_MODE)
 
 
+def make_private_tree(root: Path) -> None:
+    """Make directory `root`; if others could read it, what is in it becomes the owner's alone as well."""
+    was_open = root.exists() and root.stat().st_mode & 0o777 != _DIRECTORY_MODE
+    make_directory(root)
+    for path in root.rglob("*") if was_open else ():
+        with suppress(FileNotFoundError):  # swept meanwhile
+            _restrict(path, _DIRECTORY_MODE if path.is_dir() else _FILE_MODE)
+
+
 def open_private(path: Path) -> int:
     """Open `path` for reading and writing, made if need be; return its descriptor."""
     try:

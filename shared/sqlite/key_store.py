@@ -1,4 +1,4 @@
-"""API keys in `keys.db`: a `KeyStore`. A record is one JSON object, so a new field needs no migration."""
+"""A `KeyStore` in `keys.db`. A record is one JSON object, so a new field needs no migration."""
 
 import sqlite3
 from collections.abc import Callable
@@ -25,17 +25,17 @@ Change = Callable[[ApiKey], ApiKey]
 
 
 class SqliteKeyStore:
-    """The keys in one `keys.db`."""
+    """The API keys in one `keys.db`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key, None if there is none."""
+        """Return the key, None if it does not exist."""
         return await self._database.read(lambda db: _find(db, key_id))
 
     async def put(self, key: ApiKey) -> None:
-        """Add a key; nothing that is there is ever replaced."""
+        """Add a key; never replace one."""
         sql, row = "INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key.key_id, _encoder.encode(key))
         if not await self._database.write(lambda db: db.execute(sql, row).rowcount):
             raise key_taken(key)
@@ -46,13 +46,13 @@ class SqliteKeyStore:
         return in_order((_decoder.decode(record) for (record,) in rows), tenant)
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key revoked."""
+        """Mark a key as revoked."""
         return await self._change(
             key_id, lambda key: key if key.revoked_at is not None else replace(key, revoked_at=revoked_at)
         )
 
     async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Let a key expire."""
+        """Make a key expire."""
         return await self._change(
             key_id,
             lambda key: (
@@ -61,12 +61,12 @@ class SqliteKeyStore:
         )
 
     async def record_use(self, key_id: str, used_at: int) -> None:
-        """Note a use. A power failure may undo it: the next use is noted again."""
+        """Record a use. A power failure may undo it; the next use is recorded again."""
 
-        def note(key: ApiKey) -> ApiKey:
+        def record(key: ApiKey) -> ApiKey:
             return replace(key, last_used_at=used_at) if (key.last_used_at or 0) < used_at else key
 
-        await self._database.write(lambda db: _update(db, key_id, note), durable=False)
+        await self._database.write(lambda db: _update(db, key_id, record), durable=False)
 
     async def ready(self) -> None:
         """Return if the file can be read."""
@@ -85,7 +85,7 @@ def _find(db: sqlite3.Connection, key_id: str) -> ApiKey | None:
 
 
 def _update(db: sqlite3.Connection, key_id: str, change: Change) -> ApiKey | None:
-    """Change a key if there is one; return it as it is then."""
+    """Change a key if it exists; return the changed key."""
     old = _find(db, key_id)
     if old is None:
         return None

@@ -1,7 +1,7 @@
-"""The number of shards is fixed for the life of `events.db`; the file itself keeps it.
+"""Stores the number of shards in `events.db`, since it can't change during the life of the file.
 
-With another number, reads would look for events under the wrong keys and miss them silently. So the file holds the
-number that it was first used with. The worker claims it before it writes anything; readers check it.
+With another number, reads would use the wrong keys and silently miss events. So the file records the number with which
+it was first used. The worker claims it before its first write, and readers check it.
 """
 
 import sqlite3
@@ -24,10 +24,10 @@ async def claim(database: Database, settings: Settings) -> None:
 
 
 async def check(database: Database, settings: Settings) -> None:
-    """Raise `InvalidSettings` if the file was first used with another `INBOX_SHARDS`; a new file fits any number."""
+    """Raise `InvalidSettings` if the file was first used with another `INBOX_SHARDS`; a new file accepts any number."""
     used = await database.read(_used)
     if used not in (0, settings.inbox_shards):
-        raise InvalidSettings([f"INBOX_SHARDS={settings.inbox_shards}: events.db was made with {used}, permanently"])
+        raise InvalidSettings([f"INBOX_SHARDS={settings.inbox_shards}: events.db was created with {used}, permanently"])
 
 
 def _used(db: sqlite3.Connection) -> int:

@@ -1,8 +1,8 @@
-"""Queues in one file: `EventQueue`s with the promises and limits of SQS standard queues.
+"""`EventQueue`s in one file, with the guarantees and limits of SQS standard queues.
 
-A message is two rows, so that a receive, which changes its visibility, does not write its body again. Only sends wait
-for the disk: a receive, a deletion or a change of visibility that a power failure undoes makes a message come again,
-as any message may.
+A message has two rows, so that a receive, which changes its visibility, does not rewrite its body. Only sends wait for
+the disk: if a power failure undoes a receive, a deletion or a visibility change, the message is redelivered, as any
+message may be.
 """
 
 import re
@@ -22,7 +22,7 @@ from shared.sqlite.schema import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
     (
-        # AUTOINCREMENT: an id that came again would let an old handle delete a new message.
+        # AUTOINCREMENT: if an id were reused, an old handle could delete a new message.
         """CREATE TABLE messages (
             id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, visible_at INTEGER NOT NULL,
             receives INTEGER NOT NULL, sent_at INTEGER NOT NULL, kept_until INTEGER NOT NULL
@@ -34,14 +34,14 @@ MIGRATIONS: tuple[Migration, ...] = (
 """Times are epoch milliseconds."""
 
 RETENTION_MS = 14 * 86_400_000
-"""How long a message is kept in a queue, as in SQS at most. One that moves to the DLQ is kept as long again."""
+"""Retention of a message, the maximum of SQS. A message that moves to the DLQ is kept as long again."""
 
 _REFUSED_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""SQS takes the characters of XML 1.0."""
+"""SQS accepts the characters of XML 1.0."""
 
 
 class SqliteQueue:
-    """The queue `name`. With `dlq`, a message received `max_receives` times goes to the queue of that name."""
+    """The queue `name`. With `dlq`, a message received `max_receives` times moves to the queue of that name."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class SqliteQueue:
         self._max_receives = max_receives
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        """Store messages; refuse those that SQS would."""
+        """Store messages; refuse those that SQS would refuse."""
         if not messages:
             return []
         if len(messages) > MAX_MESSAGES or sum(len(message.body) for message in messages) > MAX_MESSAGE_BYTES:
-            raise Unavailable(f"a call takes {MAX_MESSAGES} messages of together {MAX_MESSAGE_BYTES:,} bytes")
+            raise Unavailable(f"a call may send {MAX_MESSAGES} messages, {MAX_MESSAGE_BYTES:,} bytes together")
         now = self._clock.wall_ms()
         return await self._database.write(lambda db: [self._insert(db, message, now) for message in messages])
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        """Take up to `limit` visible messages, the longest waiting first; wait for one if there is none."""
+        """Receive up to `limit` visible messages, oldest first; wait for one if there is none."""
         deadline = self._clock.monotonic_ms() + wait_seconds * 1000
         while True:
             mark = self._changes.mark()
@@ -85,12 +85,12 @@ class SqliteQueue:
             await self._changes.wait(mark, left_ms / 1000)
 
     async def delete(self, messages: Sequence[Message]) -> None:
-        """Delete messages; one that was received again since stays."""
+        """Delete messages, except those that were received again since."""
         if messages:
             await self._database.write(lambda db: self._delete(db, messages), durable=False)
 
     async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        """Hide messages for `seconds` from now; those that are gone are passed over."""
+        """Make messages invisible for `seconds` from now; ignore deleted ones."""
         if not messages:
             return
         sql = "UPDATE messages SET visible_at = ? WHERE id = ? AND queue = ? AND receives = ?"
@@ -119,7 +119,7 @@ class SqliteQueue:
     def _taking(
         self, limit: int, now: int, visible_at: int
     ) -> Callable[[sqlite3.Connection], tuple[list[Message], int | None]]:
-        """Return a call that takes messages; if it took none, it also returns when one will be visible."""
+        """Return a call that receives messages; if there are none, it returns when the next becomes visible."""
 
         def take(db: sqlite3.Connection) -> tuple[list[Message], int | None]:
             received: list[Message] = []
@@ -147,7 +147,7 @@ class SqliteQueue:
                 db.execute("DELETE FROM contents WHERE id = ?", key[:1])
 
     def _key(self, message: Message) -> tuple[int, str, int]:
-        """Return what names a message as it was received: a later receive has another handle."""
+        """Return the key of a received message; a later receive of the message has another one."""
         id_, receives = message.handle.split("#")
         return int(id_), self._name, int(receives)
 

@@ -1,7 +1,7 @@
-"""Deletes what has expired, as DynamoDB, SQS and S3 do on their own. Run by the worker process.
+"""Deletes expired data, as DynamoDB, SQS and S3 do automatically. Runs in the worker process.
 
-Small transactions with pauses: a commit never waits long behind one. Freed pages are used again; files do not shrink.
-No deletion waits for the disk: one that a power failure undoes is made again.
+Transactions are small and separated by pauses, so other commits never wait long. Freed pages are reused; files do not
+shrink. Deletions do not wait for the disk: one that a power failure undoes is repeated.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # the backend runs the sweeper
 _PERIOD_MS = 60_000
 _PAUSE_MS = 20
 _ROWS = 250
-"""Of one transaction; takes 1 to 2 ms."""
-_BUCKET_KEPT_US = 3_600_000_000  # past being full, when a row says no more than none would
+"""Rows per transaction, which takes 1 to 2 ms."""
+_BUCKET_KEPT_US = 3_600_000_000  # after the bucket is full, when the row is equivalent to none
 _DAY_SECONDS = 86_400
 
 _EVENTS = """DELETE FROM events WHERE (tenant, inbox, delivered, shard, position) IN (
@@ -39,13 +39,13 @@ _BUCKETS = "DELETE FROM buckets WHERE key_id IN (SELECT key_id FROM buckets WHER
 
 
 class Sweeper:
-    """Sweeps one data directory. The databases are the caller's to close."""
+    """Sweeps one data directory. The caller closes the databases."""
 
     def __init__(self, backend: "SqliteBackend", settings: Settings, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
         self._bodies = Path(settings.data_dir).absolute() / "bodies"
-        # An event lives EVENT_TTL_DAYS from acceptance and, acked on its last day, as long again.
+        # An event is kept for EVENT_TTL_DAYS from acceptance and, if acked on its last day, as long again.
         self._body_seconds = (2 * settings.event_ttl_days + 1) * _DAY_SECONDS
 
     async def run(self) -> None:
@@ -56,7 +56,7 @@ class Sweeper:
             await self._clock.sleep_ms(_PERIOD_MS)
 
     async def sweep(self) -> int:
-        """Delete everything that has expired; return how many rows and files."""
+        """Delete all expired data; return the number of rows and files."""
         now_ms = self._clock.wall_ms()
         events = await self._backend.events()
         messages, keys = await self._backend.messages(), await self._backend.key_file()
@@ -80,7 +80,7 @@ class Sweeper:
         return swept
 
     async def _sweep_messages(self, database: Database, now_ms: int) -> int:
-        """Delete messages; they are looked for outside of the transaction, since no index finds them."""
+        """Delete old messages; without an index for them, they are searched for outside of the transaction."""
         ids = await database.read(lambda db: db.execute(_OLD_MESSAGES, (now_ms,)).fetchall())
         for batch in batches(ids, _ROWS):
             await database.write(partial(_delete_messages, ids=batch, now_ms=now_ms), durable=False)
@@ -88,7 +88,7 @@ class Sweeper:
         return len(ids)
 
     def _sweep_bodies(self, now: int) -> int:
-        """Delete files that are too old, and those that a killed process has not finished."""
+        """Delete expired files, and unfinished ones of killed processes."""
         swept = 0
         for directory in self._bodies.iterdir() if self._bodies.exists() else ():
             kept_seconds = _DAY_SECONDS if directory.name == INCOMING else self._body_seconds
@@ -106,6 +106,6 @@ def _deletes(sql: str, before: int) -> Callable[[sqlite3.Connection], int]:
 
 def _delete_messages(db: sqlite3.Connection, ids: Sequence[tuple[int]], now_ms: int) -> None:
     for (id_,) in ids:
-        # Unless it has moved to the DLQ meanwhile, which keeps it for longer.
+        # Unless it has since moved to the DLQ, which extends its retention.
         if db.execute("DELETE FROM messages WHERE id = ? AND kept_until <= ?", (id_, now_ms)).rowcount:
             db.execute("DELETE FROM contents WHERE id = ?", (id_,))

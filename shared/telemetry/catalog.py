@@ -1,11 +1,11 @@
-"""What is counted: the whole list. `docs/metrics.md` is made from it.
+"""The catalog of all metrics. `docs/metrics.md` is generated from it.
 
     metrics = Metrics()
-    accepted = metrics.events_accepted.of()     # once, when what counts is made
-    accepted.add(25)                            # then as often as it happens
+    accepted = metrics.events_accepted.of()     # once, in the constructor of the instrumented object
+    accepted.add(25)                            # then for every occurrence
 
-One `Metrics` a process, handed to what counts in it. Nothing of a payload, no id and no name that a customer gave is
-ever a label: labels have few values, all known beforehand.
+Each process has one `Metrics`, passed to everything it instruments. Payloads, ids and names from customers are never
+labels: labels have few values, all known in advance.
 """
 
 from functools import partial
@@ -37,10 +37,10 @@ QUEUES = ("events", "dlq")
 REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent")
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
-"""Seconds that one call or request takes; a long poll waits up to 20."""
+"""Seconds of one call or request; a long poll takes up to 20."""
 
 _LATE = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86_400)
-"""Seconds that an event is under way; a backlog may be days old."""
+"""Seconds of an event in the pipeline; a backlog may be days old."""
 
 _MANY = (0, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 _TEN = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
@@ -51,7 +51,7 @@ F = TypeVar("F", Family[Counter], Family[Gauge], Family[Histogram])
 
 
 class Metrics:
-    """Everything that one process counts. `scraped`: somebody may ask for it over HTTP; a Lambda writes it instead."""
+    """The metrics of one process. `scraped`: they may be served over HTTP; on Lambda they are logged instead."""
 
     def __init__(self, *, scraped: bool = True) -> None:
         self.scraped = scraped
@@ -66,12 +66,12 @@ class Metrics:
         self.http_request_seconds = self._histogram(
             "triggers_http_request_duration_seconds",
             _FAST,
-            "Requests, by how long their answer took. Waiting in a long poll is part of it; a client that left is 4xx",
+            "Request duration, including the wait of a long poll; a client that disconnects counts as 4xx",
             {"method": METHODS, "route": ROUTES, "status": STATUSES},
         )
         self.rate_limited = self._counter(
             "triggers_rate_limited_total",
-            "Requests that a limit refused (429): `rate` is a key's own, `secrets` that of wrong secrets for one key",
+            "Rate-limited requests (429): by the key's `rate`, or by wrong `secrets` for one key",
             {"limit": ("rate", "secrets")},
         )
         self.http_refusals = self._counter(
@@ -84,101 +84,102 @@ class Metrics:
         )
 
     def _ingest(self) -> None:
-        self.events_accepted = self._counter("triggers_events_accepted_total", "Events answered with 202")
+        self.events_accepted = self._counter("triggers_events_accepted_total", "Events accepted (202)")
         self.shed = self._counter(
             "triggers_ingest_shed_total",
-            "Requests refused early (503): `posts` past MAX_POSTS, `event_loop` while the event loop falls behind,"
-            " `buffer` past BUFFER_BYTES or BUFFER_EVENTS",
+            "Requests shed (503): `posts` above MAX_POSTS, `event_loop` while the event loop lags, `buffer` above"
+            " BUFFER_BYTES or BUFFER_EVENTS",
             {"reason": ("posts", "event_loop", "buffer")},
         )
-        self.posts_under_way = self._gauge("triggers_ingest_posts_under_way", "POSTs of events that wait or work")
-        self.buffer_bytes = self._gauge("triggers_ingest_buffer_bytes", "Bytes that wait for the queue")
-        self.buffer_events = self._gauge("triggers_ingest_buffer_events", "Events that wait for the queue")
-        self.send_packs = self._histogram("triggers_ingest_send_packs", _TEN, "Calls to the queue, by packs in a call")
-        self.send_events = self._histogram(
-            "triggers_ingest_send_events", _MANY, "Calls to the queue, by events in a call"
-        )
+        self.posts_under_way = self._gauge("triggers_ingest_posts_under_way", "POSTs of events in progress")
+        self.buffer_bytes = self._gauge("triggers_ingest_buffer_bytes", "Event bytes buffered for the queue")
+        self.buffer_events = self._gauge("triggers_ingest_buffer_events", "Events buffered for the queue")
+        self.send_packs = self._histogram("triggers_ingest_send_packs", _TEN, "Packs per send to the queue")
+        self.send_events = self._histogram("triggers_ingest_send_events", _MANY, "Events per send to the queue")
         self.send_seconds = self._histogram(
-            "triggers_ingest_send_duration_seconds", _FAST, "Calls to the queue, by how long they took"
+            "triggers_ingest_send_duration_seconds", _FAST, "Duration of a send to the queue"
         )
         self.packs_failed = self._counter(
-            "triggers_ingest_packs_failed_total", "Packs that the queue did not confirm; their requests got a 503"
+            "triggers_ingest_packs_failed_total",
+            "Packs that the queue did not confirm; their requests are answered with 503",
         )
 
     def _worker(self) -> None:
         self.receives = self._counter(
             "triggers_worker_receives_total",
-            "Polls of the queue: with messages, `empty`, or `failed`",
+            "Receive calls: with `messages`, `empty` or `failed`",
             {"outcome": ("messages", "empty", "failed")},
         )
         self.batch_messages = self._histogram(
-            "triggers_worker_batch_messages", (*_TEN, 100, 1000, 10_000), "Batches, by messages in a batch"
+            "triggers_worker_batch_messages", (*_TEN, 100, 1000, 10_000), "Messages per batch"
         )
         self.batch_seconds = self._histogram(
-            "triggers_worker_batch_duration_seconds", _FAST, "Batches, by how long all their messages took"
+            "triggers_worker_batch_duration_seconds", _FAST, "Processing time of a batch"
         )
         self.chunk_events = self._histogram(
-            "triggers_worker_chunk_events", _CHUNK, "Chunks written together, by events in a chunk"
+            "triggers_worker_chunk_events", _CHUNK, "Events per chunk, the unit of a batch write"
         )
         self.chunk_seconds = self._histogram(
-            "triggers_worker_chunk_duration_seconds", _FAST, "Chunks, by how long claim and commit took"
+            "triggers_worker_chunk_duration_seconds", _FAST, "Duration of claim and commit of a chunk"
         )
         self.concurrency_limit = self._gauge(
             "triggers_worker_concurrency_limit",
-            "Chunks that a worker writes at the same time; fewer than 8 while the table is slow",
+            "Chunks that a worker may write concurrently; below 8 while the table is slow",
         )
         self.messages = self._counter(
             "triggers_worker_messages_total",
-            "Messages by what was done with them: `delete` done, `retry` later, `leave` to the redrive: unreadable",
+            "Messages by disposition: `delete` when done, `retry` later, `leave` unreadable ones to the redrive policy",
             {"action": ("delete", "retry", "leave")},
         )
         self.events = self._counter(
             "triggers_worker_events_total",
-            "Events by what became of them. A redelivery counts again: what was stored before it is `stored`",
+            "Events by result. A redelivery counts again; an event stored before it is `stored`",
             {"result": ("stored", "duplicate", "conflict", "expired", "erased", "dead", "postponed")},
         )
         self.removals = self._counter(
             "triggers_worker_removals_total",
-            "Acks and erases by what became of them: `acked`, `removed` (erased), `gone` before, `postponed`",
+            "Acks and erasures by result: `acked`, `removed` (erased), already `gone`, or `postponed`",
             {"result": ("acked", "removed", "gone", "postponed")},
         )
         self.repositions = self._counter(
-            "triggers_worker_repositions_total", "Events moved to a new position, as their commit may have come late"
+            "triggers_worker_repositions_total",
+            "Events moved to a new position because their commit may have been late",
         )
         self.take_overs = self._counter(
-            "triggers_worker_take_overs_total", "Identities taken over by an event accepted after the window"
+            "triggers_worker_take_overs_total",
+            "Identities taken over by an event accepted after the deduplication window",
         )
         self.dead_letters = self._counter(
             "triggers_worker_dead_letters_total",
-            "Events for the DLQ alone: `sent`, `withheld` by DEAD_LETTERS_PER_MINUTE, or `failed` to go",
+            "Events that the worker moves to the DLQ: `sent`, `withheld` by DEAD_LETTERS_PER_MINUTE, or `failed`",
             {"outcome": ("sent", "withheld", "failed")},
         )
         self.stored_seconds = self._histogram(
-            "triggers_stored_latency_seconds", _LATE, "Events stored, by the time since they were accepted"
+            "triggers_stored_latency_seconds", _LATE, "Processing latency: time from acceptance to storage"
         )
 
     def _queue(self) -> None:
         self.queue_messages = self._gauge(
-            "triggers_queue_messages", "Messages that wait, about; sampled every 15 seconds", {"queue": QUEUES}
+            "triggers_queue_messages", "Queue depth (approximate), sampled every 15 seconds", {"queue": QUEUES}
         )
         self.queue_age = self._gauge(
             "triggers_queue_age_seconds",
-            "How long the oldest message of the latest receive had waited; 0 once a receive came back empty",
+            "Age of the oldest message in the latest receive; 0 after an empty receive",
         )
 
     def _inbox(self) -> None:
-        self.page_events = self._histogram("triggers_inbox_page_events", _MANY, "Pages read, by events on a page")
+        self.page_events = self._histogram("triggers_inbox_page_events", _MANY, "Events per page read")
         self.reads = self._counter(
             "triggers_inbox_reads_total",
-            "Pages asked for: `made` for one reader, or `shared` with one who asked the same at the same time",
+            "Pages requested: read for one reader (`made`), or `shared` with a concurrent identical request",
             {"read": ("made", "shared")},
         )
-        self.waiters = self._gauge("triggers_inbox_waiters", "Requests that wait for an event")
-        self.watched = self._gauge("triggers_inbox_watched", "Inboxes that somebody waits at")
+        self.waiters = self._gauge("triggers_inbox_waiters", "Long polls waiting for an event")
+        self.watched = self._gauge("triggers_inbox_watched", "Inboxes with waiting long polls")
         self.first_read_seconds = self._histogram(
             "triggers_first_read_latency_seconds",
             _LATE,
-            "Events that this process hands out for the first time, by the time since they were accepted",
+            "Delivery latency: time from acceptance to the first read from this process",
         )
 
     def _counter(self, name: str, meaning: str, labels: Labels | None = None) -> Family[Counter]:

@@ -1,14 +1,14 @@
-"""What is counted as CloudWatch's embedded metric format: on Lambda, a line on stdout is a metric.
+"""Metrics in CloudWatch's embedded metric format: on Lambda, a line on stdout becomes metrics.
 
-One line an invocation, with what was counted since the one before:
+Each invocation writes one line with the changes since the previous one:
 
     {"_aws":{"Timestamp":1795368000000,"CloudWatchMetrics":[{"Namespace":"Triggers","Dimensions":[["function"]],
      "Metrics":[{"Name":"triggers_worker_events_total_stored","Unit":"Count"}, ...]}]},
      "function":"triggers-worker","triggers_worker_events_total_stored":25, ...}
 
-CloudWatch bills by the combination of dimensions, so there is one dimension, and the values of labels end the name. A
-bucket of a histogram is its mean value and its count: sums are exact, percentiles are near. Gauges are left out: of
-one request at a time they tell nothing, and what the queue holds CloudWatch knows itself.
+CloudWatch bills per combination of dimensions, so there is one dimension, and label values are appended to the name.
+A histogram bucket is reported as its mean value and its count: sums are exact, percentiles approximate. Gauges are
+omitted: they mean little for one request at a time, and CloudWatch has its own metrics of the queue.
 """
 
 import re
@@ -24,7 +24,7 @@ from shared.telemetry.catalog import Metrics
 from shared.telemetry.instruments import Counter, Histogram
 
 NAMESPACE = "Triggers"
-_MAX_METRICS = 100  # of one directive; a line may hold several
+_MAX_METRICS = 100  # per directive; a line may contain several
 _UNITS = {"seconds": "Seconds", "bytes": "Bytes"}
 _not_sane = re.compile(r"[^a-zA-Z0-9]+").sub
 
@@ -32,7 +32,7 @@ _not_sane = re.compile(r"[^a-zA-Z0-9]+").sub
 def emitter(
     metrics: Metrics, clock: Clock, environ: Mapping[str, str], stream: TextIO | None = None
 ) -> Callable[[], None]:
-    """Return what writes a line to `stream` (stdout) each time it is called; it does nothing outside of Lambda."""
+    """Return a function that writes one line to `stream` (stdout) per call; outside of Lambda it does nothing."""
     function = environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if not function:
         return _nothing
@@ -49,14 +49,14 @@ def emitter(
 
 
 class Since:
-    """What was counted since it was last asked for."""
+    """The changes of the metrics since they were last read."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._before: dict[str, Any] = {}
 
     def values(self) -> dict[str, tuple[str, Any]]:
-        """Return unit and value by name, without what did not change."""
+        """Return the unit and value of each metric that changed, by name."""
         found: dict[str, tuple[str, Any]] = {}
         for family in self._metrics.families:
             unit = _UNITS.get(family.unit, "Count")
@@ -87,7 +87,7 @@ class Since:
 
 
 def document(function: str, now_ms: int, values: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
-    """Return the line for `values` as an object."""
+    """Return the object that is written as the line for `values`."""
     metrics = [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()]
     directives = [
         {"Namespace": NAMESPACE, "Dimensions": [["function"]], "Metrics": some}

@@ -1,4 +1,4 @@
-"""JSON logs: one object a line, on stderr, for our own loggers and everybody else's.
+"""JSON logs: one object per line, on stderr, for our own loggers and those of libraries.
 
     log = logging.getLogger("triggers.worker")
     log.info("message handled", extra={"events": 25, "duration_ms": 12})
@@ -7,13 +7,12 @@ gives
 
     {"time":"2026-11-22T17:03:11.042Z","level":"INFO","logger":"triggers.worker","message":"message handled",...}
 
-Nothing of a payload or a secret may be logged. So the message is a fixed text, whatever varies is a named field,
-and of an exception only its type and where it was raised are written: its text may quote what it choked on.
-Libraries are heard from WARNING up, however low `LOG_LEVEL` and their own levels: at DEBUG botocore logs bodies and
-signatures.
+Payloads and secrets must never be logged. So the message is a fixed text, variable parts are named fields, and of an
+exception only its type and stack are logged: its text may quote its input. Libraries are logged from WARNING up,
+however low `LOG_LEVEL` and their own levels are: at DEBUG, botocore logs bodies and signatures.
 
-A server writes a line a request, which costs less if lines below WARNING are held and written some at a time; one
-that is killed may take the last `_HELD_SECONDS` of them with it.
+A server writes one line per request. Buffering lines below WARNING and writing several at once costs less; a process
+that is killed may lose those of the last `_HELD_SECONDS`.
 """
 
 import asyncio
@@ -40,9 +39,9 @@ _held: "_HeldLines | None" = None
 
 
 def configure(level: str, stream: TextIO | None = None, *, hold: bool = False) -> None:
-    """Send all logging of this process to `stream` (stderr) as JSON; our own loggers from `level` up.
+    """Log to `stream` (stderr) as JSON, from `level` up for our own loggers and from WARNING up for all others.
 
-    With `hold`, lines may be held for a tenth of a second: for a process that runs one event loop all its life.
+    With `hold`, lines may be buffered for a tenth of a second: for processes with one event loop for their lifetime.
     """
     global _held  # noqa: PLW0603 - logging is the process's
     _held = _HeldLines(stream or sys.stderr) if hold else None
@@ -62,7 +61,7 @@ def configure(level: str, stream: TextIO | None = None, *, hold: bool = False) -
 
 
 def info(logger: logging.Logger, message: str, fields: Mapping[str, Any]) -> None:
-    """Log `message` as `logger.info` with `extra=fields` does, at a fifth of its cost where lines are held."""
+    """Log `message` like `logger.info` with `extra=fields`, at a fifth of its cost where lines are buffered."""
     if _held is None:
         logger.info(message, extra=fields)
     elif logger.isEnabledFor(logging.INFO):
@@ -74,21 +73,21 @@ def _is_heard(record: logging.LogRecord) -> bool:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object, `extra` fields beside the standard ones."""
+    """Formats a record as one JSON object, with the `extra` fields next to the standard ones."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line for `record`, without its end."""
+        """Return the line for `record`, without the newline."""
         fields = {name: value for name, value in record.__dict__.items() if name not in _STANDARD_FIELDS}
         if record.exc_info and record.exc_info[1]:
             fields["error"] = " from ".join(type(error).__name__ for error in _chain(record.exc_info[1]))
             fields["stack"] = _stack(record.exc_info[1])
-        # asyncio and uvicorn append reprs of exceptions and tracebacks in further lines.
+        # asyncio and uvicorn append reprs of exceptions and tracebacks on further lines.
         message = record.getMessage().partition("\n")[0]
         return _line_of(record.created, record.levelname, record.name, message, fields)
 
 
 class _HeldLines(logging.StreamHandler[TextIO]):
-    """Writes lines some at a time, at once from WARNING up. For a process with one event loop."""
+    """Buffers lines below WARNING and writes several at once. For processes with one event loop."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -96,16 +95,16 @@ class _HeldLines(logging.StreamHandler[TextIO]):
         self._is_due = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record."""
+        """Write or buffer a record."""
         try:
             self.hold(self.format(record))
             if record.levelno >= logging.WARNING:
                 self.flush()
-        except Exception:  # noqa: BLE001 - as in every handler: a line that can't be written must not stop the work
+        except Exception:  # noqa: BLE001 - as in every handler: a failure to log must not stop the program
             self.handleError(record)
 
     def hold(self, line: str) -> None:
-        """Take a line; see to it that it is written soon."""
+        """Buffer a line, and make sure that it is written soon."""
         self.acquire()
         try:
             self._held.append(line)
@@ -115,7 +114,7 @@ class _HeldLines(logging.StreamHandler[TextIO]):
             self.release()
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Write the buffered lines."""
         self.acquire()
         try:
             held, self._held = self._held, []
@@ -126,7 +125,7 @@ class _HeldLines(logging.StreamHandler[TextIO]):
             self.release()
 
     def _comes_due(self) -> bool:
-        """See to it that the event loop writes what is held; False if none runs in this thread."""
+        """Schedule a write on the event loop; return False if none runs in this thread."""
         try:
             asyncio.get_running_loop().call_later(_HELD_SECONDS, self._write_due)
         except RuntimeError:
@@ -155,7 +154,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _stack(error: BaseException) -> list[str]:
-    """Return where `error` was raised, outermost frame first: `file:line function`."""
+    """Return the stack of `error`, outermost frame first, as `file:line function`."""
     frames = [
         f"{'/'.join(Path(frame.f_code.co_filename).parts[-2:])}:{number} {frame.f_code.co_name}"
         for frame, number in walk_tb(error.__traceback__)

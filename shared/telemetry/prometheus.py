@@ -1,4 +1,4 @@
-"""What is counted in the text formats of Prometheus and OpenMetrics, and a port of its own to read it from."""
+"""Metrics in the text formats of Prometheus and OpenMetrics, and a separate port that serves them."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # loaded where it is used
 
 
 def text(metrics: Metrics, accept: str = "") -> tuple[bytes, str]:
-    """Return what was counted until now, in the format that `accept` asks for, and its media type."""
+    """Return the metrics in the format that `accept` requests, and its media type."""
     from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
     encode, media_type = choose_encoder(accept)
@@ -24,7 +24,7 @@ def text(metrics: Metrics, accept: str = "") -> tuple[bytes, str]:
 
 
 def registry(metrics: Metrics) -> "CollectorRegistry":
-    """Return what prometheus_client asks, with the process's own memory, CPU and files besides."""
+    """Return a registry for prometheus_client, with `metrics` and the memory, CPU and open files of the process."""
     from prometheus_client.process_collector import ProcessCollector  # noqa: PLC0415
     from prometheus_client.registry import CollectorRegistry  # noqa: PLC0415
 
@@ -36,9 +36,9 @@ def registry(metrics: Metrics) -> "CollectorRegistry":
 
 @contextmanager
 def listening(metrics: Metrics, settings: Settings) -> Iterator[None]:
-    """Answer every GET on METRICS_PORT until the end of the context, in a thread; do nothing if it is 0.
+    """Serve every GET on METRICS_PORT from a thread until the end of the context; do nothing if the port is 0.
 
-    Raises `InvalidSettings` if the port can't be had.
+    Raises `InvalidSettings` if the port is unavailable.
     """
     if not settings.metrics_port:
         yield
@@ -49,7 +49,7 @@ def listening(metrics: Metrics, settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def listening_on(metrics: Metrics, host: str, port: int) -> Iterator[int]:
-    """Answer on `port`, any that is free if it is 0; yields the port. Raises `InvalidSettings` if it can't be had."""
+    """Serve on `port`, or a free one if it is 0; yield the port. Raises `InvalidSettings` if it is unavailable."""
     from prometheus_client import start_http_server  # noqa: PLC0415
 
     try:
@@ -65,13 +65,13 @@ def listening_on(metrics: Metrics, host: str, port: int) -> Iterator[int]:
 
 
 class _Collector:
-    """Hands over what is counted, each time anew."""
+    """Converts the metrics for prometheus_client on every scrape."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def collect(self) -> "Iterable[Metric]":
-        """Yield one metric a family; a family of which this process has nothing is left out."""
+        """Yield one metric per family, omitting those without samples."""
         for family in self._metrics.families:
             if metric := _metric(family):
                 yield metric
@@ -89,7 +89,7 @@ def _metric(family: AnyFamily) -> "Metric | None":
 
 
 def _samples(measure: Counter | Gauge | Histogram) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Yield what follows the name, further labels, and the value."""
+    """Yield the name suffix, additional labels and value of each sample."""
     match measure:
         case Counter():
             yield "_total", {}, measure.value

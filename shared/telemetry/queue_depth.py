@@ -1,4 +1,4 @@
-"""Asks from time to time how many messages wait."""
+"""Samples the queue depths at a fixed interval."""
 
 import asyncio
 import logging
@@ -12,14 +12,14 @@ from shared.telemetry.catalog import Metrics
 from shared.telemetry.instruments import Gauge
 
 EVERY_MS = 15_000
-"""Two queues come to 350,000 calls a month, for $0.14."""
+"""For two queues, this makes 350,000 calls a month, which cost $0.14."""
 
 _log = logging.getLogger("triggers.worker")
 
 
 @asynccontextmanager
 async def sampling(queues: Mapping[str, EventQueue], metrics: Metrics, clock: Clock) -> AsyncIterator[None]:
-    """Keep the number of messages in each of `queues`, by name, up to date until the end of the context."""
+    """Sample the depth of each of `queues`, by name, until the end of the context."""
     gauges = {name: metrics.queue_messages.of(name) for name in queues}
     task = asyncio.create_task(_run(queues, gauges, clock))
     try:
@@ -37,9 +37,9 @@ async def _run(queues: Mapping[str, EventQueue], gauges: Mapping[str, Gauge], cl
 
 
 async def _sample(name: str, queue: EventQueue) -> int | None:
-    """Return how many messages wait, None if the queue does not say."""
+    """Return the depth of `queue`, None if it can't be read."""
     try:
         return await queue.backlog()
     except (Unavailable, Unclear) as error:
-        _log.warning("a queue's length can't be read", extra={"queue": name, "error": str(error)})
+        _log.warning("the depth of a queue can't be read", extra={"queue": name, "error": str(error)})
         return None

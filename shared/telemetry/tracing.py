@@ -1,11 +1,11 @@
-"""OpenTelemetry spans of requests and messages, for whoever installs the extra `otel` and names an exporter.
+"""OpenTelemetry spans of requests and messages, if the extra `otel` is installed and an exporter is configured.
 
     pip install 'triggers[otel]'
     OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 triggers serve all
 
-The SDK's own variables tell the rest: OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and so on. A span
-continues the trace that the request's, or the message's, `traceparent` names. Off, it costs a comparison: nothing of
-OpenTelemetry is loaded, and no layer is added to the app.
+The SDK's own variables configure the rest: OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and so on. A
+span continues the trace in the `traceparent` of the request or message. When disabled, tracing costs one comparison:
+OpenTelemetry is not imported, and no layer is added to the app.
 """
 
 import logging
@@ -26,7 +26,7 @@ _current: "Tracing | None" = None
 
 
 class Tracing:
-    """Makes spans by `tracer`."""
+    """Creates spans with `tracer`."""
 
     def __init__(self, tracer: "Tracer") -> None:
         from opentelemetry import trace  # noqa: PLC0415 - an extra
@@ -36,19 +36,19 @@ class Tracing:
         self._trace = trace
         self._context = TraceContextTextMapPropagator()
 
-    def request(self, method: str, given: Mapping[str, str]) -> "tuple[Span, dict[str, str]]":
-        """Start a request's span; return it, and `traceparent` and `tracestate` for whatever comes of the request."""
-        span = self._tracer.start_span(method, self._context.extract(given), kind=self._trace.SpanKind.SERVER)
-        handed_on: dict[str, str] = {}
-        self._context.inject(handed_on, self._trace.set_span_in_context(span))
-        return span, handed_on
+    def request(self, method: str, headers: Mapping[str, str]) -> "tuple[Span, dict[str, str]]":
+        """Start the span of a request; return it, and the `traceparent` and `tracestate` to propagate."""
+        span = self._tracer.start_span(method, self._context.extract(headers), kind=self._trace.SpanKind.SERVER)
+        propagated: dict[str, str] = {}
+        self._context.inject(propagated, self._trace.set_span_in_context(span))
+        return span, propagated
 
-    def message(self, given: Mapping[str, str], duration_ms: int, fields: Mapping[str, object]) -> None:
-        """Record a message that was worked on until now. `fields` are its line in the log."""
+    def message(self, attributes: Mapping[str, str], duration_ms: int, fields: Mapping[str, object]) -> None:
+        """Record the span of a message that was just processed. `fields` are those of its log line."""
         ended_ns = time.time_ns()
         span = self._tracer.start_span(
             "process message",
-            self._context.extract(given),
+            self._context.extract(attributes),
             kind=self._trace.SpanKind.CONSUMER,
             attributes={f"triggers.{name}": str(value) for name, value in fields.items() if value is not None},
             start_time=ended_ns - duration_ms * 1_000_000,
@@ -57,12 +57,12 @@ class Tracing:
 
 
 def current() -> Tracing | None:
-    """Return what traces this process, None if nothing does."""
+    """Return the tracing of this process, None if it is disabled."""
     return _current
 
 
 def configure(environ: Mapping[str, str], service: str) -> None:
-    """Trace this process if `environ` asks for it; `service` is its name unless OTEL_SERVICE_NAME is another."""
+    """Enable tracing if `environ` requests it; `service` is the service name unless OTEL_SERVICE_NAME is set."""
     global _current  # noqa: PLW0603 - tracing is the process's
     _current = None
     exporter = _exporter_of(environ)
@@ -71,11 +71,11 @@ def configure(environ: Mapping[str, str], service: str) -> None:
     try:
         _current = _start(exporter, environ.get("OTEL_SERVICE_NAME") or service)
     except ImportError as error:
-        logger.warning("tracing is asked for and its packages are missing", extra={"missing": error.name or exporter})
+        logger.warning("tracing is enabled but its packages are missing", extra={"missing": error.name or exporter})
 
 
 def _exporter_of(environ: Mapping[str, str]) -> str | None:
-    """Return the name of the exporter that is asked for, None if none is."""
+    """Return the name of the configured exporter, None if there is none."""
     named = environ.get("OTEL_TRACES_EXPORTER", "")
     wanted = named or any(environ.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))
     if not wanted or named == "none" or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -91,7 +91,7 @@ def _start(exporter: str, service: str) -> Tracing:
     found = entry_points(group=_EXPORTERS, name=exporter)
     if not found:
         raise ImportError(name=f"exporter {exporter}")
-    # Sends in a thread of its own, and what is left when the process exits.
+    # Sends from its own thread, and sends the remaining spans when the process exits.
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(next(iter(found)).load()()))
     return Tracing(provider.get_tracer("triggers"))

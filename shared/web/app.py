@@ -1,4 +1,4 @@
-"""Composes an HTTP app from parts: the same way for ingest alone, the inbox alone, and both in one process."""
+"""Composes an HTTP app from parts: ingest alone, the inbox alone, or several in one process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -32,9 +32,8 @@ def _nothing() -> None:
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One app's share of a process.
 
-    `lifespan` makes a context manager that opens what the handlers need of the backend. `ready` returns if that
-    answers, and raises `Unavailable` if not. `stop` ends what keeps requests waiting. `routes` are handlers that answer
-    before Litestar's routing.
+    `lifespan` returns a context manager that opens the ports of the handlers. `ready` returns if they respond, and
+    raises `Unavailable` if not. `stop` ends all waits of requests. `routes` are handlers that bypass Litestar's router.
     """
 
     name: str
@@ -53,11 +52,11 @@ def build_app(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """Return the app that serves all `parts`. Without `backend` it connects to what `settings` name.
+    """Return the app that serves all `parts`. Without `backend`, it connects to the one that `settings` name.
 
-    All parts share one `Access`, so a key is verified and limited once in the process. Nothing is opened here;
-    the lifespan does that, and closes in reverse order. `metrics` are those of the parts; they are served at `/metrics`
-    unless a port of their own is.
+    All parts share one `Access`, so a key is verified and limited once per process. Nothing is opened until the
+    lifespan starts; it closes everything in reverse order. `metrics` are those of the parts, served at `/metrics`
+    unless METRICS_PORT is set.
     """
     clock, metrics = clock or SystemClock(), metrics or Metrics()
     access = Access(settings, clock, metrics)
@@ -87,7 +86,7 @@ def build_app(
         state=State({auth.STATE_KEY: access, _STOP_KEY: [part.stop for part in parts]}),
         exception_handlers=dict(EXCEPTION_HANDLERS),
         request_max_body_size=MAX_REQUEST_BYTES,
-        # Its own would serve HTML, from a CDN, and log what it likes.
+        # Litestar's own would serve HTML that loads a CDN, and configure logging.
         openapi_config=None,
         logging_config=None,
         debug=False,
@@ -98,6 +97,6 @@ def build_app(
 
 
 def stop_waiting(app: Litestar) -> None:
-    """Tell all parts of `app` that the process is about to end: whoever is kept waiting is to be answered."""
+    """End the waits in all parts of `app`, so that pending requests are answered before the process exits."""
     for stop in app.state[_STOP_KEY]:
         stop()

@@ -1,7 +1,7 @@
-"""Who sends a request, and what it may cost: keys and limits for both HTTP apps.
+"""Authentication and rate limits for the HTTP apps.
 
-A handler whose cost depends on its content calls `Access.admit`. Where each request costs one, a Litestar handler is
-given `guards=[needs(scope)]`, which leaves the key as `request.auth`.
+A handler whose cost depends on its content calls `Access.admit`. A Litestar handler whose requests all cost one has
+`guards=[needs(scope)]`, which sets `request.auth` to the key.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -31,7 +31,7 @@ Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitab
 
 
 class Access:
-    """The keys and limits of one process: all its apps share one, so that a key is verified and limited once."""
+    """The keys and limits of one process. All its apps share one, so that a key is verified and limited once."""
 
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self._settings = settings
@@ -44,7 +44,7 @@ class Access:
 
     @asynccontextmanager
     async def lifespan(self, backend: Backend) -> AsyncIterator[None]:
-        """Open the keys and, if processes share limits, the budget."""
+        """Open the key store and, if processes share limits, the budget."""
         keys = await backend.keys()
         if self._settings.rate_limits == "shared":
             self._limits = LeasedLimiter(await backend.budget(), self._clock)
@@ -57,7 +57,7 @@ class Access:
                 await self._limits.aclose()
 
     async def ready(self) -> None:
-        """Return if keys can be read; raise `Unavailable` if not."""
+        """Return if keys can be read, else raise `Unavailable`."""
         await self._keys().ready()
 
     async def admit(
@@ -65,27 +65,27 @@ class Access:
     ) -> tuple[ApiKey, T]:
         """Authenticate a request, read it and charge its key; return the key and what was read.
 
-        `read` returns the content and its cost, which is also the number of events in the log. A request that it
-        rejects costs one. Raises what `authenticate`, `read` and `charge` raise.
+        `read` returns the content and its cost, which is logged as the number of events. A request that it rejects
+        costs one. Raises the errors of `authenticate`, `read` and `charge`.
         """
         key = await self.authenticate(scope, needs)
         try:
             content, cost = await read(key)
         except Rejected:
-            await self.charge(scope, key, 1)  # or rejected requests would be free
+            await self.charge(scope, key, 1)  # otherwise, rejected requests would be free
             raise
         await self.charge(scope, key, cost)
         context_of(scope).events = cost
         return key, content
 
     async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
-        """Return the key that the request carries; it has the scope `needs`.
+        """Return the key of the request, which has the scope `needs`.
 
         Raises `Unauthorized`, `Forbidden` (which costs one), `RateLimited` (too many wrong secrets) and
         `Unavailable`.
         """
         line = context_of(scope)
-        token = _token_of(line.given)
+        token = _token_of(line.headers)
         key = self._verifier().known(token) or await self._verify(token)
         line.key_id, line.tenant = key.key_id, key.tenant
         if needs not in key.scopes:
@@ -94,20 +94,20 @@ class Access:
         return key
 
     async def charge(self, scope: Scope, key: ApiKey, cost: int) -> None:
-        """Charge `cost` to the key and tell its limits in the answer's headers; raise `RateLimited` if it is over.
+        """Charge `cost` to the key and add its limits to the response headers; raise `RateLimited` if it exceeds them.
 
-        Waits only if a refusal may be undone by that (see `RateLimiter.settle`).
+        Waits only if that may avoid a refusal (see `RateLimiter.settle`).
         """
         charge = self._limits.charge(key, cost)
         if charge.retry_after_seconds:
             charge = await self._limits.settle(key, cost, charge)
-        context_of(scope).headers += (
+        context_of(scope).response_headers += (
             (b"ratelimit-policy", b'"default";q=%d;w=1' % key.rate),
             (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
         )
         if charge.retry_after_seconds:
             self._over_rate.add()
-            raise RateLimited(f"The API key may send {key.rate:,} events a second.", charge.retry_after_seconds)
+            raise RateLimited(f"The API key may send {key.rate:,} events per second.", charge.retry_after_seconds)
 
     async def _verify(self, token: str) -> ApiKey:
         try:
@@ -124,7 +124,7 @@ def access_of(scope: Scope) -> Access:
 
 
 def needs(scope_name: str) -> Guard:
-    """Return a Litestar guard: a valid key with this scope, charged one; the key becomes `request.auth`."""
+    """Return a Litestar guard that requires a key with this scope, charges it one, and sets `request.auth` to it."""
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         access = access_of(connection.scope)
@@ -136,10 +136,10 @@ def needs(scope_name: str) -> Guard:
 
 
 def _token_of(headers: Mapping[bytes, bytes]) -> str:
-    """Return the token of the `Authorization` or the `X-API-Key` header."""
+    """Return the token in the `Authorization` or `X-API-Key` header."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return token.strip().decode("latin-1")
     if b"x-api-key" in headers:
         return headers[b"x-api-key"].decode("latin-1")
-    raise Unauthorized("There is no API key: send it as `Authorization: Bearer ...` or as `X-API-Key`.")
+    raise Unauthorized("Missing API key: send it as `Authorization: Bearer ...` or `X-API-Key`.")

@@ -1,6 +1,6 @@
-"""An HTTP app as an AWS Lambda function behind an HTTP API (payload format 2.0).
+"""Runs an HTTP app as an AWS Lambda function behind an HTTP API (payload format 2.0).
 
-The event loop, the app and its clients live as long as the sandbox does; Lambda itself never says that it ends.
+The event loop, the app and its clients exist as long as the sandbox; Lambda does not signal its end.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from shared.telemetry import cloudwatch, log
 from shared.telemetry.catalog import Metrics
 
 _MAX_TEXT_BYTES = 3_000_000
-"""Lambda takes answers of up to 6,291,556 bytes of JSON. There text may double, with its quotes escaped, while
-base64 adds a third: the largest page fits as base64 alone."""
+"""Lambda accepts responses of up to 6,291,556 bytes of JSON. Escaping may double the size of text, while base64 adds
+a third: the largest page fits only as base64."""
 
 _log = logging.getLogger("triggers.http")
 
@@ -32,10 +32,10 @@ def _nothing() -> None:
 
 
 def lazy_handler(module: str, create_app: Callable[..., Litestar]) -> Callable[[str], "LambdaApp"]:
-    """Return the `__getattr__` of a module whose attribute `handler` is the function that `create_app` makes.
+    """Return a module `__getattr__` whose attribute `handler` serves the app from `create_app`.
 
-    Lambda requests the attribute as the sandbox starts, with a whole CPU and before any request; it is made once.
-    Raises `InvalidSettings` then if the environment's settings are invalid.
+    Lambda reads the attribute while the sandbox starts, with a full CPU and before any request; it is created once.
+    Reading it raises `InvalidSettings` if the environment is invalid.
     """
 
     @functools.cache
@@ -54,10 +54,10 @@ def lazy_handler(module: str, create_app: Callable[..., Litestar]) -> Callable[[
 
 
 class LambdaApp:
-    """Answers the requests of one sandbox, one at a time, as Lambda hands them over."""
+    """Answers the requests of one sandbox, one at a time."""
 
     def __init__(self, app: Litestar, ended: Callable[[], None] = _nothing) -> None:
-        """Start `app`. If what it needs does not answer it says so itself, by 503, and each request tries again.
+        """Start `app`. If its startup fails, it answers 503, and each request tries to start it again.
 
         `ended` is called at the end of each invocation.
         """
@@ -69,14 +69,14 @@ class LambdaApp:
         self._runner.run(self._start())
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-        """Return the answer to one request, both as the HTTP API spells them."""
+        """Return the response to one request, both in the format of the HTTP API."""
         try:
             return self._runner.run(self._answer(event))
         finally:
             self._ended()
 
     def close(self) -> None:
-        """End the app and the loop."""
+        """Stop the app and close the event loop."""
         self._runner.run(self._end())
         self._runner.close()
 
@@ -87,12 +87,12 @@ class LambdaApp:
             await begun.wait()
 
     async def _live(self, begun: asyncio.Event) -> None:
-        """Keep the app's lifespan, in one task: what it holds must be left where it was entered."""
+        """Run the app's lifespan in one task: its context managers must be exited in the task that entered them."""
         try:
             async with self._app.lifespan():
                 begun.set()
                 await self._stop.wait()
-        except Exception:  # noqa: BLE001 (whatever it is, the app answers that it is not there)
+        except Exception:  # noqa: BLE001 (after any error, the app answers 503)
             _log.exception("the app can't start")
         finally:
             begun.set()
@@ -109,7 +109,7 @@ class LambdaApp:
         async def receive() -> HTTPReceiveMessage:
             nonlocal body
             if body is None:
-                await asyncio.Event().wait()  # Lambda does not tell when a client leaves
+                await asyncio.Event().wait()  # Lambda does not signal that a client disconnected
             message: HTTPReceiveMessage = {"type": "http.request", "body": body or b"", "more_body": False}
             body = None
             return message
@@ -133,7 +133,7 @@ def scope_of(event: Mapping[str, Any]) -> HTTPScope:
     if event.get("cookies"):
         headers["cookie"] = "; ".join(event["cookies"])
     host, _, port = headers.get("host", "").partition(":")
-    # An HTTP API decodes the path, all but `%25`.
+    # An HTTP API decodes the path except for `%25`.
     path = event["rawPath"].replace("%25", "%")
     scope = {
         "type": "http",
@@ -155,7 +155,7 @@ def scope_of(event: Mapping[str, Any]) -> HTTPScope:
 
 
 def answer_of(sent: list[HTTPSendMessage]) -> dict[str, Any]:
-    """Return what an app sent as Lambda returns it: one value a header, but for cookies."""
+    """Return the messages that an app sent as a Lambda response: one value per header, except for cookies."""
     start, *rest = cast("list[dict[str, Any]]", sent)
     body = b"".join(message.get("body", b"") for message in rest)
     headers: dict[str, str] = {}

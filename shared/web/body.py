@@ -1,4 +1,4 @@
-"""Reads a request's body in a raw ASGI handler: bounded in size and in time."""
+"""Reads a request body in an ASGI handler, limited in size and time."""
 
 import asyncio
 from typing import cast
@@ -9,16 +9,17 @@ from shared.model.errors import InvalidRequest, TooLarge, TooSlow
 from shared.web.context import context_of
 
 BODY_SECONDS = 30.0
-"""Time for the whole body, however it is split up: 512 KiB at 17 KiB a second."""
+"""Time limit of a whole body, however it is split up: 512 KiB at 17 KiB/s."""
 
 
 async def read_body(scope: Scope, receive: Receive, limit_bytes: int, limit_seconds: float = BODY_SECONDS) -> bytes:
-    """Return the body. Raises `TooLarge` before more than `limit_bytes` are held, by Content-Length if there is one.
+    """Return the body.
 
-    Raises `TooSlow` after `limit_seconds`, and `InvalidRequest` if the client disconnects before the body's end.
+    Raises `TooLarge` if it has more than `limit_bytes`, before reading if Content-Length says so, `TooSlow` after
+    `limit_seconds`, and `InvalidRequest` if the client disconnects before the end of the body.
     """
     context = context_of(scope)
-    length = context.given.get(b"content-length", b"")
+    length = context.headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit_bytes:
         raise TooLarge(limit_bytes)
     try:
@@ -36,7 +37,7 @@ async def _joined(receive: Receive, limit_bytes: int) -> bytes:
     while True:
         message = cast("HTTPReceiveMessage", await receive())
         if message["type"] != "http.request":
-            raise InvalidRequest("The body ended early.")
+            raise InvalidRequest("The body is incomplete.")
         chunks.append(message["body"])
         size += len(message["body"])
         if size > limit_bytes:

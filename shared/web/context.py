@@ -1,4 +1,4 @@
-"""What one request tells about itself: its id, its headers for the answer, and one wide log line at its end."""
+"""The context of one request: its id, its headers, the headers of its response, and the log line at its end."""
 
 import itertools
 import logging
@@ -19,21 +19,21 @@ logger = logging.getLogger("triggers.http")
 
 STATE_KEY = "triggers_line"
 _CLIENT_CLOSED = 499
-"""nginx's number for a client that left before its answer."""
+"""nginx's status for a client that disconnected before the response."""
 
 _sane_id = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
 
 
 class RequestContext(msgspec.Struct, kw_only=True):
-    """One request's line in the log. Handlers fill in what they learn; nothing of a payload goes here.
+    """The headers and the log line of one request. Handlers fill in the fields; no part of a payload belongs here.
 
-    `given` are the request's headers, the last of those with one name. `headers` are added to the answer, whoever
-    makes it.
+    `headers` are those of the request; of repeated ones, the last. `response_headers` are added to every response,
+    including errors.
     """
 
     request_id: str
-    given: dict[bytes, bytes]
-    headers: list[tuple[bytes, bytes]]
+    headers: dict[bytes, bytes]
+    response_headers: list[tuple[bytes, bytes]]
     status: int | None = None
     bytes_out: int = 0
     bytes_in: int = 0
@@ -44,21 +44,21 @@ class RequestContext(msgspec.Struct, kw_only=True):
 
 
 def context_of(scope: Scope) -> RequestContext:
-    """Return the line of the request that `scope` belongs to."""
+    """Return the context of the request that `scope` belongs to."""
     line: RequestContext = scope["state"][STATE_KEY]
     return line
 
 
 class Observer:
-    """The outermost ASGI layer: gives every answer an `X-Request-ID`, counts every request and logs a line for it.
+    """The outermost ASGI layer: adds `X-Request-ID` to every response, and counts and logs every request.
 
-    It wraps Litestar's own handler, since Litestar's middleware does not see paths that have no route.
+    It wraps Litestar's own handler, since Litestar does not run middleware for paths without a route.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._requests = Requests(metrics)
-        # Unlike a position, a request's id need not be hard to guess, so counting will do.
+        # Unlike a position, a request id may be guessable, so a counter is enough.
         self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count(1)
 
@@ -68,17 +68,19 @@ class Observer:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        given = dict(scope["headers"])
-        request_id = given.get(b"x-request-id")
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id")
         if request_id is None or not _sane_id(request_id):
             request_id = f"{self._prefix}-{next(self._numbers):x}".encode()
-        line = RequestContext(request_id=request_id.decode(), given=given, headers=[(b"x-request-id", request_id)])
+        line = RequestContext(
+            request_id=request_id.decode(), headers=headers, response_headers=[(b"x-request-id", request_id)]
+        )
         scope["state"][STATE_KEY] = line
 
         async def observed_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 line.status = message["status"]
-                message["headers"] = [*message["headers"], *line.headers]
+                message["headers"] = [*message["headers"], *line.response_headers]
             elif message["type"] == "http.response.body":
                 line.bytes_out += len(message.get("body", b""))
             await send(message)
@@ -93,7 +95,7 @@ class Observer:
 
 
 def _fields(scope: Scope, line: RequestContext, took_seconds: float) -> dict[str, Any]:
-    # The route's template, never the path or the query: they may carry what a customer calls private.
+    # The route template, never the path or the query: those may contain private data.
     fields = {
         "method": scope.get("method"),
         "route": scope.get("path_template"),

@@ -1,9 +1,9 @@
-"""`/openapi.json`, and `/docs` (Swagger UI) and `/redoc` that show it, with no other host and no key.
+"""Serves `/openapi.json` and shows it at `/docs` (Swagger UI) and `/redoc`, without an API key or another host.
 
-The document is a file beside this one: one description of the whole API, whichever of its parts a process serves.
-`script/openapi` writes it. Both programs are files of the package offapi, read from where it is installed: importing it
-would load 9 MB. Where the package was left out, as in a small Lambda bundle, the pages answer 404. Pages hold no script
-of their own, so the Content-Security-Policy can forbid inline script and every other host.
+The document is the file `openapi.json` in this directory: one description of the whole API, whichever parts a process
+serves. `python -m openapi` generates it. Both user interfaces are files of the package offapi, read from its directory:
+importing it would load 9 MB. Without the package, as in a small Lambda bundle, the pages answer 404. The pages contain
+no inline script, so the Content-Security-Policy can forbid it, and all other hosts.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _START = b"""\
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
-  validatorUrl: null, // else it sends the document to a public service
+  validatorUrl: null, // the default sends the document to a public service
 });
 """
 _SWAGGER = """\
@@ -55,8 +55,8 @@ _REDOC = """\
 <script type="module" src="{assets}/redoc.js"></script>
 """
 _HEADERS = {
-    # ReDoc makes style elements as it runs, and both show images that they carry. ReDoc would also show its maker's
-    # logo, and send its maker what is read (which the page turns off, too): those hosts stay out of reach.
+    # ReDoc creates style elements at run time, and both display embedded images. ReDoc would also load its vendor's
+    # logo and send telemetry, which the page disables, too: this policy blocks those hosts.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
         " font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -65,14 +65,14 @@ _HEADERS = {
 
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the files are, and a tag that changes when they do."""
+    """The directory of the files, and a tag that changes with their content."""
 
     folder: Path
     tag: str
 
 
 def installed(package: str = _PACKAGE) -> Assets | None:
-    """Return the assets of `package`, None if it, or one of its files, is not there."""
+    """Return the assets of `package`, None if it is not installed or lacks one of the files."""
     try:
         found = distribution(package)
     except PackageNotFoundError:
@@ -84,7 +84,7 @@ def installed(package: str = _PACKAGE) -> Assets | None:
 
 
 def handlers(settings: Settings, assets: Assets | None) -> list[HTTPRouteHandler]:
-    """Return the handlers of the document, of both pages and of what they load; no pages without assets."""
+    """Return the handlers of the document and, if there are assets, of both pages and their files."""
     if assets is None:
         return [_document(settings)]
     base, title = f"/docs/assets/{assets.tag}", escape(settings.api_title)
@@ -113,7 +113,7 @@ def _document(settings: Settings) -> HTTPRouteHandler:
 
 
 def named(document: bytes, settings: Settings) -> bytes:
-    """Return `document` without white space, with the title and version that `settings` give the API."""
+    """Return `document` minified, with the API title and version from `settings`."""
     described = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
     info = msgspec.json.decode(described["info"], type=dict[str, str])
     info |= {"title": settings.api_title, "version": settings.api_version}

@@ -1,4 +1,4 @@
-"""What needs no key: does the process live, is it ready, and what is it."""
+"""Health endpoints, which need no API key: liveness, readiness and status."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,12 +14,12 @@ from shared.settings import Settings
 from shared.web.problems import responses
 
 _TIMEOUT_SECONDS = 3
-_REMEMBERED_MS = 1000
-"""These paths need no key, so however often they are asked, the queue and the tables are asked once a second."""
+_CACHE_MS = 1000
+"""These paths need no key, so the queue and the tables are checked at most once a second, whatever the load."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of `/status`. `health` is `ok`, or `degraded` if something that is needed does not answer."""
+    """The response of `/status`. `health` is `ok`, or `degraded` if a dependency does not respond."""
 
     name: str
     version: str
@@ -28,28 +28,28 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness:
-    """Asks every part whether what it needs answers."""
+    """Checks whether the dependencies of every part respond."""
 
     def __init__(self, checks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock) -> None:
         self._checks = checks
         self._clock = clock
         self._flight: SingleFlight[None, list[str]] = SingleFlight()
         self._failing: list[str] = []
-        self._asked_ms: int | None = None
+        self._checked_ms: int | None = None
 
     async def failing(self) -> list[str]:
         """Return the names of the parts that are not ready."""
         now_ms = self._clock.monotonic_ms()
-        if self._asked_ms is None or now_ms - self._asked_ms >= _REMEMBERED_MS:
-            self._failing = await self._flight.run(None, self._ask)
-            self._asked_ms = self._clock.monotonic_ms()
+        if self._checked_ms is None or now_ms - self._checked_ms >= _CACHE_MS:
+            self._failing = await self._flight.run(None, self._check)
+            self._checked_ms = self._clock.monotonic_ms()
         return self._failing
 
     async def aclose(self) -> None:
-        """Stop asking."""
+        """Cancel checks in progress."""
         await self._flight.aclose()
 
-    async def _ask(self) -> list[str]:
+    async def _check(self) -> list[str]:
         answers = await asyncio.gather(*map(_is_ready, self._checks.values()))
         return [name for name, ready in zip(self._checks, answers, strict=True) if not ready]
 
@@ -58,14 +58,14 @@ def handlers(settings: Settings, readiness: Readiness, clock: Clock) -> list[HTT
     """Return the handlers of `/healthz`, `/readyz` and `/status`."""
     started_ms = clock.monotonic_ms()
 
-    @get("/healthz", media_type=MediaType.TEXT, summary="Does the process live?", tags=["operations"])
+    @get("/healthz", media_type=MediaType.TEXT, summary="Liveness probe", tags=["operations"])
     async def healthz() -> str:
         return "ok\n"
 
     @get(
         "/readyz",
         media_type=MediaType.TEXT,
-        summary="Does what the process needs answer?",
+        summary="Readiness probe",
         tags=["operations"],
         responses=responses(503),
     )

@@ -10,10 +10,9 @@ T = TypeVar("T")
 
 
 class WhileServing(Generic[T]):
-    """Gives handlers, which are made before the app starts, what is opened when it does.
+    """Gives handlers, which are created before the app starts, access to a value that is opened at startup.
 
-    Calling it returns the value; before the app has started and after it has ended, that raises `Unavailable`, and
-    `held` is None.
+    Calling it returns the value. Before startup and after shutdown it raises `Unavailable`, and `held` is None.
     """
 
     def __init__(self) -> None:

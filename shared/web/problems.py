@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: every error of ours by its class, and the framework's own."""
+"""Errors as RFC 9457 problem details: our own errors by class, and those of the framework."""
 
 import logging
 import math
@@ -48,26 +48,26 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     Unclear: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _TITLES: Mapping[type[Exception], tuple[str, str]] = {
-    InvalidEvent: ("invalid-event", "The request holds an invalid event"),
-    InvalidRequest: ("invalid-request", "The request is invalid"),
-    Unauthorized: ("unauthorized", "A valid API key is needed"),
-    Forbidden: ("forbidden", "The API key may not do this"),
+    InvalidEvent: ("invalid-event", "Invalid event"),
+    InvalidRequest: ("invalid-request", "Invalid request"),
+    Unauthorized: ("unauthorized", "Valid API key required"),
+    Forbidden: ("forbidden", "Insufficient permissions"),
     NotFound: ("not-found", "Not found"),
-    TooLarge: ("too-large", "The request is too large"),
-    TooSlow: ("too-slow", "The request came too slowly"),
-    UnsupportedMedia: ("unsupported-media-type", "The media type is not supported"),
+    TooLarge: ("too-large", "Request too large"),
+    TooSlow: ("too-slow", "Request too slow"),
+    UnsupportedMedia: ("unsupported-media-type", "Unsupported media type"),
     NotAcceptable: ("not-acceptable", "No acceptable media type"),
     RateLimited: ("rate-limited", "Too many requests"),
-    StorageFull: ("storage-full", "The server's disk is full"),
-    Unavailable: ("unavailable", "The service can't do this right now"),
-    Unclear: ("unavailable", "The service can't do this right now"),
+    StorageFull: ("storage-full", "Disk full"),
+    Unavailable: ("unavailable", "Service unavailable"),
+    Unclear: ("unavailable", "Service unavailable"),
 }
-_DISK_FULL = "Nothing of the request was stored. Repeat it once there is free space on the server's disk."
-_TRY_AGAIN = "A part of the service is full or does not answer. Nothing is lost if the request is repeated."
+_DISK_FULL = "The server's disk is full, and nothing of the request was stored. Repeat it once there is free space."
+_TRY_AGAIN = "Part of the service is overloaded or does not respond. The request can safely be repeated."
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of an error answer (RFC 9457). `instance` names the request as the log does."""
+    """The body of an error response (RFC 9457). `instance` contains the request id in the log."""
 
     type: str = "about:blank"
     title: str
@@ -78,7 +78,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return the `responses=` of a Litestar handler that answers these statuses with a problem."""
+    """Return `responses=` for a Litestar handler that may answer these statuses with a problem."""
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -91,7 +91,7 @@ def responses(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def problem_of(error: Exception, instance: str) -> tuple[Problem, dict[str, str]]:
-    """Return what answers `error`, and the headers beside it. Of what is not expected, nothing is told."""
+    """Return the problem for `error`, and its headers. The problem for an unexpected error reveals nothing about it."""
     if status := _lookup(_STATUS, error):
         name, title = _lookup(_TITLES, error)
         problem = Problem(
@@ -113,24 +113,24 @@ def problem_of(error: Exception, instance: str) -> tuple[Problem, dict[str, str]
         )
         return problem, dict(error.headers or {})
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    detail = "The error is logged under the instance named here."
+    detail = "The error was logged with the request id in `instance`."
     return Problem(title=status.phrase, status=status, detail=detail, instance=instance), {}
 
 
 def _render(error: Exception, scope: Scope) -> tuple[int, dict[str, str], bytes]:
-    """Return the status, headers and body that answer `error`, and log what the answer does not say."""
+    """Return the status, headers and body of the response to `error`, and log the details that it omits."""
     line = context_of(scope)
     problem, headers = problem_of(error, f"urn:triggers:request:{line.request_id}")
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("unhandled", exc_info=error, extra={"request_id": line.request_id})
     elif problem.status > HTTPStatus.INTERNAL_SERVER_ERROR:
         line.error = f"{type(error).__name__}: {error}"
-    # A plain int: an HTTPStatus would reach the log as its name.
+    # A plain int, since an HTTPStatus would be logged as its name.
     return int(problem.status), headers, msgspec.json.encode(problem)
 
 
 async def send(error: Exception, scope: Scope, send: Send) -> None:
-    """Answer `error`: for ASGI apps, whose errors Litestar does not see."""
+    """Send the response to `error`: for ASGI apps outside of Litestar's error handling."""
     status, headers, body = _render(error, scope)
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     raw += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
@@ -144,7 +144,7 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: _handle}
-"""For Litestar: all errors, its own and any other."""
+"""For Litestar: handles all errors, including its own."""
 
 
 def _unavailable_detail(error: Exception) -> str:
@@ -164,7 +164,7 @@ def _headers_of(error: Exception) -> dict[str, str]:
         case Unclear():
             return {"retry-after": "1"}
         case TooSlow():
-            return {"connection": "close"}  # the rest of the request may still come on it
+            return {"connection": "close"}  # the rest of the request may still arrive on it
         case UnsupportedMedia():
             lists = {"accept-post": error.accepted, "accept-encoding": error.codings}
             return {name: ", ".join(values) for name, values in lists.items() if values}
@@ -173,7 +173,7 @@ def _headers_of(error: Exception) -> dict[str, str]:
 
 
 def _faults_of(extra: object) -> list[Fault]:
-    """Translate Litestar's validation extras; they name the parameter and the rule, never the value."""
+    """Convert Litestar's validation extras, which name the parameter and the rule but never the value."""
     if not isinstance(extra, list):
         return []
     return [

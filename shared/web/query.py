@@ -1,4 +1,4 @@
-"""Query strings, read strictly: an unknown parameter is refused, for it may be a misspelt one."""
+"""Strict query strings: an unknown parameter is rejected, since it may be misspelt."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ class Query:
                 parameters = ", ".join(f"`{parameter}`" for parameter in known)
                 self.fault(name, f"Unknown parameter `{echo(name)}`. Known parameters: {parameters}.")
             elif len(values) > 1 and name not in repeatable:
-                self.fault(name, f"`{name}` may be given only once.")
+                self.fault(name, f"`{name}` may be specified only once.")
 
     def check(self) -> None:
         """Raise `InvalidRequest` if there are faults."""
@@ -34,11 +34,11 @@ class Query:
         return self._values.get(name, [])
 
     def first(self, name: str, default: str) -> str:
-        """Return the first value of `name`."""
+        """Return the first value of `name`, `default` if there is none."""
         return self._values.get(name, [default])[0]
 
     def fault(self, name: str, detail: str) -> None:
-        """Add a fault in the parameter `name`."""
+        """Add a fault of the parameter `name`."""
         self._faults.append(Fault(detail=detail, pointer=pointer_to(name)))
 
     def take(self, error: InvalidRequest) -> None:
@@ -47,17 +47,17 @@ class Query:
 
 
 def parse_query(query_string: bytes, types: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, str]:
-    """Return the given parameters by name. `types` holds the type of each known one, `rules` what a fault says of it.
+    """Return the parameters by name. `types` are those of the known parameters, `rules` the details of their faults.
 
     Raises `InvalidRequest` with every fault.
     """
     query = Query(query_string, types)
-    given = {name: query.first(name, "") for name in types if query.all(name)}
-    for name, value in given.items():
+    values = {name: query.first(name, "") for name in types if query.all(name)}
+    for name, value in values.items():
         if not _is(value, types[name]):
             query.fault(name, rules[name])
     query.check()
-    return given
+    return values
 
 
 def _is(value: str, kind: Any) -> bool:  # noqa: ANN401 - a type has no type

@@ -1,11 +1,11 @@
-"""What Litestar's routing lacks: a fast path, HEAD, and OPTIONS of paths that several parts share.
+"""Extends Litestar's routing with a fast path, HEAD, and OPTIONS of paths that several parts share.
 
-`Router` answers a few routes ahead of Litestar, which make up nearly all requests: Litestar's router, exception layer
-and route cost a sixth of accepting an event. The handler is found by method and path alone, and its errors become the
-same problems; everything else stays Litestar's.
+`Router` serves the few routes that make up nearly all requests ahead of Litestar, whose router, exception layer and
+route account for a sixth of the cost of accepting an event. It selects handlers by method and path alone, and converts
+their errors to the same problems. Litestar serves everything else.
 
-HEAD has the status and headers of GET and no body (RFC 9110); uptime checks and load balancers use it. The GET is
-carried out in full, so that its headers are true.
+HEAD has the status and headers of GET and no body (RFC 9110); uptime checks and load balancers use it. The GET runs in
+full, so that its headers are correct.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ Routes = Mapping[tuple[str, str], ASGIApp]
 
 
 class Router:
-    """An ASGI app that serves `routes` itself and leaves the rest to `app`."""
+    """An ASGI app that serves `routes`, and passes all other requests to `app`."""
 
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
         self._app = app
@@ -42,13 +42,13 @@ class Router:
         try:
             await route(scope, receive, send)
         except Exception as error:
-            if context_of(scope).status is not None:  # the answer has begun; the server can only cut it off
+            if context_of(scope).status is not None:  # the response has started; the server can only abort it
                 raise
             await problems.send(error, scope, send)
 
 
 def headed(app: ASGIApp) -> ASGIApp:
-    """Return `app`, a Litestar's, such that it answers HEAD wherever it answers GET, and says so in `Allow`."""
+    """Wrap `app`, a Litestar handler, so that it answers HEAD wherever it answers GET, and lists it in `Allow`."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") == "HEAD":
@@ -65,7 +65,7 @@ async def _answer_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send)
             message["body"] = b""
         await send(message)
 
-    # A copy: by its own scope the server sees that no body is to come.
+    # A copy, since the server needs the original method to send no body.
     asked = {**scope, "method": "GET"}
     try:
         await app(asked, receive, send_head)  # type: ignore[arg-type] # as much a scope as the one it copies
@@ -89,10 +89,10 @@ def _with_head(name: bytes, value: bytes) -> bytes:
     return b", ".join(sorted(methods | {b"HEAD"} if b"GET" in methods else methods))
 
 
-def options_handlers(given: Iterable[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
-    """Return a handler of OPTIONS for each path that several of `given` have; to be registered before them."""
+def options_handlers(handlers: Iterable[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
+    """Return an OPTIONS handler for each path that several `handlers` share; it must be registered before them."""
     found: dict[str, list[HTTPRouteHandler]] = defaultdict(list)
-    for handler in given:
+    for handler in handlers:
         if isinstance(handler, HTTPRouteHandler):
             for path in handler.paths:
                 found[path].append(handler)
@@ -102,7 +102,7 @@ def options_handlers(given: Iterable[ControllerRouterHandler]) -> list[HTTPRoute
 def _options_handler(path: str, sharing: Iterable[HTTPRouteHandler]) -> HTTPRouteHandler:
     methods = sorted({"OPTIONS"}.union(*(handler.http_methods for handler in sharing)))
 
-    # Path parameters are left alone: an OPTIONS says what may be asked, not whether it is there.
+    # Path parameters are ignored: OPTIONS lists the methods, whether or not the resource exists.
     @route(path, http_method=[HttpMethod.OPTIONS], status_code=_NO_CONTENT, include_in_schema=False)
     async def options() -> Response[None]:
         return Response(content=None, status_code=_NO_CONTENT, headers={"Allow": ", ".join(methods)})

@@ -1,6 +1,6 @@
-"""Static pages and their assets, served without a key, a build step or another host.
+"""Static pages and their assets, served without an API key, a build step or another host.
 
-A page is revalidated at each visit. An asset's path must change with its content, so browsers may keep it for a year.
+A page is revalidated on each visit. The path of an asset must change with its content: browsers cache it for a year.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable", "vary": "a
 
 
 def page(path: str, html: str, headers: Mapping[str, str]) -> HTTPRouteHandler:
-    """Return the handler of a page; `headers` hold at least its content-security-policy."""
+    """Return the handler of a page; `headers` include at least its content-security-policy."""
     sent = {**_HEADERS, **headers, "cache-control": "no-cache"}
 
     @get(path, include_in_schema=False, media_type=MediaType.HTML)
@@ -28,7 +28,7 @@ def page(path: str, html: str, headers: Mapping[str, str]) -> HTTPRouteHandler:
 
 
 def asset(path: str, read: Callable[[], bytes], media_type: str, headers: Mapping[str, str]) -> HTTPRouteHandler:
-    """Return the handler of an asset, which `read` returns; it is compressed when first requested, and kept."""
+    """Return the handler of an asset, which `read` returns; it is compressed once, on the first request."""
     sent = {**_HEADERS, **headers, **_IMMUTABLE}
 
     @cache

@@ -1,4 +1,4 @@
-"""The ASGI layer that gives each request a span, there only where `shared.telemetry.tracing` is on."""
+"""The ASGI layer that creates a span for each request, installed only if `shared.telemetry.tracing` is enabled."""
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,13 +11,13 @@ _SERVER_FAULT = 500
 
 
 def traced(app: ASGIApp) -> ASGIApp:
-    """Return `app`, with a span for each request if this process is traced."""
+    """Wrap `app` to create a span for each request if tracing is enabled."""
     current = tracing.current()
     return app if current is None else Traced(app, current)
 
 
 class Traced:
-    """Serves by `app`, which finds the span in the request's headers, as if the client had named it."""
+    """Serves `app`, and puts the span in the request headers, as if the client had sent it."""
 
     def __init__(self, app: ASGIApp, current: Tracing) -> None:
         self._app = app
@@ -29,10 +29,10 @@ class Traced:
             await self._app(scope, receive, send)
             return
         method = str(scope.get("method"))
-        given = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _CONTEXT}
-        span, handed_on = self._tracing.request(method, given)
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _CONTEXT}
+        span, propagated = self._tracing.request(method, headers)
         kept = [(name, value) for name, value in scope["headers"] if name not in _CONTEXT]
-        scope["headers"] = [*kept, *((name.encode(), value.encode("latin-1")) for name, value in handed_on.items())]
+        scope["headers"] = [*kept, *((name.encode(), value.encode("latin-1")) for name, value in propagated.items())]
         status = _SERVER_FAULT
 
         async def traced_send(message: Message) -> None:
@@ -44,7 +44,7 @@ class Traced:
         try:
             await self._app(scope, receive, traced_send)
         finally:
-            # The route's template: a path may carry what a customer calls private.
+            # The route template: a path may contain private data.
             route = str(scope.get("path_template") or "")
             span.update_name(f"{method} {route}".rstrip())
             span.set_attributes(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.clock import SystemClock
 from shared.model.event import Identity
 from shared.model.position import Minter
@@ -30,9 +30,9 @@ END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 
 @functools.cache
-def aws_of(settings: Settings) -> Aws:
+def aws_of(settings: Settings) -> AwsClients:
     """What makes clients; one for all tests, since reading botocore's service models takes most of the time."""
-    return Aws(settings)
+    return AwsClients(settings)
 
 
 def sqlite_settings(request: pytest.FixtureRequest) -> Settings:
@@ -51,7 +51,7 @@ async def sqlite_backend(settings: Settings) -> AsyncIterator[SqliteBackend]:
 
 
 class Queues(NamedTuple):
-    """A queue, empty and nobody else's, and the one that takes what it delivered `MAX_RECEIVES` times."""
+    """An empty queue for one test, and its dead-letter queue, used after `MAX_RECEIVES` deliveries."""
 
     queue: EventQueue
     dlq: EventQueue

@@ -2,7 +2,8 @@
 
     python -m tests.contract.dynoxide
 
-fetches it, once; script/test does that. Where it can't be had the store is tested without it, and the reason told.
+fetches it, once; script/test does that. Where it is unavailable, the store
+is tested without it, and the reason is printed.
 """
 
 import base64
@@ -32,7 +33,7 @@ _START_SECONDS = 30
 
 
 class Missing(Exception):
-    """It can't be had here; `str()` of it says why."""
+    """dynoxide is unavailable; the message gives the reason."""
 
 
 def why_missing() -> str | None:
@@ -109,4 +110,4 @@ if __name__ == "__main__":
     try:
         fetch()
     except Missing as missing:
-        print(f"The store is not tested on dynoxide: {missing}.", file=sys.stderr)  # noqa: T201 (for whoever runs it)
+        print(f"The store is not tested on dynoxide: {missing}.", file=sys.stderr)  # noqa: T201 (a command)

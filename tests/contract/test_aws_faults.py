@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.event_store import DynamoStore
 from shared.aws.sqs import SqsQueue
 from shared.model.errors import Unavailable, Unclear
@@ -82,7 +82,7 @@ async def _service(misbehave: Misbehave) -> AsyncIterator[str]:
 
 
 @pytest.fixture(params=[_close, _reset, _say_nothing, _answer_half, _fail, _fail_in_html])
-async def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Aws]:
+async def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AwsClients]:
     """Makes clients of a service that misbehaves in each way."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -90,10 +90,10 @@ async def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         for service in ("SQS", "DYNAMODB"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         deadline_ms = 600 if request.param is _say_nothing else 8_000
-        yield Aws(Settings(store_timeout_ms=deadline_ms, queue_timeout_ms=deadline_ms, settle_ms=10_000))
+        yield AwsClients(Settings(store_timeout_ms=deadline_ms, queue_timeout_ms=deadline_ms, settle_ms=10_000))
 
 
-async def test_a_write_to_the_table_is_unclear_and_a_read_unavailable(aws: Aws, make: Builder) -> None:
+async def test_a_write_to_the_table_is_unclear_and_a_read_unavailable(aws: AwsClients, make: Builder) -> None:
     async with aws.dynamodb_once() as client:
         store = DynamoStore(client, Settings())
 
@@ -111,7 +111,7 @@ async def test_a_write_to_the_table_is_unclear_and_a_read_unavailable(aws: Aws, 
                 await read
 
 
-async def test_a_send_is_unclear(aws: Aws) -> None:
+async def test_a_send_is_unclear(aws: AwsClients) -> None:
     async with AsyncExitStack() as stack:
         sending = await stack.enter_async_context(aws.sqs())
         queue = SqsQueue(sending, sending, "http://queue")

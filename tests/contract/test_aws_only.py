@@ -108,7 +108,7 @@ async def test_an_event_too_big_for_an_item_is_poison_where_it_would_move(deploy
         assert await store.read_events([big.place]) == [None]
 
 
-async def test_the_body_of_another_is_not_found(deployment: Settings, make: Builder) -> None:
+async def test_a_body_that_was_never_put_is_not_found(deployment: Settings, make: Builder) -> None:
     async with aws_of(deployment).s3() as client:
         with pytest.raises(NotFound):
             await S3Bodies(client, deployment.bodies_bucket).get(f"bodies/{make.tenant}/none")

@@ -23,7 +23,7 @@ async def test_a_body_may_be_put_twice(bodies: BodyStore, make: Builder) -> None
     assert await bodies.get(key) == b"{}"
 
 
-async def test_what_is_put_after_a_delete_is_not_kept(bodies: BodyStore, make: Builder) -> None:
+async def test_a_put_after_a_delete_has_no_effect(bodies: BodyStore, make: Builder) -> None:
     key, never_put = (body_key(make.tenant, make.position()) for _ in range(2))
     await bodies.put(key, b"{}")
 
@@ -35,7 +35,7 @@ async def test_what_is_put_after_a_delete_is_not_kept(bodies: BodyStore, make: B
             await bodies.get(one)
 
 
-async def test_a_body_that_is_not_there_is_not_found(bodies: BodyStore, make: Builder) -> None:
+async def test_a_missing_body_is_not_found(bodies: BodyStore, make: Builder) -> None:
     with pytest.raises(NotFound):
         await bodies.get(body_key(make.tenant, make.position()))
 

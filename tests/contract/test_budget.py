@@ -49,7 +49,7 @@ async def test_tokens_come_back_with_time_but_never_beyond_the_burst(budget: Bud
     assert much_later.tokens == 200
 
 
-async def test_too_few_are_left_alone(budget: Budget) -> None:
+async def test_too_few_tokens_are_not_taken(budget: Budget) -> None:
     key = a_new_key()
     full_us = (await budget.take(key, least=1, most=150, now_ms=NOW_MS, full_us=0)).full_us
     assert await budget.take(key, least=51, most=100, now_ms=NOW_MS, full_us=full_us) == Lease(0, full_us)
@@ -57,7 +57,7 @@ async def test_too_few_are_left_alone(budget: Budget) -> None:
 
 
 @pytest.mark.parametrize("wait_ms", [0, 500, 60_000])
-async def test_a_wrong_guess_of_what_is_there_is_put_right(budget: Budget, wait_ms: int) -> None:
+async def test_a_wrong_guess_of_the_bucket_is_corrected(budget: Budget, wait_ms: int) -> None:
     key = a_new_key()
     right = await budget.take(key, least=1, most=150, now_ms=NOW_MS, full_us=0)
     there = min(200, 50 + wait_ms // 10)
@@ -101,7 +101,7 @@ async def test_a_clock_that_is_a_little_slow_waits_and_one_that_is_far_off_gets_
         await budget.take(key, least=1, most=1, now_ms=NOW_MS - 2 * MAX_SKEW_MS, full_us=0)
 
 
-async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) -> None:
+async def test_a_missing_table_is_unavailable(deployment: Settings) -> None:
     async with aws_of(deployment).dynamodb() as client:
         budget = DynamoBudget(client, f"{deployment.dynamodb_table_api_keys}-not")
         with pytest.raises(Unavailable):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import NotFound, Unavailable
@@ -24,7 +24,7 @@ async def store(backend: Settings | None) -> AsyncIterator[KeyStore]:
         async with sqlite_backend(backend) as sqlite:
             yield await sqlite.keys()
         return
-    async with Aws(backend).dynamodb() as client:
+    async with AwsClients(backend).dynamodb() as client:
         yield DynamoKeyStore(client, backend.dynamodb_table_api_keys)
 
 
@@ -41,7 +41,7 @@ async def test_a_key_is_read_as_it_was_put(store: KeyStore) -> None:
         assert await store.get(key.key_id) == key
 
 
-async def test_a_key_that_is_not_there_is_none(store: KeyStore) -> None:
+async def test_a_missing_key_is_none(store: KeyStore) -> None:
     assert await store.get("nope") is None
 
 
@@ -76,7 +76,7 @@ async def test_revoking_keeps_the_first_time(store: KeyStore) -> None:
     assert read.revoked_at == 100
 
 
-async def test_revoking_a_key_that_is_not_there_is_not_found(store: KeyStore) -> None:
+async def test_revoking_a_missing_key_is_not_found(store: KeyStore) -> None:
     with pytest.raises(NotFound):
         await store.revoke("nope", 100)
     assert await store.get("nope") is None
@@ -103,19 +103,19 @@ async def test_the_latest_use_is_kept(store: KeyStore) -> None:
     assert read.last_used_at == 300
 
 
-async def test_what_happens_to_a_key_that_is_not_there_makes_none(store: KeyStore) -> None:
+async def test_changing_a_missing_key_creates_none(store: KeyStore) -> None:
     with pytest.raises(NotFound):
         await store.expire("nope", 100)
     await store.record_use("nope", 100)
     assert await store.get("nope") is None
 
 
-async def test_a_store_that_answers_is_ready(store: KeyStore) -> None:
+async def test_a_store_that_responds_is_ready(store: KeyStore) -> None:
     await store.ready()
 
 
-async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) -> None:
-    async with Aws(deployment).dynamodb() as client:
+async def test_a_missing_table_is_unavailable(deployment: Settings) -> None:
+    async with AwsClients(deployment).dynamodb() as client:
         store = DynamoKeyStore(client, f"{deployment.dynamodb_table_api_keys}-not")
         for call in (
             store.ready(),
@@ -129,7 +129,7 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings) ->
 
 
 async def test_a_list_longer_than_a_page_is_read_to_its_end(deployment: Settings, tenant: str) -> None:
-    async with Aws(deployment).dynamodb() as client:
+    async with AwsClients(deployment).dynamodb() as client:
         store = DynamoKeyStore(client, deployment.dynamodb_table_api_keys)
         many = "n" * 200_000  # a page is 1 MB
         keys = [a_new_key(tenant=tenant, created_at=number, name=many) for number in range(8)]

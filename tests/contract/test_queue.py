@@ -128,7 +128,7 @@ async def test_a_message_comes_again_once_its_visibility_has_passed(queues: Queu
     assert (second.id, second.body, second.receives) == (first.id, "a", 2)
 
 
-async def test_a_message_that_is_shown_again_comes_at_once(queues: Queues) -> None:
+async def test_a_message_made_visible_is_received_immediately(queues: Queues) -> None:
     await _send(queues.queue, "a")
     messages = await _receive(queues.queue)
 
@@ -137,7 +137,7 @@ async def test_a_message_that_is_shown_again_comes_at_once(queues: Queues) -> No
     assert [message.receives for message in await _receive(queues.queue)] == [2]
 
 
-async def test_a_message_that_is_hidden_on_stays_hidden(queues: Queues) -> None:
+async def test_extending_the_visibility_timeout_keeps_a_message_invisible(queues: Queues) -> None:
     await _send(queues.queue, "a")
     messages = await _receive(queues.queue, visibility_seconds=2)
 
@@ -170,7 +170,7 @@ async def test_a_message_may_be_deleted_twice_and_hidden_when_gone(queues: Queue
     assert await queues.queue.backlog() == 0
 
 
-async def test_the_backlog_counts_what_waits(queues: Queues) -> None:
+async def test_the_backlog_counts_visible_messages(queues: Queues) -> None:
     await _send(queues.queue, "a", "b", "c")
     assert await queues.queue.backlog() == 3
 
@@ -189,7 +189,7 @@ async def test_a_delayed_message_comes_after_its_delay(queues: Queues) -> None:
     assert await _receive_nothing(queues.queue)
 
 
-async def test_a_message_received_too_often_goes_to_the_dead_letters(queues: Queues) -> None:
+async def test_a_message_received_too_often_moves_to_the_dlq(queues: Queues) -> None:
     assert await queues.queue.send([Outgoing(body="poison", attributes={"a": "1"})]) == [Outcome.DONE]
     for receives in range(1, MAX_RECEIVES + 1):
         [message] = await _receive(queues.queue)

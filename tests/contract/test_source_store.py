@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ingest.sources.store_port import SourceStore
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.source_store import DynamoSourceStore
 from shared.memory.source_store import MemorySourceStore
 from shared.model import source as sources
@@ -26,7 +26,7 @@ def sources_table(deployment: Settings) -> str:
 
 
 async def _make_table(deployment: Settings, name: str) -> None:
-    async with Aws(deployment).dynamodb() as client:
+    async with AwsClients(deployment).dynamodb() as client:
         await client.create_table(
             TableName=name,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -47,7 +47,7 @@ async def store(where: tuple[Settings, str] | None) -> AsyncIterator[SourceStore
         yield MemorySourceStore()
         return
     settings, table = where
-    async with Aws(settings).dynamodb() as client:
+    async with AwsClients(settings).dynamodb() as client:
         yield DynamoSourceStore(client, table)
 
 
@@ -154,7 +154,7 @@ async def test_a_store_that_answers_is_ready(store: SourceStore) -> None:
 
 
 async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings, tenant: str) -> None:
-    async with Aws(deployment).dynamodb() as client:
+    async with AwsClients(deployment).dynamodb() as client:
         store = DynamoSourceStore(client, f"{deployment.dynamodb_table_api_keys}-not")
         source = a_source(tenant)
         for call in (
@@ -172,7 +172,7 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings, te
 async def test_a_list_longer_than_a_page_is_read_to_its_end(
     deployment: Settings, sources_table: str, tenant: str
 ) -> None:
-    async with Aws(deployment).dynamodb() as client:
+    async with AwsClients(deployment).dynamodb() as client:
         store = DynamoSourceStore(client, sources_table)
         big = Rules(subject=("constant:" + "n" * 200_000,))  # a page is 1 MB
         made = [replace(a_source(tenant, f"s{number}"), rules=big) for number in range(8)]

@@ -28,7 +28,7 @@ async def test_events_of_the_types_asked_for_are_counted_between_the_bounds(stor
     assert await counted(positions[0], positions[5]) == 4
 
 
-async def test_a_count_that_stops_says_where(store: EventStore, make: Builder) -> None:
+async def test_a_count_that_stopped_early_reports_where(store: EventStore, make: Builder) -> None:
     positions = make.positions(5, shard=_SHARD)
     await store.insert_events([make.event(make.place(place)) for place in positions])
     counted, after = 0, FIRST

@@ -38,7 +38,7 @@ async def test_an_erased_guard_is_read_back_as_it_was(store: EventStore, make: B
     assert await store.read_guard(guard.identity) == guard
 
 
-async def test_an_identity_that_nobody_claimed_has_no_guard(store: EventStore, make: Builder) -> None:
+async def test_an_unclaimed_identity_has_no_guard(store: EventStore, make: Builder) -> None:
     assert await store.read_guard(make.identity()) is None
     assert await store.read_guards(make.identity()) == []
 
@@ -47,7 +47,7 @@ async def test_no_guards_are_inserted_without_a_call(store: EventStore) -> None:
     assert await store.insert_guards([]) == []
 
 
-async def test_each_claim_of_a_batch_fails_alone(store: EventStore, make: Builder) -> None:
+async def test_each_claim_of_a_batch_fails_independently(store: EventStore, make: Builder) -> None:
     taken = await _claimed(store, make.guard())
     rival = make.guard(taken.identity)
     others = [make.guard() for _ in range(24)]
@@ -171,7 +171,7 @@ async def test_insert_older_fails_once_the_version_has_risen(store: EventStore, 
     assert second.receipt not in {guard.receipt for guard in await store.read_guards(seen.identity)}
 
 
-async def test_insert_older_fails_if_that_guard_is_there(store: EventStore, make: Builder) -> None:
+async def test_insert_older_fails_if_that_guard_exists(store: EventStore, make: Builder) -> None:
     current = await _claimed(store, make.guard())
     older = make.guard(current.identity, accepted_at=NOW_MS - 1)
     assert await store.insert_older(current, older)

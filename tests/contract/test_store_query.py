@@ -103,7 +103,7 @@ async def test_paging_finds_every_event_once(store: EventStore, make: Builder, l
     assert await _page_through(store, make.place(FIRST), limit) == events
 
 
-async def test_a_query_that_stopped_early_says_where(store: EventStore, make: Builder) -> None:
+async def test_a_query_that_stopped_early_reports_where(store: EventStore, make: Builder) -> None:
     events = await _stored(store, make, 5)
 
     slice_ = await _query(store, make, limit=2)
@@ -118,7 +118,7 @@ async def test_paging_goes_past_pages_without_a_match(store: EventStore, make: B
     assert await _page_through(store, make.place(FIRST), 1, ["b.x"]) == events[2::3]
 
 
-async def test_a_page_without_a_match_says_how_far_it_looked(store: EventStore, make: Builder) -> None:
+async def test_a_page_without_a_match_reports_how_far_it_scanned(store: EventStore, make: Builder) -> None:
     events = await _stored(store, make, 4)
 
     slice_ = await _query(store, make, limit=2, types=["none"])
@@ -194,7 +194,7 @@ async def test_delivered_events_are_listed_apart(store: EventStore, make: Builde
     assert delivered.events == [acked]
 
 
-async def test_newest_first_turns_the_order_round(store: EventStore, make: Builder) -> None:
+async def test_newest_first_reverses_the_order(store: EventStore, make: Builder) -> None:
     events = await _stored(store, make, 5)
 
     slice_ = await store.query(make.place(FIRST), shard=_SHARD, before=END, limit=3, newest_first=True)

@@ -40,10 +40,10 @@ class Local:
 
 
 @contextmanager
-def running(port: int, data: Path) -> Iterator[Local]:
+def running(port: int, data: Path, *arguments: str) -> Iterator[Local]:
     """Run the stack until the end of the context."""
     log = data.with_suffix(".log")
-    command = [sys.executable, "-m", "cli", "dev", "--port", str(port), "--data", str(data)]
+    command = [sys.executable, "-m", "cli", "dev", "--port", str(port), "--data", str(data), *arguments]
     with log.open("wb") as out:
         # A new session, so that no signal reaches the tests.
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)  # noqa: S603

@@ -100,7 +100,7 @@ def test_a_full_disk_refuses_events_with_a_reason_and_loses_none(disk: Disk) -> 
     with disk.serving() as client:
         refused = fill(disk, client)
         problem = refused.json()
-        assert (refused.status_code, problem["title"]) == (503, "The server's disk is full")
+        assert (refused.status_code, problem["title"]) == (503, "Disk full")
         assert refused.headers["retry-after"] == "10"
         assert client.get("/v1/inbox").status_code == 200  # reads still work
 

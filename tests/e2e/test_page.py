@@ -130,7 +130,7 @@ async def types_are_filtered(page: Page) -> None:
     assert await page.run(shown) == "order.paid,order.paid"
     await page.press("Enter")  # the server is asked
     await page.until(f"{shown} === 'order.paid,order.paid'")
-    await page.until("document.getElementById('filter-hint').textContent.startsWith('The server sends order.* alone.')")
+    await page.until("document.getElementById('filter-hint').textContent.startsWith('The server sends only order.*.')")
     await page.run("const f = document.getElementById('filter'); f.value = ''; f.dispatchEvent(new Event('input'))")
     await page.until(row_of("</textarea>"))
 
@@ -163,6 +163,6 @@ async def test_a_key_sees_what_its_scopes_allow_and_a_wrong_one_nothing(page: Pa
     await page.until("document.getElementById('status').textContent === 'Live'")
     await page.until("document.getElementById('dead-letters-note').textContent.includes('lacks the scope operate')")
     assert await page.run("document.getElementById('redrive').disabled")
-    await page.run("document.getElementById('forget').click()")
+    await page.run("document.getElementById('sign-out').click()")
     assert await page.run("sessionStorage.getItem('triggers.key')") is None
     assert {complaint.partition(":")[0] for complaint in page.complaints} == {"network"}  # a 401 and a 403, as it says

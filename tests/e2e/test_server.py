@@ -24,11 +24,11 @@ DEADLINE_SECONDS = 120  # only ends a hang
 class Server:
     """One run of `script/server`."""
 
-    def __init__(self, port: int, data: Path) -> None:
+    def __init__(self, port: int, data: Path, *arguments: str) -> None:
         self._data = data
         self._log = data.with_suffix(".log")
         with self._log.open("wb") as out:
-            command = [SERVER, "--port", str(port), "--data", str(data)]
+            command = [SERVER, "--port", str(port), "--data", str(data), *arguments]
             # Its children inherit the mark. A new session, so that no signal reaches the tests.
             environ = {**os.environ, MARK: str(data)}
             self.process = subprocess.Popen(command, env=environ, stdout=out, stderr=out, start_new_session=True)  # noqa: S603
@@ -62,7 +62,7 @@ class Server:
             time.sleep(0.1)
 
 
-Start = Callable[[], Server]
+Start = Callable[..., Server]
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def start(free_port: int, data: Path) -> Iterator[Start]:
     """Starts servers that share one port and one data directory, one after the other."""
     started: list[Server] = []
 
-    def one() -> Server:
-        started.append(Server(free_port, data))
+    def one(*arguments: str) -> Server:
+        started.append(Server(free_port, data, *arguments))
         return started[-1]
 
     yield one
@@ -102,8 +102,11 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_an_event_goes_through_and_survives_a_restart(start: Start, free_port: int, data: Path) -> None:
-    server = start().ready()
+@pytest.mark.parametrize("arguments", [[], ["--emulator"]], ids=["SQLite", "emulator"])
+def test_an_event_goes_through_and_survives_a_restart(
+    start: Start, free_port: int, data: Path, arguments: list[str]
+) -> None:
+    server = start(*arguments).ready()
     announced = msgspec.json.decode((data / "dev.json").read_bytes())
     assert announced["url"] == f"http://127.0.0.1:{free_port}"
     assert announced["api_key"] in server.printed()
@@ -121,7 +124,7 @@ def test_an_event_goes_through_and_survives_a_restart(start: Start, free_port: i
     assert _processes_of(data) == []
     assert _is_free(free_port)
 
-    again = start().ready()
+    again = start(*arguments).ready()
     assert announced == msgspec.json.decode((data / "dev.json").read_bytes())
     assert again.curl("/v1/inbox")["events"] == [event]
     assert again.stop() == 0

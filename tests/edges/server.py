@@ -12,7 +12,6 @@ import sys
 import msgspec
 
 from cli.commands import serve
-from cli.garbage_collection import tune_garbage_collection
 from console import app as console
 from ingest import app as ingest
 from shared import settings
@@ -23,6 +22,7 @@ from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.position import Minter
 from shared.model.records import Place, StoredEvent
+from shared.process import tune_garbage_collection
 from shared.telemetry import log
 from shared.telemetry.catalog import Metrics
 from shared.web.app import build_app

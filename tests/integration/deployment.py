@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from cli.commands import serve
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -177,7 +177,7 @@ def assert_in_order(events: Iterable[Listed]) -> None:
 @asynccontextmanager
 async def deployed(settings: Settings) -> AsyncIterator[Deployment]:
     """Serve and work until the end of the context, then drain."""
-    app, aws, stop = serve.create("all", settings), Aws(settings), asyncio.Event()
+    app, aws, stop = serve.create("all", settings), AwsClients(settings), asyncio.Event()
     async with AsyncExitStack() as stack:
         sqs = await stack.enter_async_context(aws.sqs())
         dynamodb = await stack.enter_async_context(aws.dynamodb())

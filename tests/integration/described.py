@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _QUEUE = ("VisibilityTimeout", "ReceiveMessageWaitTimeSeconds", "MessageRetentio
 
 async def described(settings: Settings) -> dict[str, Any]:
     """Return the properties of a deployment, without names."""
-    aws = Aws(settings)
+    aws = AwsClients(settings)
     found: dict[str, Any] = {}
     async with aws.sqs() as sqs:
         for role, name in (("queue", settings.queue_name), ("dlq", settings.dlq_name)):

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.event_reader import DynamoReader
 from shared.aws.s3 import S3Bodies
 from shared.clock import SystemClock
@@ -24,7 +24,7 @@ async def listed(settings: Settings, tenant: str = "acme", inbox: str = "default
     """
     found: list[_Listed] = []
     await asyncio.sleep(settings.settle_ms / 1000)
-    aws = Aws(settings)
+    aws = AwsClients(settings)
     async with aws.dynamodb() as dynamodb, aws.s3() as s3:
         bodies = S3Bodies(s3, settings.bodies_bucket)
         reader = Inbox(DynamoReader(dynamodb, settings), bodies, SystemClock(), settings)

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from console import app
 from shared.aws.backend import AwsBackend
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
 from shared.memory.key_store import MemoryKeyStore
@@ -29,7 +29,7 @@ async def test_messages_are_redriven_as_soon_as_the_queues_exist(aws_settings: S
     key, token = api_key.create(tenant="t", name="n", scopes=[api_key.OPERATE], now_ms=now_ms, bcrypt_cost=4)
     await store.put(key)
     console = app.create_app(settings, backend=_KeysInMemory(settings, store))
-    async with client_of(console) as client, Aws(settings).sqs() as sqs:
+    async with client_of(console) as client, AwsClients(settings).sqs() as sqs:
         client.headers["authorization"] = f"Bearer {token}"
         async with serving(console):
             assert (await client.get("/readyz")).status_code == 200  # events do not wait for it

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from cli.main import triggers
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.provision import provision
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -86,7 +86,7 @@ def pack(*events: Event) -> EventPack:
 
 @pytest.fixture
 async def session(aws_settings: Settings) -> AsyncIterator[DlqCommand]:
-    aws = Aws(aws_settings)
+    aws = AwsClients(aws_settings)
     async with AsyncExitStack() as stack:
         sending = await stack.enter_async_context(aws.sqs())
         polling = await stack.enter_async_context(aws.sqs_polling())
@@ -170,19 +170,19 @@ async def test_nothing_is_dropped_without_confirmation(session: DlqCommand) -> N
     done = await session.run("drop", dead_letter["id"])
 
     assert done.exit_code == 1
-    assert "Delete 1 message for good?" in done.stderr
+    assert "Delete 1 message permanently?" in done.stderr
     assert len(await session.json("list")) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["show", "unknown"], 1, "There is no message unknown in the DLQ"),
-        (["redrive", "unknown"], 1, "0 messages redriven, 1 not."),
-        (["drop", "unknown", "--yes"], 1, "0 messages dropped, 1 not."),
-        (["redrive"], 2, "Give the ids of messages, or --all."),
-        (["redrive", "id", "--all"], 2, "Give the ids of messages, or --all."),
-        (["drop"], 2, "Give the ids of messages."),
+        (["show", "missing"], 1, "Message missing is not in the DLQ"),
+        (["redrive", "missing"], 1, "0 messages redriven, 1 not."),
+        (["drop", "missing", "--yes"], 1, "0 messages dropped, 1 not."),
+        (["redrive"], 2, "Specify message ids, or --all."),
+        (["redrive", "id", "--all"], 2, "Specify message ids, or --all."),
+        (["drop"], 2, "Specify message ids."),
     ],
 )
 async def test_errors_are_one_line(session: DlqCommand, arguments: list[str], code: int, line: str) -> None:

@@ -8,7 +8,7 @@ from litestar.testing import AsyncTestClient
 
 from shared.aws import layout
 from shared.aws.backend import AwsBackend
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.s3 import S3Bodies
@@ -55,7 +55,7 @@ async def test_events_are_read_back_byte_for_byte(aws_settings: Settings) -> Non
 async def test_another_number_of_shards_is_refused_at_the_start(
     aws_settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Aws(aws_settings).dynamodb() as client:
+    async with AwsClients(aws_settings).dynamodb() as client:
         await layout.claim(client, aws_settings)
     settings = msgspec.structs.replace(aws_settings, inbox_shards=7)
     part = app.part(settings)
@@ -67,7 +67,7 @@ async def test_another_number_of_shards_is_refused_at_the_start(
 async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str]]:
     """Store the payloads, the last one in the bucket; return a key that reads them and their positions."""
     minter, now_ms = Minter(Earlier()), time.time_ns() // 1_000_000
-    aws = Aws(settings)
+    aws = AwsClients(settings)
     events = [
         StoredEvent(
             place=Place("tenant", "default", minter.mint()),

@@ -4,7 +4,7 @@ import base64
 import os
 
 from ingest.app import create_app
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -16,7 +16,7 @@ from tests.serving import client_of, serving
 
 async def test_what_is_posted_with_a_key_of_the_table_is_in_the_queue(aws_settings: Settings) -> None:
     key, token = api_key.create(tenant="a#b", name="n", scopes=[api_key.EVENTS_WRITE], now_ms=SystemClock().wall_ms())
-    async with Aws(aws_settings).dynamodb() as dynamodb, Aws(aws_settings).sqs() as sqs:
+    async with AwsClients(aws_settings).dynamodb() as dynamodb, AwsClients(aws_settings).sqs() as sqs:
         await DynamoKeyStore(dynamodb, aws_settings.dynamodb_table_api_keys).put(key)
         app = create_app(aws_settings)
         async with serving(app), client_of(app) as client:
@@ -39,7 +39,7 @@ async def test_what_is_posted_with_a_key_of_the_table_is_in_the_queue(aws_settin
 
 async def test_the_largest_request_that_zstd_can_not_shrink_fits_a_message(aws_settings: Settings) -> None:
     key, token = api_key.create(tenant="t", name="n", scopes=[api_key.EVENTS_WRITE], now_ms=SystemClock().wall_ms())
-    async with Aws(aws_settings).dynamodb() as dynamodb:
+    async with AwsClients(aws_settings).dynamodb() as dynamodb:
         await DynamoKeyStore(dynamodb, aws_settings.dynamodb_table_api_keys).put(key)
         app = create_app(aws_settings)
         async with serving(app), client_of(app) as client:

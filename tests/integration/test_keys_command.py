@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from cli.commands.keys import keys
 from shared.auth.verifier import KeyVerifier
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.clock import SystemClock
 from shared.model.errors import Unauthorized
@@ -37,7 +37,7 @@ class Keys:
         return msgspec.json.decode(done.stdout)
 
     async def tenant_of(self, token: str) -> str:
-        async with Aws(self.settings).dynamodb() as client:
+        async with AwsClients(self.settings).dynamodb() as client:
             store = DynamoKeyStore(client, self.settings.dynamodb_table_api_keys)
             ring = KeyVerifier(store, SystemClock(), cache_seconds=1)
             key = await ring.verify(token)
@@ -124,7 +124,7 @@ async def test_a_list_shows_everything_but_secrets(command: Keys) -> None:
 
 async def test_an_expired_key_is_listed_as_such(command: Keys) -> None:
     made = await command.json("create", "--tenant", "t", "--name", "n", "--expires", "1m")
-    async with Aws(command.settings).dynamodb() as client:
+    async with AwsClients(command.settings).dynamodb() as client:
         await client.update_item(
             TableName=command.settings.dynamodb_table_api_keys,
             Key={"pk": {"S": f"key#{made['key_id']}"}},
@@ -138,8 +138,8 @@ async def test_an_expired_key_is_listed_as_such(command: Keys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["revoke", "nosuchkey"], 1, "Error: No key nosuchkey."),
-        (["rotate", "nosuchkey"], 1, "Error: No key nosuchkey."),
+        (["revoke", "nosuchkey"], 1, "Error: Unknown key nosuchkey."),
+        (["rotate", "nosuchkey"], 1, "Error: Unknown key nosuchkey."),
         (["create", "--tenant", "", "--name", "n"], 1, "Error: A tenant has 1..64 printable characters."),
         (["create", "--tenant", "t", "--name", "n", "--expires", "5y"], 2, "is no span such as 30m, 12h, 90d or 52w."),
         (["create", "--tenant", "t", "--name", "n", "--scope", "all"], 2, "'all' is not one of"),

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.provision import provision
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -66,7 +66,7 @@ class Function:
 
     async def waiting(self) -> tuple[int, ...]:
         """Return how many messages of the queue are visible, in flight and delayed."""
-        async with Aws(self.settings).sqs() as sqs:
+        async with AwsClients(self.settings).sqs() as sqs:
             url = (await sqs.get_queue_url(QueueName=self.settings.queue_name))["QueueUrl"]
             found = (await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))["Attributes"]
         visible, in_flight = found["ApproximateNumberOfMessages"], found["ApproximateNumberOfMessagesNotVisible"]
@@ -101,7 +101,7 @@ def record(message: Message) -> dict[str, Any]:
 async def function(aws_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Function]:
     for name, value in msgspec.structs.asdict(aws_settings).items():
         monkeypatch.setenv(name.upper(), str(value))
-    aws = Aws(aws_settings)
+    aws = AwsClients(aws_settings)
     async with AsyncExitStack() as stack:
         sending = await stack.enter_async_context(aws.sqs())
         polling = await stack.enter_async_context(aws.sqs_polling())
@@ -113,7 +113,7 @@ async def function(aws_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 async def drop_table(settings: Settings) -> None:
-    async with Aws(settings).dynamodb() as client:
+    async with AwsClients(settings).dynamodb() as client:
         await client.delete_table(TableName=settings.dynamodb_table_events)
 
 

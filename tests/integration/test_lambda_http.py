@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import asdict
 
 from ingest import lambda_handler as ingest
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -51,7 +51,7 @@ async def invoke(aws_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asy
 
 async def token_of(settings: Settings) -> str:
     key, token = api_key.create(tenant="acme", name="n", scopes=api_key.SCOPES, now_ms=SystemClock().wall_ms())
-    async with Aws(settings).dynamodb() as client:
+    async with AwsClients(settings).dynamodb() as client:
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     return token
 
@@ -66,7 +66,7 @@ async def test_an_event_is_queued_and_an_inbox_read(aws_settings: Settings, invo
     assert [answer["statusCode"] for answer in (posted, again, page)] == [202, 202, 200]
     assert msgspec.json.decode(posted["body"])["id"] == "a"
     assert msgspec.json.decode(page["body"])["events"] == []
-    async with Aws(aws_settings).sqs() as sqs:
+    async with AwsClients(aws_settings).sqs() as sqs:
         queue = await SqsQueue.open(sqs, sqs, aws_settings.queue_name)
         assert await queue.backlog() == 2
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import msgspec
 from msgspec.structs import replace
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
 from shared.model import pack
@@ -38,7 +38,7 @@ async def test_a_worker_serves_metrics_of_stored_events_and_queue_depth(aws_sett
         for name in ("a", "b")
     ]
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Aws(settings).sqs())
+        client = await stack.enter_async_context(AwsClients(settings).sqs())
         queue = await SqsQueue.open(client, client, settings.queue_name)
         await queue.send(
             [

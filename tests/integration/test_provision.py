@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from shared.aws import layout
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.provision import provision
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
@@ -12,7 +12,7 @@ from shared.settings import Settings
 
 async def test_provision_twice_changes_nothing(aws_settings: Settings) -> None:
     await provision(aws_settings)
-    async with Aws(aws_settings).sqs() as sqs:
+    async with AwsClients(aws_settings).sqs() as sqs:
         url = (await sqs.get_queue_url(QueueName=aws_settings.queue_name))["QueueUrl"]
         found = (await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))["Attributes"]
     assert found["MaximumMessageSize"] == "1048576"
@@ -25,7 +25,7 @@ async def test_provision_twice_changes_nothing(aws_settings: Settings) -> None:
 
 
 async def test_tables_expire_items_and_can_be_restored(aws_settings: Settings) -> None:
-    async with Aws(aws_settings).dynamodb() as dynamodb:
+    async with AwsClients(aws_settings).dynamodb() as dynamodb:
         for name, keys in ((aws_settings.dynamodb_table_events, 2), (aws_settings.dynamodb_table_api_keys, 1)):
             table = (await dynamodb.describe_table(TableName=name))["Table"]
             ttl = (await dynamodb.describe_time_to_live(TableName=name))["TimeToLiveDescription"]
@@ -37,7 +37,7 @@ async def test_tables_expire_items_and_can_be_restored(aws_settings: Settings) -
 
 
 async def test_bodies_outlive_a_delivered_event(aws_settings: Settings) -> None:
-    async with Aws(aws_settings).s3() as s3:
+    async with AwsClients(aws_settings).s3() as s3:
         rules = (await s3.get_bucket_lifecycle_configuration(Bucket=aws_settings.bodies_bucket))["Rules"]
     assert [rule["Expiration"]["Days"] for rule in rules] == [2 * aws_settings.event_ttl_days + 1]
 
@@ -45,7 +45,7 @@ async def test_bodies_outlive_a_delivered_event(aws_settings: Settings) -> None:
 async def test_changed_queue_settings_are_applied(aws_settings: Settings) -> None:
     changed = msgspec.structs.replace(aws_settings, visibility_seconds=90)
     await provision(changed)
-    async with Aws(changed).sqs() as sqs:
+    async with AwsClients(changed).sqs() as sqs:
         url = (await sqs.get_queue_url(QueueName=changed.queue_name))["QueueUrl"]
         found = await sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
     assert found["Attributes"] == {"VisibilityTimeout": "90"}
@@ -53,7 +53,7 @@ async def test_changed_queue_settings_are_applied(aws_settings: Settings) -> Non
 
 async def test_another_number_of_shards_is_refused(aws_settings: Settings) -> None:
     changed = msgspec.structs.replace(aws_settings, inbox_shards=8)
-    with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=8: table .* was made with 4"):
+    with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=8: table .* was created with 4"):
         await provision(changed)
 
 
@@ -68,7 +68,7 @@ async def test_a_table_of_another_shape_is_refused(aws_settings: Settings) -> No
 
 
 async def test_shards_of_an_unused_table_fit_any_number(aws_settings: Settings) -> None:
-    async with Aws(aws_settings).dynamodb() as dynamodb:
+    async with AwsClients(aws_settings).dynamodb() as dynamodb:
         await dynamodb.delete_item(
             TableName=aws_settings.dynamodb_table_events, Key={"pk": {"S": "config"}, "sk": {"S": "config"}}
         )
@@ -77,7 +77,7 @@ async def test_shards_of_an_unused_table_fit_any_number(aws_settings: Settings) 
 
 async def test_a_missing_table_is_unavailable(aws_settings: Settings) -> None:
     missing = msgspec.structs.replace(aws_settings, dynamodb_table_events="no-such-table")
-    async with Aws(missing).dynamodb() as dynamodb:
+    async with AwsClients(missing).dynamodb() as dynamodb:
         with pytest.raises(Unavailable):
             await layout.claim(dynamodb, missing)
         with pytest.raises(Unavailable):
@@ -97,6 +97,6 @@ async def test_a_bucket_in_another_region_is_made_there(aws_settings: Settings) 
         aws_settings, aws_region="eu-central-1", bodies_bucket=aws_settings.bodies_bucket + "-eu"
     )
     await provision(elsewhere)
-    async with Aws(elsewhere).s3() as s3:
+    async with AwsClients(elsewhere).s3() as s3:
         where = await s3.get_bucket_location(Bucket=elsewhere.bodies_bucket)
     assert where["LocationConstraint"] == "eu-central-1"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from tests.integration.deployment import DEADLINE_SECONDS, Deployment, Tenant, batch, deployed, event
 from tests.provisioned import provisioned
 
@@ -91,7 +91,7 @@ async def test_a_body_that_is_gone_is_said_on_its_event(pipeline: Deployment) ->
     await acme.accept(batch(event(data, id=name, type="t.x", source="/s") for name, data in named))
     await pipeline.drained()
     [key] = await pipeline.bucket_keys()
-    async with Aws(pipeline.settings).s3() as s3:
+    async with AwsClients(pipeline.settings).s3() as s3:
         await s3.delete_object(Bucket=pipeline.settings.bodies_bucket, Key=key)
     await pipeline.settled()
     before, lost, behind = (await get(acme, "/v1/inbox")).json()["events"]

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from cli.local import emulator
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -115,7 +115,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 async def test_no_secret_or_payload_leaks(stack: Stack) -> None:
     async with AsyncExitStack() as opened:
-        aws = Aws(stack.settings)
+        aws = AwsClients(stack.settings)
         key, token = api_key.create(
             tenant=marked.TENANT, name="n", scopes=api_key.SCOPES, now_ms=SystemClock().wall_ms()
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.local import emulator
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.model import api_key
 from shared.settings import Settings
@@ -42,7 +42,7 @@ def serving(aws_settings: Settings, free_port: int, tmp_path: Path) -> Iterator[
 
 async def token_of(settings: Settings) -> str:
     key, token = api_key.create(tenant="t", name="n", scopes=[api_key.INBOX_READ], now_ms=time.time_ns() // 1_000_000)
-    async with Aws(settings).dynamodb() as client:
+    async with AwsClients(settings).dynamodb() as client:
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     return token
 

@@ -10,7 +10,7 @@ from litestar import Request, get
 from litestar.testing import AsyncTestClient
 from msgspec.structs import replace
 
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.clock import SystemClock
 from shared.model import api_key
@@ -37,7 +37,7 @@ async def ready() -> None:
 
 
 async def granted_by_two(settings: Settings) -> int:
-    async with Aws(settings).dynamodb() as client:
+    async with AwsClients(settings).dynamodb() as client:
         now_ms = SystemClock().wall_ms()
         key, token = api_key.create(tenant="t", name="n", scopes=api_key.SCOPES, now_ms=now_ms, rate=1, burst=BURST)
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)

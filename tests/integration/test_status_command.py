@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from cli.main import triggers
-from shared.aws.clients import Aws
+from shared.aws.clients import AwsClients
 from shared.settings import Settings
 from tests.integration.test_ready_command import environ_of
 
@@ -35,7 +35,7 @@ async def test_a_provisioned_stack_is_healthy_until_a_message_is_dead(aws_settin
         "in_flight": 0,
         "delayed": 0,
     }
-    async with Aws(aws_settings).sqs() as sqs:
+    async with AwsClients(aws_settings).sqs() as sqs:
         url = (await sqs.get_queue_url(QueueName=aws_settings.dlq_name))["QueueUrl"]
         await sqs.send_message(QueueUrl=url, MessageBody="x")
     reported = await status(aws_settings)

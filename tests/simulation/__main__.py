@@ -1,4 +1,4 @@
-"""Run many seeds, replay one, or plant every bug: `script/simulate --help`."""
+"""Runs many seeds, replays one, or plants every bug: `script/simulate --help`."""
 
 import gc
 import logging
@@ -19,15 +19,15 @@ from tests.simulation.run import Report, simulate
 
 _CHUNK = 50
 _REPORT_EVERY = 10_000
-_OBJECTS_PER_COLLECTION = 100_000  # a run's objects die together, at its end
+_OBJECTS_PER_COLLECTION = 100_000  # the objects of a run become garbage together, at its end
 _console = Console()
 
 
 @click.command()
 @click.option("--seeds", default=100_000, show_default=True, help="How many seeds to run.")
-@click.option("--first", default=0, show_default=True, help="The first of them.")
-@click.option("--seed", type=int, help="Replay this one seed and print what it finds.")
-@click.option("--bugs", is_flag=True, help="Plant every bug in turn and count the seeds that catch it.")
+@click.option("--first", default=0, show_default=True, help="The first seed.")
+@click.option("--seed", type=int, help="Replay one seed and print its report.")
+@click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
 def main(seeds: int, first: int, seed: int | None, *, bugs: bool) -> None:
     """Simulate the pipeline under faults; exit 1 if a promise is broken (with --bugs: if a bug is not caught)."""
     if seed is not None:
@@ -74,7 +74,7 @@ class _Totals:
         self._faults.update(report.faults)
 
     def print(self, seconds: float) -> None:
-        table = Table("profile", "seeds", "seen twice", "missed until read again", title="Admitted, by kind of fault")
+        table = Table("profile", "seeds", "seen twice", "missed until reread", title="Admitted, by kind of fault")
         for profile, runs in self._runs.items():
             admitted = self._admitted[profile]
             table.add_row(profile, f"{runs:,}", f"{admitted['seen twice']:,}", f"{admitted['missed']:,}")

@@ -1,6 +1,6 @@
-"""Bugs to plant, one at a time: a simulation that finds none of them would prove nothing.
+"""Bugs to plant, one at a time: they show that the simulation can detect faults.
 
-Each is what somebody might write who has not thought of one case. `BUGS` names them; `planted` lets one in.
+Each is a plausible mistake that overlooks one case. `BUGS` lists them by name; `planted` activates one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,8 +42,8 @@ def planted(name: str) -> Iterator[None]:
 
 
 @_bug
-def deleted_before_it_is_processed() -> Iterator[Any]:
-    """The message is acknowledged on receipt; a crash loses it."""
+def message_deleted_before_it_is_processed() -> Iterator[Any]:
+    """The message is deleted on receipt; a crash loses it."""
     handle = Consumer.handle
 
     async def delete_first(self: Consumer, messages: Any) -> None:
@@ -54,19 +54,19 @@ def deleted_before_it_is_processed() -> Iterator[Any]:
 
 
 @_bug
-def no_answer_taken_for_success() -> Iterator[Any]:
+def lost_answer_treated_as_success() -> Iterator[Any]:
     """An insert whose answer was lost counts as done."""
-    judge = EventCommit.judge
+    record_outcome = EventCommit.record_outcome
 
-    def hopeful(self: EventCommit, position: str, outcome: Outcome) -> None:
-        judge(self, position, Outcome.DONE if outcome is Outcome.UNCLEAR else outcome)
+    def optimistic(self: EventCommit, position: str, outcome: Outcome) -> None:
+        record_outcome(self, position, Outcome.DONE if outcome is Outcome.UNCLEAR else outcome)
 
-    yield patch.object(EventCommit, "judge", hopeful)
+    yield patch.object(EventCommit, "record_outcome", optimistic)
 
 
 @_bug
-def a_claim_taken_for_a_commit() -> Iterator[Any]:
-    """A redelivered event whose guard exists is taken for stored; its first worker died between the two."""
+def claim_treated_as_a_commit() -> Iterator[Any]:
+    """A redelivered event whose guard exists counts as stored, although its first worker died before the commit."""
 
     async def done(*_: Any) -> Result:
         return Result.STORED
@@ -76,7 +76,7 @@ def a_claim_taken_for_a_commit() -> Iterator[Any]:
 
 @_bug
 def no_reposition() -> Iterator[Any]:
-    """What is not at its position is inserted there late, behind cursors that have passed."""
+    """An event missing at its position is inserted there late, behind cursors that have passed."""
 
     async def insert_again(self: Resolver, commit: EventCommit, _: Guard, own: Guard) -> Result | None:
         await self._store.insert_events([commit.stored_at(own.position)])
@@ -87,7 +87,7 @@ def no_reposition() -> Iterator[Any]:
 
 @_bug
 def no_tombstones() -> Iterator[Any]:
-    """Nothing keeps a late call out of the position that its event has left."""
+    """A late call can insert at the position that its event has left."""
 
     def leave_empty(self: MemoryStore, place: Place, moved_to: str | None) -> None:
         if isinstance(self.records.get(place), StoredEvent) or moved_to is None:
@@ -101,7 +101,7 @@ def no_tombstones() -> Iterator[Any]:
 
 @_bug
 def settle_of_zero() -> Iterator[Any]:
-    """A read goes up to now."""
+    """A read extends up to now."""
     init = Inbox.__init__
 
     def unsettled(self: Inbox, reader: Any, bodies: Any, clock: Any, settings: Any) -> None:
@@ -113,7 +113,7 @@ def settle_of_zero() -> Iterator[Any]:
 
 @_bug
 def window_measured_against_now() -> Iterator[Any]:
-    """A repeat that waited longer than the window is listed."""
+    """A duplicate that was queued for longer than the window is listed."""
 
     def against_now(self: Resolver, commit: EventCommit, other: Guard) -> Result | None:
         age_ms = self._rules.clock.wall_ms() - other.accepted_at
@@ -125,8 +125,8 @@ def window_measured_against_now() -> Iterator[Any]:
 
 
 @_bug
-def folded_events_dropped() -> Iterator[Any]:
-    """Of a batch's events with one identity only the first is looked at."""
+def repeats_in_a_batch_dropped() -> Iterator[Any]:
+    """Of a batch's events with one identity, only the first is processed."""
 
     async def drop_followers(self: Processor, commits: Sequence[EventCommit], give_up: Any) -> None:
         leaders = {commit.identity: commit for commit in reversed(commits)}
@@ -140,8 +140,8 @@ def folded_events_dropped() -> Iterator[Any]:
 
 
 @_bug
-def take_over_forgets_the_old_guard() -> Iterator[Any]:
-    """The guard is overwritten; a redelivery of the old event finds none of its own."""
+def take_over_discards_the_old_guard() -> Iterator[Any]:
+    """The guard is overwritten; a redelivery of the old event finds no guard of its own."""
 
     async def overwrite(self: MemoryStore, current: Guard, new: Guard) -> bool:
         guards = self._unchanged(current)
@@ -154,8 +154,8 @@ def take_over_forgets_the_old_guard() -> Iterator[Any]:
 
 
 @_bug
-def repair_blind_to_acked_events() -> Iterator[Any]:
-    """An event that was acked is not at its position, so it is put into the inbox again."""
+def repair_ignores_acked_events() -> Iterator[Any]:
+    """An event that was acked is not at its position, so it is inserted into the inbox again."""
     reposition = MemoryStore.reposition
 
     async def blind(self: MemoryStore, current: Guard, guard: Guard, event: StoredEvent) -> bool:
@@ -171,25 +171,25 @@ def repair_blind_to_acked_events() -> Iterator[Any]:
 
 
 @_bug
-def a_timer_started_at_the_send() -> Iterator[Any]:
-    """Any answer within the call's timeout counts, however long the worker stood still before it sent."""
+def timer_started_at_the_send() -> Iterator[Any]:
+    """Any answer within the call's timeout counts, however long the worker stalled before the call."""
     yield patch.object(EventCommit, "was_in_time", lambda *_: True)
 
 
 @_bug
 def proof_at_any_age() -> Iterator[Any]:
-    """An event in doubt that is found counts as in time, however late it came."""
+    """An event in doubt that is found counts as in time, however late it appeared."""
 
-    def believe(self: EventCommit, _: str, record: object) -> None:
+    def trust(self: EventCommit, _: str, record: object) -> None:
         if isinstance(record, StoredEvent):
             self.result = Result.STORED
 
-    yield patch.object(EventCommit, "confirm", believe)
+    yield patch.object(EventCommit, "confirm", trust)
 
 
 @_bug
-def an_upper_bound_per_shard() -> Iterator[Any]:
-    """Each query takes its own now; an event commits between two of them."""
+def upper_bound_per_shard() -> Iterator[Any]:
+    """Each query has its own upper bound; an event commits between two of them."""
     advance = scan._Shard.advance
 
     async def own_bound(self: Any, limit: int) -> None:
@@ -204,8 +204,8 @@ def an_upper_bound_per_shard() -> Iterator[Any]:
 
 
 @_bug
-def a_truncated_shard_ignored() -> Iterator[Any]:
-    """A shard that stopped early does not hold back what the others found further on."""
+def truncated_shard_ignored() -> Iterator[Any]:
+    """A shard that stopped early does not bound what is returned from the others."""
     query = MemoryStore.query
 
     async def never_stopped(self: MemoryStore, *args: Any, **kwargs: Any) -> Any:
@@ -215,8 +215,8 @@ def a_truncated_shard_ignored() -> Iterator[Any]:
 
 
 @_bug
-def a_cursor_set_to_the_clock() -> Iterator[Any]:
-    """After an empty page the cursor stands at now; what settles later lies behind it."""
+def cursor_set_to_the_clock() -> Iterator[Any]:
+    """After an empty page the cursor is set to now; events that settle later are behind it."""
     page = Inbox.page
 
     async def at_now(self: Inbox, *args: Any) -> Any:
@@ -229,7 +229,7 @@ def a_cursor_set_to_the_clock() -> Iterator[Any]:
 
 @_bug
 def changes_without_a_version() -> Iterator[Any]:
-    """Guards are changed whatever happened since they were read."""
+    """Guards are changed even if they have changed since they were read."""
 
     def unchecked(self: MemoryStore, current: Guard) -> Any:
         return self._guards.get(current.identity)
@@ -238,8 +238,8 @@ def changes_without_a_version() -> Iterator[Any]:
 
 
 @_bug
-def an_ack_that_deletes_first() -> Iterator[Any]:
-    """The event leaves the inbox before it is among the delivered; a crash between the two loses it."""
+def ack_that_deletes_first() -> Iterator[Any]:
+    """The event is deleted from the inbox before it is inserted as delivered; a crash in between loses it."""
     deliver = Remover._deliver
 
     async def delete_first(self: Remover, events: Sequence[StoredEvent], acked_at: int) -> Any:
@@ -250,7 +250,7 @@ def an_ack_that_deletes_first() -> Iterator[Any]:
 
 
 @_bug
-def an_ack_that_does_not_follow() -> Iterator[Any]:
+def ack_that_does_not_follow_moves() -> Iterator[Any]:
     """An ack of a position that its event has left is dropped, and the event stays in the inbox."""
     read = MemoryStore.read_events
 
@@ -262,8 +262,8 @@ def an_ack_that_does_not_follow() -> Iterator[Any]:
 
 
 @_bug
-def an_erase_that_leaves_no_marker() -> Iterator[Any]:
-    """An erase that finds nothing is done; the event, still under way, is stored after it."""
+def erase_that_leaves_no_marker() -> Iterator[Any]:
+    """An erase that finds no event just ends; the event, still in flight, is stored after it."""
     erase_one = Remover._erase_one
 
     async def no_marker(self: Remover, pack: Any) -> bool:
@@ -275,8 +275,8 @@ def an_erase_that_leaves_no_marker() -> Iterator[Any]:
 
 
 @_bug
-def an_unknown_ack_dropped() -> Iterator[Any]:
-    """An ack by identity that comes before its event is dropped."""
+def early_ack_dropped() -> Iterator[Any]:
+    """An ack by identity that arrives before its event is dropped."""
     ack = Remover._ack_identity
 
     async def drop(self: Remover, pack: Any) -> Removed:
@@ -288,5 +288,5 @@ def an_unknown_ack_dropped() -> Iterator[Any]:
 
 @_bug
 def expired_events_stored() -> Iterator[Any]:
-    """A redrive weeks later brings an event back."""
+    """A redrive weeks later revives an event."""
     yield patch.object(CommitRules, "is_expired", lambda *_: False)

@@ -1,4 +1,4 @@
-"""What must hold when all is quiet."""
+"""The invariants that must hold at the end of a run."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ _decoder = msgspec.json.Decoder(_Seen)
 
 
 class Sightings:
-    """What one follower has seen, in order."""
+    """What one follower has read, in order."""
 
     def __init__(self, *, acks: bool) -> None:
         self.acks = acks
@@ -38,7 +38,7 @@ class Sightings:
         self.without_body: list[str] = []
 
     def add(self, events: Iterable[bytes]) -> dict[str, str]:
-        """Take in one page; return its receipts by position."""
+        """Add one page; return its receipts by position."""
         decoded = list(map(_decoder.decode, events))
         self.without_body += [event.position for event in decoded if event.dataerror]
         seen = {event.position: event.data.r for event in decoded}
@@ -48,14 +48,14 @@ class Sightings:
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """An event found in the store when all was quiet."""
+    """An event found in the store at the end of a run."""
 
     receipt: str
     place: Place
 
 
 def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Counter[str]]:
-    """Return what breaks the promises, and how often what is admitted happened."""
+    """Return the violations, and counts of the admitted deviations."""
     listed = list(_listed(world))
     violations = [
         *_listed_once(listed),
@@ -63,7 +63,7 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
         *_no_repeats(world, listed),
         *_guards_agree(world, listed),
         *_erased(world, listed),
-        *_past_their_time(world, listed),
+        *_expired(world, listed),
         *_acked(world, listed),
     ]
     admitted: Counter[str] = Counter()
@@ -97,13 +97,13 @@ def _listed_once(listed: Sequence[Listed]) -> Iterator[str]:
 
 
 def _accepted_and_listed(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    """Accepted means listed, or a repeat of one that is, or erased, or past its time; nothing else is listed."""
-    there = {one.receipt for one in listed}
+    """Every accepted event is listed, a duplicate of a listed one, erased or expired; no other event is listed."""
+    receipts = {one.receipt for one in listed}
     accepted = {event.receipt for event in world.accepted}
-    yield from (f"listed without being accepted: {receipt}" for receipt in sorted(there - accepted))
-    kept = [event for event in world.accepted if event.receipt in there or _is_erased(world, event)]
+    yield from (f"listed without being accepted: {receipt}" for receipt in sorted(receipts - accepted))
+    kept = [event for event in world.accepted if event.receipt in receipts or _is_erased(world, event)]
     for event in world.accepted:
-        if event.receipt in there or event.is_old or _is_erased(world, event):
+        if event.receipt in receipts or event.is_old or _is_erased(world, event):
             continue
         if not any(_repeats(event, other) for other in kept):
             yield f"lost: {event.receipt} (id {event.identity.id}, accepted at {event.accepted_at})"
@@ -118,35 +118,35 @@ def _is_erased(world: World, event: Accepted) -> bool:
 
 
 def _no_repeats(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    there = {one.receipt for one in listed}
+    receipts = {one.receipt for one in listed}
     kept: dict[Identity, list[Accepted]] = {}
     for event in world.accepted:
-        if event.receipt in there:
+        if event.receipt in receipts:
             kept.setdefault(event.identity, []).append(event)
     for events in kept.values():
         ordered = sorted(events, key=lambda event: event.accepted_at)
         for earlier, later in pairwise(ordered):
             if later.accepted_at - earlier.accepted_at < _WINDOW_MS:
-                yield f"a repeat is listed: {later.receipt} of {earlier.receipt}"
+                yield f"a duplicate is listed: {later.receipt} of {earlier.receipt}"
 
 
 def _guards_agree(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    """Every listed event lies where its guard says, and every guard that is not erased has its event."""
+    """Every listed event is at its guard's position, and every guard that is not erased has its event."""
     places = {one.receipt: one.place for one in listed}
     guards = {guard.receipt: guard for guard in world.store.guards()}
     for receipt, place in places.items():
         guard = guards.get(receipt)
         if guard is None or guard.position != place.position:
-            yield f"its guard does not know where it is: {receipt}"
+            yield f"not at its guard's position: {receipt}"
     for receipt, guard in guards.items():
         if guard.erased_at is None and receipt not in places:
             yield f"a guard without its event: {receipt}"
 
 
 def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    there = {one.receipt for one in listed}
+    receipts = {one.receipt for one in listed}
     for event in world.accepted:
-        if event.receipt in there and _is_erased(world, event):
+        if event.receipt in receipts and _is_erased(world, event):
             yield f"listed though erased: {event.receipt}"
         key = f"bodies/{TENANT}/{event.receipt}"
         if _is_erased(world, event) and world.bodies.bodies.get(key):
@@ -154,24 +154,24 @@ def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
 
 
 def _must_be_seen(world: World, listed: Sequence[Listed], seen: Sightings) -> set[str]:
-    """Return the receipts that a follower must have seen: what is listed, but for what others acked away."""
+    """Return the receipts that a follower must have seen: all listed events, except those that others acked."""
     removed = {event.receipt for event in world.accepted if event.identity in world.acked_identities}
     return {one.receipt for one in listed if not one.place.delivered or (seen.acks and one.receipt not in removed)}
 
 
-def _past_their_time(world: World, listed: Sequence[Listed]) -> Iterator[str]:
+def _expired(world: World, listed: Sequence[Listed]) -> Iterator[str]:
     old = {event.receipt for event in world.accepted if event.is_old}
-    yield from (f"listed though past its time: {one.receipt}" for one in listed if one.receipt in old)
+    yield from (f"listed though expired: {one.receipt}" for one in listed if one.receipt in old)
 
 
 def _acked(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    """What was acked, by position or by identity, is not in the inbox any more.
+    """Events acked by position or by identity are no longer in the inbox.
 
-    An ack by identity is about the event that is there; others of its identity may still be under way.
+    An ack by identity concerns stored events; others of the identity may still be in flight.
     """
-    waiting = {one.receipt for one in listed if not one.place.delivered}
+    undelivered = {one.receipt for one in listed if not one.place.delivered}
     times = Counter(event.identity for event in world.accepted)
     for event in world.accepted:
         named_at = world.acked_identities.get(event.identity, -1) if times[event.identity] == 1 else -1
-        if event.receipt in waiting and (event.receipt in world.acked or event.accepted_at <= named_at):
+        if event.receipt in undelivered and (event.receipt in world.acked or event.accepted_at <= named_at):
             yield f"in the inbox though acked: {event.receipt}"

@@ -1,4 +1,4 @@
-"""One simulated run from one seed: some twelve seconds of trouble, then peace until all is quiet, then the checks."""
+"""One simulated run from one seed: about twelve seconds of faults, then recovery, then checks."""
 
 import asyncio
 import contextlib
@@ -15,16 +15,16 @@ from tests.simulation.checks import Sightings, check
 from tests.simulation.virtual import Process, VirtualLoop
 from tests.simulation.world import INBOX, SETTINGS, TENANT, MakeStore, World
 
-_TROUBLE_SECONDS = 12.0
-_DEADLINE_SECONDS = 3_000.0
-_AFTERMATH_SECONDS = 10.0
-_END_SECONDS = 2 * _DEADLINE_SECONDS
+_FAULT_SECONDS = 12.0
+_DRAIN_SECONDS = 3_000.0
+_LATE_CALL_SECONDS = 10.0
+_END_SECONDS = 2 * _DRAIN_SECONDS
 _WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 _TWO_DAYS_MS = 2 * 86_400_000
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run showed. `violations` breaks the promises; the rest tells what the run was like."""
+    """The result of one run. `violations` lists broken guarantees; the other fields describe the run."""
 
     seed: int
     profile: str
@@ -35,13 +35,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def simulate(seed: int, make_store: MakeStore = MemoryStore) -> Report:
-    """Run `seed` and check what came of it. The same seed always does the same."""
+    """Run `seed` and check the outcome. The same seed always gives the same report."""
     loop = VirtualLoop()
     world = World(loop, seed, make_store)
     try:
         return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), _END_SECONDS))
     except TimeoutError:
-        return _report(world, seed, ["the run never ends"])
+        return _report(world, seed, ["the run does not end"])
     except Exception as error:
         error.add_note(f"seed {seed}")
         raise
@@ -55,41 +55,41 @@ class _Run:
         self._seed = seed
         self._rng = world.rng
         self._sightings = [Sightings(acks=False), Sightings(acks=self._rng.random() < 0.5)]
-        self._in_trouble = True
+        self._has_faults = True
 
     async def run(self) -> Report:
         world = self._world
-        workers = [asyncio.create_task(self._keep_working()) for _ in range(self._rng.randint(1, 3))]
+        workers = [asyncio.create_task(self._keep_worker_running()) for _ in range(self._rng.randint(1, 3))]
         followers = [asyncio.create_task(self._follow(sightings)) for sightings in self._sightings]
         removals = self._rng.random() < 0.4
         jobs = [self._produce() for _ in range(self._rng.randint(1, 3))]
-        jobs += [self._redeliver(), self._have_outages(), self._redrive()]
-        jobs += [self._remove_some()] if removals else []
+        jobs += [self._redeliver(), self._cause_outages(), self._redrive()]
+        jobs += [self._remove()] if removals else []
         await asyncio.gather(*jobs)
-        self._make_peace()
-        violations = await self._become_quiet()
+        self._stop_faults()
+        violations = await self._drain()
         world.stop.set()
         await asyncio.gather(*workers, *followers)
         found, admitted = check(world, self._sightings)
         return _report(world, self._seed, violations + found, admitted)
 
-    async def _keep_working(self) -> None:
+    async def _keep_worker_running(self) -> None:
         """Run a worker; when it dies, start another in its place."""
         rng, profile = self._rng, self._world.profile
         while not self._world.stop.is_set():
             process = self._world.process()
             worker = asyncio.create_task(self._world.worker(process))
-            while self._in_trouble and not worker.done():
+            while self._has_faults and not worker.done():
                 await asyncio.sleep(rng.expovariate(1.0))
                 if profile.stalls and rng.random() < 0.3:
-                    process.stand_still(rng.choice((0.3, 0.9, 1.5, 4.0, 15.0)) * rng.random())
+                    process.stall(rng.choice((0.3, 0.9, 1.5, 4.0, 15.0)) * rng.random())
                 if profile.crashes and rng.random() < 0.3:
                     await _kill(process, worker)
             with contextlib.suppress(asyncio.CancelledError):
                 await worker
 
     async def _produce(self) -> None:
-        """Post events, with repeats within the window, at its edge and beyond."""
+        """Post events, with repeats within the window, at its boundary and beyond."""
         rng, world = self._rng, self._world
         names = [f"e{rng.randrange(12)}" for _ in range(rng.randint(1, 4))]
         pace = rng.choice((0.1, 0.3, 1.0))
@@ -104,7 +104,7 @@ class _Run:
                 await asyncio.sleep(rng.choice((1, _WINDOW_MS - 1, _WINDOW_MS, _WINDOW_MS + 1)) / 1000)
 
     async def _follow(self, sightings: Sightings) -> None:
-        """Follow a cursor to the end of the run, and sometimes ack what was read."""
+        """Follow a cursor until the end of the run, and sometimes ack what was read."""
         rng, world = self._rng, self._world
         inbox = world.inbox(world.process())
         after: str | None = None
@@ -114,16 +114,16 @@ class _Run:
                 page = await inbox.page(TENANT, INBOX, after, rng.choice((2, 20, 50)))
                 after = page.end
                 seen = sightings.add(page.events)
-                if sightings.acks and seen and self._in_trouble and rng.random() < 0.5:
+                if sightings.acks and seen and self._has_faults and rng.random() < 0.5:
                     await world.ack(dict(rng.sample(list(seen.items()), rng.randint(1, len(seen)))))
                 if page.more:
                     continue
                 if is_last:
                     return
-            await asyncio.sleep(rng.uniform(0.0, 1.4) if self._in_trouble else 4.0)
+            await asyncio.sleep(rng.uniform(0.0, 1.4) if self._has_faults else 4.0)
 
-    async def _remove_some(self) -> None:
-        """Ack or erase events by their identity, also ones that never were or are still under way."""
+    async def _remove(self) -> None:
+        """Ack or erase events by identity, including ones that never existed or are still in flight."""
         rng, world = self._rng, self._world
         for _ in range(rng.randint(1, 6)):
             await asyncio.sleep(rng.expovariate(0.4))
@@ -132,13 +132,13 @@ class _Run:
             await world.remove(identity, erase=rng.random() < 0.6)
 
     async def _redeliver(self) -> None:
-        """Hand out messages that others still work on, as SQS may."""
-        end = self._world.loop.time() + _TROUBLE_SECONDS
+        """Redeliver messages that other workers still process, as SQS may."""
+        end = self._world.loop.time() + _FAULT_SECONDS
         while self._world.loop.time() < end:
             await asyncio.sleep(self._rng.expovariate(1.0))
             self._world.queue.show_all(self._rng)
 
-    async def _have_outages(self) -> None:
+    async def _cause_outages(self) -> None:
         rng, faults = self._rng, self._world.faults
         for _ in range(rng.choice((0, 0, 1, 2))):
             await asyncio.sleep(rng.uniform(0, 8))
@@ -146,29 +146,29 @@ class _Run:
             await asyncio.sleep(rng.choice((0.2, 2.0, 20.0)) * rng.random())
             faults.is_down = False
 
-    def _make_peace(self) -> None:
-        self._in_trouble = False
+    def _stop_faults(self) -> None:
+        self._has_faults = False
         faults = self._world.faults
         faults.throttled = faults.lost = faults.partly = faults.late = faults.slow = faults.paused = 0.0
 
     async def _redrive(self) -> None:
-        """Send what lies in the DLQ back to the queue, each before it is deleted."""
+        """Move messages from the DLQ to the queue; each is sent before it is deleted."""
         world = self._world
         while messages := await world.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60):
             for message in messages:
                 if await world.queue.send([Outgoing(body=message.body)]) == [Outcome.DONE]:
                     await world.dlq.delete([message])
 
-    async def _become_quiet(self) -> list[str]:
-        """Wait until both queues are empty and nobody stands still, then for calls that are still on their way."""
+    async def _drain(self) -> list[str]:
+        """Wait until both queues are empty and no process is stalled, then for calls that are still in flight."""
         world = self._world
-        end = world.loop.time() + _DEADLINE_SECONDS
-        while world.queue.bodies or world.dlq.bodies or any(p.is_still and not p.is_dead for p in world.processes):
+        end = world.loop.time() + _DRAIN_SECONDS
+        while world.queue.bodies or world.dlq.bodies or any(p.is_stalled and not p.is_dead for p in world.processes):
             if world.loop.time() > end:
                 return [f"the queue does not drain: {len(world.queue.bodies)} left, {len(world.dlq.bodies)} dead"]
             await self._redrive()
             await asyncio.sleep(1)
-        await asyncio.sleep(_AFTERMATH_SECONDS)
+        await asyncio.sleep(_LATE_CALL_SECONDS)
         return []
 
 

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import TypeVar, cast
 
 from shared.clock import Clock
+from shared.memory.event_store import MemoryStore
 from shared.model.event import Identity
 from shared.model.records import Guard, Place, Record
 from shared.sqlite import event_rows
@@ -40,6 +41,13 @@ class InlineDatabase:
 
     async def wait_for_change(self, mark: int, timeout_ms: float) -> None:
         """Return: in virtual time, changes are not waited for."""
+
+
+class OrderedMemoryStore(MemoryStore):
+    """A `MemoryStore` that reads guards in the order of a `SqliteStore`; the port promises none."""
+
+    async def read_guards(self, identity: Identity) -> list[Guard]:
+        return sorted(await super().read_guards(identity), key=lambda guard: (not guard.current, guard.receipt))
 
 
 class SimulatedSqliteStore(SqliteStore):

@@ -1,8 +1,7 @@
 """Any sequence of posts, repeats, redeliveries, acks, erases and crashes, against a model of what may be listed.
 
-Where the simulation draws its trouble at random, hypothesis looks for the shortest story that breaks a promise.
-One worker works at a time, and dies in the middle of any call: before it took effect, after, or so that the call
-takes effect some time later.
+The simulation draws faults at random; hypothesis searches for the shortest sequence that breaks a guarantee. One worker
+runs at a time, and dies during any call: before it takes effect, after that, or so that it takes effect later.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ MOMENTS = st.sampled_from(["before", "after", "later"])
 
 
 class Killed(BaseException):
-    """The worker died here; nothing that it could catch."""
+    """The worker died here. It cannot catch this."""
 
 
 class Post(NamedTuple):
@@ -40,7 +39,7 @@ class Post(NamedTuple):
 
 
 class Pipeline(RuleBasedStateMachine):
-    """The real core, and beside it what was accepted, acked and erased."""
+    """The real core, and a record of what was accepted, acked and erased."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,25 +48,25 @@ class Pipeline(RuleBasedStateMachine):
         self.posts: list[Post] = []
         self.acked: set[int] = set()
         self.erased_at: dict[str, int] = {}
-        self.under_way: list[Effect] = []
+        self.in_flight: list[Effect] = []
 
     @initialize()
     def begin(self) -> None:
-        """Long after the beginning of time, so that an event may be older than all others."""
+        """Start late enough that an event may be older than all others."""
         self.rig.clock.now_ms = 10 * WINDOW_MS
 
     def teardown(self) -> None:
-        """Deliver what was not delivered yet; then everything accepted must be accounted for."""
+        """Deliver every message once more; then every accepted event must be accounted for."""
         for post in self.posts:
             self._deliver(post)
         self.arrive_all()
-        self.nothing_is_listed_twice_or_though_it_must_not_be()
-        self._everything_accepted_is_listed_or_a_repeat_or_erased()
+        self.nothing_is_listed_wrongly()
+        self._every_accepted_event_is_accounted_for()
         self.loop.close()
 
     @rule(name=NAMES, data=st.integers(0, 1), age_ms=st.sampled_from([0, 0, 1, WINDOW_MS, 2 * WINDOW_MS]))
     def post(self, name: str, data: int, age_ms: int) -> None:
-        """Accept an event, now or a while ago; a name is posted again and again, as a new event or a repeat."""
+        """Accept an event, now or in the past. A name is posted repeatedly, as a new event or as a repeat."""
         number = len(self.posts)
         pack = self.rig.pack(self.rig.event(name, data=data, number=number), accepted_ago_ms=age_ms)
         self.posts.append(Post(number=number, name=name, pack=pack))
@@ -84,19 +83,19 @@ class Pipeline(RuleBasedStateMachine):
         """Deliver all messages as one batch."""
         dispositions = self._run(self.rig.process(*(post.pack for post in self.posts)))
         for post, count in zip(self.posts, counts(dispositions), strict=True):
-            self._judge(post, count)
+            self._check_disposition(post, count)
 
     @precondition(lambda self: self.posts)
     @rule(data=st.data(), call=CALLS, moment=MOMENTS)
     def deliver_and_die(self, data: st.DataObject, call: int, moment: str) -> None:
-        """Deliver a message to a worker that dies in the middle of a call; it will have to come again."""
+        """Deliver a message to a worker that dies during a call; the message must be redelivered."""
         post = data.draw(st.sampled_from(self.posts))
         self._die(call, moment, post.pack)
 
     @precondition(lambda self: self.rig.listed())
     @rule(data=st.data(), call=CALLS, moment=MOMENTS)
     def ack(self, data: st.DataObject, call: int, moment: str) -> None:
-        """Ack an event that a reader has seen; the first worker dies over it."""
+        """Ack an event that a reader has seen; the first worker dies while processing the ack."""
         event = data.draw(st.sampled_from(self.rig.listed()))
         acks = self.rig.acks(event.place.position)
         self._die(call, moment, acks)
@@ -105,7 +104,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(name=NAMES, call=CALLS, moment=MOMENTS)
     def erase(self, name: str, call: int, moment: str) -> None:
-        """Erase by identity; the first worker dies over it."""
+        """Erase by identity; the first worker dies while processing the erase."""
         removal = self.rig.removal(name, erase=True)
         self._die(call, moment, removal)
         self._run(self.rig.process(removal))
@@ -116,29 +115,29 @@ class Pipeline(RuleBasedStateMachine):
         """Let time pass."""
         self.rig.clock.now_ms += wait_ms
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.in_flight)
     @rule()
     def arrive_all(self) -> None:
-        """Let the calls of dead workers take effect at last."""
-        under_way, self.under_way = self.under_way, []
-        for effect in under_way:
+        """Let the calls of dead workers take effect."""
+        in_flight, self.in_flight = self.in_flight, []
+        for effect in in_flight:
             self._run(_await(effect))
 
     @invariant()
-    def nothing_is_listed_twice_or_though_it_must_not_be(self) -> None:
-        """Listed once per identity and window; not what was erased; what was acked, among the delivered alone."""
+    def nothing_is_listed_wrongly(self) -> None:
+        """Events are listed once per identity and window, erased ones never, acked ones only as delivered."""
         inbox, listed = self._listed(delivered=False), self._listed()
         assert len(listed) == len({post.number for post in listed})
         assert not self.acked & {post.number for post in inbox}
         assert not [post for post in listed if self._is_erased(post)]
         assert not [(post, other) for post in listed for other in listed if post != other and _repeats(post, other)]
 
-    def _everything_accepted_is_listed_or_a_repeat_or_erased(self) -> None:
+    def _every_accepted_event_is_accounted_for(self) -> None:
         kept = self._listed() + [post for post in self.posts if self._is_erased(post)]
         assert not [post for post in self.posts if not any(_repeats(post, other) for other in kept)]
 
     def _listed(self, *, delivered: bool | None = None) -> list[Post]:
-        """The posts that lie in the inbox, or among the delivered; all of them unless told which."""
+        """Return the posts in the inbox or among the delivered events; both if `delivered` is None."""
         which = (False, True) if delivered is None else (delivered,)
         return [self._post_of(event) for each in which for event in self.rig.listed(delivered=each)]
 
@@ -151,20 +150,20 @@ class Pipeline(RuleBasedStateMachine):
 
     def _deliver(self, post: Post) -> None:
         [count] = counts(self._run(self.rig.process(post.pack)))
-        self._judge(post, count)
+        self._check_disposition(post, count)
 
-    def _judge(self, post: Post, count: dict[str, int]) -> None:
-        """A verdict agrees with what is there."""
+    def _check_disposition(self, post: Post, count: dict[str, int]) -> None:
+        """Check that the counts of a disposition agree with what is listed."""
         expected = ["stored"] if post in self._listed() else ["duplicate", "conflict", "erased"]
         assert count in [{result: 1} for result in expected]
 
     def _die(self, call: int, moment: str, pack: Pack) -> None:
-        """Process `pack` with a worker that dies in the middle of a call, after `call` others; start another."""
+        """Process `pack` with a worker that dies during a call, after `call` others; then start another worker."""
         self.rig.store.on_nth(call, self._dies(moment))
         try:
             self._run(self.rig.process(pack))
         except (Killed, BaseExceptionGroup):
-            self._run(_bury_tasks())
+            self._run(_cancel_tasks())
         self.rig.store.forget()
         self.rig.start()
 
@@ -173,7 +172,7 @@ class Pipeline(RuleBasedStateMachine):
             if moment == "after":
                 await effect()
             if moment == "later":
-                self.under_way.append(effect)
+                self.in_flight.append(effect)
             raise Killed
 
         return step
@@ -191,8 +190,8 @@ async def _await(effect: Effect) -> None:
     await effect()
 
 
-async def _bury_tasks() -> None:
-    """Nothing of a dead worker goes on."""
+async def _cancel_tasks() -> None:
+    """Cancel all tasks of a dead worker."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

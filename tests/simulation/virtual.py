@@ -1,7 +1,7 @@
-"""Virtual time: an event loop that never waits, and the clocks and failures of processes that live in it.
+"""Virtual time: an event loop that never waits, and simulated processes with their own clocks and failures.
 
-Whenever nothing is ready to run, time jumps to the next timer. Nothing else moves it, so a run depends on its
-seed alone and takes as long as its computing does.
+When no task is ready, time jumps to the next timer. Nothing else advances it, so a run depends on its seed alone and
+takes only the time of its computation.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ EPOCH_MS = 1_800_000_000_000
 
 
 class Deadlock(Exception):
-    """Nothing is ready, and no timer is set: no task would ever run again."""
+    """No task is ready and no timer is set: no task would ever run again."""
 
 
 class _NoWait(selectors.SelectSelector):
-    """Waits for nothing; reports how long the loop would have waited."""
+    """Never waits; adds up how long the loop would have waited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,13 +40,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class Process:
-    """A process that may stand still, die, and have a clock of its own. `Clock` as the protocol knows it."""
+    """A process that may stall or die and has its own clock: it implements `Clock`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, skew_ms: int = 0) -> None:
         self.loop = loop
         self.skew_ms = skew_ms
         self.is_dead = False
-        self._still_until = 0.0
+        self._stalled_until = 0.0
 
     def wall_ms(self) -> int:
         return EPOCH_MS + self.skew_ms + self.monotonic_ms()
@@ -59,17 +59,17 @@ class Process:
         await self.awake()
 
     @property
-    def is_still(self) -> bool:
-        """Tell whether the process stands still now."""
-        return self.loop.time() < self._still_until
+    def is_stalled(self) -> bool:
+        """Whether the process is stalled now."""
+        return self.loop.time() < self._stalled_until
 
-    def stand_still(self, seconds: float) -> None:
-        """Let nothing in this process go on for `seconds`; calls that are under way take effect all the same."""
-        self._still_until = max(self._still_until, self.loop.time() + seconds)
+    def stall(self, seconds: float) -> None:
+        """Stall the process for `seconds`; calls in flight still take effect."""
+        self._stalled_until = max(self._stalled_until, self.loop.time() + seconds)
 
     async def awake(self) -> None:
-        """Wait while the process stands still; in a dead one, nothing ever goes on."""
-        while self.is_still and not self.is_dead:  # noqa: ASYNC110 - it is time that is awaited
-            await asyncio.sleep(self._still_until - self.loop.time())
+        """Wait while the process is stalled; if it is dead, cancel the caller."""
+        while self.is_stalled and not self.is_dead:  # noqa: ASYNC110 - it is time that is awaited
+            await asyncio.sleep(self._stalled_until - self.loop.time())
         if self.is_dead:
             raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""Between a process and the services: calls that are slow, refused, cut off, or take effect late or in part."""
+"""The connection of a process to a service: calls may be slow, refused, cut off, or take effect late or in part."""
 
 import asyncio
 import random
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 class Faults(msgspec.Struct, kw_only=True):
-    """What may go wrong with a call, as probabilities. `counts` tells how often it did."""
+    """The probabilities of faults in a call. `counts` says how often each occurred."""
 
     throttled: float = 0.0  # refused before it took effect
-    lost: float = 0.0  # took effect in time; the answer never came
+    lost: float = 0.0  # took effect in time; the answer was lost
     partly: float = 0.0  # some statements of a batch were refused, or lost their answer
     late: float = 0.0  # cut off, and takes effect seconds later
     slow: float = 0.0  # answered, but only just before the timeout
-    paused: float = 0.0  # the process stands still between deciding and sending
+    paused: float = 0.0  # the process stalls between its decision and its call
     is_down: bool = False  # nothing answers
     counts: dict[str, int] = {}
 
@@ -46,14 +46,14 @@ class Wire:
         self._timeout = timeout_ms / 1000
 
     async def call(self, effect: Callable[[], Coroutine[Any, Any, T]], *, in_parts: bool = False) -> T:
-        """Let `effect` happen at one moment, soon; it goes on though the caller may die or give up.
+        """Run `effect` atomically after a short delay, even if the caller dies or gives up meanwhile.
 
-        The timer starts when the call is sent: a process that stands still between deciding and sending sends
-        late and gets its answer in time, by that timer.
+        The timeout starts when the call is sent: a process that stalls between its decision and its call sends late,
+        and by that timer still gets its answer in time.
         """
         rng, faults = self._rng, self._faults
         if faults.strikes(rng, "paused"):
-            self._process.stand_still(rng.uniform(0.2, 3.0))
+            self._process.stall(rng.uniform(0.2, 3.0))
         await self._process.awake()
         if faults.is_down or faults.strikes(rng, "throttled"):
             await asyncio.sleep(rng.uniform(0.001, 0.02))
@@ -89,18 +89,18 @@ class Wire:
 
 
 def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.Future[T]") -> None:
-    """Run a call of a memory service, which never waits, to its end."""
+    """Run a call to an in-memory service, which never waits, to completion."""
     try:
         effect().send(None)
     except StopIteration as done:
         if not answer.done():
             answer.set_result(done.value)
     else:
-        raise AssertionError("a memory service waited")
+        raise AssertionError("an in-memory service waited")
 
 
 class _WiredStore:
-    """Every method of a store, through a wire."""
+    """Every method of a store, with each call through a wire."""
 
     def __init__(self, store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> None:
         self.process = process
@@ -118,7 +118,7 @@ class _WiredStore:
     async def _insert(
         self, method: Callable[[Sequence[T]], Coroutine[Any, Any, list[Outcome]]], items: Sequence[T]
     ) -> list[Outcome]:
-        """A batch is not atomic: some of its statements may be refused while the others take effect."""
+        """Insert a batch, which is not atomic: some statements may be refused while others take effect."""
         refused = [self._faults.strikes(self._rng, "throttled") for _ in items]
         taken = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
         outcomes = iter(await self._wire.call(lambda: method(taken), in_parts=True))
@@ -126,7 +126,7 @@ class _WiredStore:
 
 
 class _WiredQueue:
-    """A `MemoryQueue` through a wire; receiving waits at the queue, not on the wire."""
+    """`MemoryQueue` with every call through a wire, except that `receive` waits at the queue."""
 
     def __init__(self, queue: MemoryQueue, wire: Wire, process: Process) -> None:
         self._queue = queue

@@ -43,26 +43,26 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     receipt: str
     identity: Identity
     accepted_at: int
-    is_old: bool = False  # accepted so long ago that it is past its time
+    is_old: bool = False  # accepted so long ago that it has expired
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """Which kinds of faults one run has."""
+    """The kinds of faults in a run."""
 
     name: str
     crashes: bool = False
-    lost: bool = False  # answers that never come
-    stalls: bool = False  # processes that stand still for seconds
+    lost: bool = False  # lost answers
+    stalls: bool = False  # processes that stall for seconds
     late: bool = False  # calls that are cut off and take effect seconds later
 
     @property
     def may_repeat(self) -> bool:
-        """Tell whether a follower may see an event twice (docs/protocol.md)."""
+        """Whether a follower may see an event twice (docs/protocol.md)."""
         return self.lost or self.stalls or self.late
 
     @property
     def may_miss(self) -> bool:
-        """Tell whether a follower may miss an event until it reads from the beginning."""
+        """Whether a follower may miss an event until it reads from the beginning."""
         return self.crashes and (self.stalls or self.late)
 
 
@@ -97,7 +97,7 @@ class MakeStore(Protocol):
 
 
 class World:
-    """All that exists in one run. Everything random comes from `rng`."""
+    """Everything in one run. All randomness comes from `rng`."""
 
     def __init__(self, loop: VirtualLoop, seed: int, make_store: MakeStore = MemoryStore) -> None:
         self.loop = loop
@@ -114,8 +114,8 @@ class World:
         self.minter = Minter(self.services, random_bytes=self.rng.randbytes)
         self.accepted: list[Accepted] = []
         self.acked: set[str] = set()  # receipts
-        self.acked_identities: dict[Identity, int] = {}  # when, the last time
-        self.erased: dict[Identity, int] = {}  # when, the last time
+        self.acked_identities: dict[Identity, int] = {}  # time of the last one
+        self.erased: dict[Identity, int] = {}  # time of the last one
         self.processes: list[Process] = []
         self.stop = asyncio.Event()
 
@@ -132,7 +132,7 @@ class World:
         )
 
     def process(self) -> Process:
-        """Return a process whose clock is off by at most half of what any two may differ by."""
+        """Return a process whose clock is off by at most half the skew permitted between two clocks."""
         half = SETTINGS.clock_skew_ms // 2
         process = Process(self.loop, skew_ms=self.rng.randint(-half, half))
         self.processes.append(process)
@@ -157,12 +157,12 @@ class World:
         await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
 
     def inbox(self, process: Process) -> Inbox:
-        """Return the real inbox, as a reader in `process` has it."""
+        """Return the real inbox, running in `process`."""
         store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
         return Inbox(store, self.bodies, process, SETTINGS)
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
-        """Accept events, id → inbox, as one pack, and put it on the queue."""
+        """Accept events (a mapping of ids to inboxes) as one pack, and send it to the queue."""
         now = self.services.wall_ms() - age_ms
         events = [self._event(id_, inbox, now) for id_, inbox in ids.items()]
         delay = self.rng.choice((0, 0, 0, self.rng.randint(0, 8)))
@@ -179,7 +179,7 @@ class World:
         return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type="t", body=raw)
 
     async def ack(self, seen: Mapping[str, str]) -> None:
-        """Ack positions, each with the receipt that was seen there, of the one inbox that is followed."""
+        """Ack events of the followed inbox; `seen` maps their positions to receipts."""
         self.acked.update(seen.values())
         now = self.services.wall_ms()
         await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=list(seen)))
@@ -203,8 +203,8 @@ class World:
         )
 
     async def send(self, pack: Pack, *, delay_seconds: int = 0) -> None:
-        """Put a pack on the queue: what an ingest that answered 202 has done."""
+        """Send a pack to the queue, as ingest does before it answers 202."""
         body = encode(pack)
         await self.queue.send([Outgoing(body=body, delay_seconds=delay_seconds)])
-        if self.rng.random() < 0.1:  # its first send had no answer, so ingest or SQS sent it twice
+        if self.rng.random() < 0.1:  # the first send got no answer, so ingest or SQS sent it twice
             await self.queue.send([Outgoing(body=body, delay_seconds=self.rng.randint(0, 3))])

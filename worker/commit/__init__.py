@@ -1,1 +1,1 @@
-"""The write side: from queue messages to stored events."""
+"""The write path: from queue messages to stored events."""

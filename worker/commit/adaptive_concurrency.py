@@ -1,45 +1,44 @@
-"""Room for what is under way at once: less of it while the store is slow.
+"""Limits how many chunks are written at once, and lowers the limit while the store is slow.
 
-An event's commit must be sent soon after its claim. A store that is slower than that for so many calls at once makes
-all of them late, and each late event then takes calls of its own: the store is given more to do because it had too
-much, and would not get out of it. So whoever was late leaves its lane shut behind it, and many in time, one after the
-other, open one again.
+An event's commit must be sent soon after its claim. If the store is too slow for the current number of concurrent
+calls, all of them are late, and each late event then needs calls of its own: overload causes more load, and the worker
+would not recover. So each late chunk lowers the limit by one, and a run of chunks in time raises it by one.
 """
 
 import asyncio
 
-_IN_TIME_TO_OPEN = 20
+_IN_TIME_TO_RAISE = 20
 
 
 class AdaptiveConcurrencyLimit:
-    """At most `most` lanes, and never none."""
+    """A limit between 1 and `maximum`, initially `maximum`."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._free = asyncio.Semaphore(most)
-        self._shut = 0
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._free = asyncio.Semaphore(maximum)
+        self._reduction = 0
         self._in_time = 0  # in a row
 
     @property
-    def open(self) -> int:
-        """How many lanes there are now."""
-        return self._most - self._shut
+    def current(self) -> int:
+        """The current limit."""
+        return self._maximum - self._reduction
 
-    async def enter(self) -> None:
-        """Wait for a lane."""
+    async def acquire(self) -> None:
+        """Wait for a free slot and take it."""
         await self._free.acquire()
 
-    def leave(self, *, late: bool) -> None:
-        """Leave a lane."""
+    def release(self, *, late: bool) -> None:
+        """Return a slot, and adapt the limit."""
         if late:
             self._in_time = 0
-            if self.open > 1:
-                self._shut += 1
+            if self.current > 1:
+                self._reduction += 1
                 return
         else:
             self._in_time += 1
-            if self._shut and self._in_time >= _IN_TIME_TO_OPEN:
+            if self._reduction and self._in_time >= _IN_TIME_TO_RAISE:
                 self._in_time = 0
-                self._shut -= 1
+                self._reduction -= 1
                 self._free.release()
         self._free.release()

@@ -1,6 +1,6 @@
-"""The long-running worker: receives, keeps messages hidden while they are worked on, and acts on the verdicts.
+"""The long-running worker: receives messages, keeps them invisible while it processes them, and applies dispositions.
 
-A message is deleted only after its verdict, so a crash anywhere means another delivery, never a loss.
+A message is deleted only after its events are done, so a crash causes a redelivery, never a loss.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from worker.commit.retry import retry_until
 
 _POLL_GRACE_SECONDS = 0.5
 _DRAIN_MS = 20_000
-_DELETE_TRIES_MS = 5_000
+_DELETE_RETRY_MS = 5_000
 
 _log = logging.getLogger("triggers.worker")
 
 
 class Consumer:
-    """Runs `worker_receivers` loops of receive, process, delete; each holds one batch of up to 10 messages."""
+    """Runs `worker_receivers` loops of receive, process and delete, each with one batch of up to 10 messages."""
 
     def __init__(
         self,
@@ -48,9 +48,9 @@ class Consumer:
         self._drained_by_ms: int | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what was received.
+        """Process messages until `stop` is set, then finish those already received.
 
-        With the store down that could take forever: 20 s after the stop, unfinished messages are given back.
+        While the store is down they cannot be finished: 20 s after the stop, the rest returns to the queue.
         """
         self._stop = stop
         async with asyncio.TaskGroup() as group:
@@ -60,12 +60,12 @@ class Consumer:
     async def _loop(self) -> None:
         while not self._stop.is_set():
             messages = await self._receive()
-            self._oldest.value = self._longest_wait_seconds(messages)
+            self._oldest.value = self._oldest_age_seconds(messages)
             if messages:
                 await self.handle(messages)
 
     async def _receive(self) -> list[Message]:
-        """Return what one long poll brings; nothing if the queue fails or the worker is told to stop."""
+        """Return the messages of one long poll; none if the queue fails or the worker is stopping."""
         poll = asyncio.create_task(
             self._queue.receive(
                 limit=MAX_MESSAGES,
@@ -76,7 +76,7 @@ class Consumer:
         stopped = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({poll, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            # A poll that is still out a moment after the stop found an empty queue: cutting it off loses nothing.
+            # A poll still pending 0.5 s after the stop has found an empty queue: canceling it loses nothing.
             await asyncio.wait({poll}, timeout=_POLL_GRACE_SECONDS)
             messages = await poll if poll.done() else []
         except (Unavailable, Unclear) as error:
@@ -92,21 +92,21 @@ class Consumer:
                 task.cancel()
 
     async def handle(self, messages: Sequence[Message]) -> None:
-        """Process one batch, keep it hidden meanwhile, and act on its verdicts."""
+        """Process one batch, extend its visibility timeout meanwhile, and apply its dispositions."""
         started_ms = self._clock.monotonic_ms()
-        heartbeat = asyncio.create_task(self._keep_hidden(messages))
+        heartbeat = asyncio.create_task(self._extend_visibility(messages))
         try:
             dispositions = await self._processor.process(messages, give_up=self._must_give_up)
         finally:
             heartbeat.cancel()
         handled = list(zip(messages, dispositions, strict=True))
-        for some in batches(await apply_dispositions(handled, self._queue, self._settings), MAX_MESSAGES):
-            await self._delete(some)
+        for batch in batches(await apply_dispositions(handled, self._queue, self._settings), MAX_MESSAGES):
+            await self._delete(batch)
         count_and_log(handled, self._clock.monotonic_ms() - started_ms, self._metrics)
 
-    def _longest_wait_seconds(self, messages: Sequence[Message]) -> float:
+    def _oldest_age_seconds(self, messages: Sequence[Message]) -> float:
         now_ms = self._clock.wall_ms()
-        return max((now_ms - one.sent_at for one in messages if one.sent_at is not None), default=0) / 1000
+        return max((now_ms - message.sent_at for message in messages if message.sent_at is not None), default=0) / 1000
 
     def _must_give_up(self) -> bool:
         if not self._stop.is_set():
@@ -115,18 +115,18 @@ class Consumer:
             self._drained_by_ms = self._clock.monotonic_ms() + _DRAIN_MS
         return self._clock.monotonic_ms() >= self._drained_by_ms
 
-    async def _keep_hidden(self, messages: Sequence[Message]) -> None:
+    async def _extend_visibility(self, messages: Sequence[Message]) -> None:
         while True:
             await self._clock.sleep_ms(self._settings.visibility_seconds * 1000 / 3)
             with contextlib.suppress(Unavailable, Unclear):
                 await self._queue.change_visibility(messages, self._settings.visibility_seconds)
 
     async def _delete(self, messages: Sequence[Message]) -> None:
-        """Delete; if SQS does not let us, the messages come again and change nothing."""
+        """Delete `messages`, retrying for 5 s. If that fails, they are redelivered, which changes nothing."""
 
         async def attempt() -> bool:
             await self._queue.delete(messages)
             return True
 
-        give_up_ms = self._clock.monotonic_ms() + _DELETE_TRIES_MS
+        give_up_ms = self._clock.monotonic_ms() + _DELETE_RETRY_MS
         await retry_until(self._clock, attempt, give_up=lambda: self._clock.monotonic_ms() > give_up_ms)

@@ -1,6 +1,6 @@
-"""What both consumers do with the core's verdicts; only the deleting is each one's own.
+"""Applies the processor's dispositions, for both consumers; only deletion differs between them.
 
-The poll loop deletes what is done with, and Lambda's poller deletes what is not reported as failed.
+The polling worker deletes finished messages itself; Lambda's poller deletes those that are not reported as failed.
 """
 
 import asyncio
@@ -22,36 +22,36 @@ Handled = tuple[Message, Disposition]
 
 _log = logging.getLogger("triggers.worker")
 _TRACEPARENT_LENGTH = 55
-"""Of version 00. What later versions add is whatever the client makes it."""
+"""Of version 00. Later versions may be longer, with content that the client chooses."""
 
 
 async def apply_dispositions(handled: Sequence[Handled], queue: EventQueue, settings: Settings) -> list[Message]:
-    """Act on verdicts; return the messages that are done with, which the caller deletes.
+    """Apply dispositions; return the finished messages, which the caller deletes.
 
-    The others are hidden until their next delivery. Should the queue fail meanwhile, they come again once their
-    visibility ends; nothing is raised.
+    The visibility timeout of the others is set to the delay before their next delivery. If the queue fails, they are
+    redelivered when their current timeout ends; no error is raised.
     """
     retried = [(message, disposition) for message, disposition in handled if disposition.action is Action.RETRY]
-    copied = await asyncio.gather(*(_send_again(*one, queue, settings) for one in retried))
+    copied = await asyncio.gather(*(_send_copy(*pair, queue, settings) for pair in retried))
     replaced = {message.handle for (message, _), is_copied in zip(retried, copied, strict=True) if is_copied}
     done: list[Message] = []
-    hidden: dict[int, list[Message]] = {}
+    delayed: dict[int, list[Message]] = {}
     for message, disposition in handled:
         if disposition.action is Action.DELETE or message.handle in replaced:
             done.append(message)
         else:
-            hidden.setdefault(disposition.delay_seconds, []).append(message)
-    for delay_seconds, messages in hidden.items():
-        for some in batches(messages, MAX_MESSAGES):
+            delayed.setdefault(disposition.delay_seconds, []).append(message)
+    for delay_seconds, messages in delayed.items():
+        for batch in batches(messages, MAX_MESSAGES):
             with contextlib.suppress(Unavailable, Unclear):
-                await queue.change_visibility(some, delay_seconds)
+                await queue.change_visibility(batch, delay_seconds)
     return done
 
 
-async def _send_again(message: Message, disposition: Disposition, queue: EventQueue, settings: Settings) -> bool:
-    """Replace a message that is about to run out of deliveries, through no fault of its own, by a copy.
+async def _send_copy(message: Message, disposition: Disposition, queue: EventQueue, settings: Settings) -> bool:
+    """Replace a message that is about to use up its deliveries, although it is not at fault, with a copy.
 
-    True if the copy is in the queue. Should the old one live on, the two are one event with one receipt.
+    Return whether the copy is in the queue. If the original survives too, both carry the same events and receipts.
     """
     if message.receives < settings.max_receives - 1:
         return False
@@ -76,7 +76,7 @@ def count_and_log(handled: Sequence[Handled], duration_ms: int, metrics: Metrics
 
 
 def log_lines(handled: Sequence[Handled], duration_ms: int) -> None:
-    """Write one line per message, and a span where the process is traced; what varies is a field of it."""
+    """Write one log line per message, with details as fields, and a span if tracing is enabled."""
     traces = tracing.current()
     for message, disposition in handled:
         fields = {

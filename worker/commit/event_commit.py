@@ -1,4 +1,4 @@
-"""One event on its way into the store, and what one worker knows about it."""
+"""The state of one event while a worker stores it."""
 
 import enum
 import hashlib
@@ -19,7 +19,7 @@ _DAY_SECONDS = 86_400
 
 
 class Result(enum.Enum):
-    """What became of an event of a message."""
+    """The outcome of one event of a message."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -27,11 +27,11 @@ class Result(enum.Enum):
     EXPIRED = "expired"
     ERASED = "erased"
     DEAD = "dead"  # sent to the DLQ alone
-    POSTPONED = "postponed"  # not done; its message must be delivered again
+    POSTPONED = "postponed"  # not finished; its message must be redelivered
 
 
 class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The protocol's constants and its sense of time, shared by all work of one worker."""
+    """The clock, the minter and the constants of the protocol, shared by all commits of one worker."""
 
     clock: Clock
     minter: Minter
@@ -39,7 +39,7 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proof_ms(self) -> int:
-        """An event seen at a younger position was there before any reader could pass it."""
+        """An event seen while its position is younger than this was there before any reader could pass it."""
         return self.settings.settle_ms - self.settings.clock_skew_ms
 
     @property
@@ -54,11 +54,11 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def guard_ttl_seconds(self) -> int:
-        """How long a guard is kept: its event may be acked on its last day, and is then kept as long again."""
+        """How long a guard is kept: its event may be acked on its last day, and is then kept just as long again."""
         return 2 * self.event_ttl_seconds + _DAY_SECONDS
 
     def is_expired(self, accepted_at: int) -> bool:
-        """Tell whether an event accepted then is older than events are kept."""
+        """Return whether an event accepted at `accepted_at` has exceeded its TTL."""
         return self.clock.wall_ms() - accepted_at > self.event_ttl_seconds * 1000
 
 
@@ -67,8 +67,8 @@ class EventCommit:
 
     Raises `msgspec.DecodeError` if the event's body is not a CloudEvent.
 
-    Only the worker that minted a position ever inserts there. So `minted` and `sent` tell which positions
-    are certainly empty (minted here, never sent), which are in doubt (sent), and which are another's.
+    Only the worker that minted a position ever inserts there. So a position that was minted here and never sent is
+    certainly empty, one that was sent is in doubt, and any other belongs to another worker.
     """
 
     def __init__(self, event: Event, pack: EventPack, rules: CommitRules) -> None:
@@ -91,31 +91,30 @@ class EventCommit:
 
     @property
     def body(self) -> bytes:
-        """The body as it is stored."""
+        """The body in its stored form."""
         return self._body
 
     @property
     def is_offloaded(self) -> bool:
-        """Tell whether the body needs no bucket, or is in it."""
+        """Whether the body is in the bucket, or small enough not to need it."""
         return self.body_key is None or self._in_bucket
 
     async def offload_body(self, bodies: BodyStore) -> None:
-        """Put a body too big for an item into the bucket; repeating it is harmless."""
+        """Put a body too large for an item into the bucket. Idempotent."""
         if self.body_key is not None and not self._in_bucket:
             await bodies.put(self.body_key, self._body)
             self._in_bucket = True
 
     def mint(self) -> str:
-        """Mint a position for this event, and remember when by the steady clock."""
+        """Mint a position for this event, and record the monotonic time."""
         position = self._rules.minter.mint()
         self._minted[position] = self._rules.clock.monotonic_ms()
         return position
 
     def age_ms(self, position: str) -> int:
-        """Return now minus the time in `position`, by whichever clock says more.
+        """Return now minus the time in `position`: the larger of what the two clocks measure.
 
-        The wall clock alone may be set back between minting and now; the steady one alone knows nothing
-        of positions that others minted.
+        The wall clock may be set back after minting; the monotonic clock cannot measure positions minted elsewhere.
         """
         clock = self._rules.clock
         age = clock.wall_ms() - time_of(position)
@@ -123,54 +122,54 @@ class EventCommit:
         return age if minted is None else max(age, clock.monotonic_ms() - minted)
 
     def is_unsent(self, position: str) -> bool:
-        """Tell whether `position` was minted here and nothing was ever sent there."""
+        """Return whether `position` was minted here and nothing was ever sent to it."""
         return position in self._minted and position not in self.sent
 
     def begin_move(self, current: Guard, position: str) -> None:
-        """Note that a reposition to `position`, which names `current`, is about to be sent."""
+        """Record that a reposition to `position`, conditional on `current`, is about to be sent."""
         self.sent.add(position)
         self._unanswered.add((current.receipt, current.version))
 
     def end_move(self, current: Guard) -> None:
-        """Note that the reposition that names `current` was answered: it has taken effect, or never will."""
+        """Record that the reposition conditional on `current` was answered: it has taken effect, or never will."""
         self._unanswered.discard((current.receipt, current.version))
 
     def may_still_move(self, current: Guard) -> bool:
-        """Tell whether a reposition from here, given up but perhaps still on its way, can yet take effect.
+        """Return whether a reposition that this worker sent and gave up can still take effect.
 
-        It names the version of the guard that it was sent with. While that stands, an event found where the
-        guard says may be moved the next moment, behind cursors, with nobody left to notice.
+        It is conditional on a version of the guard. While the guard has that version, an event found at the guard's
+        position may still be moved behind cursors, and no worker would notice.
         """
         return (current.receipt, current.version) in self._unanswered
 
     def is_in_doubt(self, position: str) -> bool:
-        """Tell whether an insert at `position` was sent from here, and is not known to have been in time."""
+        """Return whether an insert at `position` was sent from here and is not known to have taken effect in time."""
         return position in self.sent and self.result is None
 
     def may_commit(self, position: str) -> bool:
-        """Tell whether `position` is young enough to insert the event there."""
+        """Return whether `position` is young enough for an insert there."""
         return self.age_ms(position) <= self._rules.settings.commit_deadline_ms
 
     def was_in_time(self, position: str) -> bool:
-        """Judge an insert at `position` that was just answered: it was there before any reader could pass.
+        """Return whether an insert at `position`, answered just now, took effect before any reader could pass.
 
-        By the age of the position, not of the call: a worker may have stood still between deciding and
-        sending. An answer that comes later leaves the position in doubt.
+        The age of the position counts, not the duration of the call: a worker may stall between its decision and its
+        call. A later answer leaves the position in doubt.
         """
         limit_ms = self._rules.settings.commit_deadline_ms + self._rules.settings.store_timeout_ms
         return self.age_ms(position) <= limit_ms
 
-    def judge(self, position: str, outcome: Outcome) -> None:
-        """Take in the answer to an insert of the event at `position`."""
+    def record_outcome(self, position: str, outcome: Outcome) -> None:
+        """Record the answer to an insert of the event at `position`."""
         if outcome in (Outcome.THROTTLED, Outcome.REFUSED):
             self.sent.discard(position)
         if outcome is Outcome.DONE and self.was_in_time(position):
             self.result = Result.STORED
 
     def confirm(self, position: str, record: Record | None) -> None:
-        """Take in a read at `position`, where an insert of ours had no answer, or one too late.
+        """Record a read at `position`, where an insert of ours had no answer or a late one.
 
-        Seen while no reader can have passed, it is committed. Seen later it may have come later, too.
+        An event seen while no reader can have passed is committed. One seen later may also have appeared later.
         """
         if isinstance(record, StoredEvent) and self.age_ms(position) < self._rules.proof_ms:
             self.result = Result.STORED
@@ -187,7 +186,7 @@ class EventCommit:
         )
 
     def stored_at(self, position: str) -> StoredEvent:
-        """Return this event as it is stored at `position`."""
+        """Return this event as stored at `position`."""
         return StoredEvent(
             place=Place(self.tenant, self.event.inbox, position),
             type=self.event.type,
@@ -199,7 +198,7 @@ class EventCommit:
 
 
 class _Content(msgspec.Struct):
-    """What makes two events with the same identity the same in content; `time` is when they were posted."""
+    """The content that the digest covers. `time` is excluded: by default it is the time of the post."""
 
     type: str
     subject: str = ""

@@ -1,7 +1,7 @@
 """The worker as an AWS Lambda function behind an SQS event source with `ReportBatchItemFailures`.
 
-Lambda's poller receives and deletes: it deletes what the answer does not report as failed. The event loop and the
-clients live as long as the sandbox does, and are opened by its first invocation.
+Lambda's poller receives messages and deletes those that the response does not report as failed. The first invocation
+of a sandbox opens the event loop and the clients; they live as long as the sandbox.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ from worker.commit.processor import Action, Disposition, Processor
 from worker.commit.retry import LONGEST_PAUSE_MS
 from worker.runtime import open_processor
 
-_OPENING_AGAIN_SECONDS = 15
+_OPEN_RETRY_SECONDS = 15
 
 _log = logging.getLogger("triggers.worker")
 
 
 class Context(Interface):
-    """What Lambda tells of an invocation, as far as it matters here."""
+    """The part of Lambda's context object that is used here."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends this invocation."""
+        """Return the milliseconds until this invocation times out."""
         ...
 
 
@@ -44,7 +44,7 @@ class _Attribute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One message, as an SQS event source spells it."""
+    """One message in the format of an SQS event source."""
 
     message_id: str
     receipt_handle: str
@@ -53,7 +53,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message_attributes: Mapping[str, _Attribute] = {}
 
     def message(self) -> Message:
-        """Return the message in our own terms."""
+        """Convert the record to a `Message`."""
         attributes = {name: value.string_value for name, value in self.message_attributes.items()}
         return Message(
             id=self.message_id,
@@ -65,16 +65,16 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What Lambda hands over."""
+    """The event of an invocation."""
 
     records: Sequence[_Record] = msgspec.field(name="Records")
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
-    """Process one batch; return the messages that must be delivered again.
+    """Process one batch; return the messages that must be redelivered.
 
-    Raises `InvalidSettings` if the environment's are, and `msgspec.ValidationError` if the event comes from
-    anything but SQS: nothing was done then. Nothing that happens to a message is raised.
+    Raises `InvalidSettings` if the environment's settings are invalid, and `msgspec.ValidationError` if the event is
+    not from SQS; nothing has been processed then. No error of processing is raised.
     """
     messages = messages_of(event)
     done = sandbox().handle(messages, context.get_remaining_time_in_millis())
@@ -82,12 +82,12 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[s
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
-    """Return the messages that an SQS event source hands over; raise `msgspec.ValidationError` for another's event."""
+    """Return the messages of an SQS event; raise `msgspec.ValidationError` for an event from another source."""
     return [record.message() for record in msgspec.convert(event, _Event).records]
 
 
 class Sandbox:
-    """What stays between the invocations of one sandbox: the event loop and, on it, the clients."""
+    """State kept between the invocations of one sandbox: the event loop and the clients that use it."""
 
     def __init__(self, loaded: settings.Settings, environ: Mapping[str, str]) -> None:
         self._runner = asyncio.Runner()
@@ -97,48 +97,48 @@ class Sandbox:
         self._backend = connect(loaded, self._clock)
         self._processor: Processor | None = None
         self._emit = cloudwatch.emitter(self._metrics, self._clock, environ)
-        # What may still happen after `give_up` turned true: the pause that it fell into, a wait for a position to
-        # settle and a call to the table, and then the calls that give messages back.
+        # The longest that work may continue after `give_up` turns true: a pause, a wait for a position to settle, a
+        # call to the table, and the calls that return messages to the queue.
         self._margin_ms = LONGEST_PAUSE_MS + loaded.settle_ms + loaded.store_timeout_ms + loaded.queue_timeout_ms
 
     def handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
-        """Process `messages` within `remaining_ms`; return the ids of those that are done with. Raises nothing."""
+        """Process `messages` within `remaining_ms`; return the ids of the finished ones. Raises no exception."""
         try:
             return self._runner.run(self._handle(messages, remaining_ms))
-        except Exception:  # noqa: BLE001 - whatever it is, the messages must come again
+        except Exception:  # noqa: BLE001 - on any error, the messages must be redelivered
             _log.exception("invocation failed", extra={"messages": len(messages)})
             return set()
         finally:
             self._emit()
 
     def close(self) -> None:
-        """Close clients and loop; Lambda itself never says that a sandbox ends."""
+        """Close the clients and the event loop. Lambda does not announce the end of a sandbox."""
         self._runner.run(self._backend.aclose())
         self._runner.close()
 
     async def _handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
         started_ms = self._clock.monotonic_ms()
-        # A function with little time uses half of it, rather than none.
+        # If less time remains than the margin, use half of it rather than none.
         give_up_ms = started_ms + max(remaining_ms - self._margin_ms, remaining_ms // 2)
         queue = await self._backend.queue()
-        handled = await self._judge(messages, give_up_ms)
+        handled = await self._process(messages, give_up_ms)
         done = await apply_dispositions(handled, queue, self._settings)
         count_and_log(handled, self._clock.monotonic_ms() - started_ms, self._metrics)
         return {message.id for message in done}
 
-    async def _judge(self, messages: Sequence[Message], give_up_ms: int) -> list[Handled]:
+    async def _process(self, messages: Sequence[Message], give_up_ms: int) -> list[Handled]:
         clock = self._clock
         try:
-            processor = await self._opened_processor()
+            processor = await self._open_processor_once()
         except TriggersError as error:
-            # A table that is away is no fault of any message: none may reach the DLQ for it.
+            # An unavailable table is not the fault of the messages: none may reach the DLQ because of it.
             _log.critical("the worker can't start", extra={"error": str(error)})
-            retry = Disposition(action=Action.RETRY, delay_seconds=_OPENING_AGAIN_SECONDS)
+            retry = Disposition(action=Action.RETRY, delay_seconds=_OPEN_RETRY_SECONDS)
             return [(message, retry) for message in messages]
         dispositions = await processor.process(messages, give_up=lambda: clock.monotonic_ms() >= give_up_ms)
         return list(zip(messages, dispositions, strict=True))
 
-    async def _opened_processor(self) -> Processor:
+    async def _open_processor_once(self) -> Processor:
         if self._processor is None:
             self._processor = await open_processor(self._backend, self._settings, self._clock, self._metrics)
         return self._processor

@@ -1,8 +1,8 @@
-"""The core: messages in, verdicts out. It knows neither AWS nor HTTP.
+"""The core of the worker: processes messages and returns dispositions. It is independent of AWS and HTTP.
 
-The common path is one guard insert and one event insert an event, 25 to a call, whatever messages the events
-came in. All else is `worker.commit.resolver`'s. A message's verdict is given when all its events have come to an end;
-only the two consumers (`consumer` and `lambda_handler`) turn it into a delete or another delivery.
+The common path is one guard insert and one event insert per event, 25 to a call, across the messages of a batch.
+`worker.commit.resolver` handles everything else. A message's disposition is known when all its events are finished;
+the two consumers (`consumer` and `lambda_handler`) apply it: they delete the message or have it redelivered.
 """
 
 import asyncio
@@ -35,22 +35,23 @@ T = TypeVar("T")
 
 _log = logging.getLogger("triggers.worker")
 
-_CHUNKS_AT_ONCE = 8
-_ACK_PATIENCE_MS = 300_000
+_MAX_CONCURRENT_CHUNKS = 8
+_ACK_RETRY_MS = 300_000
+"""How long an ack by identity waits for its event, from the acceptance of the ack."""
 _RETRY_SECONDS = (1, 5, 15, 60)
 _NOT_KEPT = frozenset({Result.DUPLICATE, Result.CONFLICT, Result.ERASED})
 
 
 class Action(enum.Enum):
-    """What a consumer does with a message."""
+    """How a consumer handles a message."""
 
-    DELETE = "delete"  # all of it is done
-    RETRY = "retry"  # through no fault of its own; never lets it reach the DLQ
-    LEAVE = "leave"  # it can't be read; SQS's redrive takes it to the DLQ
+    DELETE = "delete"  # all its events are finished
+    RETRY = "retry"  # the message is not at fault, and must never reach the DLQ
+    LEAVE = "leave"  # unreadable; the redrive policy of SQS moves it to the DLQ
 
 
 class Disposition(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a message: what to do with it, when again (seconds), and its events counted by result."""
+    """What to do with a message: the action, the delay before its redelivery, and its events counted by result."""
 
     action: Action
     delay_seconds: int = 0
@@ -60,7 +61,7 @@ class Disposition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Opened(msgspec.Struct, kw_only=True):
-    """A message under way."""
+    """A message in progress."""
 
     message: Message
     pack: Pack | None = None
@@ -75,7 +76,7 @@ def never() -> bool:
 
 
 class Processor:
-    """Processes messages of one queue; many batches may be under way at once."""
+    """Processes messages of one queue; may process many batches concurrently."""
 
     def __init__(
         self,
@@ -94,19 +95,19 @@ class Processor:
         self._counts = ProcessorCounts(metrics)
         self._resolver = Resolver(store, bodies, rules, metrics)
         self._remover = Remover(store, bodies, rules)
-        self._lanes = AdaptiveConcurrencyLimit(_CHUNKS_AT_ONCE)
-        metrics.concurrency_limit.of().read = lambda: self._lanes.open
+        self._concurrency = AdaptiveConcurrencyLimit(_MAX_CONCURRENT_CHUNKS)
+        metrics.concurrency_limit.of().read = lambda: self._concurrency.current
 
     async def process(self, messages: Sequence[Message], *, give_up: Callable[[], bool] = never) -> list[Disposition]:
-        """Bring all events of `messages` to their end, and return a verdict on each message.
+        """Process all events of `messages`, and return a disposition for each message.
 
-        Raises nothing: should a message trip a fault in this program, it is left to the redrive, and the others
-        of its batch are processed without it. What is not done when `give_up` turns true is postponed: its
-        message gets `RETRY`, and doing it again is safe.
+        Raises no exception: a message that triggers a bug in this program is left to the redrive policy, and the rest
+        of its batch is processed without it. Events not finished when `give_up` turns true are postponed: their
+        messages get `RETRY`, and repeating the work is safe.
         """
         try:
             return await self._process(messages, give_up)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other messages must not pay for it
+        except Exception as error:  # noqa: BLE001 - no error may affect the other messages
             _log.exception("processing failed", extra={"messages": len(messages)})
             if len(messages) == 1:
                 return [self._leave(messages[0], f"processing failed: {type(error).__name__}")]
@@ -124,7 +125,7 @@ class Processor:
             for one in opened:
                 if one.pack is not None and not isinstance(one.pack, EventPack):
                     group.create_task(self._remove(one, one.pack, give_up))
-        return [self._verdict(one) for one in opened]
+        return [self._disposition(one) for one in opened]
 
     def _open(self, message: Message) -> _Opened:
         try:
@@ -135,13 +136,13 @@ class Processor:
             [EventCommit(event, pack, self._rules) for event in pack.events] if isinstance(pack, EventPack) else []
         )
         if commits and self._rules.is_expired(commits[0].accepted_at):
-            # A redrive weeks later must not bring back what has lived its time.
+            # A redrive weeks later must not revive an expired event.
             for commit in commits:
                 commit.result = Result.EXPIRED
         return _Opened(message=message, pack=pack, commits=commits)
 
     async def _store_all(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
-        """Store events in order; of those with one identity the first claims, and the others then find its guard."""
+        """Store events in order. The first of each identity claims it; the others are resolved after that."""
         leaders: dict[Identity, EventCommit] = {}
         followers = [commit for commit in commits if leaders.setdefault(commit.identity, commit) is not commit]
         async with asyncio.TaskGroup() as group:
@@ -150,7 +151,7 @@ class Processor:
         await self._resolve_all(followers, give_up)
 
     async def _store_chunk(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
-        await self._lanes.enter()
+        await self._concurrency.acquire()
         late = False
         try:
             await asyncio.gather(*(self._offload_body(commit) for commit in chunk if not commit.is_offloaded))
@@ -161,7 +162,7 @@ class Processor:
                 late = took_ms > self._rules.settings.commit_deadline_ms
                 await self._commit(claimed)
         finally:
-            self._lanes.leave(late=late)
+            self._concurrency.release(late=late)
         await self._resolve_all([commit for commit in chunk if commit.result is None], give_up)
 
     async def _offload_body(self, commit: EventCommit) -> None:
@@ -169,7 +170,7 @@ class Processor:
             await commit.offload_body(self._bodies)
 
     async def _claim(self, commits: Sequence[EventCommit]) -> list[tuple[EventCommit, str]]:
-        """Insert the guards; return the events whose claim is certain, each with its position."""
+        """Insert the guards; return the events whose claims are confirmed, with their positions."""
         guards = [commit.guard_at(commit.mint()) for commit in commits]
         outcomes = await _outcomes(self._store.insert_guards, guards)
         return [
@@ -179,19 +180,19 @@ class Processor:
         ]
 
     async def _commit(self, claimed: Sequence[tuple[EventCommit, str]]) -> None:
-        """Insert the events whose positions are young enough; the others are the resolver's."""
+        """Insert the events whose positions are young enough; the resolver handles the others."""
         young = [(commit, position) for commit, position in claimed if commit.may_commit(position)]
         for commit, position in young:
             commit.sent.add(position)
         events = [commit.stored_at(position) for commit, position in young]
         outcomes = await _outcomes(self._store.insert_events, events)
         for (commit, position), outcome in zip(young, outcomes, strict=True):
-            commit.judge(position, outcome)
+            commit.record_outcome(position, outcome)
         await self._resolver.confirm([(commit, at) for commit, at in young if commit.is_in_doubt(at)])
 
     async def _resolve_all(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
-        for some in batches(commits, MAX_STATEMENTS):
-            await asyncio.gather(*(self._resolve(commit, give_up) for commit in some))
+        for batch in batches(commits, MAX_STATEMENTS):
+            await asyncio.gather(*(self._resolve(commit, give_up) for commit in batch))
 
     async def _resolve(self, commit: EventCommit, give_up: Callable[[], bool]) -> None:
         try:
@@ -207,19 +208,19 @@ class Processor:
             return
         missing = removed.pop(Removed.MISSING, 0)
         if missing:
-            # Its event may be in a message still under way, held by a worker that died. Later: there never was one.
+            # The event may still be in flight, in a message whose worker died. After 5 minutes, it never existed.
             age_ms = self._rules.clock.wall_ms() - pack.accepted_at
-            one.counts[(Removed.GONE if age_ms > _ACK_PATIENCE_MS else Result.POSTPONED).value] += missing
+            one.counts[(Removed.GONE if age_ms > _ACK_RETRY_MS else Result.POSTPONED).value] += missing
         one.counts.update({result.value: count for result, count in removed.items()})
 
     async def _clear_bucket(self, commits: Sequence[EventCommit]) -> None:
-        """Delete bodies that were put, by this delivery or another of the same event, for events that are not kept."""
+        """Delete the bodies of events that are not kept; this delivery of the event or another may have put them."""
         keys = [commit.body_key for commit in commits if commit.body_key and commit.result in _NOT_KEPT]
         for key in keys:
             with contextlib.suppress(Unavailable, Unclear):
                 await self._bodies.delete(key)
 
-    def _verdict(self, one: _Opened) -> Disposition:
+    def _disposition(self, one: _Opened) -> Disposition:
         if one.pack is None:
             return self._leave(one.message, one.reason)
         one.counts.update(commit.result.value for commit in one.commits if commit.result is not None)
@@ -233,7 +234,7 @@ class Processor:
         )
 
     def _leave(self, message: Message, reason: str | None) -> Disposition:
-        """Leave a message to the redrive, unless too many took that way lately: then it stays in the queue."""
+        """Leave a message to the redrive policy; above the limit of dead letters per minute, keep it in the queue."""
         is_last = message.receives >= self._rules.settings.max_receives - 1
         leave = not is_last or self._dead_letters.allow()
         return Disposition(
@@ -242,7 +243,7 @@ class Processor:
 
 
 async def _outcomes(insert: Callable[[Sequence[T]], Awaitable[list[Outcome]]], items: Sequence[T]) -> list[Outcome]:
-    """Call `insert`; one outcome each, also if the whole call failed."""
+    """Call `insert`; return one outcome per item even if the whole call fails."""
     if not items:
         return []
     try:

@@ -1,7 +1,7 @@
-"""Acks and erases: events leave the inbox for the delivered, or for good.
+"""Acks and erases: an ack moves an event from the inbox to the delivered events, an erase removes it permanently.
 
-An ack inserts among the delivered first and deletes from the inbox after, so that a crash between the two
-leaves an event twice, never nowhere; its repetition finishes the move.
+An ack inserts the delivered event before it deletes the listed one, so a crash leaves an event in both places, never
+in neither. Repeating the ack completes the move.
 """
 
 import enum
@@ -20,18 +20,18 @@ from worker.commit.event_commit import CommitRules
 
 
 class Removed(enum.Enum):
-    """What became of one event that was to be removed."""
+    """The outcome of removing one event."""
 
     ACKED = "acked"
     REMOVED = "removed"  # erased
-    GONE = "gone"  # acked before, erased, expired, or never there
-    MISSING = "missing"  # named by identity, and not there yet
+    GONE = "gone"  # acked before, erased, expired, or never existed
+    MISSING = "missing"  # named by identity, and not found yet
 
 
 class Remover:
-    """Carries out acks and erases; each is safe to repeat and to race with all else.
+    """Carries out acks and erases. Each is safe to repeat, and to run concurrently with any other change.
 
-    Its methods may raise `Unavailable` and `Unclear`; then they are to be called again.
+    Methods may raise `Unavailable` or `Unclear`; the caller repeats the call.
     """
 
     def __init__(self, store: EventStore, bodies: BodyStore, rules: CommitRules) -> None:
@@ -40,12 +40,12 @@ class Remover:
         self._rules = rules
 
     async def remove(self, pack: AckPack | Removal) -> Counter[Removed]:
-        """Carry out `pack`, and count what became of its events."""
+        """Carry out `pack`; return its events, counted by outcome."""
         if isinstance(pack, AckPack):
             places = [Place(pack.tenant, pack.inbox, position) for position in pack.positions]
             counts: Counter[Removed] = Counter()
-            for some in batches(places, MAX_STATEMENTS):
-                counts.update(await self._ack(some, pack.accepted_at))
+            for batch in batches(places, MAX_STATEMENTS):
+                counts.update(await self._ack(batch, pack.accepted_at))
             return counts
         if not pack.erase:
             return Counter([await self._ack_identity(pack)])
@@ -54,7 +54,7 @@ class Remover:
         return Counter([Removed.REMOVED])
 
     async def _ack(self, places: Sequence[Place], acked_at: int) -> list[Removed]:
-        """Move the events at up to 25 places to the delivered, following those that were repositioned."""
+        """Move the events at up to 25 places to the delivered events, following repositioned ones."""
         removed: list[Removed] = []
         while places:
             records = await self._store.read_events(places)
@@ -74,19 +74,20 @@ class Remover:
         return isinstance(record, StoredEvent) and record.expires_at * 1000 > self._rules.clock.wall_ms()
 
     async def _deliver(self, events: Sequence[StoredEvent], acked_at: int) -> list[Place]:
-        """Insert `events` among the delivered and delete them from the inbox; return the places to read again."""
+        """Insert `events` as delivered and delete them from the inbox; return the places to read again."""
         if not events:
             return []
         delivered = [self._delivered(event, acked_at) for event in events]
         outcomes = await self._store.insert_events(delivered)
         if not set(outcomes) <= {Outcome.DONE, Outcome.EXISTS}:
-            raise Unavailable("an ack was not taken")
-        taken = [event.place for event, outcome in zip(delivered, outcomes, strict=True) if outcome is Outcome.EXISTS]
-        there = await self._store.read_events(taken) if taken else []
-        # A tombstone among the delivered means that the event was moved or erased after it was read.
+            raise Unavailable("the store did not insert acknowledged events")
+        pairs = zip(delivered, outcomes, strict=True)
+        occupied = [event.place for event, outcome in pairs if outcome is Outcome.EXISTS]
+        records = await self._store.read_events(occupied) if occupied else []
+        # A tombstone there means that the event was moved or erased after it was read.
         refused = {
             place._replace(delivered=False)
-            for place, record in zip(taken, there, strict=True)
+            for place, record in zip(occupied, records, strict=True)
             if not isinstance(record, StoredEvent)
         }
         await self._store.remove_events([event.place for event in events if event.place not in refused])
@@ -101,7 +102,7 @@ class Remover:
         )
 
     async def _ack_identity(self, pack: Removal) -> Removed:
-        """Ack what is there of the identity. What was erased is not: the ack may be about one still under way."""
+        """Ack the stored events of the identity. Skip erased ones: the ack may refer to an event still in flight."""
         guards = await self._store.read_guards(pack.identity)
         before = [guard for guard in guards if guard.accepted_at <= pack.accepted_at and guard.erased_at is None]
         if not before:
@@ -118,17 +119,17 @@ class Remover:
         return Removed.GONE if isinstance(delivered, StoredEvent) else Removed.MISSING
 
     async def _erase_one(self, pack: Removal) -> bool:
-        """Erase one event of the identity that was accepted before the request; True when none is left.
+        """Erase one event of the identity that was accepted before the request; return True once none remains.
 
-        If there never was one, a marker keeps out those accepted before that are still under way. Every
-        change names the version of the current guard, read before all others were: an event that enters
-        between makes it fail, and the next round sees that event.
+        If none was stored, a marker keeps out earlier events that are still in flight. Every change is conditional on
+        the version of the current guard, which is read before all others: an event that is claimed in between makes the
+        change fail, and the next round sees that event.
         """
         current = await self._store.read_guard(pack.identity)
         if current is None:
             [outcome] = await self._store.insert_guards([self._marker(pack)])
             if outcome not in (Outcome.DONE, Outcome.EXISTS):
-                raise Unavailable("an erase was not taken")
+                raise Unavailable("the store did not insert the marker of an erase")
             return outcome is Outcome.DONE
         guards = await self._store.read_guards(pack.identity)
         before = [guard for guard in guards if guard.accepted_at <= pack.accepted_at]
@@ -136,7 +137,7 @@ class Remover:
             return await self._store.insert_older(current, self._marker(pack))
         newest = max(before, key=lambda guard: guard.accepted_at)
         for guard in before:
-            # The newest one's mark also tells those that are still under way, so it must not be an older erase's.
+            # Events still in flight compare themselves with the newest mark, so an older erase's mark is renewed.
             if guard.erased_at is None or (guard is newest and guard.erased_at < pack.accepted_at):
                 await self._store.erase(current, guard, pack.accepted_at)
                 return False
@@ -149,7 +150,7 @@ class Remover:
             identity=pack.identity,
             receipt=pack.receipt,
             position=self._rules.minter.mint(),
-            accepted_at=0,  # it stands for no event, so nothing is a repeat of it
+            accepted_at=0,  # it represents no event, so no event is a duplicate of it
             digest="",
             expires_at=pack.accepted_at // 1000 + self._rules.guard_ttl_seconds,
             erased_at=pack.accepted_at,

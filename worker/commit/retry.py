@@ -1,4 +1,4 @@
-"""Trying again in place: an outage slows the worker down instead of using up a message's deliveries."""
+"""Retries in place, so that an outage slows the worker down instead of using up a message's deliveries."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -16,10 +16,10 @@ LONGEST_PAUSE_MS = 5_000
 async def retry_until(
     clock: Clock, attempt: Callable[[], Awaitable[T | None]], *, give_up: Callable[[], bool]
 ) -> T | None:
-    """Await `attempt()` until it returns something; None once `give_up` says so.
+    """Await `attempt()` until it returns a value, and return that; return None once `give_up` returns true.
 
     An attempt that returns None, or raises `Unavailable` or `Unclear`, is repeated after a pause that doubles
-    from 20 ms to 5 s; other errors are the caller's.
+    from 20 ms to 5 s. Other exceptions propagate.
     """
     pause_ms = _FIRST_PAUSE_MS
     while not give_up():

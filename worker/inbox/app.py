@@ -21,7 +21,7 @@ _log = logging.getLogger("triggers.inbox")
 
 
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
-    """Return the inbox as a part of an app."""
+    """Return the inbox as a component of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
     inbox, lookup = WhileServing[Inbox](), WhileServing[Lookup]()
 
@@ -54,7 +54,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
 def create_app(
     settings: Settings, *, backend: Backend | None = None, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Litestar:
-    """Return an app that serves the inbox alone."""
+    """Return an app that serves only the inbox."""
     metrics = metrics or Metrics()
     parts = [part(settings, clock=clock, metrics=metrics)]
     return build_app(settings, parts, backend=backend, clock=clock, metrics=metrics)
@@ -64,6 +64,6 @@ async def _reader(backend: Backend) -> EventReader:
     try:
         return await backend.event_reader()
     except InvalidSettings as error:
-        # By the time that the server reports why it can't start, the reason is wrapped in exception groups.
+        # When the server reports that it can't start, exception groups hide the reason.
         _log.critical("the settings do not fit the table", extra={"faults": error.faults})
         raise

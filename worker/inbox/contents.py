@@ -1,8 +1,8 @@
-"""Puts events together for their readers: the body from the item or the bucket, and what the store knows behind it.
+"""Assembles events for readers: the body, from the item or the bucket, followed by what the store adds.
 
-No payload is ever parsed. An event whose body can't be had is still handed out, so that its reader learns of it:
-with its id, source and type, without `data`, and with the extension `dataerror`, `missing` (its object is not in
-the bucket) or `broken`.
+Payloads are never parsed. An event whose body is unavailable is still returned, so that the reader learns of it: with
+its id, source and type, without `data`, and with the extension `dataerror`: `missing` (the bucket has no such object)
+or `broken`.
 """
 
 import logging
@@ -19,35 +19,35 @@ from shared.model.records import StoredEvent
 from shared.ports import BodyStore, EventReader
 
 _FETCHES = 8
-"""Bodies that one answer fetches from the bucket at once."""
+"""Bodies that one response fetches from the bucket concurrently."""
 
 _log = logging.getLogger("triggers.inbox")
 
 
 class Contents:
-    """The contents of events that a reader was given."""
+    """Assembles the contents of events."""
 
     def __init__(self, reader: EventReader, body_store: BodyStore) -> None:
         self._reader = reader
         self._bodies = body_store
 
     async def of(self, events: Sequence[StoredEvent]) -> AsyncIterator[tuple[StoredEvent, bytes]]:
-        """Yield each event as a finished JSON object; empty if it left its place since it was read.
+        """Yield each event with its finished JSON object, empty if the event has left its place since it was read.
 
         Raises `Unavailable` or `Unclear` if the bucket or the table does not answer.
         """
-        waiting = iter(events)
-        while some := list(islice(waiting, _FETCHES)):
-            parked = [event for event in some if event.body_key]
-            fetched = iter(await gather_all(map(self._parked, parked))) if parked else iter(())
-            for event in some:
+        remaining = iter(events)
+        while batch := list(islice(remaining, _FETCHES)):
+            offloaded = [event for event in batch if event.body_key]
+            fetched = iter(await gather_all(map(self._fetch, offloaded))) if offloaded else iter(())
+            for event in batch:
                 yield event, next(fetched) if event.body_key else _with_place(event, _plain(event, event.body))
 
-    async def _parked(self, event: StoredEvent) -> bytes:
+    async def _fetch(self, event: StoredEvent) -> bytes:
         try:
             body = await self._bodies.get(event.body_key or "")
         except NotFound:
-            # A body is put before its event is inserted, so it was there. An erase removes the event, then the body.
+            # A body is put before its event is inserted, so it existed. An erase removes the event, then the body.
             [record] = await self._reader.read_events([event.place])
             if not isinstance(record, StoredEvent):
                 return b""
@@ -56,7 +56,7 @@ class Contents:
 
 
 def _plain(event: StoredEvent, stored: bytes) -> bytes:
-    """Return the CloudEvent that `stored` holds, or one that says that it is broken."""
+    """Return the CloudEvent in `stored`, or one that is marked as broken."""
     try:
         return expand(stored)
     except BrokenFrame:
@@ -64,11 +64,11 @@ def _plain(event: StoredEvent, stored: bytes) -> bytes:
 
 
 def _without_data(event: StoredEvent, error: str) -> bytes:
-    """Return what is known of an event without its body. One such event must not lock its inbox."""
-    _log.error("an event's body is %s", error, extra={"place": event.place})
+    """Return what is known of an event without its body. One such event must not block its inbox."""
+    _log.error("the body of an event is %s", error, extra={"place": event.place})
     named = event.body if event.body_key else b""
     if not named:
-        # All that is sure to be there. CloudEvents wants an id and a source: none here can be another event's.
+        # Only these are certain to exist. CloudEvents requires an id and a source; these equal no other event's.
         place = event.place
         unnamed = {"specversion": "1.0", "id": place.position, "source": f"/{place.inbox}", "type": event.type}
         named = msgspec.json.encode(unnamed)
@@ -76,9 +76,9 @@ def _without_data(event: StoredEvent, error: str) -> bytes:
 
 
 def _with_place(event: StoredEvent, body: bytes) -> bytes:
-    """Splice what the store knows into a CloudEvent.
+    """Append what the store adds to a CloudEvent.
 
-    At its end, since most parsers let the last of two equal names win: an event can't pretend to another position.
+    At the end, since in most parsers the last of two equal names wins: an event can't forge its position.
     """
     place = event.place
     ours = f',"inbox":"{place.inbox}","receivedat":"{rfc3339(event.accepted_at)}","position":"{place.position}"'

@@ -1,4 +1,4 @@
-"""How many events of an inbox are undelivered: counted up to a limit, and not more often than need be."""
+"""Counts the undelivered events of an inbox, up to a limit, and caches the counts."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from shared.model.records import Place
 from shared.ports import EventReader
 
 MAX_COUNT = 10_000
-"""More than this is answered as `10000+`."""
+"""A larger count is returned as `10000+`."""
 
 REMEMBERED_MS = 2000
-"""A count is given again, to whoever asks, for so long."""
+"""How long a count is cached, for all clients."""
 
 _MAX_QUERIES = 8
-"""Queries to one shard for one count. DynamoDB counts at most 1 MB of items in each."""
+"""Queries per shard and count. DynamoDB counts at most 1 MB of items in each."""
 
 _MAX_REMEMBERED = 1000
 
@@ -39,10 +39,10 @@ class Counts:
         self._remembered = BoundedDict[_Name, tuple[int, int | str]](_MAX_REMEMBERED)
 
     async def undelivered(self, tenant: str, inbox: str, types: tuple[str, ...]) -> int | str:
-        """Return how many events of `types` an inbox lists, or `N+` for at least N where counting had to end.
+        """Return how many events of `types` an inbox lists, or `N+` for at least N if counting stopped early.
 
-        It had to at `MAX_COUNT`, or after `_MAX_QUERIES` a shard. Up to `REMEMBERED_MS` old. Raises `Unavailable`
-        or `Unclear` if the table does not answer.
+        Counting stops at `MAX_COUNT`, or after `_MAX_QUERIES` per shard. The count is up to `REMEMBERED_MS` old. Raises
+        `Unavailable` or `Unclear` if the table does not answer.
         """
         name = _Name(tenant, inbox, types)
         until_ms, count = self._remembered.get(name, (0, 0))
@@ -51,7 +51,7 @@ class Counts:
         return await self._counting.run(name, lambda: self._count(name))
 
     async def aclose(self) -> None:
-        """Give up what is still being counted."""
+        """Cancel the counts in progress."""
         await self._counting.aclose()
 
     async def _count(self, name: _Name) -> int | str:

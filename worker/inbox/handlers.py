@@ -1,7 +1,7 @@
 """`GET /v1/inbox` and `GET /v1/events/{id}` over HTTP.
 
-What they take and answer is described in `openapi.inbox`: Litestar would check declared parameters one at a time,
-and pass over those it doesn't know.
+`openapi.inbox` describes their parameters and responses. They are not declared to Litestar, which would report only one
+invalid parameter at a time and ignore unknown ones.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ JSON = "application/json"
 BATCH = "application/cloudevents-batch+json"
 
 _CLIENT_LEFT = 499
-"""nginx's number; nobody gets the answer."""
+"""As in nginx. No client receives this response."""
 
 _LARGE_PAGES = 2
-"""Large pages, of up to 4 MiB, that are put together, tagged and compressed at once; two copies of each are held."""
+"""Large pages, of up to 4 MiB, that are assembled, hashed and compressed at the same time; each is held twice."""
 
 _AnyRequest = Request[Any, Any, Any]
 _T = TypeVar("_T")
@@ -47,38 +47,38 @@ _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
-    """Return the handler of `GET /v1/inbox`; `inbox` is asked at each request."""
+    """Return the handler of `GET /v1/inbox`; each request calls `inbox`."""
     large_pages = asyncio.Semaphore(_LARGE_PAGES)
 
     @get(INBOX_PATH, guards=[needs(INBOX_READ)], include_in_schema=False)
     async def read_inbox(request: _AnyRequest) -> Response[bytes]:
         query = inbox_query.parse_inbox(request.scope["query_string"])
-        wishes = preferences_of(request.scope)
-        media_type = negotiation.media_type(wishes.accept, (JSON,) if query.zapier else (JSON, BATCH))
+        preferences = preferences_of(request.scope)
+        media_type = negotiation.media_type(preferences.accept, (JSON,) if query.zapier else (JSON, BATCH))
         if media_type is None:
-            raise NotAcceptable(f"The inbox can be had as {JSON} and, but for format=zapier, as {BATCH}.")
+            raise NotAcceptable(f"The inbox is available as {JSON} and, except with format=zapier, as {BATCH}.")
         key: ApiKey = request.auth
-        question = _question(key, query)
-        reading = inbox().read(question, query.wait_seconds)
-        page = await (_unless_left(request.receive, reading) if query.wait_seconds else reading)
+        page_request = _page_request(key, query)
+        reading = inbox().read(page_request, query.wait_seconds)
+        page = await (_unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
         context_of(request.scope).events = len(page.events)
-        count = await inbox().undelivered(key.tenant, query.inbox, question.types) if query.count else None
+        count = await inbox().undelivered(key.tenant, query.inbox, page_request.types) if query.count else None
         async with large_pages if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():
             if not query.zapier and media_type == JSON:
-                return await answer(_object(page, query.inbox, count), JSON, wishes)
-            # An array has no place for what is not an event.
+                return await answer(_object(page, query.inbox, count), JSON, preferences)
+            # The body is an array of events only, so the count is a header.
             headers = {} if count is None else {"Undelivered": str(count)}
             if query.zapier:
-                return await answer(_array(map(_for_zapier, page.events)), JSON, wishes, headers)
-            return await answer(_array(page.events), BATCH, wishes, headers | {"Link": _link(query, page)})
+                return await answer(_array(map(_for_zapier, page.events)), JSON, preferences, headers)
+            return await answer(_array(page.events), BATCH, preferences, headers | {"Link": _link(query, page)})
 
     return read_inbox
 
 
 def event_handler(lookup: Callable[[], Lookup]) -> HTTPRouteHandler:
-    """Return the handler of `GET /v1/events/{id}`; `lookup` is asked at each request."""
+    """Return the handler of `GET /v1/events/{id}`; each request calls `lookup`."""
 
     @get(event_path.TEMPLATE, guards=[needs(INBOX_READ)], include_in_schema=False)
     async def read_event(request: _AnyRequest) -> Response[bytes]:
@@ -90,27 +90,27 @@ def event_handler(lookup: Callable[[], Lookup]) -> HTTPRouteHandler:
     return read_event
 
 
-def _question(key: ApiKey, query: InboxQuery) -> PageRequest:
-    question = PageRequest(
+def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
+    request = PageRequest(
         tenant=key.tenant,
         inbox=query.inbox,
         limit=query.limit,
-        # A key that may read some types only follows them as if there were no others.
+        # A key limited to some types reads the inbox as if it contained no others.
         types=intersection(key.types, query.types),
         delivered=query.delivered,
         newest_first=query.zapier,
     )
-    return question if query.after is None else question._replace(after=query.after)
+    return request if query.after is None else request._replace(after=query.after)
 
 
-async def _unless_left(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
-    """Return what `reading` returns; None, and stop it, if the client leaves first."""
+async def _unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
+    """Return what `reading` returns. If the client disconnects first, cancel it and return None."""
 
-    async def left() -> None:
+    async def disconnected() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    tasks = [asyncio.create_task(reading), asyncio.create_task(left())]
+    tasks = [asyncio.create_task(reading), asyncio.create_task(disconnected())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return tasks[0].result() if tasks[0].done() else None
@@ -138,8 +138,8 @@ def _array(events: Iterable[bytes]) -> bytes:
 def _for_zapier(event: bytes) -> bytes:
     """Return `event` with its position as its `id`, and its own id as `eventid`.
 
-    Zapier triggers once for each `id` it sees. Ours are unique only together with the source, and may come again
-    once the window for repeats has passed; positions never do.
+    Zapier triggers once for each `id`. Event ids are unique only together with the source, and only within the
+    deduplication window; positions are always unique.
     """
     fields = _envelope.decode(event)
     own_id = fields["id"]
@@ -149,12 +149,12 @@ def _for_zapier(event: bytes) -> bytes:
 
 def _link(query: InboxQuery, page: Page) -> str:
     """Return the link to the next page: the same query, from this page's end."""
-    asked = [("inbox", query.inbox), ("after", cursor.encode(page.end, query.inbox)), ("limit", str(query.limit))]
-    asked += [("type", pattern) for pattern in query.types]
+    parameters = [("inbox", query.inbox), ("after", cursor.encode(page.end, query.inbox)), ("limit", str(query.limit))]
+    parameters += [("type", pattern) for pattern in query.types]
     if query.delivered:
-        asked.append(("status", "delivered"))
+        parameters.append(("status", "delivered"))
     if query.wait_seconds:
-        asked.append(("wait", str(query.wait_seconds)))
+        parameters.append(("wait", str(query.wait_seconds)))
     if query.count:
-        asked.append(("count", "true"))
-    return f'<{INBOX_PATH}?{urlencode(asked, quote_via=quote)}>; rel="next"'
+        parameters.append(("count", "true"))
+    return f'<{INBOX_PATH}?{urlencode(parameters, quote_via=quote)}>; rel="next"'

@@ -1,11 +1,11 @@
-"""Waiting for events: however many wait at one inbox, one task looks into it for all of them.
+"""Long polls: one task per inbox polls the store for all requests that wait there.
 
-An event is readable `settle_ms` after its position was minted, and nearly always stored long before. So a look goes
-beyond what is readable, and tells each waiter the moment at which its event will be: looking twice a second is
-enough to answer on time. Late is who waits for an event that took the worker more than half of `settle_ms` to commit,
-and by no more than that; where a commit must be done within 800 ms, by 300.
+An event becomes readable `settle_ms` after its position was minted, and is nearly always stored much earlier. So a poll
+reads beyond what is readable, and each waiter sleeps until its event becomes readable: two polls per second are enough
+to answer on time. An answer is late only if the commit of its event took longer than half of `settle_ms`, and by at
+most the excess: 300 ms, since commits are done within 800 ms.
 
-Over four shards, looks come to eight queries a second, and none while nobody waits.
+With four shards, that makes eight queries per second for each inbox, and none while no request waits.
 """
 
 import asyncio
@@ -22,39 +22,39 @@ from shared.model.type_pattern import matches_any
 from shared.ports import EventReader
 
 MAX_WAITERS = 10_000
-"""Of one process. One more is not kept waiting. A waiter takes some 25 KB with its connection."""
+"""Per process. Further requests do not wait. A waiter and its connection take about 25 KB."""
 
-LOOK_MS = 500
-"""Between two looks into one inbox."""
+POLL_MS = 500
+"""Interval between two polls of one inbox."""
 
-_LOOK_MS_PER_INBOX = 20
-"""A process looks into at most 50 inboxes a second, 200 queries: with more to watch it looks less often."""
+_POLL_MS_PER_INBOX = 20
+"""A process polls at most 50 inboxes per second (200 queries). With more inboxes it polls each less often."""
 
-_LEAST_LOOK_MS_PER_INBOX = 1
-"""Also where the store announces changes: a busy one announces them all the time."""
+_MIN_POLL_MS_PER_INBOX = 1
+"""Also applies if the store reports changes: a busy one does so constantly."""
 
-_LOOK_ITEMS = 100
-"""Of one shard; an inbox where more is new than this at once wakes all who wait there."""
+_POLL_ITEMS = 100
+"""Per shard. If one poll finds more new events than this, it wakes all waiters of the inbox."""
 
 _MARGIN_MS = 2
-"""Timers may be a millisecond early."""
+"""Timers may fire a millisecond early."""
 
 _END = position.floor_of((1 << 48) - 1)
 
 _log = logging.getLogger("triggers.inbox")
 
 
-class _Seen(NamedTuple):
-    """An event that a look came upon; with no type, a point behind which the look could not see."""
+class _Polled(NamedTuple):
+    """An event that a poll found. Without a type, the position at which the poll stopped early."""
 
     position: str
     type: str | None
 
 
 class _Waiter:
-    """One who waits for an event at `start` or behind; `found` gets its position, or None if there is no more waiting.
+    """A request that waits for an event at or after `start`; `found` resolves to its position, or None on shutdown.
 
-    `start` moves with every look: what lay before it has been looked at.
+    Each poll advances `start`: earlier positions have been polled.
     """
 
     __slots__ = ("found", "start", "types")
@@ -64,21 +64,21 @@ class _Waiter:
         self.types = types
         self.found: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
-    def notice(self, seen: Sequence[_Seen]) -> None:
-        """End the waiting if there is something in `seen`, which is sorted, to wait for."""
-        for event in seen:
+    def notify(self, polled: Sequence[_Polled]) -> None:
+        """End the wait if `polled`, which is sorted, contains a matching event."""
+        for event in polled:
             if event.position >= self.start and (event.type is None or matches_any(self.types, event.type)):
                 self.end(event.position)
                 return
 
     def end(self, found: str | None) -> None:
-        """End the waiting."""
+        """End the wait."""
         if not self.found.done():
             self.found.set_result(found)
 
 
 class LongPolls:
-    """All inboxes of one events table at which somebody waits."""
+    """The long polls of one events table."""
 
     def __init__(self, reader: EventReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
         self._reader = reader
@@ -91,19 +91,19 @@ class LongPolls:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of waiting requests."""
         return self._waiting
 
     @property
     def watched(self) -> int:
-        """How many inboxes somebody waits at."""
+        """The number of inboxes with waiting requests."""
         return len(self._watches)
 
-    async def found(self, inbox: Place, start: str, types: Sequence[str]) -> str | None:
-        """Return a position, not before `start`, at which an event of `types` can be read from now on.
+    async def wait(self, inbox: Place, start: str, types: Sequence[str]) -> str | None:
+        """Wait for an event of `types` at or after `start` to become readable, and return its position.
 
-        Returns None if there is no waiting any more: the process is about to end, or has too many waiters. An event
-        may be gone again by the time that it is read. While the table does not answer, this waits.
+        Returns None if the process is shutting down or has too many waiters. The event may be gone by the time it is
+        read. While the table does not answer, this waits.
         """
         if self._stopped or self._waiting >= MAX_WAITERS:
             return None
@@ -112,7 +112,7 @@ class LongPolls:
             watch = self._watches[inbox] = _Watch(self, inbox)
         self._waiting += 1
         try:
-            found = await watch.found(start, types)
+            found = await watch.wait(start, types)
         finally:
             self._waiting -= 1
         if found is not None:
@@ -121,13 +121,13 @@ class LongPolls:
         return found
 
     def stop(self) -> None:
-        """Let nobody wait any longer, now and from now on."""
+        """End all waits, and let no new request wait."""
         self._stopped = True
         for watch in self._watches.values():
             watch.stop()
 
     async def aclose(self) -> None:
-        """Stop, and stop looking."""
+        """Stop, and cancel all polls."""
         self.stop()
         tasks = [watch.task for watch in self._watches.values()]
         for task in tasks:
@@ -135,47 +135,47 @@ class LongPolls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def bound(self) -> str:
-        """Return the position up to which everything can be read now."""
+        """Return the position up to which everything is readable now."""
         return position.floor_of(self._clock.wall_ms() - self._settle_ms)
 
-    async def look(self, inbox: Place) -> list[_Seen]:
-        """Return what lies behind `inbox.position`, readable or not yet, sorted."""
+    async def poll(self, inbox: Place) -> list[_Polled]:
+        """Return the events after `inbox.position`, readable or not yet, sorted by position."""
         slices = await gather_all(
-            self._reader.query(inbox, shard=shard, before=_END, limit=_LOOK_ITEMS) for shard in range(self._shards)
+            self._reader.query(inbox, shard=shard, before=_END, limit=_POLL_ITEMS) for shard in range(self._shards)
         )
-        seen = [_Seen(event.place.position, event.type) for slice_ in slices for event in slice_.events]
-        seen += [_Seen(slice_.stopped_at, None) for slice_ in slices if slice_.stopped_at]
-        return sorted(seen, key=lambda event: event.position)
+        polled = [_Polled(event.place.position, event.type) for slice_ in slices for event in slice_.events]
+        polled += [_Polled(slice_.stopped_at, None) for slice_ in slices if slice_.stopped_at]
+        return sorted(polled, key=lambda event: event.position)
 
     def mark(self) -> int:
-        """Return a mark of the store before a poll, for `pause`."""
+        """Return the store's change marker, for `pause`."""
         return self._reader.mark()
 
     async def pause(self, mark: int) -> None:
-        """Wait until it is time for the next poll: soon after a change, where the store notices changes."""
-        least_ms = _LEAST_LOOK_MS_PER_INBOX * len(self._watches)
-        await self._clock.sleep_ms(least_ms)
-        await self._reader.wait_for_change(mark, max(LOOK_MS, _LOOK_MS_PER_INBOX * len(self._watches)) - least_ms)
+        """Wait until the next poll is due: soon after a change, if the store detects changes."""
+        min_ms = _MIN_POLL_MS_PER_INBOX * len(self._watches)
+        await self._clock.sleep_ms(min_ms)
+        await self._reader.wait_for_change(mark, max(POLL_MS, _POLL_MS_PER_INBOX * len(self._watches)) - min_ms)
 
     def forget(self, inbox: Place) -> None:
-        """Take the watch of `inbox` out."""
+        """Remove the watch of `inbox`."""
         del self._watches[inbox]
 
 
 class _Watch:
-    """One inbox at which somebody waits, and the task that looks into it until nobody does."""
+    """One inbox with waiting requests, and the task that polls it while there are any."""
 
-    def __init__(self, watches: LongPolls, inbox: Place) -> None:
-        self._watches = watches
+    def __init__(self, long_polls: LongPolls, inbox: Place) -> None:
+        self._long_polls = long_polls
         self._inbox = inbox
         self._waiters: set[_Waiter] = set()
-        self._seen: list[_Seen] = []  # by the last look
+        self._polled: list[_Polled] = []  # by the last poll
         self.task = asyncio.create_task(self._run())
 
-    async def found(self, start: str, types: Sequence[str]) -> str | None:
-        """Return the position of an event of `types` at `start` or behind; None if stopped."""
+    async def wait(self, start: str, types: Sequence[str]) -> str | None:
+        """Return the position of an event of `types` at or after `start`; None if stopped."""
         waiter = _Waiter(start, types)
-        waiter.notice(self._seen)
+        waiter.notify(self._polled)
         self._waiters.add(waiter)
         try:
             return await waiter.found
@@ -183,30 +183,30 @@ class _Watch:
             self._waiters.discard(waiter)
 
     def stop(self) -> None:
-        """End all waiting."""
+        """End all waits."""
         for waiter in self._waiters:
             waiter.end(None)
 
     async def _run(self) -> None:
         try:
-            # Whoever made this watch adds its waiter before this task first runs.
+            # The request that creates this watch adds its waiter before this task first runs.
             while self._waiters:
-                mark = self._watches.mark()
+                mark = self._long_polls.mark()
                 try:
-                    await self._look()
+                    await self._poll()
                 except (Unavailable, Unclear) as error:
-                    # Who waits has an answer all the same: an empty page and a cursor that stays where it is.
+                    # Waiting requests still get an answer: an empty page and an unchanged cursor.
                     _log.warning("a watched inbox can't be read", extra={"error": str(error)})
-                await self._watches.pause(mark)
+                await self._long_polls.pause(mark)
         finally:
-            self._watches.forget(self._inbox)
+            self._long_polls.forget(self._inbox)
 
-    async def _look(self) -> None:
-        bound = self._watches.bound()
+    async def _poll(self) -> None:
+        bound = self._long_polls.bound()
         start = min(waiter.start for waiter in self._waiters)
-        self._seen = await self._watches.look(self._inbox._replace(position=start))
+        self._polled = await self._long_polls.poll(self._inbox._replace(position=start))
         for waiter in self._waiters:
-            waiter.notice(self._seen)
-            # Nothing can be stored before `bound` any more. One who came during the look may start before it did.
+            waiter.notify(self._polled)
+            # No event can be stored before `bound` anymore. A waiter added during the poll may start before it did.
             if waiter.start >= start:
                 waiter.start = max(waiter.start, bound)

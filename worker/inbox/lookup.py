@@ -1,4 +1,4 @@
-"""Looks up one event by its identity: `GET /v1/events/{id}`."""
+"""Looks up an event by its identity: `GET /v1/events/{id}`."""
 
 import msgspec
 
@@ -11,14 +11,14 @@ from shared.model.records import Place, StoredEvent, Tombstone
 from shared.ports import BodyStore, EventReader
 from worker.inbox.contents import Contents
 
-_MAX_LOOKS = 8
-"""Places to look at for one event. It is moved only after a fault, and acked once."""
+_MAX_READS = 8
+"""Reads for one event. It is moved only after a fault, and acked once."""
 
-NONE_SUCH = "There is no such event, or not for this API key."
+NONE_SUCH = "The event does not exist, or this API key may not read it."
 
 
 class EventStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of an event; times are RFC 3339. The event itself stands behind, as an inbox lists it."""
+    """The status of an event; times are in RFC 3339 format. The response adds the event itself, as in an inbox."""
 
     id: str
     status: str
@@ -30,7 +30,7 @@ class EventStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Lookup:
-    """Finds single events of one events table. Of those with one identity it finds the one accepted last."""
+    """Looks up events in one events table. Of several events with one identity, it returns the one accepted last."""
 
     def __init__(self, reader: EventReader, body_store: BodyStore, clock: Clock) -> None:
         self._reader = reader
@@ -38,9 +38,9 @@ class Lookup:
         self._clock = clock
 
     async def answer(self, identity: Identity, key: ApiKey) -> bytes:
-        """Return the event and its fate as JSON.
+        """Return the event and its status as JSON.
 
-        Raises `NotFound` if there is none that is stored, kept and not erased, or if `key` may not read its type;
+        Raises `NotFound` if the event is not stored, has expired, was erased, or if `key` may not read its type;
         `Unavailable` or `Unclear` if the table or the bucket does not answer.
         """
         event = await self._find(identity)
@@ -56,7 +56,7 @@ class Lookup:
         if guard is None or guard.erased_at is not None:
             return None
         place, was_gone = Place(identity.tenant, identity.inbox, guard.position), False
-        for _ in range(_MAX_LOOKS):
+        for _ in range(_MAX_READS):
             listed, delivered = await self._reader.read_events([place, place._replace(delivered=True)])
             for found in (delivered, listed):
                 if isinstance(found, StoredEvent):
@@ -68,10 +68,10 @@ class Lookup:
             elif was_gone:
                 return None
             else:
-                # Two items are not read at one moment. An ack inserts the one and then deletes the other, so an
-                # event that was acked in between is found the second time.
+                # The two items are not read atomically. An ack inserts one and then deletes the other, so the second
+                # read finds an event that was acked in between.
                 was_gone = True
-        raise Unavailable("an event moves faster than it can be followed")
+        raise Unavailable("the event was moved repeatedly while it was read")
 
 
 def _status(id_: str, event: StoredEvent) -> EventStatus:

@@ -1,8 +1,8 @@
-"""How long events take from their acceptance to their first reader.
+"""Measures the time from the acceptance of an event to its first read.
 
-A process can't know what others handed out, so it counts the first time that it hands out an event itself, and only
-events that were stored since somebody first read their inbox here: a reader that starts at the beginning says nothing
-about latency.
+Processes do not share what they have returned, so each measures when it first returns an event itself. Only events
+stored after the inbox was first read in this process count: a reader that starts at the beginning says nothing about
+latency.
 """
 
 from collections.abc import Hashable, Sequence
@@ -13,11 +13,11 @@ from shared.model.records import StoredEvent
 from shared.telemetry.catalog import Metrics
 
 MAX_MARKS = 10_000
-"""Inboxes that are remembered; past it the oldest is forgotten, and counts anew from its next read."""
+"""Inboxes to remember. Beyond that the oldest is forgotten; its next read counts as the first."""
 
 
 class FirstReads:
-    """Remembers how far each inbox was read."""
+    """Remembers how far each inbox has been read."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._seconds = metrics.first_read_seconds.of()
@@ -25,9 +25,9 @@ class FirstReads:
         self._marks = BoundedDict[Hashable, str](MAX_MARKS)
 
     def count(self, inbox: Hashable, events: Sequence[StoredEvent], end: str, before: str) -> None:
-        """Count what is new of `events`, oldest first, handed out up to the position `end` by a read up to `before`.
+        """Measure the new ones of `events` (oldest first), returned up to the position `end` by a read up to `before`.
 
-        `inbox` is whatever its readers have in common.
+        `inbox` is a key that all its readers share.
         """
         mark = self._marks.get(inbox)
         if mark is None:

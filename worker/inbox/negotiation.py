@@ -1,15 +1,15 @@
-"""What a client accepts: media types (`Accept`) and encodings (`Accept-Encoding`), as RFC 9110 weighs them."""
+"""Content negotiation (RFC 9110): media types (`Accept`) and encodings (`Accept-Encoding`)."""
 
 from collections.abc import Sequence
 
 ENCODINGS = ("zstd", "gzip")
-"""Encodings we answer in, the cheapest first."""
+"""Supported encodings, the cheapest first."""
 
 
 def media_type(accept: str, offers: Sequence[str]) -> str | None:
-    """Return which of `offers` the client likes best, None if it takes none.
+    """Return which of `offers` the client prefers; None if it accepts none.
 
-    Among those that it likes the same, one that it names comes before one that a wildcard covers; then the first.
+    Of those with the same weight, a type that the client names precedes one that a wildcard covers; then order decides.
     """
     ranges = _weighed(accept)
     if not ranges:
@@ -20,7 +20,7 @@ def media_type(accept: str, offers: Sequence[str]) -> str | None:
 
 
 def encoding(accept_encoding: str) -> str | None:
-    """Return which of `ENCODINGS` the client likes best, None to encode nothing."""
+    """Return which of `ENCODINGS` the client prefers; None for no encoding."""
     weights = dict(_weighed(accept_encoding))
     others = weights.get("*", 0.0)
     best = max(ENCODINGS, key=lambda name: weights.get(name, others))
@@ -28,7 +28,7 @@ def encoding(accept_encoding: str) -> str | None:
 
 
 def _weight(offer: str, ranges: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """Return the weight of the most specific range that covers `offer`, and how specific that is."""
+    """Return the weight of the most specific range that covers `offer`, and its specificity."""
     covering = {offer: 2, f"{offer.partition('/')[0]}/*": 1, "*/*": 0}
     found = [(covering[name], weight) for name, weight in ranges if name in covering]
     specific, weight = max(found, default=(0, 0.0))
@@ -36,7 +36,7 @@ def _weight(offer: str, ranges: Sequence[tuple[str, float]]) -> tuple[float, int
 
 
 def _weighed(header: str) -> list[tuple[str, float]]:
-    """Return the elements of `header`, each with its weight; parameters other than `q` are passed over."""
+    """Return the elements of `header` with their weights; parameters other than `q` are ignored."""
     found = []
     for element in header.split(","):
         name, *parameters = (part.strip().lower() for part in element.split(";"))
@@ -46,7 +46,7 @@ def _weighed(header: str) -> list[tuple[str, float]]:
 
 
 def _quality(parameter: str) -> float:
-    """Return the weight that `parameter` gives, 1 if it is not a weight or not a sane one."""
+    """Return the weight in `parameter`; 1 if it is not a weight, or an invalid one."""
     name, _, value = parameter.partition("=")
     try:
         weight = float(value) if name.strip() == "q" else 1.0

@@ -1,4 +1,4 @@
-"""The queries of `GET /v1/inbox` and `GET /v1/events/{id}`: read strictly, every fault named at once."""
+"""Parses the queries of `GET /v1/inbox` and `GET /v1/events/{id}` strictly, and reports all faults together."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from worker.inbox.reader import MAX_LIMIT
 
 DEFAULT_LIMIT = 100
 MAX_WAIT_SECONDS = 20
-"""HTTP APIs on AWS cut a request off at 30 s."""
+"""HTTP APIs of API Gateway end a request after 30 s."""
 MAX_TYPES = 20
 
 INBOX_PARAMETERS = ("inbox", "after", "since", "limit", "type", "status", "wait", "count", "format")
@@ -25,13 +25,13 @@ EVENT_PARAMETERS = ("source", "inbox")
 
 _MAX_TYPE_LENGTH = 255
 _whole_number = re.compile(r"[0-9]{1,9}").fullmatch
-# A `+` that was not escaped arrives as a space.
+# An unescaped `+` arrives as a space.
 _space_for_plus = re.compile(r" (?=\d\d:\d\d$)")
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
 class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a consumer asks of an inbox. `after` is a position, None for the beginning."""
+    """The query of an inbox read. `after` is a position, or None for the beginning."""
 
     inbox: str = DEFAULT_INBOX
     after: str | None = None
@@ -44,14 +44,14 @@ class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What names an event besides its id."""
+    """The parts of an event's identity in the query."""
 
     source: str = DEFAULT_SOURCE
     inbox: str = DEFAULT_INBOX
 
 
 def parse_inbox(query_string: bytes) -> InboxQuery:
-    """Return what `query_string` asks; raise `InvalidRequest` with every fault."""
+    """Parse `query_string`; raise `InvalidRequest` with all faults."""
     given = _Given(query_string, INBOX_PARAMETERS, repeatable=("type",))
     inbox = given.inbox()
     delivered = given.choice("status", ("undelivered", "delivered")) == "delivered"
@@ -62,7 +62,7 @@ def parse_inbox(query_string: bytes) -> InboxQuery:
         limit=given.number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
         types=given.types(),
         delivered=delivered,
-        # Acks do not come in the order of positions: there is nothing to wait for behind those that were read.
+        # Acks do not arrive in the order of positions, so there is nothing to wait for after the last one read.
         wait_seconds=0 if delivered else wait_seconds,
         count=given.choice("count", ("false", "true")) == "true",
         zapier=given.choice("format", ("json", "zapier")) == "zapier",
@@ -72,7 +72,7 @@ def parse_inbox(query_string: bytes) -> InboxQuery:
 
 
 def parse_event(query_string: bytes) -> EventQuery:
-    """Return what `query_string` asks; raise `InvalidRequest` with every fault."""
+    """Parse `query_string`; raise `InvalidRequest` with all faults."""
     given = _Given(query_string, EVENT_PARAMETERS)
     query = EventQuery(source=given.first("source", DEFAULT_SOURCE), inbox=given.inbox())
     given.check()
@@ -80,7 +80,7 @@ def parse_event(query_string: bytes) -> EventQuery:
 
 
 class _Given(Query):
-    """The parameters of reads."""
+    """The parameters of read requests."""
 
     def inbox(self) -> str:
         """Return the inbox."""
@@ -90,7 +90,7 @@ class _Given(Query):
         return inbox
 
     def after(self, inbox: str) -> str | None:
-        """Return the position behind which a cursor stands."""
+        """Return the position that a cursor represents."""
         try:
             return cursor.decode(self.first("after", ""), inbox) if self.all("after") else None
         except InvalidRequest as error:
@@ -98,7 +98,7 @@ class _Given(Query):
             return None
 
     def since(self) -> str | None:
-        """Return the smallest position of a time; before 1970 nothing happened."""
+        """Return the smallest position of a time; times before 1970 count as 1970."""
         if not self.all("since"):
             return None
         text = _space_for_plus.sub("+", self.first("since", ""))
@@ -106,7 +106,7 @@ class _Given(Query):
             time = msgspec.convert(text, _Time)
             return position.floor_of(max(0, int(time.timestamp() * 1000)))
         except (msgspec.ValidationError, OverflowError):
-            self.fault("since", "`since` must be a time as RFC 3339 writes it, such as 2026-11-22T17:03:11Z.")
+            self.fault("since", "`since` must be an RFC 3339 time, such as 2026-11-22T17:03:11Z.")
             return None
 
     def types(self) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ class _Given(Query):
         return tuple(types)
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        """Return the number `name`, in its bounds."""
+        """Return the number `name`, which must be from `least` to `most`."""
         value = self.first(name, str(default))
         if _whole_number(value) and least <= int(value) <= most:
             return int(value)
@@ -127,7 +127,7 @@ class _Given(Query):
         return default
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
-        """Return which of `choices` is given; the first if none is."""
+        """Return which of `choices` is given, or else the first."""
         value = self.first(name, choices[0])
         if value not in choices:
             self.fault(name, f"`{name}` must be {' or '.join(choices)}.")

@@ -24,7 +24,7 @@ MAX_QUERY_ITEMS = 1000
 """Items that one query evaluates; DynamoDB also stops at 1 MB."""
 
 MAX_SCANNED_BYTES = 4 * 1024 * 1024
-"""Stored event bytes after which no further round begins. One round may add 1 MB a shard."""
+"""Stored event bytes after which no further round begins. One round may add 1 MB per shard."""
 
 position_of = attrgetter("place.position")
 
@@ -59,7 +59,7 @@ async def scan(
     False. Raises what the reader raises.
     """
     if inbox.position >= before:
-        # The cursor comes from a reader whose clock is ahead of ours. Never answer with one further back.
+        # The cursor comes from a reader whose clock is ahead of ours. Never return an earlier one.
         return ScanResult(events=[], end=inbox.position, more=False)
     is_behind = operator.gt if newest_first else operator.lt
     scans = [_Shard(reader, inbox, shard, before, types, newest_first=newest_first) for shard in range(shards)]
@@ -98,7 +98,7 @@ class _Shard:
         self._types = types
         self._newest_first = newest_first
         first, self.last = (before, inbox.position) if newest_first else (inbox.position, before)
-        self.frontier = first  # known completely up to here; `last` once there is nothing left
+        self.frontier = first  # known completely up to here; `last` once nothing remains
         self.scanned_to = inbox.position  # the last position that a query named
         self.events: list[StoredEvent] = []
         self.bytes = 0
@@ -116,7 +116,7 @@ class _Shard:
         self.events += answer.events
         self.bytes += sum(len(event.body) for event in answer.events)
         self.scanned_to = answer.scanned_to or self.scanned_to
-        # A query that stopped early, at `limit` items or at 1 MB, bounds the page, also if it returned no event.
+        # A query that stopped early, at `limit` items or at 1 MB, bounds the page, even if it returned no event.
         self.frontier = answer.stopped_at or self.last
 
 
@@ -126,10 +126,10 @@ def _merge(scans: Sequence[_Shard], *, newest_first: bool) -> list[StoredEvent]:
 
 
 def share(limit: int, shards: int) -> int:
-    """Return how many items to request of each shard, so that one round nearly always fills the page.
+    """Return how many items to request from each shard, so that one round nearly always fills the page.
 
-    Positions fall on shards at random. Two standard deviations above the mean: for a page of 100 over 4 shards,
-    35 each. Requesting all 100 of each would read, and cost, nearly three times as much.
+    Positions are distributed over shards at random. Two standard deviations above the mean: for a page of 100 over 4
+    shards, 35 each. Requesting all 100 from each would read, and cost, nearly three times as much.
     """
     mean = ceil(limit / shards)
     return mean + 2 * (isqrt(mean) + 1)

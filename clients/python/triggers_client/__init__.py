@@ -1,4 +1,4 @@
-"""A client of the Triggers API, for producers and consumers: `httpx` and the standard library, nothing else.
+"""A client of the Triggers API for producers and consumers. It depends only on `httpx`.
 
 from triggers_client import Client
 

@@ -1,4 +1,4 @@
-"""From events to bodies of `POST /v1/events`, each as large as a request may be."""
+"""Combine events into bodies of `POST /v1/events`, each up to the limits of a request."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,29 +9,29 @@ MAX_EVENTS = 1000
 MAX_BYTES = 512 * 1024
 
 Event: TypeAlias = Mapping[str, Any] | bytes
-"""The fields of an event, `type` at least; or the event as JSON text, which is sent as it is."""
+"""The fields of an event, `type` at least; or the event as JSON text, which is sent unchanged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One request: its body, and how many events went out before it."""
+    """One request: its body, and the number of events in earlier requests."""
 
     first: int
     body: bytes
 
 
 def batches(events: Iterable[Event]) -> Iterator[Batch]:
-    """Yield `events` in requests of up to 1,000 events and 512 KiB; one that is larger stands alone, to be refused."""
-    first, waiting, size = 0, list[bytes](), 1
+    """Yield `events` in requests of up to 1,000 events and 512 KiB; a larger event gets its own request."""
+    first, pending, size = 0, list[bytes](), 1
     for event in map(_encoded, events):
-        needed = len(event) + 1  # the comma, or the last bracket
-        if waiting and (len(waiting) == MAX_EVENTS or size + needed > MAX_BYTES):
-            yield _batch(first, waiting)
-            first, waiting, size = first + len(waiting), [], 1
-        waiting.append(event)
+        needed = len(event) + 1  # the comma, or the closing bracket
+        if pending and (len(pending) == MAX_EVENTS or size + needed > MAX_BYTES):
+            yield _batch(first, pending)
+            first, pending, size = first + len(pending), [], 1
+        pending.append(event)
         size += needed
-    if waiting:
-        yield _batch(first, waiting)
+    if pending:
+        yield _batch(first, pending)
 
 
 def _batch(first: int, events: list[bytes]) -> Batch:

@@ -1,4 +1,4 @@
-"""The client: sends, follows, acknowledges, looks up and erases events."""
+"""The client: send, follow, acknowledge, look up and erase events."""
 
 import os
 import time
@@ -12,7 +12,7 @@ import httpx
 
 from triggers_client.batches import MAX_EVENTS, Event, batches
 from triggers_client.errors import TriggersError, Unavailable, refused
-from triggers_client.retries import ATTEMPTS, TRY_AGAIN, pause_seconds
+from triggers_client.retries import ATTEMPTS, RETRIED_STATUSES, pause_seconds
 
 _TIMEOUT_SECONDS = 30.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -21,7 +21,7 @@ _JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """An event that the queue holds. `source`, `inbox` and `id` name it; `receipt` is of this one acceptance."""
+    """An event in the queue. `source`, `inbox` and `id` identify it; `receipt` identifies this acceptance."""
 
     id: str
     source: str
@@ -31,7 +31,7 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Events, oldest first, as CloudEvents with `inbox`, `position` and `receivedat`; and the cursor behind them."""
+    """Events, oldest first, as CloudEvents with `inbox`, `position` and `receivedat`, and the cursor after them."""
 
     events: list[dict[str, Any]]
     cursor: str
@@ -39,12 +39,12 @@ class Page:
 
 
 class Client:
-    """One API and the key to it. Threads may share it.
+    """A client for one API and one key. Threads may share it.
 
-    What is answered with 429, 502, 503 or 504, or not at all, is tried again after a pause: as long as `Retry-After`
-    says, else up to half a minute, longer each time. After `attempts` failures (None: never; a 429 is none, the
-    service is in order) it raises `Unavailable`. All requests may be repeated without harm. Any other error answer
-    raises `Refused`, or what it is by its status.
+    Requests without an answer, or answered with 429, 502, 503 or 504, are retried after a pause: that of `Retry-After`,
+    otherwise an exponential backoff of up to 30 s. After `attempts` failures (None: no limit; a 429 is not counted) it
+    raises `Unavailable`. All requests can be repeated safely. Any other error answer raises `Refused`, or its subclass
+    for the status.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class Client:
             base_url=url,
             timeout=_TIMEOUT_SECONDS,
             transport=transport,
-            # Proxies are for the world outside.
+            # No proxy for requests to this machine.
             trust_env=httpx.URL(url).host not in _LOOPBACK,
             headers={"Authorization": f"Bearer {api_key}", "User-Agent": "triggers-client"},
         )
 
     @classmethod
     def from_environment(cls, *, attempts: int | None = ATTEMPTS) -> Self:
-        """Return a client of the API that `TRIGGERS_URL` and `TRIGGERS_API_KEY` name."""
+        """Return a client for the URL and key in `TRIGGERS_URL` and `TRIGGERS_API_KEY`."""
         try:
             return cls(os.environ["TRIGGERS_URL"], os.environ["TRIGGERS_API_KEY"], attempts=attempts)
         except KeyError as missing:
@@ -90,15 +90,15 @@ class Client:
     def send(
         self, events: Iterable[Event], *, inbox: str | None = None, idempotency_key: str | None = None
     ) -> list[Accepted]:
-        """Send any number of events, 1,000 or 512 KiB a request; return what was accepted, in the same order.
+        """Send any number of events, up to 1,000 or 512 KiB per request; return the accepted events in the same order.
 
-        `inbox` is for those that name none. Events without an id are named after `idempotency_key` (up to 240
-        printable ASCII characters, no quotes or backslashes; a new one if not given). So a request that is repeated
-        lists nothing twice.
+        `inbox` applies to events that do not name one. Events without an id get one derived from `idempotency_key`
+        (up to 240 printable ASCII characters, no quotes or backslashes; random by default), so that a repeated request
+        creates no duplicates.
 
-        If it raises, earlier requests may have been accepted. Send the same events again: those that have ids, and
-        all under an `idempotency_key` of your own, are stored once, within the service's deduplication window (five
-        minutes unless set otherwise).
+        If this raises, earlier requests may have been accepted. Send the same events again: within the service's
+        deduplication window (five minutes by default), events with ids, and all events sent under the same explicit
+        `idempotency_key`, are stored once.
         """
         key, accepted = idempotency_key or uuid.uuid4().hex, list[Accepted]()
         params = {} if inbox is None else {"inbox": inbox}
@@ -122,10 +122,10 @@ class Client:
         limit: int = 100,
         wait: int = 0,
     ) -> Page:
-        """Return up to `limit` (1 to 1,000) events behind `cursor`; from the oldest that is kept if that is None.
+        """Return up to `limit` (1 to 1,000) events after `cursor`, or from the oldest stored event if that is None.
 
-        Of `types` alone (`order.*`: all that begin with `order.`), if any are given. If there is nothing, wait up to
-        `wait` (0 to 20) seconds.
+        `types` limits the result to these types; `order.*` matches all that begin with `order.`. If there are no
+        events, wait up to `wait` (0 to 20) seconds.
         """
         params = {"inbox": inbox, "limit": limit, "wait": wait, "type": list(types)}
         answer = self._request("GET", "/v1/inbox", params=params if cursor is None else params | {"after": cursor})
@@ -140,9 +140,9 @@ class Client:
         limit: int = 100,
         wait: int = 20,
     ) -> Iterator[Page]:
-        """Yield page after page, for ever; at least every `wait` (1 to 20) seconds one, if only an empty one.
+        """Yield pages forever: without new events, an empty page after at most `wait` (1 to 20) seconds.
 
-        Handle a page's events, then keep its cursor: who starts again with it, sees every event and none twice.
+        Handle the events of a page, then save its cursor: starting again from it skips no event and repeats none.
         """
         if wait < 1:
             raise ValueError("wait must be at least 1.")
@@ -152,29 +152,29 @@ class Client:
             yield page
 
     def ack(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Tell that `events`, as a page holds them, are handled: soon they are no longer listed. May be repeated."""
+        """Acknowledge `events` of a page, which are soon no longer listed. Can be repeated safely."""
         positions: dict[str, list[str]] = {}
         for event in events:
             positions.setdefault(event["inbox"], []).append(event["position"])
-        for inbox, all_of_it in positions.items():
-            for start in range(0, len(all_of_it), MAX_EVENTS):
-                content = {"inbox": inbox, "positions": all_of_it[start : start + MAX_EVENTS]}
+        for inbox, all_positions in positions.items():
+            for start in range(0, len(all_positions), MAX_EVENTS):
+                content = {"inbox": inbox, "positions": all_positions[start : start + MAX_EVENTS]}
                 self._request("POST", "/v1/acks", json=content)
 
     def get(self, event_id: str, *, source: str = "/", inbox: str = "default") -> dict[str, Any]:
-        """Return one event as `event`, and its fate: `status` (stored or delivered), `receivedat`, `expiresat`, ….
+        """Return one event as `event`, with its `status` (stored or delivered), `receivedat`, `expiresat` and so on.
 
-        Raises `NotFound` if there is none, or if it is not stored yet.
+        Raises `NotFound` if the event does not exist or is not stored yet.
         """
         answer: dict[str, Any] = self._request("GET", _path(event_id), params={"source": source, "inbox": inbox})
         return answer
 
     def erase(self, event_id: str, *, source: str = "/", inbox: str = "default") -> None:
-        """Remove an event and its payload for good; that no event is there is no error. May be repeated."""
+        """Permanently remove an event and its payload. Succeeds if the event does not exist. Can be repeated safely."""
         self._request("DELETE", _path(event_id), params={"source": source, "inbox": inbox, "erase": "true"})
 
     def _request(self, method: str, path: str, *, first: int = 0, **content: Any) -> Any:  # noqa: ANN401 (it is JSON)
-        """Return what the API answers; try again as the class says."""
+        """Return the API's answer; retry as the class describes."""
         failures = 0
         while True:
             try:
@@ -183,7 +183,7 @@ class Client:
                 trouble, retry_after = f"The API can't be reached: {str(error) or type(error).__name__}", ""
                 failures += 1
             else:
-                if answer.status_code not in TRY_AGAIN:
+                if answer.status_code not in RETRIED_STATUSES:
                     return _read(answer, first)
                 trouble, retry_after = str(refused(answer)), answer.headers.get("retry-after", "")
                 failures += answer.status_code != httpx.codes.TOO_MANY_REQUESTS
@@ -202,4 +202,4 @@ def _read(answer: httpx.Response, first: int) -> Any:  # noqa: ANN401 (it is JSO
     try:
         return answer.json()
     except ValueError:
-        raise TriggersError(f"{answer.url} does not answer as the API does.") from None
+        raise TriggersError(f"{answer.url} did not return JSON: it is not the Triggers API.") from None

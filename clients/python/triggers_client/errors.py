@@ -1,11 +1,11 @@
-"""Everything that the client raises on purpose.
+"""The errors that the client raises.
 
 TriggersError
-├── Unavailable            no answer, or 429, 502, 503 or 504, until the attempts were used up
-└── Refused                any other answer that is no success; repeating the request can't help
-    ├── InvalidRequest     400; `faults` lists everything that is wrong
-    ├── Unauthorized       401; no key that is valid now
-    ├── Forbidden          403; a valid key that may not do this
+├── Unavailable            no answer, or 429, 502, 503 or 504, at every attempt
+└── Refused                any other error answer; a retry would fail, too
+    ├── InvalidRequest     400; `faults` lists all faults
+    ├── Unauthorized       401; a missing or invalid key
+    ├── Forbidden          403; a valid key without permission
     ├── NotFound           404
     └── TooLarge           413; an event of more than 512 KiB
 """
@@ -21,18 +21,18 @@ _INDEX = re.compile(r"/([0-9]+)(/.*|)")
 
 
 class TriggersError(Exception):
-    """The root of the tree."""
+    """The base class of all errors."""
 
 
 class Unavailable(TriggersError):
-    """The API can't be reached or is out of order. The request may have taken effect; repeating it does no harm."""
+    """The API can't be reached or is unavailable. The request may have taken effect; it is safe to repeat it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing wrong with a request: what, and where as a JSON pointer.
+    """One fault in a request, and its place as a JSON pointer.
 
-    `/3/type` is the type of the fourth event given to `send`, however many requests that made.
+    `/3/type` is the type of the fourth event given to `send`, in whichever request it was sent.
     """
 
     detail: str
@@ -40,7 +40,7 @@ class Fault:
 
 
 class Refused(TriggersError):
-    """What a problem details answer (RFC 9457) says; `instance` is how the service's log names the request."""
+    """An error answer with problem details (RFC 9457); `instance` identifies the request in the service's log."""
 
     def __init__(self, status: int, title: str, detail: str, instance: str, faults: tuple[Fault, ...]) -> None:
         more = "".join(f" {fault.detail}" for fault in faults[:3])
@@ -53,19 +53,19 @@ class Refused(TriggersError):
 
 
 class InvalidRequest(Refused):
-    """The request breaks the contract; nothing of it was accepted."""
+    """The request is invalid; nothing in it was accepted."""
 
 
 class Unauthorized(Refused):
-    """No API key, or none that is valid now."""
+    """The API key is missing or not valid."""
 
 
 class Forbidden(Refused):
-    """The API key may not do this."""
+    """The API key lacks permission."""
 
 
 class NotFound(Refused):
-    """What the request names does not exist, or not for this key."""
+    """The requested resource does not exist, or this key can't access it."""
 
 
 class TooLarge(Refused):
@@ -82,12 +82,12 @@ _CLASSES: Mapping[int, type[Refused]] = {
 
 
 def refused(answer: httpx.Response, first: int = 0) -> Refused:
-    """Return the error for `answer`; `first` is how many events went out in requests before this one."""
+    """Return the error for `answer`; `first` is the number of events in earlier requests."""
     try:
         problem = answer.json()
     except ValueError:
         problem = None
-    if not isinstance(problem, dict):  # something between us and the API has answered
+    if not isinstance(problem, dict):  # a proxy answered instead of the API
         problem = {}
     return _CLASSES.get(answer.status_code, Refused)(
         answer.status_code,

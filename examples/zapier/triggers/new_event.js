@@ -1,7 +1,7 @@
 "use strict";
 
-// Zapier asks every few minutes and acts on each `id` that it has not seen before. With format=zapier the newest
-// events come first, and `id` is an event's position, which no other event ever has; its own id is `eventid`.
+// Zapier polls every few minutes and acts on each `id` that it has not seen before. With format=zapier the newest
+// events come first, and `id` is an event's position, which is unique; the event's own id is `eventid`.
 const perform = async (z, bundle) => {
   const { inbox, types = [] } = bundle.inputData;
   const query = new URLSearchParams({ format: "zapier", inbox: inbox || "default" });
@@ -27,7 +27,7 @@ module.exports = {
         label: "Event Types",
         type: "string",
         list: true,
-        helpText: "Only these, such as `order.paid`, or `order.*` for all that begin with `order.`. Empty: all.",
+        helpText: "Only these types, such as `order.paid`, or `order.*` for all that begin with `order.`. Leave empty for all types.",
       },
     ],
     outputFields: [

@@ -7,6 +7,6 @@ from tests.unit.cli.fake_api import FakeApi, serving
 
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
-    """An API on loopback that answers as it is told to."""
+    """An API on loopback that gives scripted answers."""
     with serving() as api:
         yield api

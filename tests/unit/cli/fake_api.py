@@ -1,4 +1,4 @@
-"""An API on loopback that answers as it was told to."""
+"""An API on loopback that gives scripted answers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

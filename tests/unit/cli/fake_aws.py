@@ -66,7 +66,7 @@ def clients(answers: dict[str, Any]) -> Clients:
 
 
 def serve(api: FakeApi, answers: dict[str, Any]) -> dict[str, str]:
-    """Let `api` answer as AWS does; return the environment that leads there."""
+    """Let `api` answer as AWS does; return the environment that selects it."""
 
     def answer(asked: Asked) -> Answer:
         reported = answers[asked.headers.get("x-amz-target", ".HeadBucket").partition(".")[2]]

@@ -1,4 +1,4 @@
-"""What is told when AWS says no: one line, what to do, and nothing that is secret."""
+"""Messages for errors of AWS: one line that says what to do, without secrets."""
 
 import socket
 
@@ -23,7 +23,7 @@ KEY = ConnectionKey("h", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None,
 
 def refused(code: str, message: str = "hidden", *, status: int = 400, operation: str = "GetQueueUrl") -> Exception:
     answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return exceptions.ClientError(answer, operation)  # type: ignore[arg-type] # of what there is only what is read
+    return exceptions.ClientError(answer, operation)  # type: ignore[arg-type] # only the members that are read
 
 
 def reported(error: BaseException) -> str:
@@ -77,14 +77,14 @@ def test_a_line_says_what_to_do(error: Exception, words: str) -> None:
         ("NoSuchBucket", "BODIES_BUCKET (triggers-bodies)"),
     ],
 )
-def test_what_is_missing_can_be_made_or_is_elsewhere(code: str, variable: str) -> None:
+def test_a_missing_resource_can_be_created_or_is_elsewhere(code: str, variable: str) -> None:
     line = reported(refused(code))
     assert "run `triggers provision`, or check " in line
     assert variable in line
     assert "AWS_REGION (eu-west-1)" in line
 
 
-def test_who_may_not_do_what_is_told_as_aws_tells_it() -> None:
+def test_a_denied_identity_and_action_are_quoted_from_aws() -> None:
     assert reported(refused("AccessDenied", DENIED, status=403)) == (
         f"AWS denies access: {ROLE} may not sqs:sendmessage on {QUEUE}. Allow it in IAM, or use another AWS_PROFILE."
     )
@@ -101,7 +101,7 @@ def test_who_may_not_do_what_is_told_as_aws_tells_it() -> None:
         ("Scan", "dynamodb:Scan on table triggers-events or triggers-api-keys"),
     ],
 )
-def test_what_aws_does_not_tell_follows_from_the_call(operation: str, words: str) -> None:
+def test_details_missing_from_the_error_come_from_the_call(operation: str, words: str) -> None:
     line = reported(refused("AccessDenied", status=403, operation=operation))
     assert line.startswith(f"AWS denies access: these credentials may not {words}. ")
 
@@ -125,19 +125,19 @@ def test_what_aws_does_not_tell_follows_from_the_call(operation: str, words: str
     ],
     ids=repr,
 )
-def test_an_endpoint_that_can_not_be_reached_is_named(error: Exception, reason: str) -> None:
+def test_an_unreachable_endpoint_is_named(error: Exception, reason: str) -> None:
     assert reported(error).startswith(
         f"https://sqs.eu-west-1.amazonaws.com:444 can't be reached ({reason}): check AWS_REG"
     )
 
 
-def test_a_certificate_that_can_not_be_verified_is_no_question_of_the_network() -> None:
+def test_an_unverifiable_certificate_is_not_reported_as_a_network_error() -> None:
     line = reported(exceptions.SSLError(endpoint_url=URL, error=OSError()))
     assert line.startswith("The certificate of https://sqs.eu-west-1.amazonaws.com:444 can't be verified")
 
 
 @pytest.mark.parametrize("guard", [translated, translated_read])
-def test_the_cause_of_an_error_of_ours_is_found(guard: type) -> None:
+def test_the_cause_of_a_wrapped_error_is_found(guard: type) -> None:
     with pytest.raises(TriggersError) as raised, guard():
         raise client_error("ExpiredTokenException")
     assert reported(raised.value).startswith("The AWS session has expired")
@@ -148,7 +148,7 @@ def test_other_errors_are_not_explained(error: Exception) -> None:
     assert aws_error_messages.explain(error, NAMED) is None
 
 
-def test_what_is_missing_is_recognised() -> None:
+def test_a_missing_resource_is_recognised() -> None:
     assert aws_error_messages.is_missing(client_error("ResourceNotFoundException"))
     assert not aws_error_messages.is_missing(client_error("AccessDeniedException"))
     assert aws_error_messages.missing("queue", "packs", "QUEUE_NAME", "eu-west-1").startswith(

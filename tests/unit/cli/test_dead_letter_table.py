@@ -25,7 +25,7 @@ def dead_letter(*, age_seconds: int = 0, event_id: str = "e1") -> DeadLetter:
     )
 
 
-def test_a_row_tells_what_a_message_holds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_describes_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     print_dead_letters([dead_letter(age_seconds=2 * 86_400 + 5), UNREADABLE])
 
     _, first, second = capsys.readouterr().out.splitlines()
@@ -49,7 +49,7 @@ def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixt
     assert "/s \N{REPLACEMENT CHARACTER}[2Je\N{REPLACEMENT CHARACTER}1" in capsys.readouterr().out
 
 
-def test_one_message_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_message_is_printed_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     print_dead_letter(dead_letter())
 
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
@@ -58,7 +58,7 @@ def test_one_message_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> Non
     assert [value.strip() for name, value in lines if name in ("holds", "first")] == ["events: 1,000", "/s e1"]
 
 
-def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_fields_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     print_dead_letter(UNREADABLE)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["message", "reason", "receives"]
     print_dead_letter(ACKS)

@@ -27,7 +27,7 @@ def test_lines_are_counted_as_an_editor_does() -> None:
     assert batch.lines == (2, 4, 5)
 
 
-def test_a_body_never_exceeds_a_request_but_may_fill_it() -> None:
+def test_a_body_may_fill_a_request_but_never_exceeds_it() -> None:
     half = line_of(MAX_REQUEST_BYTES // 2 - 2)
     [full] = good(half + b"\n" + line_of(MAX_REQUEST_BYTES - len(half) - 3), 10)
     assert len(full.body) == MAX_REQUEST_BYTES
@@ -41,7 +41,7 @@ def test_the_longest_line_fills_a_request() -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"  \n", b"\r\n"])
-def test_a_longer_line_is_left_out_and_its_neighbours_are_not(end: bytes) -> None:
+def test_only_a_longer_line_is_left_out(end: bytes) -> None:
     first, bad, last = event_file.read(io.BytesIO(b'{"a":1}\n' + line_of(3 * MAX_LINE_BYTES) + b'\n{"b":1}' + end), 1)
     assert isinstance(first, Batch) or isinstance(bad, Batch)
     assert {item.lines for item in (first, bad, last) if isinstance(item, Batch)} == {(1,), (3,)}
@@ -64,10 +64,10 @@ def test_a_line_just_too_long_is_left_out(extra: int, end: bytes) -> None:
         (b'{"a":1},{"b":2}', "is not JSON"),
         (b'{"a":', "is not JSON"),
         (b'{"a":"\xff"}', "is not valid UTF-8"),
-        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nests too deep"),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
     ],
 )
-def test_a_line_that_would_spoil_its_batch_is_left_out(line: bytes, why: str) -> None:
+def test_a_line_that_would_invalidate_its_batch_is_left_out(line: bytes, why: str) -> None:
     bad, batch = event_file.read(io.BytesIO(line + b'\n{"a":1}'), 10)
     assert isinstance(bad, BadLine)
     assert isinstance(batch, Batch)
@@ -75,7 +75,7 @@ def test_a_line_that_would_spoil_its_batch_is_left_out(line: bytes, why: str) ->
     assert batch.lines == (2,)
 
 
-def test_a_key_is_of_the_content_and_the_place() -> None:
+def test_a_key_depends_on_content_and_place() -> None:
     content = b'{"a":1}\n{"a":2}\n{"a":2}\n'
     first, second, third = good(content, 1)
     assert len({first.key, second.key, third.key}) == 3
@@ -91,3 +91,13 @@ def good(content: bytes, size: int) -> list[Batch]:
 
 def line_of(size: int) -> bytes:
     return b'{"data":"' + b"x" * (size - 11) + b'"}'
+
+
+def test_cloudevents_and_plain_events_are_sent_apart() -> None:
+    plain, cloud = b'{"type":"t"}', b'{"specversion":"1.0","id":"1","source":"/","type":"t"}'
+    batches = good(b"\n".join([plain, cloud, cloud, plain]), 10)
+    assert [(batch.lines, batch.media_type) for batch in batches] == [
+        ((1,), event_file.JSON),
+        ((2, 3), event_file.CLOUDEVENTS),
+        ((4,), event_file.JSON),
+    ]

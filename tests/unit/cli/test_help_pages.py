@@ -1,4 +1,4 @@
-"""What `--help` teaches is there, and true."""
+"""`--help` is complete, and its examples and variables are valid."""
 
 import re
 import shlex
@@ -59,7 +59,7 @@ def test_variables_are_read(words: str) -> None:
     assert [name for name in named if name not in settings.variable_names() and not OF_OTHERS.fullmatch(name)] == []
 
 
-def test_a_page_of_no_command_is_noticed() -> None:
+def test_a_page_without_a_command_is_an_error() -> None:
     assert Page(summary="s", examples=["e"]).exits == {}
     with pytest.raises(KeyError):
         attach(click.Group("other"))

@@ -50,11 +50,11 @@ def test_an_option_beats_the_environment_beats_dev_json(api: FakeApi, here: Path
             "Error: No API key: give --api-key or set TRIGGERS_API_KEY, or start script/server here.\n",
         ),
         (["--url", "localhost:8000", "--api-key", "k"], "Error: The URL must begin with http:// or https://.\n"),
-        (["--url", "http://a", "--api-key", "ключ"], "Error: The API key holds characters that no key has.\n"),
+        (["--url", "http://a", "--api-key", "ключ"], "Error: The API key contains invalid characters.\n"),
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_what_is_missing_or_wrong_is_a_line(arguments: list[str], line: str) -> None:
+def test_missing_or_wrong_options_are_one_line(arguments: list[str], line: str) -> None:
     done = run(*arguments)
     assert done.exit_code == 1
     assert done.stderr == line
@@ -62,20 +62,20 @@ def test_what_is_missing_or_wrong_is_a_line(arguments: list[str], line: str) -> 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://a:b", "http://a\x01b"])
 @pytest.mark.usefixtures("here")
-def test_a_url_that_is_none_is_a_line(url: str) -> None:
+def test_an_invalid_url_is_one_line(url: str) -> None:
     done = run("--url", url, "--api-key", "k")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: The URL is invalid")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_broken_dev_json_is_a_line(here: Path) -> None:
+def test_a_broken_dev_json_is_one_line(here: Path) -> None:
     dev_json(here, "{")
     with pytest.raises(click.ClickException, match="can't be read"):
         resolve(None, None)
 
 
-def test_a_request_that_cannot_be_sent_is_a_line(api: FakeApi) -> None:
+def test_a_request_that_cannot_be_sent_is_one_line(api: FakeApi) -> None:
     api.answers = [Answer(200, b"not gzip", (("Content-Encoding", "gzip"),))]
     done = run("--url", api.url, "--api-key", "k")
     assert done.exit_code == 1

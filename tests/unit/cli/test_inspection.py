@@ -1,4 +1,4 @@
-"""What is not well is found, and told in a sentence that says what to do."""
+"""Problems are found, and each is reported in a sentence that says what to do."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def attributes(**changes: str) -> dict[str, dict[str, str]]:
     return {"Attributes": {**WELL["GetQueueAttributes"]["Attributes"], **changes}}
 
 
-async def test_all_is_well() -> None:
+async def test_a_healthy_deployment_has_no_problems() -> None:
     queue = QueueState(name="triggers-events", exists=True, waiting=0, in_flight=0)
     events = TableState(name="triggers-events", exists=True, status="ACTIVE", ttl=True, recovery=True)
     assert await look() == Report(
@@ -41,7 +41,7 @@ async def test_all_is_well() -> None:
 
 
 @pytest.mark.parametrize("policy", ["{}", '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:1:other"}'])
-async def test_a_queue_that_gives_nothing_up(policy: str) -> None:
+async def test_a_queue_without_a_redrive_policy(policy: str) -> None:
     report = await look(GetQueueAttributes=attributes(RedrivePolicy=policy))
     assert report.problems == [
         (
@@ -54,7 +54,7 @@ async def test_a_queue_that_gives_nothing_up(policy: str) -> None:
 @pytest.mark.parametrize(
     ("waiting", "in_flight", "said"), [("1", "0", "1 message is"), ("1000", "234", "1,234 messages are")]
 )
-async def test_dead_letters_also_those_that_somebody_looks_at(waiting: str, in_flight: str, said: str) -> None:
+async def test_dead_letters_include_those_being_inspected(waiting: str, in_flight: str, said: str) -> None:
     numbers = {"ApproximateNumberOfMessages": waiting, "ApproximateNumberOfMessagesNotVisible": in_flight}
     report = await look(GetQueueAttributes=attributes(**numbers))
     assert (report.queue.waiting, report.queue.in_flight) == (int(waiting), int(in_flight))
@@ -79,14 +79,14 @@ async def test_a_table_without_ttl_and_recovery() -> None:
 
 
 @pytest.mark.parametrize(("status", "serves"), [("CREATING", False), ("UPDATING", True)])
-async def test_a_table_in_between(status: str, serves: bool) -> None:  # noqa: FBT001 (a case)
+async def test_a_table_that_is_being_created(status: str, serves: bool) -> None:  # noqa: FBT001 (a case)
     report = await look(DescribeTable={"Table": {"TableStatus": status}})
     assert report.events_table.status == status
     expected = f"Table triggers-events is {status}: wait until it is ACTIVE."
     assert (expected in report.problems) is not serves
 
 
-async def test_what_is_missing_is_told_by_name() -> None:
+async def test_missing_resources_are_named() -> None:
     report = await look(
         GetQueueUrl=Refusal("QueueDoesNotExist"),
         DescribeTable=Refusal("ResourceNotFoundException"),
@@ -102,7 +102,7 @@ async def test_what_is_missing_is_told_by_name() -> None:
     assert [f"check {name}," in said for name, said in zip(variables, report.problems, strict=True)] == [True] * 5
 
 
-async def test_what_may_not_be_asked_is_unknown_and_told_once() -> None:
+async def test_a_forbidden_check_is_unknown_and_reported_once() -> None:
     said = f"User: arn:aws:iam::1:user/me is not authorized to perform: sqs:getqueueurl on resource: {ARN}"
     report = await look(GetQueueUrl=Refusal("AccessDenied", said, 403))
     assert (report.queue.exists, report.events_table.exists) == (None, True)
@@ -110,7 +110,7 @@ async def test_what_may_not_be_asked_is_unknown_and_told_once() -> None:
     assert f"arn:aws:iam::1:user/me may not sqs:getqueueurl on {ARN}." in problem
 
 
-async def test_who_may_only_describe_tables_is_told_as_much_as_that_shows() -> None:
+async def test_permission_to_describe_tables_shows_their_state() -> None:
     report = await look(DescribeTimeToLive=DENIED, DescribeContinuousBackups=DENIED, GetItem=DENIED)
     assert report.healthy
     assert (report.events_table.ttl, report.events_table.recovery) == (None, None)
@@ -119,7 +119,7 @@ async def test_who_may_only_describe_tables_is_told_as_much_as_that_shows() -> N
 async def test_another_number_of_shards() -> None:
     report = await look(GetItem={"Item": {"inbox_shards": {"N": "8"}}})
     assert report.problems == [
-        "INBOX_SHARDS=4: table 'triggers-events' was made with 8, for good. Every process must have that number."
+        "INBOX_SHARDS=4: table 'triggers-events' was created with 8, permanently. Every process must use that number."
     ]
 
 

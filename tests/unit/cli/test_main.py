@@ -27,22 +27,22 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
     return ended.value.code
 
 
-def test_help_names_every_command_under_what_it_is_for() -> None:
+def test_help_lists_every_command_under_its_purpose() -> None:
     done = CliRunner().invoke(main.triggers, ["--help"])
     assert done.exit_code == 0
     lines = [line for line in done.output.splitlines() if line]
-    assert {"Run it:", "Look after it:", "Use it:", "This command:"} <= set(lines)
+    assert {"Run it:", "Operate it:", "Use it:", "This command:"} <= set(lines)
     assert set(main.triggers.commands) <= {line.split()[0] for line in lines}
     assert not any("..." in line for line in lines[3:])
 
 
-def test_the_version_is_the_one_that_is_installed() -> None:
+def test_the_version_is_the_installed_one() -> None:
     done = CliRunner().invoke(main.triggers, ["--version"])
     number = done.output.removeprefix("triggers ").strip()
     assert f'version = "{number}"' in PYPROJECT.read_text().splitlines()
 
 
-def test_every_fault_of_the_environment_is_told_in_a_line(
+def test_every_invalid_variable_is_reported_on_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("INBOX_SHARDS", "many")
@@ -52,7 +52,7 @@ def test_every_fault_of_the_environment_is_told_in_a_line(
     assert [line.split("=")[0] for line in lines] == ["Invalid setting: LOG_LEVEL", "Invalid setting: INBOX_SHARDS"]
 
 
-def test_an_error_of_ours_is_told_in_a_line(
+def test_a_known_error_is_reported_on_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free_port: int
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port}")
@@ -67,6 +67,6 @@ def test_an_error_of_ours_is_told_in_a_line(
     )
 
 
-def test_help_and_completion_load_nothing_that_is_slow_to_load() -> None:
+def test_help_and_completion_load_no_slow_module() -> None:
     done = subprocess.run([sys.executable, "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout.splitlines()[-1] == "set()"

@@ -32,7 +32,7 @@ def test_elsewhere_there_are_only_notices() -> None:
     assert log.getvalue() == "line 3 is odd\n"
 
 
-def test_a_long_way_is_told_in_lines() -> None:
+def test_long_work_is_reported_in_lines() -> None:
     log = io.StringIO()
     with showing(None, log, seconds_per_line=0) as progress:
         progress.advance(100, 1000)
@@ -40,7 +40,7 @@ def test_a_long_way_is_told_in_lines() -> None:
     assert log.getvalue() == "1,000 events so far\n1,234 events so far\n"
 
 
-def test_a_terminal_sees_how_many_are_done_though_there_are_more_than_was_said() -> None:
+def test_a_terminal_shows_a_count_even_beyond_the_total() -> None:
     screen = Terminal()
     with counting("Looking", 12, screen) as advance:
         advance(10)

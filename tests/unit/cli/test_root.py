@@ -1,4 +1,4 @@
-"""How whatever goes wrong in a command is told."""
+"""How errors in a command are reported."""
 
 import click
 import pytest
@@ -31,23 +31,23 @@ def caused(error: Exception, by: Exception) -> Exception:
         (KeyboardInterrupt(), 130, []),
     ],
 )
-def test_a_line_and_a_code(error: BaseException, code: int, lines: list[str]) -> None:
+def test_an_error_is_one_line_and_an_exit_code(error: BaseException, code: int, lines: list[str]) -> None:
     done = run(error)
     assert (done.exit_code, done.stderr.splitlines(), done.stdout) == (code, lines, "")
 
 
-def test_of_an_aws_error_what_to_do_is_told() -> None:
+def test_an_aws_error_says_what_to_do() -> None:
     assert run(client_error("ExpiredToken")).stderr.startswith("Error: The AWS session has expired: ")
 
 
 @pytest.mark.parametrize("error", [Unavailable("failed"), Unclear("failed")])
-def test_of_an_error_that_aws_caused_too(error: Exception) -> None:
+def test_an_error_caused_by_aws_says_it_too(error: Exception) -> None:
     assert str(error_message(caused(error, by=client_error("ExpiredToken")))).startswith(
         "The AWS session has expired: "
     )
 
 
-def test_an_error_of_another_kind_only_happened_on_the_way() -> None:
+def test_an_unrelated_context_is_ignored() -> None:
     assert error_message(caused(NotFound("No key k."), by=client_error("ExpiredToken"))) == "No key k."
 
 

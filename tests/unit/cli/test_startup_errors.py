@@ -21,7 +21,7 @@ from tests.unit.shared.aws.scripted import client_error
         (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
-async def test_why_an_app_does_not_start_is_logged(
+async def test_the_reason_for_a_failed_start_is_logged(
     error: BaseException, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -36,7 +36,7 @@ async def test_why_an_app_does_not_start_is_logged(
     assert record.exc_info is None
 
 
-async def test_a_request_passes_by(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_passes_through(caplog: pytest.LogCaptureFixture) -> None:
     async def app(*given: Any) -> None:
         assert given == ({"type": "http"}, 1, 2)
         raise ZeroDivisionError
@@ -46,7 +46,7 @@ async def test_a_request_passes_by(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-def test_serve_logs_it_and_ends() -> None:
+def test_serve_logs_the_reason_and_exits() -> None:
     command = [sys.executable, "-m", "cli", "serve", "ingest"]
     environ = {**os.environ, "AWS_PROFILE": "no-such-profile"}
     root = Path(__file__).parents[3]

@@ -1,4 +1,4 @@
-"""The console over memory, with keys, and letters to find."""
+"""The console on the in-memory backend, with keys and dead letters."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ _KEYS = {"operator": [api_key.OPERATE], "tenant": api_key.DEFAULT_SCOPES}
 
 @cache
 def _made() -> dict[str, tuple[ApiKey, str]]:
-    """Return the keys and their tokens; bcrypt takes its time."""
+    """Return the keys and their tokens; cached, because bcrypt is slow."""
     now_ms = SystemClock().wall_ms()
     return {
         name: api_key.create(tenant="t", name=name, scopes=scopes, now_ms=now_ms, burst=1000, bcrypt_cost=4)
@@ -41,7 +41,7 @@ class Queue(DownableQueue):
         self.receives = 0
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        assert wait_seconds  # SQS asks only some of its servers if nobody waits
+        assert wait_seconds  # a short poll of SQS queries only some of its servers
         self.receives += 1
         return await super().receive(limit=limit, wait_seconds=0, visibility_seconds=visibility_seconds)
 
@@ -66,7 +66,7 @@ class Served:
         return await self.http.post("/v1/dlq/redrive", content=body, headers=_of(key) | named)
 
     async def bury(self, *ids: str, reason: str = "the store refuses the event") -> None:
-        """Put events into the DLQ, a message each."""
+        """Put events into the DLQ, one message each."""
         for id_ in ids:
             await self.dlq.send([Outgoing(body=dead_letter(id_), attributes={"reason": reason})])
 

@@ -1,4 +1,4 @@
-"""How the page follows an inbox, run by node against an API that answers as it is told."""
+"""How the page follows an inbox, run by Node against an API with scripted answers."""
 
 import subprocess
 from typing import Any
@@ -9,29 +9,29 @@ from console.page import FOLDER
 from tests.unit.console.test_scripts import NODE
 
 _SCRIPT = """\
-const [{ Feed }, { Trouble }] = await Promise.all(["feed", "api"].map((name) => import(`FOLDER/${name}.js`)));
+const [{ Feed }, { RequestError }] = await Promise.all(["feed", "api"].map((name) => import(`FOLDER/${name}.js`)));
 const answers = JSON.parse((await import("node:fs")).readFileSync(0, "utf8"));
 const stop = new AbortController();
-const told = [];
+const log = [];
 const api = {
   async get(path) {
-    told.push(["asked", path]);
+    log.push(["asked", path]);
     const answer = answers.shift();
     if (answer === undefined) {
       stop.abort();
-      throw new Trouble("the end");
+      throw new RequestError("the end");
     }
-    if (answer.status) throw new Trouble(answer.detail, answer);
+    if (answer.status) throw new RequestError(answer.detail, answer);
     return { text: JSON.stringify(answer), serverMs: Date.parse("2026-11-22T17:00:30Z") };
   },
 };
-const hear = {
-  events: (found, { live }) => found.length && told.push([live ? "live" : "newest", found.map((event) => event.id)]),
-  state: (feed) => told.push(["state", feed.state]),
-  skipped: () => told.push(["skipped"]),
+const listener = {
+  events: (found, { live }) => found.length && log.push([live ? "live" : "newest", found.map((event) => event.id)]),
+  state: (feed) => log.push(["state", feed.state]),
+  skipped: () => log.push(["skipped"]),
 };
-await new Feed("orders", api, TYPES, hear).run(stop.signal);
-process.stdout.write(JSON.stringify(told));
+await new Feed("orders", api, TYPES, listener).run(stop.signal);
+process.stdout.write(JSON.stringify(log));
 """
 POSITION = "019aac9b-2e80-7000-8000-000000000000"  # its time is 2025-11-22T17:27:22.496Z
 NEWEST = {"id": POSITION, "eventid": "e1", "type": "t", "source": "/", "position": POSITION, "data": 1}
@@ -46,7 +46,7 @@ def page(*ids: str, after: str = "c1", more: bool = False) -> dict[str, Any]:
 
 
 def follow(*answers: object, types: tuple[str, ...] = ()) -> list[list[Any]]:
-    """Return what the feed asked and told until there were no more answers."""
+    """Return the requests and the notifications of the feed until the answers run out."""
     script = _SCRIPT.replace("FOLDER", FOLDER.as_uri()).replace("TYPES", msgspec.json.encode(types).decode())
     command = [str(NODE), "--input-type=module", "--eval", script]
     given = msgspec.json.encode(answers)
@@ -59,7 +59,7 @@ def asked(reported: list[list[Any]]) -> list[str]:
     return [path.partition("?")[2] for what, path in (one for one in reported if one[0] == "asked") if what]
 
 
-def test_it_begins_with_the_newest_and_goes_on_by_cursor() -> None:
+def test_a_feed_starts_with_the_newest_events_and_continues_by_cursor() -> None:
     reported = follow([NEWEST], page("e1", "e2"), page("e3", after="c2"))
     newest, since, after, last = asked(reported)
     assert newest == "inbox=orders&format=zapier&limit=50"
@@ -70,17 +70,17 @@ def test_it_begins_with_the_newest_and_goes_on_by_cursor() -> None:
     assert [one[1] for one in reported if one[0] in {"newest", "live"}] == [["e1"], ["e1", "e2"], ["e3"]]
 
 
-def test_in_an_empty_inbox_it_begins_a_little_before_the_servers_time() -> None:
+def test_in_an_empty_inbox_it_starts_slightly_before_the_servers_time() -> None:
     reported = follow([], page())
     assert asked(reported)[1].endswith("&since=2026-11-22T17%3A00%3A20.000Z")
 
 
-def test_types_are_asked_for_each_time() -> None:
+def test_every_request_contains_the_types() -> None:
     reported = follow([NEWEST], page(), types=("order.*",))
     assert all(query.endswith("&type=order.*") for query in asked(reported))
 
 
-def test_who_can_not_keep_up_skips_to_the_newest_and_says_so() -> None:
+def test_a_feed_that_can_not_keep_up_skips_to_the_newest_and_reports_it() -> None:
     reported = follow([NEWEST], *(page("e", more=True) for _ in range(11)), [NEWEST], page())
     states = [one[1] for one in reported if one[0] == "state"]
     assert states[:4] == ["live", "live", "behind", "behind"]
@@ -89,7 +89,7 @@ def test_who_can_not_keep_up_skips_to_the_newest_and_says_so() -> None:
     assert "since=" in asked(reported)[-2]
 
 
-def test_after_trouble_it_asks_again_without_waiting_for_events() -> None:
+def test_after_an_error_it_polls_without_waiting_for_events() -> None:
     reported = follow([NEWEST], {"status": 503, "detail": "full"}, page())
     assert ["state", "waiting"] in reported
     queries = asked(reported)
@@ -98,6 +98,6 @@ def test_after_trouble_it_asks_again_without_waiting_for_events() -> None:
     assert "wait=20" in queries[3]
 
 
-def test_what_the_key_may_not_is_not_asked_again() -> None:
+def test_a_forbidden_request_is_not_repeated() -> None:
     reported = follow({"status": 403, "detail": "no"}, [NEWEST])
     assert reported == [["asked", "/v1/inbox?inbox=orders&format=zapier&limit=50"], ["state", "refused"]]

@@ -5,7 +5,7 @@ from tests.unit.console.serving import Served, dead_letter
 READS = ["/v1/queue", "/v1/dlq"]
 
 
-async def test_the_queue_tells_how_much_waits_and_how_much_is_dead(world: Served) -> None:
+async def test_the_queue_depth_includes_dead_letters(world: Served) -> None:
     await world.bury("e1", "e2")
     answer = await world.get("/v1/queue")
     assert answer.status_code == 200
@@ -15,7 +15,7 @@ async def test_the_queue_tells_how_much_waits_and_how_much_is_dead(world: Served
     assert "x-request-id" in answer.headers
 
 
-async def test_letters_tell_why_but_no_payload(world: Served) -> None:
+async def test_dead_letters_show_the_reason_but_no_payload(world: Served) -> None:
     await world.bury("e1")
     answer = await world.get("/v1/dlq")
     assert answer.status_code == 200
@@ -39,27 +39,27 @@ async def test_letters_tell_why_but_no_payload(world: Served) -> None:
     assert "ratelimit" in answer.headers
 
 
-async def test_the_letters_that_are_named_are_sent_again(world: Served) -> None:
+async def test_requested_dead_letters_are_redriven(world: Served) -> None:
     await world.bury("e1", "e2", "e3")
-    answer = await world.redrive({"ids": ["m1", "m3", "m1", "nobody"]})
+    answer = await world.redrive({"ids": ["m1", "m3", "m1", "missing"]})
     assert answer.status_code == 200
     assert answer.json() == {"redriven": 2, "left": 1}
     assert world.queue.bodies == [dead_letter("e1"), dead_letter("e3")]
     assert world.dlq.bodies == [dead_letter("e2")]
 
 
-async def test_each_letter_costs_one_and_a_refusal_too(world: Served) -> None:
+async def test_each_dead_letter_costs_one_and_so_does_a_refusal(world: Served) -> None:
     await world.bury("e1", "e2")
     before = await world.redrive({"ids": []})
     after = await world.redrive({"ids": ["m1", "m2"]})
     left = [int(one.headers["ratelimit"].partition("r=")[2].partition(";")[0]) for one in (before, after)]
-    # A bucket may have filled by the millisecond in between, by a token each.
+    # The bucket may refill by a token per millisecond in between.
     assert left[0] == 999
     assert left[1] <= 998
 
 
 @pytest.mark.parametrize("path", READS)
-async def test_a_tenants_key_sees_nothing_of_it(world: Served, path: str) -> None:
+async def test_a_tenants_key_can_not_read(world: Served, path: str) -> None:
     answer = await world.get(path, key="tenant")
     assert answer.status_code == 403
     assert answer.headers["content-type"] == "application/problem+json"
@@ -68,7 +68,7 @@ async def test_a_tenants_key_sees_nothing_of_it(world: Served, path: str) -> Non
     assert world.dlq.receives == 0
 
 
-async def test_a_tenants_key_redrives_nothing(world: Served) -> None:
+async def test_a_tenants_key_can_not_redrive(world: Served) -> None:
     await world.bury("e1")
     assert (await world.redrive({"ids": ["m1"]}, key="tenant")).status_code == 403
     assert (await world.http.post("/v1/dlq/redrive", json={"ids": ["m1"]})).status_code == 401
@@ -90,14 +90,14 @@ async def test_a_tenants_key_redrives_nothing(world: Served) -> None:
         {"ids": ["m" * 129]},
     ],
 )
-async def test_what_is_no_redrive_is_refused(world: Served, body: object) -> None:
+async def test_an_invalid_redrive_is_refused(world: Served, body: object) -> None:
     answer = await world.redrive(body)
     assert answer.status_code == 400
     (fault,) = answer.json()["errors"]
-    assert fault["detail"].startswith("The body is a JSON object with `ids`")
+    assert fault["detail"].startswith("The body must be a JSON object whose only member is `ids`")
 
 
-async def test_other_content_is_refused_by_its_name(world: Served) -> None:
+async def test_other_content_types_and_encodings_are_refused(world: Served) -> None:
     answer = await world.redrive({"ids": ["m1"]}, content_type="text/plain")
     assert (answer.status_code, answer.headers["accept-post"]) == (415, "application/json")
     answer = await world.redrive({"ids": ["m1"]}, content_encoding="gzip")
@@ -105,7 +105,7 @@ async def test_other_content_is_refused_by_its_name(world: Served) -> None:
     assert (await world.redrive(b" " * 65_537)).status_code == 413
 
 
-async def test_a_queue_that_does_not_answer_is_a_503_that_tells_nothing(world: Served) -> None:
+async def test_an_unavailable_queue_is_a_503_without_internals(world: Served) -> None:
     await world.bury("e1")
     world.queue.down = True
     for answer in (await world.get("/v1/queue"), await world.redrive({"ids": ["m1"]})):

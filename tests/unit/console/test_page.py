@@ -17,7 +17,7 @@ def policy_of(answer: httpx.Response) -> dict[str, str]:
     return {name: sources for name, _, sources in parts}
 
 
-async def test_the_page_needs_no_key_and_asks_again_whether_it_changed(world: Served) -> None:
+async def test_the_page_needs_no_key_and_is_revalidated(world: Served) -> None:
     answer = await world.http.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -25,7 +25,7 @@ async def test_the_page_needs_no_key_and_asks_again_whether_it_changed(world: Se
     assert "<title>Triggers</title>" in answer.text
 
 
-async def test_all_that_it_loads_comes_from_the_app_itself(world: Served) -> None:
+async def test_every_asset_comes_from_the_app(world: Served) -> None:
     html = (await world.http.get("/")).text
     assert not re.findall(r'(?:src|href)="(?!/|#)', html)
     links = links_of(html)
@@ -37,7 +37,7 @@ async def test_all_that_it_loads_comes_from_the_app_itself(world: Served) -> Non
             assert "immutable" in asset.headers["cache-control"]
 
 
-async def test_the_policy_allows_nothing_but_our_own(world: Served) -> None:
+async def test_the_policy_allows_only_this_origin(world: Served) -> None:
     answer = await world.http.get("/")
     policy = policy_of(answer)
     nothing = ("default-src", "base-uri", "form-action", "frame-ancestors", "trusted-types")
@@ -52,11 +52,11 @@ async def test_the_policy_allows_nothing_but_our_own(world: Served) -> None:
 @pytest.mark.parametrize(
     "word", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage", "cookie"]
 )
-def test_no_script_makes_markup_or_keeps_anything_beyond_the_tab(word: str) -> None:
+def test_no_script_creates_markup_or_stores_data_beyond_the_tab(word: str) -> None:
     assert not [file.name for file in page.FOLDER.glob("*.js") if word in file.read_text()]
 
 
-async def test_an_asset_is_compressed_for_who_takes_that(world: Served) -> None:
+async def test_an_asset_is_compressed_if_the_client_accepts_gzip(world: Served) -> None:
     (link,) = [link for link in links_of((await world.http.get("/")).text) if link.endswith(".css")]
     async with world.http.stream("GET", link, headers={"accept-encoding": "gzip"}) as answer:
         assert answer.headers["content-encoding"] == "gzip"

@@ -1,4 +1,4 @@
-"""The page's JSON and its lines for a shell, run by node; the rest of it is tried in a browser (tests/e2e)."""
+"""The page's JSON functions and curl commands, run by Node; tests/e2e tests the rest in a browser."""
 
 import json
 import shlex
@@ -38,7 +38,7 @@ TEXTS = [
 
 
 def run(expression: str, given: list[str]) -> list[Any]:
-    """Return what the JavaScript `expression` of `text` comes to for each of `given`."""
+    """Return the value of the JavaScript `expression` for each `text` in `given`."""
     script = _SCRIPT.replace("FOLDER", FOLDER.as_uri()).replace("EXPRESSION", expression)
     command = [str(NODE), "--input-type=module", "--eval", script]
     done = subprocess.run(command, input=msgspec.json.encode(given), capture_output=True, check=True, timeout=60)  # noqa: S603
@@ -47,11 +47,11 @@ def run(expression: str, given: list[str]) -> list[Any]:
 
 
 def plain(text: str) -> Any:
-    """Return what JSON says, with its numbers as they are written."""
+    """Return the decoded JSON, with its numbers as text."""
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=list)
 
 
-def test_what_is_indented_or_compact_says_the_same_down_to_its_digits() -> None:
+def test_formatting_preserves_the_json_down_to_its_digits() -> None:
     expression = "[json.pretty(text).parts.map((part) => part[1]).join(''), json.compact(text)]"
     for text, (indented, line) in zip(TEXTS, run(expression, TEXTS), strict=True):
         assert plain(indented) == plain(line) == plain(text)
@@ -59,12 +59,12 @@ def test_what_is_indented_or_compact_says_the_same_down_to_its_digits() -> None:
         assert indented.replace("\n", "").isprintable()
 
 
-def test_it_is_indented_as_is_usual() -> None:
+def test_json_is_indented() -> None:
     (indented,) = run("json.pretty(text).parts.map((part) => part[1]).join('')", ['{"a":[1,{}],"b":{"c":[]}}'])
     assert indented == '{\n  "a": [\n    1,\n    {}\n  ],\n  "b": {\n    "c": []\n  }\n}'
 
 
-def test_what_is_too_long_is_cut() -> None:
+def test_long_json_is_cut() -> None:
     text = f"[{'[' * 400}{','.join('1' * 20_000)}{']' * 400}]"
     expression = "(({ parts, cut }) => [cut, parts.reduce((sum, part) => sum + part[1].length, 0)])(json.pretty(text))"
     ((cut, length), (cut_string, string_length)) = run(expression, [text, f'"{"x" * 500_000}"'])
@@ -74,21 +74,21 @@ def test_what_is_too_long_is_cut() -> None:
     assert string_length <= 400_000
 
 
-def test_a_page_is_taken_apart_as_it_is_written() -> None:
+def test_a_page_is_split_into_its_original_text() -> None:
     page = '{"events":[{"id":"a]\\"}","n":1.10}, {"data":[[],{"x":1e999}]} ],"next":"c","more":false}'
-    expression = "[json.items(json.members(text).get('events')), json.said(json.members(text).get('next'))]"
+    expression = "[json.items(json.members(text).get('events')), json.stringOf(json.members(text).get('next'))]"
     ((events, next_),) = run(expression, [page])
     assert events == ['{"id":"a]\\"}","n":1.10}', '{"data":[[],{"x":1e999}]}']
     assert next_ == "c"
 
 
 @pytest.mark.parametrize("text", ["<html>", '{"a"', '{"a":', "[1", '["', '{"a":1,"', "{]"])
-def test_what_is_no_json_ends(text: str) -> None:
+def test_invalid_json_does_not_loop_forever(text: str) -> None:
     for expression in ("[...json.members(text)]", "json.items(text)"):
         run(expression, [text])
 
 
-def test_a_shell_reads_the_lines_as_they_are_meant() -> None:
+def test_a_shell_parses_the_commands_as_intended() -> None:
     names = {"id": 'it\'s; $(x) `y` "z" ü/?', "source": "/a b", "inbox": "i", "type": "t'"}
     event = names | {"data": "\x9b31m", "position": "p"}
     lines = "[curl.reading, curl.posting].map((line) => line('http://h', { ...JSON.parse(text), raw: text }))"
@@ -101,6 +101,6 @@ def test_a_shell_reads_the_lines_as_they_are_meant() -> None:
     assert msgspec.json.decode(body) == {name: value for name, value in event.items() if name != "position"}
 
 
-def test_what_no_line_can_hold_is_not_given() -> None:
+def test_no_command_for_an_event_that_is_too_large() -> None:
     text = msgspec.json.encode({"id": "i", "data": "x" * 120_000}).decode()
     assert run("curl.posting('http://h', { raw: text })", [text]) == [None]

@@ -5,7 +5,7 @@ import time
 from shared.clock import SystemClock
 
 
-async def test_the_wall_clock_tells_the_time_and_the_steady_one_does_not_go_back() -> None:
+async def test_the_wall_clock_is_correct_and_the_monotonic_clock_never_goes_back() -> None:
     clock = SystemClock()
     before_s, steady_ms = time.time(), clock.monotonic_ms()
     wall_ms = clock.wall_ms()

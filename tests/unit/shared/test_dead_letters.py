@@ -58,7 +58,7 @@ def message(pack: Pack | str, **attributes: str) -> Message:
     return Message(id="m1", body=body, handle="h1", receives=7, attributes=attributes)
 
 
-def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None:
+def test_an_event_that_could_not_be_stored_is_described_without_its_payload() -> None:
     dead_letter = dead_letter_of(message(EVENTS, reason="the store refuses the event"), max_receives=5)
 
     assert dead_letter == DeadLetter(
@@ -82,7 +82,7 @@ def test_an_event_that_could_not_be_stored_is_told_without_its_payload() -> None
         (REMOVAL, "remove", 1, Subject(inbox="i", source="/s", id="e1")),
     ],
 )
-def test_a_pack_that_the_queue_gave_up_is_told_by_its_kind(
+def test_a_pack_moved_by_the_redrive_policy_is_described_by_its_kind(
     pack: Pack, kind: str, events: int, first: Subject | None
 ) -> None:
     dead_letter = dead_letter_of(message(pack), max_receives=5)
@@ -98,7 +98,7 @@ def test_a_pack_that_the_queue_gave_up_is_told_by_its_kind(
         ("pW10=", "unreadable: ValidationError: Expected `array` of at least length 1, got 0"),
     ],
 )
-def test_a_pack_that_can_not_be_read_says_why(body: str, reason: str) -> None:
+def test_an_unreadable_pack_has_a_reason(body: str, reason: str) -> None:
     assert dead_letter_of(message(body), max_receives=5) == DeadLetter(id="m1", reason=reason, receives=7)
 
 
@@ -108,7 +108,7 @@ def test_payloads_are_the_events_as_they_were_accepted() -> None:
     assert payloads_of(message("x")) == []
 
 
-async def test_everything_is_taken_once_and_shown_again() -> None:
+async def test_every_message_is_received_once_and_becomes_visible_again() -> None:
     dlq = Queue(*(f"x{number}" for number in range(23)))
 
     async with peek_dlq(dlq) as peek:
@@ -119,7 +119,7 @@ async def test_everything_is_taken_once_and_shown_again() -> None:
     assert await dlq.backlog() == 23
 
 
-async def test_a_message_that_comes_again_is_not_told_twice() -> None:
+async def test_a_redelivered_message_is_listed_once() -> None:
     dlq = Queue("x1", "x2")
 
     async with peek_dlq(dlq) as peek:
@@ -129,7 +129,7 @@ async def test_a_message_that_comes_again_is_not_told_twice() -> None:
     assert await dlq.backlog() == 2
 
 
-async def test_looking_stops_at_the_last_one_found() -> None:
+async def test_find_stops_at_the_last_requested_message() -> None:
     dlq = Queue(*(f"x{number}" for number in range(23)))
 
     async with peek_dlq(dlq) as peek:
@@ -139,12 +139,12 @@ async def test_looking_stops_at_the_last_one_found() -> None:
     assert [one.body for one in found] == ["x1", "x11"]
 
 
-async def test_what_is_not_there_is_not_found() -> None:
+async def test_an_unknown_message_is_not_found() -> None:
     async with peek_dlq(Queue("x1")) as peek:
-        assert await peek.find(["nobody"]) == []
+        assert await peek.find(["unknown"]) == []
 
 
-async def test_what_was_deleted_is_not_shown_again() -> None:
+async def test_a_deleted_message_does_not_reappear() -> None:
     dlq = Queue("x1", "x2")
 
     async with peek_dlq(dlq) as peek:
@@ -154,7 +154,7 @@ async def test_what_was_deleted_is_not_shown_again() -> None:
     assert await dlq.backlog() == 1
 
 
-async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
+async def test_an_interrupt_releases_the_messages_of_the_poll_in_progress() -> None:
     dlq = Queue()
 
     async def look(peek: DlqPeek) -> None:
@@ -179,14 +179,14 @@ async def test_an_interrupt_shows_again_what_the_poll_under_way_takes() -> None:
     assert received.receives == 2
 
 
-async def test_a_queue_that_shows_nothing_again_ends_no_command() -> None:
+async def test_a_failure_to_release_messages_is_ignored() -> None:
     dlq = Away("x1")
 
     async with peek_dlq(dlq) as peek:
         assert [len(messages) async for messages in peek.take()] == [1]
 
 
-async def test_a_redriven_message_leaves_its_reason_behind() -> None:
+async def test_a_redriven_message_loses_its_reason() -> None:
     dlq, queue = Queue(encode(EVENTS)), Queue()
 
     async with peek_dlq(dlq) as peek:
@@ -196,7 +196,7 @@ async def test_a_redriven_message_leaves_its_reason_behind() -> None:
     assert dlq.bodies == []
 
 
-async def test_a_message_is_deleted_only_if_its_copy_is_there() -> None:
+async def test_a_message_is_deleted_only_if_its_copy_was_sent() -> None:
     dlq = Queue("x1", "x2", "x3")
     queue = Queue(outcomes=[Outcome.DONE, Outcome.UNCLEAR, Outcome.REFUSED])
 
@@ -207,7 +207,7 @@ async def test_a_message_is_deleted_only_if_its_copy_is_there() -> None:
     assert await dlq.backlog() == 2
 
 
-async def test_a_redrive_that_stopped_midway_goes_on_when_repeated() -> None:
+async def test_an_interrupted_redrive_continues_when_repeated() -> None:
     dlq = Queue(*(f"x{number}" for number in range(15)))
     queue = Queue(outcomes=[*[Outcome.DONE] * 10, Unavailable("away")])
 
@@ -226,7 +226,7 @@ async def test_a_redrive_that_stopped_midway_goes_on_when_repeated() -> None:
     assert set(queue.bodies) == {f"x{number}" for number in range(15)}
 
 
-async def test_a_call_carries_no_more_than_it_may() -> None:
+async def test_a_call_stays_within_the_limits() -> None:
     half = "x" * 500_000
     dlq, queue = Queue(half, half, half, "x", *["y"] * 10), Queue()
 
@@ -237,13 +237,13 @@ async def test_a_call_carries_no_more_than_it_may() -> None:
     assert [len(call) for call in queue.calls] == [2, 10, 2]
 
 
-async def test_nothing_to_redrive_calls_nobody() -> None:
+async def test_redriving_nothing_makes_no_call() -> None:
     queue = Queue()
     assert await redrive(DlqPeek(Queue()), [], queue, fair=False) == 0
     assert queue.calls == []
 
 
-async def test_what_is_taken_stays_hidden_as_long_as_the_loan_says() -> None:
+async def test_received_messages_stay_invisible_for_the_requested_time() -> None:
     clock = ManualClock()
     dlq = MemoryQueue(clock)
     await dlq.send([Outgoing(body="x1")])

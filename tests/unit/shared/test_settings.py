@@ -39,10 +39,10 @@ def test_every_fault_is_listed_at_once() -> None:
         {"CLOCK_SKEW_MS": "200"},
     ],
 )
-def test_times_with_which_a_commit_could_land_behind_a_cursor_are_refused(environ: dict[str, str]) -> None:
+def test_times_that_let_a_commit_land_behind_a_cursor_are_rejected(environ: dict[str, str]) -> None:
     [fault] = faults(environ)
     assert "could land behind a cursor" in fault
 
 
-def test_times_just_short_of_settle_are_taken() -> None:
+def test_times_just_below_settle_are_accepted() -> None:
     assert settings.load({"SETTLE_MS": "901"}).settle_ms == 901

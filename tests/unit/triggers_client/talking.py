@@ -1,4 +1,4 @@
-"""A client that talks to a list of answers, and waits in no time."""
+"""A client with scripted answers, whose pauses take no time."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 class Api:
-    """Answers from first to last, then with the last one; keeps what it was asked, and how long was waited."""
+    """Gives its answers in order and repeats the last; records requests and pauses."""
 
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)

@@ -24,19 +24,19 @@ def test_a_request_is_filled_to_the_last_byte_and_no_further() -> None:
     assert (one.first, two.first, len(two.body)) == (0, 2, half + 2)
 
 
-def test_an_event_too_large_for_any_request_goes_alone() -> None:
+def test_an_event_too_large_for_any_request_is_sent_alone() -> None:
     large: dict[str, Any] = {"type": "t", "data": "x" * MAX_BYTES}
     bodies = [json.loads(batch.body) for batch in batches([{"type": "a"}, large, {"type": "b"}])]
     assert [len(body) for body in bodies] == [1, 1, 1]
     assert bodies[1] == [large]
 
 
-def test_text_is_sent_as_it_is_and_mappings_as_utf8() -> None:
+def test_text_is_sent_unchanged_and_mappings_as_utf8() -> None:
     events: list[Event] = [b'{"type":"t","data":1.10}', {"type": "Zoë"}]
     (batch,) = batches(events)
     assert batch.body == '[{"type":"t","data":1.10},{"type":"Zoë"}]'.encode()
 
 
-def test_what_json_does_not_know_is_refused() -> None:
+def test_values_outside_of_json_are_refused() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         list(batches([{"type": "t", "data": float("nan")}]))

@@ -13,7 +13,7 @@ EMPTY = {"events": [], "next": "c", "more": False}
 
 
 def accepting(request: httpx.Request) -> httpx.Response:
-    """Accept a batch; name those without an id as the service does."""
+    """Accept a batch; derive missing ids as the service does."""
     key, events = request.headers["idempotency-key"].strip('"'), json.loads(request.content)
     named = [
         {"id": event.get("id", f"{key}:{n}"), "source": "/", "inbox": "default", "receipt": "r"}
@@ -22,7 +22,7 @@ def accepting(request: httpx.Request) -> httpx.Response:
     return httpx.Response(202, json={"accepted": len(events), "events": named})
 
 
-def test_what_is_sent_is_told_in_its_order() -> None:
+def test_accepted_events_are_returned_in_order() -> None:
     api = Api(accepting)
     accepted = api.client().send([{"type": "t", "id": "a"}, {"type": "t"}], inbox="orders", idempotency_key="k")
     assert accepted == [
@@ -35,7 +35,7 @@ def test_what_is_sent_is_told_in_its_order() -> None:
     assert asked.headers["content-type"] == "application/json"
 
 
-def test_each_request_of_a_send_has_a_key_of_its_own_and_the_same_when_sent_again() -> None:
+def test_each_request_of_a_send_has_its_own_key_which_a_repeat_reuses() -> None:
     api, events = Api(accepting), [{"type": "t"}] * 1001
     first = api.client().send(iter(events), idempotency_key="k")
     again = api.client().send(events, idempotency_key="k")
@@ -75,7 +75,7 @@ def test_retry_after_is_waited_for() -> None:
     assert 7 <= waited <= 8.4
 
 
-def test_it_gives_up_after_as_many_failures_as_it_may() -> None:
+def test_it_gives_up_after_the_maximum_number_of_attempts() -> None:
     api = Api(problem(503))
     with pytest.raises(Unavailable, match="503: Detail"):
         api.client(attempts=3).page()
@@ -84,17 +84,17 @@ def test_it_gives_up_after_as_many_failures_as_it_may() -> None:
         Api(httpx.ReadTimeout("")).client(attempts=1).page()
 
 
-def test_a_429_is_no_failure() -> None:
+def test_a_429_is_not_counted_as_a_failure() -> None:
     api = Api(*[problem(429, retry_after="1") for _ in range(5)], accepting)
     assert api.client(attempts=1).send([{"type": "t"}])
 
 
-def test_without_a_limit_it_goes_on_trying() -> None:
+def test_without_a_limit_it_keeps_retrying() -> None:
     api = Api(*[httpx.ConnectError("refused") for _ in range(50)], httpx.Response(200, json=EMPTY))
     assert api.client(attempts=None).page().cursor == "c"
 
 
-def test_a_refused_request_tells_where_among_all_events() -> None:
+def test_a_refused_request_points_into_all_events() -> None:
     api = Api(accepting, problem(400, ("Missing.", "/0/type")))
     with pytest.raises(InvalidRequest) as raised:
         api.client().send([{"type": "t"}] * 1000 + [{}])
@@ -124,7 +124,7 @@ def test_following_without_waiting_is_refused() -> None:
         next(Api(problem(500)).client().follow(wait=0))
 
 
-def test_acks_go_by_inbox_a_thousand_a_request() -> None:
+def test_acks_are_grouped_by_inbox_with_a_thousand_per_request() -> None:
     api = Api(httpx.Response(202, json={"accepted": 1}))
     events = [{"inbox": "b", "position": "p"}, *({"inbox": "a", "position": f"{n}"} for n in range(1001))]
     api.client().ack(events)
@@ -133,7 +133,7 @@ def test_acks_go_by_inbox_a_thousand_a_request() -> None:
     assert {asked.url.path for asked in api.asked} == {"/v1/acks"}
 
 
-def test_nothing_to_ack_is_no_request() -> None:
+def test_acknowledging_nothing_makes_no_request() -> None:
     api = Api(problem(500))
     api.client().ack([])
     assert api.asked == []
@@ -153,8 +153,8 @@ def test_any_id_can_be_looked_up_and_erased(event_id: str) -> None:
         assert httpx.URL(f"http://t/{path}").path == f"/{event_id}"
 
 
-def test_an_answer_that_is_no_json_is_told() -> None:
-    with pytest.raises(TriggersError, match="does not answer as the API does"):
+def test_an_answer_that_is_not_json_is_an_error() -> None:
+    with pytest.raises(TriggersError, match="did not return JSON"):
         Api(httpx.Response(200, content=b"<html>")).client().page()
 
 
@@ -163,7 +163,7 @@ def test_a_url_without_a_scheme_is_refused() -> None:
         Client("localhost:8000", "k")
 
 
-def test_the_environment_names_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_specifies_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIGGERS_URL", "http://127.0.0.1:1")
     monkeypatch.delenv("TRIGGERS_API_KEY", raising=False)
     with pytest.raises(TriggersError, match=r"Set the environment variable TRIGGERS_API_KEY\."):

@@ -27,7 +27,7 @@ from tests.unit.triggers_client.talking import Api, problem
         (500, Refused),
     ],
 )
-def test_an_error_answer_is_an_error_by_its_status(status: int, error: type[Refused]) -> None:
+def test_the_status_determines_the_error(status: int, error: type[Refused]) -> None:
     api = Api(problem(status))
     with api.client() as client, pytest.raises(TriggersError) as raised:
         client.page()
@@ -47,7 +47,7 @@ def test_faults_point_into_all_events_that_were_given() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<h1>Bad gateway</h1>", b"[]", b"{}", b'{"errors":1}'])
-def test_an_answer_of_somebody_else_is_told_by_its_status(body: bytes) -> None:
+def test_an_answer_without_problem_details_is_reported_by_its_status(body: bytes) -> None:
     error = refused(httpx.Response(400, content=body))
     assert str(error) == "400: Bad Request"
     assert error.faults == ()

@@ -1,4 +1,4 @@
-"""What a shell is told to complete."""
+"""Completion of commands and values in each shell."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`triggers send`: what goes out, what comes back, and when it gives up."""
+"""`triggers send`: the requests, the output, and when it gives up."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ def run(api: FakeApi, *arguments: str, content: bytes = LINES) -> Result:
     return CliRunner().invoke(send, ["-", *options], input=content)
 
 
-def test_lines_arrive_as_they_are(api: FakeApi) -> None:
+def test_lines_arrive_unchanged(api: FakeApi) -> None:
     done = run(api, "--batch", "10", "--inbox", "orders")
     assert done.exit_code == 0, done.output
     assert done.stdout == "25 events accepted, 0 refused.\n"
@@ -67,10 +67,10 @@ def test_a_request_is_repeated_with_the_same_key(api: FakeApi, trouble: Answer) 
     first, second = api.asked
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert first.body == second.body
-    assert ("trying again" in done.stderr) == (trouble.status != 429)
+    assert ("retrying" in done.stderr) == (trouble.status != 429)
 
 
-def test_being_told_to_slow_down_is_never_a_reason_to_give_up(api: FakeApi) -> None:
+def test_rate_limiting_is_never_a_reason_to_give_up(api: FakeApi) -> None:
     api.answers = [problem(429, "slower", retry_after="0")] * 30
     assert run(api).exit_code == 0
 
@@ -81,11 +81,11 @@ def test_gives_up_on_a_service_that_stays_down(api: FakeApi) -> None:
     assert done.exit_code == 1
     assert done.stdout == "0 events accepted, 0 refused.\n"
     assert "Error: 503: full, 8 times." in done.stderr
-    assert "Not everything was sent; the same command again sends the rest." in done.stderr
+    assert "Not everything was sent; repeat the command to send the rest." in done.stderr
     assert len(api.asked) == 8
 
 
-def test_faults_are_told_by_line(api: FakeApi) -> None:
+def test_faults_are_reported_by_line(api: FakeApi) -> None:
     api.answers = [problem(400, "bad", ("`type` is missing.", "/2/type"), ("Odd.", ""), ("Worse.", "/99/x"))]
     done = run(api, content=b"\n" + LINES)
     assert done.exit_code == 1
@@ -93,12 +93,12 @@ def test_faults_are_told_by_line(api: FakeApi) -> None:
     assert done.stderr == "lines 2-26 refused, 400: bad\n  line 4: `type` is missing.\n  Odd.\n  Worse.\n"
 
 
-def test_many_faults_are_cut(api: FakeApi) -> None:
+def test_only_the_first_faults_are_listed(api: FakeApi) -> None:
     api.answers = [problem(400, "bad", *[("Odd.", f"/{index}") for index in range(25)])]
     assert run(api).stderr.splitlines()[-1] == "  and 6 more faults"
 
 
-def test_a_refused_batch_and_a_bad_line_harm_no_other(api: FakeApi) -> None:
+def test_a_refused_batch_or_bad_line_does_not_affect_others(api: FakeApi) -> None:
     api.answers = [Answer(413, b"<html>")]
     done = run(api, "--batch", "10", "--in-flight", "1", content=LINES + b"nope\n")
     assert done.exit_code == 1
@@ -108,7 +108,7 @@ def test_a_refused_batch_and_a_bad_line_harm_no_other(api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 415, 500, 200])
-def test_what_would_meet_every_batch_ends_it(api: FakeApi, status: int) -> None:
+def test_an_answer_that_applies_to_every_batch_ends_the_command(api: FakeApi, status: int) -> None:
     api.otherwise = lambda _: problem(status, "no")
     done = run(api, "--batch", "1", "--in-flight", "1")
     assert done.exit_code == 1
@@ -116,7 +116,7 @@ def test_what_would_meet_every_batch_ends_it(api: FakeApi, status: int) -> None:
     assert len(api.asked) == 1
 
 
-def test_an_interrupt_tells_what_was_accepted(api: FakeApi) -> None:
+def test_an_interrupt_reports_what_was_accepted(api: FakeApi) -> None:
     api.answers = [Answer(202, b'{"accepted":10,"events":[]}')]
     api.otherwise = lambda _: problem(503, "down", retry_after="9")
     arguments = ["--url", api.url, "--api-key", "k", "--batch", "10", "--in-flight", "1", "--fresh", "--json"]
@@ -127,12 +127,12 @@ def test_an_interrupt_tells_what_was_accepted(api: FakeApi) -> None:
         process.stdin.write(LINES)
         process.stdin.close()
         assert process.stderr is not None
-        assert b"503: down; trying again" in process.stderr.readline()
+        assert b"503: down; retrying" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         process.wait(60)
         assert process.stdout is not None
         assert process.stdout.read() == b'{"accepted":10,"refused":0,"complete":false}\n'
-        assert process.stderr.read() == b"Not everything was sent; with --fresh it would be sent as new.\n"
+        assert process.stderr.read() == b"Not everything was sent; with --fresh, everything would be sent as new.\n"
     assert process.returncode == 130
 
 
@@ -144,7 +144,7 @@ def test_an_interrupt_tells_what_was_accepted(api: FakeApi) -> None:
         ([problem(401, "no")], 1, '{"accepted":0,"refused":0,"complete":false}\n'),
     ],
 )
-def test_a_script_reads_one_object(api: FakeApi, trouble: list[Answer], code: int, stdout: str) -> None:
+def test_json_output_is_one_object(api: FakeApi, trouble: list[Answer], code: int, stdout: str) -> None:
     api.answers = [*trouble]
     done = run(api, "--json", "--batch", "10", "--in-flight", "1")
     assert (done.exit_code, done.stdout) == (code, stdout)
@@ -161,7 +161,7 @@ def test_one_event_is_one_event(api: FakeApi) -> None:
     assert run(api, content=b'{"type":"t"}').stdout == "1 event accepted, 0 refused.\n"
 
 
-def test_a_missing_file_is_a_line() -> None:
+def test_a_missing_file_is_one_line() -> None:
     done = CliRunner().invoke(send, ["/no/such/file"])
     assert done.exit_code == 2
     assert "No such file" in done.stderr

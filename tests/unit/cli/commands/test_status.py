@@ -18,7 +18,7 @@ def run(environ: dict[str, str], *arguments: str) -> Result:
     return CliRunner(env={"TRIGGERS_URL": "", **environ}).invoke(triggers, ["status", *arguments])
 
 
-def test_all_is_well(api: FakeApi) -> None:
+def test_a_healthy_deployment(api: FakeApi) -> None:
     environ = serve(api, WELL)
     of_aws = api.otherwise
     api.otherwise = lambda asked: Answer(200, STATE) if asked.path in ("/readyz", "/status") else of_aws(asked)
@@ -30,7 +30,7 @@ def test_all_is_well(api: FakeApi) -> None:
     assert done.stdout.splitlines()[-1] == "Healthy."
 
 
-def test_what_is_not_well_makes_an_exit_code_and_tells_no_secret(api: FakeApi) -> None:
+def test_a_problem_sets_the_exit_code_and_reveals_no_secret(api: FakeApi) -> None:
     expired = Refusal("ExpiredTokenException", "the-token")
     missing = {"GetQueueUrl": Refusal("QueueDoesNotExist"), "HeadBucket": Refusal("", status=404)}
     environ = serve(api, {**WELL, "DescribeTable": expired, **missing})
@@ -45,7 +45,7 @@ def test_what_is_not_well_makes_an_exit_code_and_tells_no_secret(api: FakeApi) -
     assert "the-secret" not in done.stdout
 
 
-def test_a_server_on_this_machine_is_looked_at_with_its_api(
+def test_a_local_server_is_checked_with_its_api(
     api: FakeApi, tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in emulator.client_environment(free_port).items():
@@ -65,7 +65,7 @@ def test_a_server_on_this_machine_is_looked_at_with_its_api(
     assert (reported["healthy"], len(reported["problems"])) == (False, 1)
 
 
-def test_a_url_that_is_none_is_a_line() -> None:
+def test_an_invalid_url_is_one_line() -> None:
     done = run({}, "--url", "localhost:8000")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "Error: The URL must begin with http:// or https://.\n"

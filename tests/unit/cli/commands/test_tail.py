@@ -1,4 +1,4 @@
-"""`triggers tail`: what is printed, byte for byte, and where it goes on."""
+"""`triggers tail`: its output, byte for byte, and where it resumes."""
 
 import signal
 import subprocess
@@ -31,7 +31,7 @@ def after(asked: Asked) -> str | None:
     return asked.query.get("after", [None])[0]
 
 
-def test_once_prints_all_there_is_from_the_start(api: FakeApi) -> None:
+def test_once_prints_all_events_from_the_start(api: FakeApi) -> None:
     api.answers = [
         page(b'{"data": 1e999 }', b'{"b":"\xf0\x9f\x98\x80"}', following="c1", more=True),
         page(following="c2", more=True),
@@ -50,13 +50,13 @@ def test_an_event_is_one_line_whatever_white_space_it_holds(api: FakeApi) -> Non
     assert run(api, "--once").stdout_bytes == b'{"data":{   "a": "\\n" }}\n'
 
 
-def test_goes_on_behind_a_cursor(api: FakeApi) -> None:
+def test_resumes_after_a_cursor(api: FakeApi) -> None:
     api.answers = [page(b"{}", following="c2")]
     assert run(api, "--once", "--after", "c1").stderr == "cursor: c2\n"
     assert after(api.asked[0]) == "c1"
 
 
-def test_follows_until_it_is_refused_and_says_where_it_stood(api: FakeApi) -> None:
+def test_follows_until_it_is_refused_and_prints_its_cursor(api: FakeApi) -> None:
     api.answers = [page(b'{"a":1}', following="c1"), page(following="c1"), page(b'{"a":2}', following="c2")]
     api.otherwise = lambda _: problem(401, "The API key was revoked.")
     done = run(api, "--from-start")
@@ -65,7 +65,7 @@ def test_follows_until_it_is_refused_and_says_where_it_stood(api: FakeApi) -> No
     assert done.stderr == "cursor: c2\nError: 401: The API key was revoked.\n"
 
 
-def test_waits_at_the_api_but_not_for_the_cursor_of_now_nor_once(api: FakeApi) -> None:
+def test_long_polls_except_for_the_current_cursor_and_with_once(api: FakeApi) -> None:
     api.answers = [page(following="c1"), page(b"{}", following="c2")]
     api.otherwise = lambda _: problem(403, "enough")
     run(api)
@@ -74,7 +74,7 @@ def test_waits_at_the_api_but_not_for_the_cursor_of_now_nor_once(api: FakeApi) -
     assert [asked.query.get("wait") for asked in api.asked] == [None, ["20"], ["20"], None]
 
 
-def test_by_default_begins_now_by_the_clock_of_the_api(api: FakeApi) -> None:
+def test_by_default_starts_at_the_api_s_current_time(api: FakeApi) -> None:
     api.answers = [page(b'{"old":1}', following="c1", more=True), page(b'{"new":1}', following="c2")]
     api.otherwise = lambda _: problem(403, "enough")
     done = run(api)
@@ -83,7 +83,7 @@ def test_by_default_begins_now_by_the_clock_of_the_api(api: FakeApi) -> None:
     assert position.time_of(began) == 1_795_366_800_000
 
 
-def test_without_a_date_it_is_this_machines_clock(api: FakeApi) -> None:
+def test_without_a_date_header_it_uses_the_local_clock(api: FakeApi) -> None:
     api.answers = [Answer(200, page().body, (("Date", "no date"),))]
     api.otherwise = lambda _: problem(403, "enough")
     run(api)
@@ -96,7 +96,7 @@ def test_waits_while_the_api_is_down_or_busy(api: FakeApi) -> None:
     api.otherwise = lambda _: problem(403, "enough")
     done = run(api, "--from-start")
     assert done.stdout == '{"a":1}\n'
-    assert done.stderr.count("503: down; trying again") == 10
+    assert done.stderr.count("503: down; retrying") == 10
 
 
 def test_once_gives_up(api: FakeApi) -> None:
@@ -107,7 +107,7 @@ def test_once_gives_up(api: FakeApi) -> None:
     assert "cursor" not in done.stderr
 
 
-def test_an_answer_that_is_no_page_is_a_line(api: FakeApi) -> None:
+def test_an_invalid_page_is_reported_on_one_line(api: FakeApi) -> None:
     api.answers = [Answer(200, b"<html>")]
     done = run(api, "--once")
     assert done.exit_code == 1
@@ -115,7 +115,7 @@ def test_an_answer_that_is_no_page_is_a_line(api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--from-start", "--after", "c"], ["--inbox", "A"]])
-def test_arguments_that_make_no_sense(api: FakeApi, arguments: list[str]) -> None:
+def test_contradictory_arguments(api: FakeApi, arguments: list[str]) -> None:
     assert run(api, *arguments).exit_code == 2
     assert not api.asked
 

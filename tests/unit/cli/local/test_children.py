@@ -7,7 +7,7 @@ import pytest
 
 from cli.local.children import ChildEndedError, Children, StopRequestedError
 
-# Prints that it is ready, and ends on SIGTERM with a word.
+# Prints that it is ready, and prints a line when SIGTERM ends it.
 _POLITE = """
 import os, signal
 signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"bye\\n") and os._exit(0))  # it may come within a print
@@ -23,7 +23,7 @@ while True: signal.pause()
 
 
 class Console:
-    """Takes the lines; `shown` waits for one."""
+    """Collects the lines; `shown` waits for one."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -71,7 +71,7 @@ async def test_children_are_stopped_last_started_first(children: Children, conso
     assert console.lines[3:] == ["api      | bye", "worker   | bye", "emulator | bye"]
 
 
-async def test_a_muted_child_is_heard_until_it_is_told_to_stop(children: Children, console: Console) -> None:
+async def test_a_muted_child_is_shown_until_it_is_stopped(children: Children, console: Console) -> None:
     await children.start("api", [sys.executable, "-c", _POLITE], os.environ, stop_seconds=60, mute_at_stop=True)
     await console.shown("api      | ready")
     await children.stop()
@@ -86,17 +86,17 @@ async def test_a_child_that_does_not_stop_is_killed(children: Children, console:
 
 async def test_a_child_that_ends_ends_the_wait(children: Children) -> None:
     await _start(children, "api", "raise SystemExit(3)")
-    with pytest.raises(ChildEndedError, match="api ended by itself, exit code 3"):
+    with pytest.raises(ChildEndedError, match="api ended unexpectedly with exit code 3"):
         await children.wait()
 
 
-async def test_a_child_that_is_killed_is_told_by_its_signal(children: Children) -> None:
+async def test_a_killed_child_is_reported_with_its_signal(children: Children) -> None:
     await _start(children, "api", "import os; os.kill(os.getpid(), 9)")
-    with pytest.raises(ChildEndedError, match="api ended by itself, signal 9"):
+    with pytest.raises(ChildEndedError, match="api ended unexpectedly with signal 9"):
         await children.wait()
 
 
-async def test_guarded_work_gives_its_result(children: Children) -> None:
+async def test_guard_returns_the_result(children: Children) -> None:
     assert await children.guard(asyncio.sleep(0, "done")) == "done"
 
 
@@ -113,13 +113,13 @@ async def test_a_requested_stop_cancels_guarded_work(children: Children) -> None
         await children.guard(asyncio.Event().wait())
 
 
-async def test_a_line_too_long_stops_nothing(children: Children, console: Console) -> None:
+async def test_an_overlong_line_does_not_stop_the_output(children: Children, console: Console) -> None:
     await _start(children, "api", "print('x' * 3_000_000); print('after')")
     await console.shown("api      | after")
-    assert "api      | (a line too long to show)" in console.lines
+    assert "api      | (line too long to show)" in console.lines
 
 
-async def test_a_closed_console_asks_to_stop(children: Children, console: Console) -> None:
+async def test_a_closed_console_requests_a_stop(children: Children, console: Console) -> None:
     console.closed = True
     await _start(children, "api", _POLITE)
     with pytest.raises(StopRequestedError):

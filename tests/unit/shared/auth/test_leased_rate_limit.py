@@ -16,18 +16,18 @@ from tests.manual import ManualClock, until
 
 
 class Table(MemoryBudget):
-    """Buckets that count their writes, fail with `error`, and answer only while `gate` is open."""
+    """Buckets that count their writes, fail with `error`, and respond only while `unblocked` is set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.takes = 0
         self.error: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.unblocked = asyncio.Event()
+        self.unblocked.set()
 
     async def take(self, key: ApiKey, *, least: int, most: int, now_ms: int, full_us: int) -> Lease:
         self.takes += 1
-        await self.gate.wait()
+        await self.unblocked.wait()
         if self.error is not None:
             raise self.error
         return await super().take(key, least=least, most=most, now_ms=now_ms, full_us=full_us)
@@ -57,8 +57,8 @@ class World:
         self.limiters: list[LeasedLimiter] = []
         self.one = self.process()
 
-    def process(self, ahead_ms: int = 0, max_purses: int = 100) -> LeasedLimiter:
-        limiter = LeasedLimiter(self.table, Skewed(self.clock, ahead_ms), max_purses)
+    def process(self, ahead_ms: int = 0, max_keys: int = 100) -> LeasedLimiter:
+        limiter = LeasedLimiter(self.table, Skewed(self.clock, ahead_ms), max_keys)
         self.limiters.append(limiter)
         return limiter
 
@@ -109,7 +109,7 @@ async def test_what_was_refused_is_granted_after_the_time_named(world: World) ->
     assert (await charge(world.one, key, 50)).retry_after_seconds == 0
 
 
-async def test_the_answer_tells_what_all_processes_together_have_left(world: World) -> None:
+async def test_the_headers_report_the_tokens_left_for_all_processes(world: World) -> None:
     key, other = a_key(), world.process()
     assert await charge(world.one, key, 50) == Charge(remaining=150, full_after_seconds=1, retry_after_seconds=0.0)
     assert (await charge(other, key, 50)).remaining == 98  # but for the two held by the first
@@ -148,21 +148,21 @@ async def test_leases_are_fetched_ahead_so_steady_requests_do_not_wait(world: Wo
 
 async def test_requests_that_wait_share_a_lease(world: World) -> None:
     key = a_key()
-    world.table.gate.clear()
+    world.table.unblocked.clear()
     waiting = [asyncio.create_task(charge(world.one, key, 10)) for _ in range(20)]
     await until(lambda: world.table.takes == 1)
-    world.table.gate.set()
+    world.table.unblocked.set()
     assert [granted.retry_after_seconds for granted in await asyncio.gather(*waiting)] == [0.0] * 20
     assert world.table.takes == 1
 
 
 async def test_a_request_that_leaves_does_not_stop_the_others(world: World) -> None:
     key = a_key()
-    world.table.gate.clear()
+    world.table.unblocked.clear()
     first, second = (asyncio.create_task(charge(world.one, key, 10)) for _ in range(2))
     await until(lambda: world.table.takes == 1)
     first.cancel()
-    world.table.gate.set()
+    world.table.unblocked.set()
     assert (await second).retry_after_seconds == 0
     assert first.cancelled()
 
@@ -184,7 +184,7 @@ async def test_a_large_charge_that_must_wait_does_not_keep_small_ones_from_what_
         assert (await charge(world.one, key, 5)).retry_after_seconds == 0
 
 
-@pytest.mark.parametrize("error", [Unavailable("told so"), Unclear("cut off"), TimeoutError()])
+@pytest.mark.parametrize("error", [Unavailable("refused"), Unclear("cut off"), TimeoutError()])
 async def test_while_the_table_does_not_answer_each_process_limits_alone(world: World, error: Exception) -> None:
     key, other = a_key(), world.process()
     world.table.error = error
@@ -194,25 +194,25 @@ async def test_while_the_table_does_not_answer_each_process_limits_alone(world: 
     assert world.table.takes == 2
 
 
-async def test_once_the_table_answers_again_there_is_one_budget_and_nobody_waited(world: World) -> None:
+async def test_after_the_table_recovers_processes_share_a_budget_and_no_request_waited(world: World) -> None:
     key = a_key()
-    world.table.error = Unavailable("told so")
+    world.table.error = Unavailable("refused")
     await charge(world.one, key)
-    world.table.gate.clear()
+    world.table.unblocked.clear()
     for _ in range(100):
         world.clock.advance(0.2)
         assert (await charge(world.one, key)).retry_after_seconds == 0
     assert world.table.takes == 2  # one that is under way for long by now
     world.table.error = None
-    world.table.gate.set()
+    world.table.unblocked.set()
     await charge(world.one, key)
     other = world.process()
     assert (await charge(other, key, 150)).retry_after_seconds == 0
     assert (await charge(world.one, key, 150)).retry_after_seconds > 0
 
 
-async def test_past_the_bound_the_oldest_purse_is_forgotten(world: World) -> None:
-    limiter = world.process(max_purses=2)
+async def test_beyond_the_limit_the_oldest_lease_is_evicted(world: World) -> None:
+    limiter = world.process(max_keys=2)
     for name in ("aaaa", "bbbb", "cccc"):
         await charge(limiter, a_key(name))
     assert limiter.charge(a_key("cccc"), 1).retry_after_seconds == 0
@@ -220,7 +220,7 @@ async def test_past_the_bound_the_oldest_purse_is_forgotten(world: World) -> Non
 
 
 async def test_closing_gives_up_a_lease_under_way(world: World) -> None:
-    world.table.gate.clear()
+    world.table.unblocked.clear()
     waiting = asyncio.create_task(charge(world.one, a_key()))
     await until(lambda: world.table.takes == 1)
     await world.one.aclose()

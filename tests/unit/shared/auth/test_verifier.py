@@ -16,14 +16,14 @@ CACHE_SECONDS = 30
 
 
 class SlowHash:
-    """Stands in for bcrypt: counts, notes how many ran at once, and waits while `gate` is closed."""
+    """Replaces bcrypt: counts calls and the maximum that ran at once, and blocks until `unblocked` is set."""
 
     def __init__(self) -> None:
         self.runs = 0
         self.running = 0
         self.most_running = 0
-        self.gate = threading.Event()
-        self.gate.set()
+        self.unblocked = threading.Event()
+        self.unblocked.set()
         self._lock = threading.Lock()
 
     def __call__(self, secret: bytes, hashed: bytes) -> bool:
@@ -31,7 +31,7 @@ class SlowHash:
             self.runs += 1
             self.running += 1
             self.most_running = max(self.most_running, self.running)
-        self.gate.wait(30)
+        self.unblocked.wait(30)
         with self._lock:
             self.running -= 1
         return hashlib.sha256(secret).hexdigest().encode() == hashed
@@ -64,7 +64,7 @@ class World:
 async def world() -> AsyncIterator[World]:
     world = World()
     yield world
-    world.slow.gate.set()
+    world.slow.unblocked.set()
     await world.ring.aclose()
 
 
@@ -94,22 +94,22 @@ async def test_concurrent_first_requests_share_one_read_and_one_hash(world: Worl
 
 async def test_a_first_request_that_is_cancelled_does_not_stop_the_others(world: World) -> None:
     token = await world.add()
-    world.slow.gate.clear()
+    world.slow.unblocked.clear()
     first, second = (asyncio.create_task(world.ring.verify(token)) for _ in range(2))
     await until(lambda: world.slow.running == 1)
     first.cancel()
-    world.slow.gate.set()
+    world.slow.unblocked.set()
     assert (await second).key_id == "abcd"
     assert first.cancelled()
 
 
 async def test_never_more_than_two_hashes_run_at_once(world: World) -> None:
     tokens = [await world.add(name) for name in ("aaaa", "bbbb", "cccc", "dddd", "eeee")]
-    world.slow.gate.clear()
+    world.slow.unblocked.clear()
     verifying = [asyncio.create_task(world.ring.verify(token)) for token in tokens]
     await until(lambda: world.slow.running == 2)
     await asyncio.sleep(0.01)
-    world.slow.gate.set()
+    world.slow.unblocked.set()
     await asyncio.gather(*verifying)
     assert world.slow.most_running == 2
     assert world.slow.runs == 5
@@ -233,13 +233,13 @@ async def test_an_unverified_key_is_unavailable_in_an_outage(world: World) -> No
 
 async def test_closing_gives_up_what_is_under_way(world: World) -> None:
     token = await world.add()
-    world.slow.gate.clear()
+    world.slow.unblocked.clear()
     verifying = asyncio.create_task(world.ring.verify(token))
     await until(lambda: world.slow.running == 1)
     closing = asyncio.create_task(world.ring.aclose())
     with pytest.raises(asyncio.CancelledError):
         await verifying
-    world.slow.gate.set()
+    world.slow.unblocked.set()
     await closing
 
 
@@ -266,7 +266,7 @@ async def test_a_use_that_another_process_recorded_is_not_recorded_again(world: 
     assert world.store.uses == 1
 
 
-@pytest.mark.parametrize("error", [Unavailable("told so"), Unclear("cut off")])
+@pytest.mark.parametrize("error", [Unavailable("refused"), Unclear("cut off")])
 async def test_a_use_that_can_not_be_recorded_fails_no_request_and_is_not_tried_at_each(
     world: World, error: Exception
 ) -> None:

@@ -18,7 +18,7 @@ _END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 
 class FrozenClock(SystemClock):
-    """Stands at second 1,000, and remembers how long it was asked to sleep."""
+    """A clock fixed at second 1,000 that records the requested sleeps."""
 
     def __init__(self) -> None:
         self.slept_ms: list[float] = []

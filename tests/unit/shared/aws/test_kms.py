@@ -31,6 +31,7 @@ class Asynchronous:
 def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[KmsSecretBox]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # of the emulator that other tests run on
     with mock_aws():
         client = boto3.client("kms", region_name="us-east-1")
         yield KmsSecretBox(Asynchronous(client), client.create_key()["KeyMetadata"]["KeyId"])

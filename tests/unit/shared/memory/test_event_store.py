@@ -66,7 +66,7 @@ async def test_events_are_read_from_either_end_as_far_as_the_limit() -> None:
     assert (newest.events, newest.stopped_at) == (events[:0:-1], events[1].place.position)
 
 
-async def test_removing_what_is_not_there_does_nothing() -> None:
+async def test_removing_a_missing_event_does_nothing() -> None:
     rig = Rig()
     kept = rig.event()
     await rig.store.insert_events([kept])
@@ -86,7 +86,7 @@ async def test_a_tombstone_lives_for_a_day() -> None:
     )
 
 
-async def test_an_event_does_not_move_to_where_something_lies() -> None:
+async def test_an_event_does_not_move_to_a_taken_place() -> None:
     rig = Rig()
     guard, taken = rig.guard(), rig.event()
     await rig.store.insert_guards([guard])

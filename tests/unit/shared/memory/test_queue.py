@@ -38,7 +38,7 @@ async def test_messages_come_oldest_first_up_to_the_limit(clock: ManualClock) ->
     assert await bodies(queue) == ["c"]
 
 
-async def test_messages_come_in_another_order_if_told_so(clock: ManualClock) -> None:
+async def test_shuffle_changes_the_order_of_messages(clock: ManualClock) -> None:
     queue = MemoryQueue(clock, shuffle=list.reverse)
     await send(queue, "a", "b", "c")
     assert await bodies(queue) == ["c", "b", "a"]
@@ -56,7 +56,7 @@ async def test_a_received_message_is_hidden_and_comes_again(clock: ManualClock) 
     assert first.handle != second.handle
 
 
-async def test_only_who_received_a_message_last_deletes_or_hides_it(clock: ManualClock) -> None:
+async def test_only_the_latest_receiver_deletes_a_message_or_changes_its_visibility(clock: ManualClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, "a")
     [first] = await take(queue)

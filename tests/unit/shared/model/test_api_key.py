@@ -12,7 +12,7 @@ def make(**changes: object) -> tuple[ApiKey, str]:
     return api_key.create(**(arguments | changes))  # type: ignore[arg-type]
 
 
-def test_a_made_key_parses_into_its_id_and_a_secret_that_bcrypt_takes() -> None:
+def test_a_new_key_parses_into_its_id_and_a_secret_that_bcrypt_accepts() -> None:
     key, token = make()
     parsed = api_key.parse(token)
     assert parsed is not None
@@ -47,7 +47,7 @@ def test_a_tenant_may_hold_any_characters_that_print(tenant: str) -> None:
         ({"expires_at": START_MS}, "/expires_at"),
     ],
 )
-def test_a_key_that_breaks_a_rule_is_not_made(changes: dict[str, object], pointer: str) -> None:
+def test_an_invalid_key_is_not_created(changes: dict[str, object], pointer: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         make(**changes)
     assert [fault.pointer for fault in caught.value.faults] == [pointer]
@@ -58,7 +58,9 @@ def test_a_key_may_have_fifty_types() -> None:
 
 
 @pytest.mark.parametrize(("expires_at", "renewed"), [(None, None), (START_MS + 90, START_MS + 70 + 90)])
-def test_a_rotated_key_is_another_that_may_do_the_same_for_as_long(expires_at: int | None, renewed: int | None) -> None:
+def test_a_rotated_key_is_a_new_one_with_the_same_grants_and_lifetime(
+    expires_at: int | None, renewed: int | None
+) -> None:
     old, old_token = make(types=["order.*"], rate=5, burst=7, expires_at=expires_at)
     new, token = api_key.rotate(old, now_ms=START_MS + 70)
     assert token != old_token
@@ -90,7 +92,7 @@ def test_a_key_that_no_longer_works_is_not_rotated(end: dict[str, int]) -> None:
         "trg_abcd_" + "s" * 32 + " ",
     ],
 )
-def test_what_has_not_the_form_of_a_key_does_not_parse(token: str) -> None:
+def test_text_without_the_format_of_a_key_does_not_parse(token: str) -> None:
     assert api_key.parse(token) is None
 
 
@@ -110,7 +112,7 @@ def test_types_limit_what_a_key_may_send(types: tuple[str, ...], event_type: str
     assert make(types=types)[0].may(event_type) is allowed
 
 
-def test_to_operate_is_given_only_to_who_asks_for_it() -> None:
+def test_the_operate_scope_must_be_requested() -> None:
     assert api_key.OPERATE in api_key.SCOPES
     assert api_key.OPERATE not in api_key.DEFAULT_SCOPES
     assert make(scopes=[api_key.OPERATE])[0].scopes == (api_key.OPERATE,)

@@ -27,7 +27,7 @@ def read(text: str, inbox: str = "default") -> str | None:
 
 
 @given(UUID7S, INBOXES)
-def test_a_cursor_stands_where_it_was_put(position: str, inbox: str) -> None:
+def test_a_cursor_decodes_to_its_position(position: str, inbox: str) -> None:
     text = cursor.encode(position, inbox)
     assert cursor.decode(text, inbox) == position
     assert set(text) <= set(string.ascii_letters + string.digits + "-_")
@@ -57,7 +57,7 @@ def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequest) as refused:
         cursor.decode(cursor.encode(POSITION, "orders"), "default")
     [fault] = refused.value.faults
-    assert fault.detail == "`after` belongs to another inbox than 'default'."
+    assert fault.detail == "`after` is a cursor of another inbox than 'default'."
     assert fault.pointer == "/after"
 
 
@@ -70,7 +70,7 @@ def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
         b"\x01" + bytes(18),
     ],
 )
-def test_what_was_never_handed_out_is_refused(raw: bytes) -> None:
+def test_other_text_is_not_a_cursor(raw: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
         cursor.decode(base64.urlsafe_b64encode(raw).decode(), "default")
-    assert [fault.detail for fault in refused.value.faults] == ["`after` is not a cursor that this API handed out."]
+    assert [fault.detail for fault in refused.value.faults] == ["`after` is not a cursor from this API."]

@@ -78,7 +78,7 @@ def test_a_message_body_holds_nothing_that_sqs_refuses(pack: Pack) -> None:
         b'{ "spaces" : [ 1 ,2 ] }',
     ],
 )
-def test_a_body_is_never_encoded_anew(body: bytes) -> None:
+def test_a_body_is_never_reencoded(body: bytes) -> None:
     pack = packs.decode(packs.encode(a_pack(an_event(body))))
     assert isinstance(pack, EventPack)
     assert bytes(pack.events[0].body) == body
@@ -89,20 +89,20 @@ def test_a_pack_is_compressed_only_where_that_is_smaller() -> None:
     assert packs.encode(a_pack(*[an_event()] * 50))[0] == "z"
 
 
-def test_both_encodings_say_the_same() -> None:
+def test_both_encodings_decode_to_the_same_pack() -> None:
     pack = a_pack(*[an_event()] * 50)
     plain = msgspec.json.encode(pack)
     assert packs.decode("p" + base64.b64encode(plain).decode()) == packs.decode(zstd_body(plain)) == pack
 
 
-def test_a_removal_that_says_nothing_of_erasing_does_not() -> None:
+def test_a_removal_does_not_erase_by_default() -> None:
     pack = packs.decode("p" + base64.b64encode(b'["remove","t","k",1,"r","inbox","/","id"]').decode())
     assert isinstance(pack, Removal)
     assert not pack.erase
     assert pack.identity == Identity("t", "inbox", "/", "id")
 
 
-def test_fields_that_a_later_version_adds_are_passed_over() -> None:
+def test_fields_of_later_versions_are_ignored() -> None:
     plain = b'["events","t","k",1,[["r","i","/","default","t",{"data":1},"new"]],"new"]'
     assert packs.decode("p" + base64.b64encode(plain).decode()) == a_pack(an_event())
 
@@ -154,29 +154,29 @@ def test_arrays_too_deep_to_read_are_poison() -> None:
     assert is_poison("p" + base64.b64encode(b"[" * 100_000).decode())
 
 
-def test_a_bomb_is_poison_and_is_not_inflated() -> None:
+def test_a_decompression_bomb_is_poison_and_is_not_expanded() -> None:
     frame = zstandard.ZstdCompressor(level=1).compress(bytes(17 * 1024 * 1024))
     assert len(frame) < packs.MAX_MESSAGE_BYTES
-    with pytest.raises(Poison, match="claims 17,825,792 bytes"):
+    with pytest.raises(Poison, match="declares 17,825,792 bytes"):
         packs.decode("z" + base64.b64encode(frame).decode())
 
 
 @pytest.mark.parametrize("tag", ["secret", "secret' - at `$", "\nsecret"])
-def test_a_tag_that_is_not_ours_is_not_quoted(tag: str) -> None:
+def test_an_unknown_tag_is_not_quoted(tag: str) -> None:
     body = "p" + base64.b64encode(msgspec.json.encode([tag, "acme"])).decode()
     with pytest.raises(Poison) as poison:
         packs.decode(body)
     assert str(poison.value) == "unreadable pack: ValidationError: Invalid value - at `$[0]`"
 
 
-def test_a_frame_that_claims_more_memory_than_there_is_is_poison() -> None:
+def test_a_frame_that_declares_a_huge_size_is_poison() -> None:
     header = zstandard.FRAME_HEADER + bytes([0b11100000]) + struct.pack("<Q", 1 << 60)
-    with pytest.raises(Poison, match="claims"):
+    with pytest.raises(Poison, match="declares"):
         packs.decode("z" + base64.b64encode(header + bytes(100)).decode())
 
 
-def test_a_frame_that_does_not_tell_its_size_is_poison() -> None:
+def test_a_frame_without_a_declared_size_is_poison() -> None:
     compressor = zstandard.ZstdCompressor(level=1, write_content_size=False).compressobj()
     frame = compressor.compress(msgspec.json.encode(a_pack())) + compressor.flush()
-    with pytest.raises(Poison, match="claims -1 bytes"):
+    with pytest.raises(Poison, match="declares -1 bytes"):
         packs.decode("z" + base64.b64encode(frame).decode())

@@ -33,7 +33,7 @@ def test_a_position_is_a_uuid_of_version_7() -> None:
 
 
 @given(st.lists(st.integers(-90, 200), min_size=1, max_size=100))
-def test_positions_rise_though_the_clock_wavers(steps_ms: list[int]) -> None:
+def test_positions_increase_even_if_the_clock_wavers(steps_ms: list[int]) -> None:
     clock = ManualClock()
     minter, made, latest = Minter(clock), [], 0
     for step in steps_ms:
@@ -68,7 +68,7 @@ def test_a_minter_that_ran_ahead_lets_the_clock_catch_up() -> None:
     assert [time_of(text) - clock.wall_ms() for text in made[-3:]] == [-1, -1, 0]
 
 
-def test_a_clock_set_back_a_little_is_waited_for_and_by_much_is_believed() -> None:
+def test_a_minter_waits_for_a_clock_set_back_slightly_and_follows_one_set_back_far() -> None:
     clock = ManualClock()
     clock.now_ms = 10_000
     minter = Minter(clock)
@@ -107,20 +107,20 @@ def test_positions_spread_over_all_shards() -> None:
 
 
 @given(UUID7S)
-def test_bytes_and_text_are_one(text: str) -> None:
+def test_bytes_and_text_are_equivalent(text: str) -> None:
     assert is_position(text)
     assert position.to_bytes(text) == uuid.UUID(text).bytes
     assert position.from_bytes(position.to_bytes(text)) == text
 
 
 @given(NUMBERS)
-def test_other_uuids_are_no_positions(number: int) -> None:
+def test_other_uuids_are_not_positions(number: int) -> None:
     text = str(uuid.UUID(int=number))
     assert is_position(text) is (text == uuid7(number))
 
 
 @given(st.text(st.sampled_from("0123456789abcdefABCDEF-_ \uff11x{}"), max_size=60) | st.text())
-def test_any_other_text_is_no_position(text: str) -> None:
+def test_any_other_text_is_not_a_position(text: str) -> None:
     try:
         canonical = uuid7(uuid.UUID(text).int)
     except ValueError:
@@ -143,5 +143,5 @@ def test_any_other_text_is_no_position(text: str) -> None:
         "0190a000-0000-7000-8000-00000000000\uff10",
     ],
 )
-def test_what_looks_like_a_position_is_none(text: str) -> None:
+def test_near_misses_are_not_positions(text: str) -> None:
     assert not is_position(text)

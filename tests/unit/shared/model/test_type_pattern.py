@@ -22,7 +22,9 @@ from shared.model.type_pattern import NONE, intersection, matches_any
         (("order.*",), ("orders", "order", "ord.*"), NONE),
     ],
 )
-def test_only_what_both_allow(key_types: tuple[str, ...], asked: tuple[str, ...], expected: tuple[str, ...]) -> None:
+def test_the_intersection_selects_what_both_select(
+    key_types: tuple[str, ...], asked: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
     assert intersection(key_types, asked) == expected
 
 

@@ -8,7 +8,7 @@ from shared.telemetry.instruments import Family, Histogram
 FAMILIES = Metrics().families
 
 
-def test_names_are_prometheus_and_ours_alone() -> None:
+def test_names_are_valid_in_prometheus_and_have_our_prefix() -> None:
     names = [family.name for family in FAMILIES]
     assert len(set(names)) == len(names)
     for family in FAMILIES:

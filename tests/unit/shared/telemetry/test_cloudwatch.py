@@ -55,7 +55,7 @@ def test_an_invocation_writes_one_line_with_what_it_counted() -> None:
     }
 
 
-def test_a_line_tells_what_is_new_since_the_one_before() -> None:
+def test_a_line_contains_the_changes_since_the_previous_one() -> None:
     function = Function(LAMBDA)
     seconds = function.metrics.stored_seconds.of()
     function.metrics.events_accepted.of().add(3)
@@ -86,7 +86,7 @@ def test_outside_of_lambda_nothing_is_written() -> None:
     assert function.line() is None
 
 
-def test_a_directive_holds_no_more_metrics_than_cloudwatch_takes() -> None:
+def test_a_directive_has_at_most_as_many_metrics_as_cloudwatch_allows() -> None:
     [first, second] = document("f", 1, {f"m{number}": ("Count", 1) for number in range(130)})["_aws"][
         "CloudWatchMetrics"
     ]

@@ -31,7 +31,7 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     logging.getLogger("triggers").setLevel(ours)
 
 
-def test_extra_fields_stand_beside_the_standard_ones(lines: list[dict[str, Any]]) -> None:
+def test_extra_fields_are_logged_with_the_standard_ones(lines: list[dict[str, Any]]) -> None:
     logging.getLogger("triggers.worker").debug("handled", extra={"events": 25, "tenant": "a"})
     (line,) = lines
     assert line.pop("time").endswith("Z")
@@ -70,13 +70,13 @@ def test_only_the_first_line_of_a_message_is_kept(lines: list[dict[str, Any]]) -
 
 
 @pytest.mark.parametrize("name", ["botocore", "uvicorn.error", "litestar", "httpx"])
-def test_libraries_are_heard_from_warning_up(lines: list[dict[str, Any]], name: str) -> None:
+def test_libraries_are_logged_from_warning_up(lines: list[dict[str, Any]], name: str) -> None:
     logging.getLogger(name).info("quiet")
     logging.getLogger(name).warning("loud")
     assert [line["message"] for line in lines] == ["loud"]
 
 
-def test_a_library_that_is_told_to_tell_more_is_not_heard_either(lines: list[dict[str, Any]]) -> None:
+def test_a_library_with_a_lower_level_is_still_logged_from_warning_up(lines: list[dict[str, Any]]) -> None:
     library = logging.getLogger("botocore.endpoint")
     library.setLevel(logging.DEBUG)
     try:

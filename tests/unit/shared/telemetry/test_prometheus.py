@@ -35,7 +35,7 @@ def samples(given: str, parse: object = parser) -> dict[str, float]:
     ("accept", "parse", "media_type"),
     [("", parser, "text/plain"), ("application/openmetrics-text", openmetrics, "application/openmetrics-text")],
 )
-def test_both_formats_tell_all_that_was_counted(accept: str, parse: object, media_type: str) -> None:
+def test_both_formats_contain_all_metrics(accept: str, parse: object, media_type: str) -> None:
     content, reported = text(some(), accept)
     assert reported.startswith(media_type)
     ours = {name: value for name, value in samples(content.decode(), parse).items() if name.startswith("triggers_")}
@@ -53,7 +53,7 @@ def test_both_formats_tell_all_that_was_counted(accept: str, parse: object, medi
     assert buckets["triggers_ingest_send_duration_seconds_bucket +Inf"] == 3
 
 
-def test_the_process_tells_of_its_memory() -> None:
+def test_process_memory_is_reported() -> None:
     assert samples(text(Metrics())[0].decode())["process_resident_memory_bytes"] > 0
 
 
@@ -63,7 +63,7 @@ def fetch(port: int) -> str:
     return content.decode()
 
 
-def test_a_port_of_their_own_answers_until_the_end() -> None:
+def test_a_separate_port_serves_metrics_until_the_end() -> None:
     metrics = Metrics()
     with listening_on(metrics, "127.0.0.1", 0) as port:
         metrics.events_accepted.of().add(5)
@@ -72,7 +72,7 @@ def test_a_port_of_their_own_answers_until_the_end() -> None:
         fetch(port)
 
 
-def test_a_port_that_is_taken_is_a_setting_that_is_wrong() -> None:
+def test_a_port_in_use_is_an_invalid_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(metrics_port=taken.getsockname()[1])
         with pytest.raises(InvalidSettings, match="METRICS_PORT"), listening(Metrics(), settings):

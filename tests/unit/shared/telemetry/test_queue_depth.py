@@ -15,12 +15,12 @@ class Queue(MemoryQueue):
 
     async def backlog(self) -> int:
         if self.down:
-            raise Unavailable("told so")
+            raise Unavailable("refused")
         return await super().backlog()
 
 
 @in_virtual_time
-async def test_lengths_are_asked_for_again_and_again_and_one_that_is_not_told_is_not_known() -> None:
+async def test_depths_are_sampled_repeatedly_and_unknown_after_an_error() -> None:
     clock, metrics = Process(asyncio.get_running_loop()), Metrics()
     events, dlq = Queue(clock), Queue(clock)
     await events.send([Outgoing(body="a"), Outgoing(body="b")])

@@ -55,7 +55,7 @@ def test_a_message_that_names_no_trace_starts_one(
     assert span.parent is None
 
 
-def test_what_comes_of_a_request_continues_its_span(traces: Tracing) -> None:
+def test_propagated_context_continues_the_span_of_a_request(traces: Tracing) -> None:
     span, handed_on = traces.request("POST", {"traceparent": PARENT, "tracestate": "a=b"})
     own = span.get_span_context()
     assert own.trace_id == TRACE_ID
@@ -72,13 +72,13 @@ def test_what_comes_of_a_request_continues_its_span(traces: Tracing) -> None:
         {"OTEL_TRACES_EXPORTER": "no-such-exporter"},
     ],
 )
-def test_tracing_is_off_unless_asked_for_with_what_it_needs(environ: dict[str, str]) -> None:
+def test_tracing_is_disabled_unless_configured_completely(environ: dict[str, str]) -> None:
     tracing.configure(environ, "triggers")
     assert tracing.current() is None
 
 
 @pytest.mark.usefixtures("process")
-def test_a_missing_package_is_told_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_package_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     tracing.configure({"OTEL_TRACES_EXPORTER": "no-such-exporter"}, "triggers")
     assert [record.__dict__["missing"] for record in caplog.records] == ["exporter no-such-exporter"]
 
@@ -96,12 +96,12 @@ def run(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, env={**clean, **environ}, capture_output=True, text=True, check=True)  # noqa: S603
 
 
-def test_a_process_that_is_asked_to_exports_its_spans() -> None:
+def test_a_configured_process_exports_its_spans() -> None:
     span = json.loads(run({"OTEL_TRACES_EXPORTER": "console"}).stdout)
     assert span["name"] == "process message"
     assert span["resource"]["attributes"]["service.name"] == "triggers-test"
 
 
-def test_a_process_that_is_not_asked_to_loads_nothing() -> None:
+def test_an_unconfigured_process_does_not_import_opentelemetry() -> None:
     done = run({})
     assert (done.stdout, done.stderr) == ("", "False\n")

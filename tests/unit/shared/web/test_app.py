@@ -98,7 +98,7 @@ async def test_parts_are_opened_in_order_and_closed_in_reverse() -> None:
     assert world.events[2:] == ["close two", "close one"]
 
 
-async def test_a_guarded_route_knows_its_key_and_tells_the_limits(world: World) -> None:
+async def test_a_guarded_route_has_its_key_and_reports_the_limits(world: World) -> None:
     answer = await world.client.get("/who", headers={"x-api-key": await world.token(api_key.INBOX_READ)})
     assert answer.json() == {"tenant": "t", "limit": 1}
     assert answer.headers["ratelimit-policy"] == '"default";q=1000;w=1'
@@ -204,7 +204,7 @@ async def test_every_request_has_one_line_without_path_and_query(
     assert "secret" not in repr(lines)
 
 
-async def test_a_process_that_lives_says_so(world: World) -> None:
+async def test_a_running_process_is_live(world: World) -> None:
     world.broken = True
     assert (await world.client.get("/healthz")).text == "ok\n"
 
@@ -221,12 +221,12 @@ async def test_ready_and_status_follow_the_parts(world: World) -> None:
     assert (await world.client.get("/status")).json()["health"] == "ok"
 
 
-async def test_the_parts_are_asked_once_a_second_however_often_somebody_asks(world: World) -> None:
+async def test_readiness_is_checked_at_most_once_a_second(world: World) -> None:
     await asyncio.gather(*(world.client.get(path) for path in ["/readyz", "/status"] * 20))
     assert world.asked == 2
 
 
-async def test_a_table_of_keys_that_is_down_is_not_ready(world: World) -> None:
+async def test_an_unavailable_key_table_is_not_ready(world: World) -> None:
     world.store.down = True
     assert (await world.client.get("/readyz")).status_code == 503
 
@@ -244,7 +244,7 @@ async def test_apps_without_a_clock_use_the_systems() -> None:
         assert (await client.get("/status")).json()["uptime_seconds"] == 0
 
 
-async def test_a_client_that_leaves_is_logged_as_such(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_disconnects_is_logged_as_such(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "triggers.http")
     world.hangs = True
     asking = asyncio.create_task(world.client.get("/readyz"))

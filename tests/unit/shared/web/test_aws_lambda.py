@@ -156,7 +156,7 @@ def test_an_app_starts_before_the_first_request_and_ends_when_closed(counting: C
     assert (counting.starts, counting.ends) == (1, 1)
 
 
-def test_the_end_of_each_invocation_is_told_also_of_one_that_failed(counting: Counting) -> None:
+def test_ended_is_called_after_each_invocation_even_a_failed_one(counting: Counting) -> None:
     ended: list[int] = []
     function = LambdaApp(counting.app, lambda: ended.append(len(ended)))
     function(request("/echo", "POST", body="1"), None)
@@ -166,7 +166,7 @@ def test_the_end_of_each_invocation_is_told_also_of_one_that_failed(counting: Co
     function.close()
 
 
-def test_a_start_that_failed_is_tried_again_at_each_request(counting: Counting) -> None:
+def test_a_failed_start_is_retried_at_each_request(counting: Counting) -> None:
     counting.broken = True
     function = LambdaApp(counting.app)
     assert function(request("/echo", "POST", body="1"), None)["statusCode"] == 200
@@ -184,7 +184,7 @@ def test_closing_what_never_started_closes_the_loop_alone(counting: Counting) ->
     assert counting.ends == 0
 
 
-def test_cookies_go_beside_the_headers(function: LambdaApp) -> None:
+def test_cookies_are_separate_from_the_headers(function: LambdaApp) -> None:
     answer = function(request("/echo", "POST", body="1"), None)
     assert [cookie.partition(";")[0] for cookie in answer["cookies"]] == ["a=1"]
     assert "set-cookie" not in answer["headers"]

@@ -24,7 +24,7 @@ async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] =
 
 
 def scope_of(headers: Sequence[tuple[bytes, bytes]] = ()) -> Scope:
-    line = RequestContext(request_id="r", given=dict(headers), headers=[])
+    line = RequestContext(request_id="r", headers=dict(headers), response_headers=[])
     return cast("Scope", {"type": "http", "headers": headers, "state": {STATE_KEY: line}})
 
 
@@ -49,18 +49,18 @@ async def test_a_length_that_is_no_number_is_left_to_counting() -> None:
         [part(b"x" * 6, more=True), part(b"x" * 5, more=True)],
     ],
 )
-async def test_too_much_is_refused_without_reading_on(messages: list[Any]) -> None:
+async def test_a_body_that_is_too_large_is_not_read_further(messages: list[Any]) -> None:
     with pytest.raises(TooLarge):
         await read(messages)
 
 
-async def test_a_client_that_leaves_ends_the_reading() -> None:
+async def test_a_client_that_disconnects_ends_the_read() -> None:
     with pytest.raises(InvalidRequest):
         await read([part(b"x", more=True), {"type": "http.disconnect"}])
 
 
 class Slow:
-    """A client that sends each part when told to."""
+    """A client that sends each part on request."""
 
     def __init__(self, *parts: dict[str, Any]) -> None:
         self._parts = iter(parts)
@@ -74,7 +74,7 @@ class Slow:
         return cast("HTTPReceiveMessage", next(self._parts))
 
 
-async def test_a_body_that_comes_later_is_waited_for() -> None:
+async def test_a_late_body_is_awaited() -> None:
     client = Slow(part(b"01", more=True), part(b"2", more=False))
     reading = asyncio.create_task(read_body(scope_of(), client.receive, 10))
     for _ in range(2):
@@ -85,7 +85,7 @@ async def test_a_body_that_comes_later_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [part(b"0", more=True)]])
-async def test_a_body_that_does_not_come_in_time_is_too_slow(parts: list[dict[str, Any]]) -> None:
+async def test_a_body_that_exceeds_the_time_limit_is_too_slow(parts: list[dict[str, Any]]) -> None:
     client = Slow(*parts)
     if parts:
         client.sent.release()

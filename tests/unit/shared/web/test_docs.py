@@ -68,14 +68,14 @@ async def test_the_pages_show_the_document_that_is_served(client: httpx.AsyncCli
     assert "/docs" not in document["paths"]
 
 
-async def test_an_asset_may_be_kept_for_good_and_a_page_may_not(client: httpx.AsyncClient) -> None:
+async def test_an_asset_is_immutable_and_a_page_is_not(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.headers["cache-control"] == "no-cache"
     for link in links_of(page.text)[1:]:
         assert "immutable" in (await client.get(link)).headers["cache-control"]
 
 
-async def test_an_asset_is_compressed_for_whoever_takes_that(tmp_path: Path) -> None:
+async def test_an_asset_is_compressed_if_the_client_accepts_gzip(tmp_path: Path) -> None:
     for name in ("swagger_bundle.js", "swagger_style.css", "redoc.js"):
         (tmp_path / name).write_text(f"{name} " * 1000)
     app = Litestar(docs.handlers(Settings(), docs.Assets(folder=tmp_path, tag="t1")), openapi_config=None)

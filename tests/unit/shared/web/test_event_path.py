@@ -14,13 +14,13 @@ def scope_of(**fields: object) -> Scope:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_an_id_comes_out_of_its_path(event_id: str) -> None:
+def test_an_id_is_read_from_its_path(event_id: str) -> None:
     path = path_of(event_id)
     assert event_id_of(scope_of(raw_path=path.encode())) == event_id
     assert event_id_of(scope_of(raw_path=f"/mounted{path}?source=/v1/events/".encode())) == event_id
 
 
-def test_without_the_raw_path_the_decoded_one_will_do() -> None:
+def test_without_a_raw_path_the_decoded_one_is_used() -> None:
     assert event_id_of(scope_of(path="/v1/events/a%b/ü")) == "a%b/ü"
 
 

@@ -68,7 +68,7 @@ async def test_requests_are_counted_by_method_route_and_class_of_status() -> Non
     }
 
 
-async def test_metrics_are_served_without_a_key_and_name_nobody() -> None:
+async def test_metrics_are_served_without_a_key_and_name_no_customer() -> None:
     world = World()
     async with serving(world.app), world.client:
         await world.client.get("/v1/events/order-17", headers={"x-api-key": "trg_a_b"})
@@ -83,7 +83,7 @@ async def test_metrics_are_served_without_a_key_and_name_nobody() -> None:
 
 
 @pytest.mark.parametrize("world", [World(Settings(metrics_port=9)), World(scraped=False)])
-async def test_metrics_are_not_served_where_a_port_of_their_own_or_cloudwatch_has_them(world: World) -> None:
+async def test_metrics_are_not_served_where_a_separate_port_or_cloudwatch_has_them(world: World) -> None:
     async with serving(world.app), world.client:
         assert (await world.client.get("/metrics")).status_code == 404
 

@@ -25,7 +25,7 @@ def test_unknown_and_repeated_parameters_are_listed_with_faults_found_later() ->
     faults = caught.value.faults
     assert [fault.pointer for fault in faults] == ["/a~1b", "/inbox", f"/{'x' * 64}…", "/limit", "/after"]
     assert faults[0].detail == "Unknown parameter `a/b`. Known parameters: `inbox`, `limit`."
-    assert faults[1].detail == "`inbox` may be given only once."
+    assert faults[1].detail == "`inbox` may be specified only once."
     assert not any("secret" in fault.detail for fault in faults)
 
 

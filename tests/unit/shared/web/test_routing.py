@@ -55,17 +55,17 @@ async def test_an_error_is_answered_as_litestar_would(client: httpx.AsyncClient)
     assert answer.json()["instance"].endswith(answer.headers["x-request-id"])
 
 
-async def test_an_unexpected_error_tells_nothing(client: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_reveals_nothing(client: httpx.AsyncClient) -> None:
     answer = await client.post("/fail")
     assert answer.status_code == 500
     assert "s3cret" not in answer.text
 
 
-async def test_an_answer_that_has_begun_is_cut_off(client: httpx.AsyncClient) -> None:
+async def test_a_started_response_is_aborted(client: httpx.AsyncClient) -> None:
     answer = await client.post("/break")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-async def test_all_else_is_litestars(client: httpx.AsyncClient) -> None:
+async def test_litestar_serves_all_other_routes(client: httpx.AsyncClient) -> None:
     assert (await client.get("/slow")).text == "litestar"
     assert (await client.get("/refuse")).status_code == 404

@@ -66,7 +66,7 @@ async def test_the_span_continues_the_clients_trace_and_the_app_continues_the_sp
 
 
 @pytest.mark.parametrize(("path", "status"), [("/seen/broken", 500), ("/nowhere", 404)])
-async def test_an_error_is_told_by_its_status(
+async def test_an_error_is_recorded_with_its_status(
     client: httpx.AsyncClient, spans: InMemorySpanExporter, path: str, status: int
 ) -> None:
     assert (await client.get(path)).status_code == status

@@ -1,4 +1,4 @@
-"""A poll loop with a queue, a core that does as it is told, and time that jumps."""
+"""A consumer with a queue, a scripted processor and virtual time."""
 
 import asyncio
 import functools
@@ -20,11 +20,11 @@ AGAIN = Disposition(action=Action.RETRY, delay_seconds=5)
 LEFT = Disposition(action=Action.LEAVE, delay_seconds=5, reason="unreadable")
 
 GiveUp = Callable[[], bool]
-EventCommit = Callable[[Sequence[Message], GiveUp], Awaitable[list[Disposition]]]
+ProcessMessages = Callable[[Sequence[Message], GiveUp], Awaitable[list[Disposition]]]
 
 
 def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in a loop whose time jumps, so that it may wait for minutes."""
+    """Run a test in virtual time, so that it may wait for minutes."""
 
     @functools.wraps(test)
     def run(*args: object, **kwargs: object) -> None:
@@ -38,29 +38,29 @@ def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
 
 
 class Core:
-    """Stands in for the processor: remembers its messages, and does with them what the test says."""
+    """A fake processor: records its messages, and processes them as the test says."""
 
-    def __init__(self, commit: EventCommit) -> None:
-        self._work = commit
+    def __init__(self, process: ProcessMessages) -> None:
+        self._process = process
         self.seen: list[Message] = []
         self.batches = 0
 
     async def process(self, messages: Sequence[Message], *, give_up: GiveUp) -> list[Disposition]:
         self.seen += messages
         self.batches += 1
-        return await self._work(messages, give_up)
+        return await self._process(messages, give_up)
 
 
 class Rig:
     """A consumer, its queue and its core."""
 
-    def __init__(self, commit: EventCommit, settings: Settings = SETTINGS) -> None:
+    def __init__(self, process: ProcessMessages, settings: Settings = SETTINGS) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = Process(self.loop)
         self.dlq = MemoryQueue(self.clock)
         self.queue = MemoryQueue(self.clock, dlq=self.dlq, max_receives=settings.max_receives)
         self.wire = Scripted(self.queue)
-        self.core = Core(commit)
+        self.core = Core(process)
         self.stop = asyncio.Event()
         self.metrics = Metrics()
         self.consumer = Consumer(
@@ -80,17 +80,17 @@ class Rig:
         await self.running
 
 
-def gives(*dispositions: Disposition) -> EventCommit:
-    """A core that gives these verdicts in turn, and the last one from then on."""
-    left = list(dispositions)
+def gives(*dispositions: Disposition) -> ProcessMessages:
+    """Return a function that gives these dispositions in turn, and repeats the last one."""
+    remaining = list(dispositions)
 
     async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
-        return [left.pop(0) if len(left) > 1 else left[0] for _ in messages]
+        return [remaining.pop(0) if len(remaining) > 1 else remaining[0] for _ in messages]
 
     return commit
 
 
-def takes(seconds: float, then: Disposition = DONE) -> EventCommit:
+def takes(seconds: float, then: Disposition = DONE) -> ProcessMessages:
     async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
         await asyncio.sleep(seconds)
         return [then] * len(messages)

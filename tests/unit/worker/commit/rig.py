@@ -1,4 +1,4 @@
-"""The worker's core over a store, a bucket and a DLQ that do as they are told, with time in the test's hands."""
+"""A processor with a scripted store, bucket and DLQ, and a clock that the test controls."""
 
 import hashlib
 import itertools
@@ -34,14 +34,14 @@ WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
 TTL_MS = SETTINGS.event_ttl_days * 86_400_000
 
 NOISE = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(16))
-"""1,024 characters that zstd can hardly make smaller than half."""
+"""1,024 characters that zstd compresses to about half."""
 
 Effect = Callable[[], Awaitable[Any]]
 Step = Callable[[Effect], Awaitable[Any]]
 
 
 class SkewedClock(ManualClock):
-    """A wall clock that may be set back, and a steady one that is not."""
+    """A wall clock that may be set back, and a monotonic one that may not."""
 
     set_back_ms = 0
 
@@ -50,7 +50,7 @@ class SkewedClock(ManualClock):
 
 
 class Scripted:
-    """Passes calls on to `target`, but for those that the test has other plans for."""
+    """Passes calls to `target`, except those that the test scripts."""
 
     def __init__(self, target: object) -> None:
         self._target = target
@@ -59,15 +59,15 @@ class Scripted:
         self.calls: list[str] = []
 
     def on_nth(self, number: int, step: Step) -> None:
-        """Let the call after `number` others, whatever its method, go as `step` says."""
+        """Use `step` for the call after `number` others, of any method."""
         self._nth[len(self.calls) + number] = step
 
     def on(self, method: str, *steps: Step) -> None:
-        """Let the next calls of `method` go as `steps` say, one each."""
+        """Use `steps` for the next calls of `method`, one each."""
         self._steps[method].extend(steps)
 
     def forget(self) -> None:
-        """Let all calls go as usual."""
+        """Remove all scripted steps."""
         self._steps.clear()
         self._nth.clear()
 
@@ -98,9 +98,9 @@ def fails(error: Exception) -> Step:
 
 
 async def loses_its_answer(effect: Effect) -> None:
-    """The call takes effect; nobody hears of it."""
+    """The call takes effect; its answer is lost."""
     await effect()
-    raise Unclear("told so")
+    raise Unclear("scripted")
 
 
 def answers(*outcomes: Outcome) -> Step:
@@ -148,7 +148,7 @@ def refuses(index: int, memory: MemoryStore) -> Step:
 
 
 def meanwhile(happen: Effect, *, then: Step | None = None) -> Step:
-    """Something else happens first; the call goes on as usual, or as `then` says."""
+    """`happen` runs first; then the call runs as usual, or as `then` says."""
 
     async def step(effect: Effect) -> Any:
         await happen()
@@ -158,14 +158,14 @@ def meanwhile(happen: Effect, *, then: Step | None = None) -> Step:
 
 
 class Late:
-    """A call that is cut off, and takes effect when told to `arrive`."""
+    """A call that is cut off and takes effect on `arrive`."""
 
     def __init__(self) -> None:
         self._effect: Effect | None = None
 
     async def __call__(self, effect: Effect) -> None:
         self._effect = effect
-        raise Unclear("told so")
+        raise Unclear("scripted")
 
     async def arrive(self) -> Any:
         assert self._effect is not None
@@ -173,7 +173,7 @@ class Late:
 
 
 class Rig:
-    """Everything one worker's core needs."""
+    """A processor with everything it needs."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.settings = settings
@@ -189,7 +189,7 @@ class Rig:
         self.start()
 
     def start(self) -> None:
-        """Start a worker; one that was there before is dead, and all that it knew is forgotten."""
+        """Start a worker without the state of the previous one, which counts as dead."""
         store, bodies = cast("EventStore", self.store), cast("BodyStore", self.bodies)
         self.rules = CommitRules(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
         self.dead_letters = DeadLetters(
@@ -214,7 +214,7 @@ class Rig:
         return Event(receipt=self.receipts.mint(), id=name, source="/", inbox=INBOX, type=type_, body=raw)
 
     def pack(self, *events: Event | str, accepted_ago_ms: int = 0) -> EventPack:
-        """A pack of `events`; of a name, an event is made."""
+        """Return a pack of `events`; a name makes an event with that id."""
         return EventPack(
             tenant=TENANT,
             key_id="k",
@@ -223,7 +223,7 @@ class Rig:
         )
 
     def commit(self, pack: EventPack) -> EventCommit:
-        """The only event of `pack`, on its way."""
+        """Return the commit of the only event of `pack`."""
         [event] = pack.events
         return EventCommit(event, pack, self.rules)
 
@@ -244,27 +244,27 @@ class Rig:
         )
 
     async def process(self, *given: Pack, receives: int = 1, give_up: Callable[[], bool] = never) -> list[Disposition]:
-        """Have the worker process one message for each of `given`."""
+        """Process one message for each of `given`."""
         return await self.processor.process([message(pack, receives) for pack in given], give_up=give_up)
 
     async def store_events(self, *events: Event | str, accepted_ago_ms: int = 0) -> EventPack:
-        """Process a pack of `events` without any trouble, and return it."""
+        """Process a pack of `events` without faults, and return it."""
         pack = self.pack(*events, accepted_ago_ms=accepted_ago_ms)
         await self.process(pack)
         return pack
 
     def listed(self, *, delivered: bool = False) -> list[StoredEvent]:
-        """What lies in the inbox, or among the delivered, oldest first."""
+        """Return the events in the inbox, or the delivered ones, oldest first."""
         records = sorted(self.memory.records.items())
         return [record for place, record in records if isinstance(record, StoredEvent) and place.delivered is delivered]
 
     def names(self, *, delivered: bool = False) -> list[str]:
-        """The ids of what lies in the inbox, or among the delivered, oldest first."""
+        """Return the ids of the events in the inbox, or of the delivered ones, oldest first."""
         listed = self.listed(delivered=delivered)
         return [json.loads(expand(event.body))["id"] for event in listed if event.body]
 
     def passes(self, wait_ms: int) -> Effect:
-        """What happens when time passes."""
+        """Return an effect that advances the clock."""
 
         async def effect() -> None:
             self.clock.now_ms += wait_ms
@@ -279,7 +279,7 @@ class Rig:
 
 
 def after(tries: int) -> Callable[[], bool]:
-    """Give up after so many tries."""
+    """Give up after `tries` attempts."""
     asked = itertools.count()
     return lambda: next(asked) >= tries
 

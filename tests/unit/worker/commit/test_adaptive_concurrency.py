@@ -1,4 +1,4 @@
-"""Fewer calls at once while the store is slow: the lanes, and that the core keeps to them."""
+"""The adaptive concurrency limit, and its use by the processor."""
 
 import asyncio
 
@@ -6,53 +6,53 @@ from tests.unit.worker.commit.rig import SETTINGS, Effect, Rig, Step
 from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
 
 
-async def free_of(lanes: AdaptiveConcurrencyLimit) -> int:
-    """Return how many can enter at once."""
-    entered = 0
+async def free_of(limit: AdaptiveConcurrencyLimit) -> int:
+    """Return the number of free slots."""
+    taken = 0
     try:
         async with asyncio.timeout(0.01):
             while True:
-                await lanes.enter()
-                entered += 1
+                await limit.acquire()
+                taken += 1
     except TimeoutError:
-        for _ in range(entered):
-            lanes.leave(late=False)
-        return entered
+        for _ in range(taken):
+            limit.release(late=False)
+        return taken
 
 
-async def use(lanes: AdaptiveConcurrencyLimit, *, late: bool) -> None:
-    await lanes.enter()
-    lanes.leave(late=late)
+async def use(limit: AdaptiveConcurrencyLimit, *, late: bool) -> None:
+    await limit.acquire()
+    limit.release(late=late)
 
 
-async def test_there_are_as_many_lanes_as_told() -> None:
+async def test_the_limit_starts_at_its_maximum() -> None:
     assert await free_of(AdaptiveConcurrencyLimit(3)) == 3
 
 
-async def test_who_was_late_shuts_a_lane_and_the_last_stays_open() -> None:
-    lanes = AdaptiveConcurrencyLimit(3)
+async def test_each_late_release_lowers_the_limit_down_to_one() -> None:
+    limit = AdaptiveConcurrencyLimit(3)
     for left in (2, 1, 1):
-        await use(lanes, late=True)
-        assert lanes.open == await free_of(lanes) == left
+        await use(limit, late=True)
+        assert limit.current == await free_of(limit) == left
 
 
-async def test_many_in_time_one_after_the_other_open_a_lane_again_and_no_more_than_there_were() -> None:
-    lanes = AdaptiveConcurrencyLimit(2)
-    await use(lanes, late=True)
+async def test_a_run_of_releases_in_time_raises_the_limit_up_to_its_maximum() -> None:
+    limit = AdaptiveConcurrencyLimit(2)
+    await use(limit, late=True)
     for _ in range(19):
-        await use(lanes, late=False)
-    assert lanes.open == 1
-    await use(lanes, late=True)  # and one that is late begins the count anew
+        await use(limit, late=False)
+    assert limit.current == 1
+    await use(limit, late=True)  # a late one restarts the count
     for _ in range(19):
-        await use(lanes, late=False)
-    assert lanes.open == 1
+        await use(limit, late=False)
+    assert limit.current == 1
     for _ in range(100):
-        await use(lanes, late=False)
-    assert lanes.open == await free_of(lanes) == 2
+        await use(limit, late=False)
+    assert limit.current == await free_of(limit) == 2
 
 
-class Crowd:
-    """Counts how many calls are under way at once; each takes `wait_ms`."""
+class Concurrency:
+    """Counts concurrent calls; each takes `wait_ms`."""
 
     def __init__(self, rig: Rig, wait_ms: int) -> None:
         self._rig = rig
@@ -64,7 +64,7 @@ class Crowd:
         async def step(effect: Effect) -> object:
             self._now += 1
             self.most = max(self.most, self._now)
-            for _ in range(10):  # let all begin that may
+            for _ in range(10):  # let all permitted calls begin
                 await asyncio.sleep(0)
             answer: object = await effect()
             self._rig.clock.now_ms += self._wait_ms
@@ -81,9 +81,9 @@ def names(count: int) -> list[str]:
     return [f"e{number:04}" for number in range(count)]
 
 
-async def test_chunks_whose_claims_are_late_make_the_next_come_one_at_a_time() -> None:
+async def test_late_claims_reduce_later_chunks_to_one_at_a_time() -> None:
     rig = Rig()
-    slow, after = Crowd(rig, LATE_MS), Crowd(rig, 0)
+    slow, after = Concurrency(rig, LATE_MS), Concurrency(rig, 0)
     rig.store.on("insert_guards", *[slow.step()] * 8)
     rig.store.on("insert_guards", *[after.step()] * 4)
     await rig.process(rig.pack(*names(300)))
@@ -91,10 +91,10 @@ async def test_chunks_whose_claims_are_late_make_the_next_come_one_at_a_time() -
     assert sorted(rig.names()) == names(300)
 
 
-async def test_only_some_events_move_at_once_so_that_they_are_in_time() -> None:
+async def test_only_eight_events_move_concurrently_so_that_they_are_in_time() -> None:
     rig = Rig()
-    rig.store.on("insert_guards", Crowd(rig, LATE_MS).step())
-    moving = Crowd(rig, 0)
+    rig.store.on("insert_guards", Concurrency(rig, LATE_MS).step())
+    moving = Concurrency(rig, 0)
     rig.store.on("reposition", *[moving.step()] * 25)
     await rig.process(rig.pack(*names(25)))
     assert moving.most == 8

@@ -1,4 +1,4 @@
-"""The long-running worker: what it does with messages before, during and after the core's work on them."""
+"""The long-running worker: messages before, during and after their processing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from worker.commit.processor import Action, Disposition
 
 
 @in_virtual_time
-async def test_a_message_is_deleted_only_after_its_verdict() -> None:
+async def test_a_message_is_deleted_only_after_its_disposition() -> None:
     rig = Rig(takes(2))
     await rig.send("a")
     await asyncio.sleep(1)
@@ -46,7 +46,7 @@ async def test_up_to_ten_messages_are_one_batch() -> None:
 
 
 @in_virtual_time
-async def test_as_many_batches_as_there_are_receivers_are_under_way_at_once() -> None:
+async def test_each_receiver_processes_one_batch_at_a_time() -> None:
     rig = Rig(takes(10), Settings(worker_receivers=3))
     for body in "abcd":
         await asyncio.sleep(1)
@@ -57,7 +57,7 @@ async def test_as_many_batches_as_there_are_receivers_are_under_way_at_once() ->
 
 
 @in_virtual_time
-async def test_visibility_is_extended_while_it_works() -> None:
+async def test_visibility_is_extended_during_processing() -> None:
     rig = Rig(takes(200))
     await rig.send("a")
     for _ in range(19):
@@ -70,7 +70,7 @@ async def test_visibility_is_extended_while_it_works() -> None:
 
 @pytest.mark.parametrize("error", [Unavailable("no"), Unclear("cut off")])
 @in_virtual_time
-async def test_an_extension_that_fails_is_made_the_next_time(error: Exception) -> None:
+async def test_a_failed_extension_is_retried_at_the_next_interval(error: Exception) -> None:
     rig = Rig(takes(100))
     rig.wire.on("change_visibility", fails(error), fails(error))
     await rig.send("a")
@@ -81,7 +81,7 @@ async def test_an_extension_that_fails_is_made_the_next_time(error: Exception) -
 
 
 @in_virtual_time
-async def test_nothing_is_extended_once_the_work_is_done() -> None:
+async def test_visibility_is_not_extended_after_processing() -> None:
     rig = Rig(gives(DONE))
     await rig.send("a")
     await asyncio.sleep(100)
@@ -90,7 +90,7 @@ async def test_nothing_is_extended_once_the_work_is_done() -> None:
 
 
 @in_virtual_time
-async def test_a_message_to_be_retried_comes_again_after_its_delay() -> None:
+async def test_a_retried_message_is_redelivered_after_its_delay() -> None:
     rig = Rig(gives(AGAIN, DONE))
     await rig.send("a")
     await asyncio.sleep(4)
@@ -102,7 +102,7 @@ async def test_a_message_to_be_retried_comes_again_after_its_delay() -> None:
 
 
 @in_virtual_time
-async def test_one_message_to_be_retried_does_not_keep_the_others_of_its_batch() -> None:
+async def test_a_retried_message_does_not_hold_up_its_batch() -> None:
     async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
         return [AGAIN if message.body == "b" else DONE for message in messages]
 
@@ -114,7 +114,7 @@ async def test_one_message_to_be_retried_does_not_keep_the_others_of_its_batch()
 
 
 @in_virtual_time
-async def test_a_message_that_cannot_be_read_goes_to_the_dlq_by_redrive() -> None:
+async def test_an_unreadable_message_goes_to_the_dlq_by_redrive() -> None:
     rig = Rig(gives(LEFT))
     await rig.send("bad")
     await asyncio.sleep(60)
@@ -138,7 +138,7 @@ async def test_a_copy_is_sent_when_deliveries_run_out_so_an_outage_never_fills_t
 
 @pytest.mark.parametrize("refusal", [fails(Unavailable("no")), fails(Unclear("cut off")), answers(Outcome.THROTTLED)])
 @in_virtual_time
-async def test_a_message_whose_copy_was_not_sent_for_certain_is_kept(refusal: Any) -> None:
+async def test_a_message_whose_copy_may_not_have_been_sent_is_kept(refusal: Any) -> None:
     rig = Rig(gives(AGAIN, AGAIN, AGAIN, AGAIN, DONE))
     rig.wire.on("send", refusal)
     await rig.send("a")
@@ -148,7 +148,7 @@ async def test_a_message_whose_copy_was_not_sent_for_certain_is_kept(refusal: An
 
 
 @in_virtual_time
-async def test_a_poll_that_fails_is_made_again_after_a_second() -> None:
+async def test_a_failed_poll_is_repeated_after_a_second() -> None:
     rig = Rig(gives(DONE))
     rig.wire.on("receive", *[fails(Unavailable("down"))] * 3, fails(Unclear("cut off")))
     await rig.send("a")
@@ -160,7 +160,7 @@ async def test_a_poll_that_fails_is_made_again_after_a_second() -> None:
 
 
 @in_virtual_time
-async def test_a_delete_that_fails_is_tried_again() -> None:
+async def test_a_failed_delete_is_retried() -> None:
     rig = Rig(gives(DONE))
     rig.wire.on("delete", fails(Unavailable("no")), fails(Unclear("cut off")))
     await rig.send("a")
@@ -170,7 +170,7 @@ async def test_a_delete_that_fails_is_tried_again() -> None:
 
 
 @in_virtual_time
-async def test_a_message_that_cannot_be_deleted_comes_again_and_holds_nothing_up() -> None:
+async def test_a_message_that_cannot_be_deleted_is_redelivered_and_blocks_nothing() -> None:
     rig = Rig(gives(DONE))
     rig.wire.on("delete", *[fails(Unavailable("no"))] * 9)
     await rig.send("a")
@@ -185,7 +185,7 @@ async def test_a_message_that_cannot_be_deleted_comes_again_and_holds_nothing_up
 
 
 @in_virtual_time
-async def test_told_to_stop_it_finishes_what_it_holds_and_takes_no_more() -> None:
+async def test_on_stop_it_finishes_received_messages_and_receives_no_more() -> None:
     rig = Rig(takes(10))
     await rig.send("a")
     await asyncio.sleep(1)
@@ -197,7 +197,7 @@ async def test_told_to_stop_it_finishes_what_it_holds_and_takes_no_more() -> Non
 
 
 @in_virtual_time
-async def test_told_to_stop_it_does_not_wait_for_a_long_poll_to_end() -> None:
+async def test_on_stop_it_does_not_wait_for_a_long_poll_to_end() -> None:
     rig = Rig(gives(DONE))
     await asyncio.sleep(5)
     await rig.finish()
@@ -205,7 +205,7 @@ async def test_told_to_stop_it_does_not_wait_for_a_long_poll_to_end() -> None:
 
 
 @in_virtual_time
-async def test_a_message_that_comes_with_the_stop_is_not_left_hidden() -> None:
+async def test_a_message_received_during_the_stop_is_not_left_invisible() -> None:
     rig = Rig(gives(DONE))
     await asyncio.sleep(5)
     rig.stop.set()
@@ -216,7 +216,7 @@ async def test_a_message_that_comes_with_the_stop_is_not_left_hidden() -> None:
 
 
 @in_virtual_time
-async def test_twenty_seconds_after_the_stop_unfinished_messages_are_given_back() -> None:
+async def test_twenty_seconds_after_the_stop_unfinished_messages_are_returned() -> None:
     async def wait_for_the_store(messages: Sequence[Message], give_up: GiveUp) -> list[Disposition]:
         while not give_up():  # noqa: ASYNC110 - it is time that is awaited
             await asyncio.sleep(0.1)
@@ -245,7 +245,7 @@ async def test_a_worker_that_dies_leaves_its_messages_to_another() -> None:
 
 
 @in_virtual_time
-async def test_one_line_is_logged_for_each_message_and_nothing_of_its_content(
+async def test_one_line_is_logged_per_message_without_its_content(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", logger="triggers.worker")

@@ -21,13 +21,13 @@ RETRY = Disposition(action=Action.RETRY, delay_seconds=60, tenant="acme")
 
 
 class Recorder(MemoryQueue):
-    """A queue that remembers what it was asked; `error` is raised by every send and hide."""
+    """A queue that records its calls; `send` and `change_visibility` raise `error`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__(SystemClock())
         self.error = error
         self.sent: list[Outgoing] = []
-        self.hidden: list[tuple[int, list[str]]] = []
+        self.visibility_changes: list[tuple[int, list[str]]] = []
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         self.sent += messages
@@ -36,7 +36,7 @@ class Recorder(MemoryQueue):
         return await super().send(messages)
 
     async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        self.hidden.append((seconds, [message.id for message in messages]))
+        self.visibility_changes.append((seconds, [message.id for message in messages]))
         if self.error:
             raise self.error
 
@@ -47,23 +47,23 @@ def message(number: int, receives: int = 1) -> Message:
     )
 
 
-async def test_only_what_is_done_is_given_back_for_deletion() -> None:
+async def test_only_finished_messages_are_returned_for_deletion() -> None:
     queue = Recorder()
     handled = [(message(1), DELETE), (message(2), LEAVE), (message(3), RETRY), (message(4), DELETE)]
 
     done = await apply_dispositions(handled, queue, SETTINGS)
 
     assert [one.id for one in done] == ["m1", "m4"]
-    assert queue.hidden == [(1, ["m2"]), (60, ["m3"])]
+    assert queue.visibility_changes == [(1, ["m2"]), (60, ["m3"])]
     assert not queue.sent
 
 
-async def test_many_messages_are_hidden_ten_at_a_time() -> None:
+async def test_visibility_is_changed_for_ten_messages_at_a_time() -> None:
     queue = Recorder()
 
     await apply_dispositions([(message(number), RETRY) for number in range(23)], queue, SETTINGS)
 
-    assert [len(ids) for _, ids in queue.hidden] == [10, 10, 3]
+    assert [len(ids) for _, ids in queue.visibility_changes] == [10, 10, 3]
 
 
 async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
@@ -73,10 +73,10 @@ async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
 
     assert [one.id for one in done] == ["m1"]
     assert queue.sent == [Outgoing(body="pW10=", attributes={"traceparent": "00"}, delay_seconds=60)]
-    assert queue.hidden == [(1, ["m2"])]
+    assert queue.visibility_changes == [(1, ["m2"])]
 
 
-async def test_a_copy_keeps_to_its_tenants_share() -> None:
+async def test_a_copy_keeps_the_message_group_of_its_tenant() -> None:
     queue = Recorder()
 
     await apply_dispositions([(message(1, receives=9), RETRY)], queue, Settings(fair_queues=True))
@@ -91,10 +91,10 @@ async def test_a_queue_that_fails_loses_nothing(error: Exception) -> None:
     done = await apply_dispositions([(message(1, receives=2), RETRY), (message(2), DELETE)], queue, SETTINGS)
 
     assert [one.id for one in done] == ["m2"]
-    assert queue.hidden == [(60, ["m1"])]
+    assert queue.visibility_changes == [(60, ["m1"])]
 
 
-def test_a_message_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_message_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
     stored = Disposition(action=Action.DELETE, counts={"stored": 2, "duplicate": 1}, tenant="acme")
     with caplog.at_level(logging.INFO, logger="triggers.worker"):
         log_lines([(message(1), stored), (message(2), LEAVE)], 12)
@@ -106,7 +106,7 @@ def test_a_message_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
     assert (second["levelname"], second["action"], second["reason"]) == ("WARNING", "leave", "unreadable pack")
 
 
-def test_a_message_that_came_with_a_trace_is_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_traceparent_of_a_message_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "triggers.worker")
     trace = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
     traced = Message(id="m1", body="", handle="h", attributes={"traceparent": f"{trace}-of-a-later-version"})

@@ -1,4 +1,4 @@
-"""Erases: the payload goes for good, and nothing under way brings it back."""
+"""Erases: the payload is removed permanently, and no event in flight restores it."""
 
 import pytest
 
@@ -35,7 +35,7 @@ async def test_an_erased_event_is_gone_and_its_guard_stays_without_content() -> 
     }
 
 
-async def test_an_event_that_was_acked_is_erased_among_the_delivered() -> None:
+async def test_an_acked_event_is_erased_from_the_delivered_events() -> None:
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.acks(rig.listed()[0].place.position))
@@ -63,7 +63,7 @@ async def test_an_erase_reaches_older_guards_too() -> None:
     assert all(guard.erased_at for guard in rig.memory.guards())
 
 
-async def test_an_erase_spares_what_was_accepted_after_it() -> None:
+async def test_an_erase_keeps_events_accepted_after_it() -> None:
     rig = Rig()
     await rig.store_events("a", accepted_ago_ms=WINDOW_MS)
     erase = rig.removal("a", erase=True, accepted_ago_ms=1)
@@ -75,7 +75,7 @@ async def test_an_erase_spares_what_was_accepted_after_it() -> None:
 
 
 @pytest.mark.parametrize("ago_ms", [0, 1, WINDOW_MS, 5 * WINDOW_MS])
-async def test_the_marker_keeps_out_what_was_accepted_before_the_erase(ago_ms: int) -> None:
+async def test_the_marker_rejects_events_accepted_before_the_erase(ago_ms: int) -> None:
     rig = Rig()
     pack = rig.pack("a", accepted_ago_ms=ago_ms)
     await rig.process(rig.removal("a", erase=True))
@@ -83,7 +83,7 @@ async def test_the_marker_keeps_out_what_was_accepted_before_the_erase(ago_ms: i
     assert rig.names() == []
 
 
-async def test_the_marker_lets_in_what_is_accepted_after_the_erase() -> None:
+async def test_the_marker_admits_events_accepted_after_the_erase() -> None:
     rig = Rig()
     await rig.process(rig.removal("a", erase=True))
     rig.clock.now_ms += 1
@@ -91,7 +91,7 @@ async def test_the_marker_lets_in_what_is_accepted_after_the_erase() -> None:
     assert rig.names() == ["a"]
 
 
-async def test_a_marker_is_left_beside_a_later_event() -> None:
+async def test_a_marker_is_inserted_beside_a_later_event() -> None:
     rig = Rig()
     early, erase = rig.pack("a"), rig.removal("a", erase=True)
     rig.clock.now_ms += WINDOW_MS
@@ -103,7 +103,7 @@ async def test_a_marker_is_left_beside_a_later_event() -> None:
     assert rig.names() == ["a"]
 
 
-async def test_a_producers_retry_within_the_window_does_not_bring_an_erased_event_back() -> None:
+async def test_a_producers_retry_within_the_window_does_not_restore_an_erased_event() -> None:
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.removal("a", erase=True))
@@ -112,7 +112,7 @@ async def test_a_producers_retry_within_the_window_does_not_bring_an_erased_even
     assert rig.names() == []
 
 
-async def test_a_second_erase_keeps_out_more() -> None:
+async def test_a_second_erase_rejects_later_events_too() -> None:
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.removal("a", erase=True))
@@ -122,7 +122,7 @@ async def test_a_second_erase_keeps_out_more() -> None:
     assert counts(await rig.process(between)) == [{"erased": 1}]
 
 
-async def test_an_event_that_enters_during_an_erase_is_erased_with_the_others() -> None:
+async def test_an_event_claimed_during_an_erase_is_erased_with_the_others() -> None:
     rig = Rig()
     await rig.store_events("a", accepted_ago_ms=WINDOW_MS)
     entering, erase = rig.pack("a"), rig.removal("a", erase=True)
@@ -131,7 +131,7 @@ async def test_an_event_that_enters_during_an_erase_is_erased_with_the_others() 
     assert rig.names() == []
 
 
-async def test_an_event_that_claims_just_before_the_marker_is_erased() -> None:
+async def test_an_event_claimed_just_before_the_marker_is_erased() -> None:
     rig = Rig()
     pack, erase = rig.pack("a"), rig.removal("a", erase=True)
     rig.store.on("insert_guards", meanwhile(lambda: rig.process(pack)))
@@ -140,7 +140,7 @@ async def test_an_event_that_claims_just_before_the_marker_is_erased() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.UNCLEAR])
-async def test_a_marker_that_is_not_certain_is_tried_again_after_a_pause(outcome: Outcome) -> None:
+async def test_a_marker_without_confirmation_is_retried_after_a_pause(outcome: Outcome) -> None:
     rig = Rig()
     rig.store.on("insert_guards", answers(outcome))
     assert counts(await rig.process(rig.removal("a", erase=True))) == [{"removed": 1}]
@@ -148,7 +148,7 @@ async def test_a_marker_that_is_not_certain_is_tried_again_after_a_pause(outcome
     assert rig.clock.now_ms > 0
 
 
-async def test_a_worker_that_must_stop_does_not_try_a_marker_for_ever() -> None:
+async def test_a_stopping_worker_does_not_retry_a_marker_forever() -> None:
     rig = Rig()
     rig.store.on("insert_guards", *[answers(Outcome.THROTTLED)] * 3)
     assert counts(await rig.process(rig.removal("a", erase=True), give_up=after(3))) == [{"postponed": 1}]
@@ -162,7 +162,7 @@ async def test_an_erase_without_an_answer_is_repeated() -> None:
     assert rig.names() == []
 
 
-async def test_an_erase_takes_the_body_out_of_the_bucket() -> None:
+async def test_an_erase_deletes_the_body_from_the_bucket() -> None:
     rig = Rig(Settings(inline_body_bytes=1))
     pack = await rig.store_events("a")
     assert list(rig.bucket.bodies) == [body_key(TENANT, pack.events[0].receipt)]

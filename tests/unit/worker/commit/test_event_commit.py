@@ -1,4 +1,4 @@
-"""What a worker knows of one event: the age of its positions, what they prove, and what its content is."""
+"""The state of one event: the age of its positions, what they prove, and its digest."""
 
 import json
 
@@ -25,13 +25,13 @@ def commit(rig: Rig) -> EventCommit:
     return rig.commit(rig.pack("e"))
 
 
-def test_no_missed_event_what_is_committed_in_time_is_there_before_any_reader_looks(rig: Rig) -> None:
-    # A reader whose clock is ahead by the skew looks at a position this long after it was minted, at the earliest.
+def test_a_commit_in_time_takes_effect_before_any_reader_passes(rig: Rig) -> None:
+    # A reader whose clock is ahead by the skew passes a position this long after it was minted, at the earliest.
     assert rig.rules.proof_ms == PROOF_MS
     assert IN_TIME_MS < PROOF_MS
 
 
-def test_a_positions_age_is_that_of_the_clock_that_says_more(rig: Rig, commit: EventCommit) -> None:
+def test_the_age_of_a_position_is_the_larger_of_two_clocks(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
     rig.clock.now_ms += 100
     assert commit.age_ms(position) == 100
@@ -41,7 +41,7 @@ def test_a_positions_age_is_that_of_the_clock_that_says_more(rig: Rig, commit: E
     assert commit.age_ms(position) == 170
 
 
-def test_of_anothers_position_only_the_wall_clock_knows_the_age(rig: Rig, commit: EventCommit) -> None:
+def test_the_age_of_a_foreign_position_uses_the_wall_clock_only(rig: Rig, commit: EventCommit) -> None:
     position = rig.receipts.mint()
     rig.clock.now_ms += 100
     rig.clock.set_back_ms = 70
@@ -69,7 +69,7 @@ def test_a_position_is_unsent_then_in_doubt_then_settled(rig: Rig, commit: Event
     assert (commit.is_unsent(position), commit.is_in_doubt(position)) == (True, False)
     commit.sent.add(position)
     assert (commit.is_unsent(position), commit.is_in_doubt(position)) == (False, True)
-    commit.judge(position, Outcome.DONE)
+    commit.record_outcome(position, Outcome.DONE)
     assert (commit.result, commit.is_in_doubt(position)) == (Result.STORED, False)
     assert not commit.is_unsent(rig.receipts.mint())
 
@@ -78,7 +78,7 @@ def test_a_position_is_unsent_then_in_doubt_then_settled(rig: Rig, commit: Event
 def test_a_statement_that_was_not_run_leaves_its_position_unsent(commit: EventCommit, outcome: Outcome) -> None:
     position = commit.mint()
     commit.sent.add(position)
-    commit.judge(position, outcome)
+    commit.record_outcome(position, outcome)
     assert commit.is_unsent(position)
 
 
@@ -86,25 +86,25 @@ def test_a_statement_that_was_not_run_leaves_its_position_unsent(commit: EventCo
 def test_a_statement_that_may_have_been_run_leaves_its_position_in_doubt(commit: EventCommit, outcome: Outcome) -> None:
     position = commit.mint()
     commit.sent.add(position)
-    commit.judge(position, outcome)
+    commit.record_outcome(position, outcome)
     assert commit.is_in_doubt(position)
 
 
-def test_a_sighting_proves_nothing_once_a_reader_can_have_passed(rig: Rig, commit: EventCommit) -> None:
+def test_a_late_read_proves_nothing(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
     rig.clock.now_ms += PROOF_MS
     commit.confirm(position, commit.stored_at(position))
     assert commit.result is None
 
 
-def test_a_sighting_before_any_reader_can_have_passed_settles_it(rig: Rig, commit: EventCommit) -> None:
+def test_a_read_before_any_reader_can_have_passed_confirms_the_commit(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
     rig.clock.now_ms += PROOF_MS - 1
     commit.confirm(position, commit.stored_at(position))
     assert commit.result is Result.STORED
 
 
-def test_nothing_and_a_tombstone_are_no_sightings(rig: Rig, commit: EventCommit) -> None:
+def test_an_empty_position_and_a_tombstone_confirm_nothing(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
     commit.confirm(position, None)
     commit.confirm(position, Tombstone(place=rig.place(position), moved_to=None, expires_at=0))
@@ -119,17 +119,17 @@ def of(rig: Rig, **body: object) -> Event:
 @pytest.mark.parametrize(
     "other", [{"type": "u"}, {"subject": "s"}, {"data": 2}, {"data": "1"}, {"data_base64": "MQ=="}, {"data": None}]
 )
-def test_events_that_differ_in_content_have_other_digests(rig: Rig, other: dict[str, object]) -> None:
+def test_events_that_differ_in_content_have_different_digests(rig: Rig, other: dict[str, object]) -> None:
     first, second = of(rig, data=1), of(rig, **{"data": 1, **other})
     assert rig.commit(rig.pack(first)).digest != rig.commit(rig.pack(second)).digest
 
 
-def test_a_repeat_has_the_same_digest_though_its_time_is_another(rig: Rig) -> None:
+def test_a_repeat_with_another_time_has_the_same_digest(rig: Rig) -> None:
     first, second = of(rig, data=1, time="2026-01-01T00:00:00Z"), of(rig, data=1, time="2026-01-01T00:00:09Z")
     assert rig.commit(rig.pack(first)).digest == rig.commit(rig.pack(second)).digest
 
 
-def test_a_body_is_stored_as_a_zstd_frame_where_that_is_smaller(rig: Rig) -> None:
+def test_a_body_is_stored_as_a_zstd_frame_if_that_is_smaller(rig: Rig) -> None:
     small, large = rig.event("small"), rig.event("large", data="x" * 1000)
     stored: list[StoredEvent] = [
         commit.stored_at(commit.mint()) for commit in map(rig.commit, map(rig.pack, (small, large)))
@@ -138,7 +138,7 @@ def test_a_body_is_stored_as_a_zstd_frame_where_that_is_smaller(rig: Rig) -> Non
     assert len(stored[1].body) < 200
 
 
-async def test_only_a_big_body_has_to_be_parked() -> None:
+async def test_only_a_large_body_must_be_offloaded() -> None:
     rig = Rig(Settings(inline_body_bytes=200))
     small, big = rig.commit(rig.pack("small")), rig.commit(rig.pack(rig.event("big", data=NOISE)))
     assert [small.is_offloaded, big.is_offloaded] == [True, False]
@@ -146,7 +146,7 @@ async def test_only_a_big_body_has_to_be_parked() -> None:
     assert big.is_offloaded
 
 
-async def test_a_body_is_parked_once() -> None:
+async def test_a_body_is_offloaded_once() -> None:
     rig = Rig(Settings(inline_body_bytes=1))
     commit = rig.commit(rig.pack("e"))
     await commit.offload_body(rig.bucket)

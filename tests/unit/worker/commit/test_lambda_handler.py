@@ -12,7 +12,7 @@ def aws_event(name: str) -> Any:
     return msgspec.json.decode((Path(__file__).parent / "aws_events" / f"{name}.json").read_bytes())
 
 
-def test_records_of_a_queue_become_messages() -> None:
+def test_sqs_records_become_messages() -> None:
     assert messages_of(aws_event("sqs")) == [
         Message(
             id="059f36b4-87a3-44ab-83d2-661975830a7d",
@@ -30,6 +30,6 @@ def test_records_of_a_queue_become_messages() -> None:
 
 
 @pytest.mark.parametrize("event", [aws_event("sns"), {}, {"Records": [{"messageId": "1"}]}])
-def test_records_of_anything_else_are_refused(event: Any) -> None:
+def test_other_records_are_rejected(event: Any) -> None:
     with pytest.raises(msgspec.ValidationError):
         messages_of(event)

@@ -1,4 +1,4 @@
-"""What the worker counts."""
+"""The metrics of the worker."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Rig, fails, meanwh
 from worker.commit.processor import Disposition
 
 
-async def test_events_are_counted_by_what_became_of_them_with_batch_chunk_and_latency() -> None:
+async def test_events_are_counted_by_result_with_batch_chunk_and_latency() -> None:
     rig = Rig()
     await rig.process(rig.pack("a", "b", "b", accepted_ago_ms=2500), rig.pack("c"))
     assert counted(rig.metrics) == {
@@ -28,13 +28,13 @@ async def test_events_are_counted_by_what_became_of_them_with_batch_chunk_and_la
     assert sum(rig.metrics.batch_messages.of().sums) == 2
 
 
-async def test_an_event_accepted_by_a_clock_that_is_ahead_waited_for_nothing() -> None:
+async def test_an_event_accepted_by_a_clock_that_is_ahead_has_no_latency() -> None:
     rig = Rig()
     await rig.process(rig.pack("a", accepted_ago_ms=-50))
     assert sum(rig.metrics.stored_seconds.of().sums) == 0
 
 
-async def test_acks_and_erases_are_counted_apart() -> None:
+async def test_acks_and_erases_are_counted_separately() -> None:
     rig = Rig()
     await rig.store_events("a", "b")
     [first, _] = rig.listed()
@@ -47,7 +47,7 @@ async def test_acks_and_erases_are_counted_apart() -> None:
     assert counted(rig.metrics, "worker_events") == {"worker_events_total stored": 2}
 
 
-async def test_lanes_that_are_open_are_told() -> None:
+async def test_the_concurrency_limit_is_reported() -> None:
     rig = Rig()
     rig.store.on("insert_guards", meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1)))
     await rig.process(rig.pack("e"))
@@ -66,7 +66,7 @@ async def test_moves_and_take_overs_are_counted() -> None:
     }
 
 
-async def test_dead_letters_are_counted_also_those_that_did_not_go() -> None:
+async def test_dead_letters_are_counted_including_those_not_sent() -> None:
     rig = Rig()
     for _ in range(SETTINGS.dead_letters_per_minute):
         rig.dead_letters.allow()
@@ -105,7 +105,7 @@ async def test_receives_messages_and_batches_are_counted() -> None:
 
 
 @in_virtual_time
-async def test_the_age_of_the_oldest_message_is_what_it_was_when_it_was_received() -> None:
+async def test_the_age_of_the_oldest_message_is_its_age_when_received() -> None:
     ages: list[float | None] = []
 
     async def commit(messages: Sequence[Message], _: GiveUp) -> list[Disposition]:
@@ -120,5 +120,5 @@ async def test_the_age_of_the_oldest_message_is_what_it_was_when_it_was_received
     rig.wire.on("receive", receive)
     await rig.clock.sleep_ms(60_000)
     assert ages == [7]
-    assert rig.metrics.queue_age.of().read() == 0  # nothing came since
+    assert rig.metrics.queue_age.of().read() == 0  # no message since
     await rig.finish()

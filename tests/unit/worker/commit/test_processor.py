@@ -1,4 +1,4 @@
-"""A message's way to its verdict: opening, folding, claim, commit, and what is left for another delivery."""
+"""From a message to its disposition: decoding, repeats in a batch, claim, commit and retries."""
 
 import msgspec
 import pytest
@@ -59,7 +59,7 @@ async def test_a_stored_event_is_kept_for_its_ttl_from_acceptance_and_its_guard_
     assert time_of(guard.position) == rig.clock.wall_ms()
 
 
-async def test_an_event_older_than_events_are_kept_is_dropped() -> None:
+async def test_an_expired_event_is_dropped() -> None:
     rig = Rig()
     expired, last_moment = rig.pack("a", "b", accepted_ago_ms=TTL_MS + 1), rig.pack("c", accepted_ago_ms=TTL_MS)
     dispositions = await rig.process(expired, last_moment)
@@ -84,7 +84,7 @@ async def test_a_redelivery_changes_nothing() -> None:
     assert rig.memory.records == before
 
 
-async def test_folded_events_find_the_guard_of_the_one_that_claimed() -> None:
+async def test_repeats_in_a_batch_find_the_guard_of_the_first() -> None:
     rig = Rig()
     first, same = rig.pack("a"), rig.pack("a", "b")
     other = rig.pack(rig.event("a", data="other"))
@@ -94,7 +94,7 @@ async def test_folded_events_find_the_guard_of_the_one_that_claimed() -> None:
     assert rig.names() == ["a", "b"]
 
 
-async def test_folded_events_farther_apart_than_the_window_are_both_stored() -> None:
+async def test_repeats_in_a_batch_outside_the_window_are_both_stored() -> None:
     rig = Rig()
     dispositions = await rig.process(rig.pack("a"), rig.pack("a", accepted_ago_ms=WINDOW_MS))
     assert counts(dispositions) == [{"stored": 1}, {"stored": 1}]
@@ -117,7 +117,7 @@ async def test_one_id_in_two_inboxes_is_two_events() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("no"), Unclear("cut off")])
-async def test_a_claim_call_that_failed_is_sorted_out_for_each_event(error: Exception) -> None:
+async def test_a_failed_claim_call_is_resolved_per_event(error: Exception) -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(error))
     assert counts(await rig.process(rig.pack("a", "b"))) == [{"stored": 2}]
@@ -125,14 +125,14 @@ async def test_a_claim_call_that_failed_is_sorted_out_for_each_event(error: Exce
 
 
 @pytest.mark.parametrize("error", [Unavailable("no"), Unclear("cut off")])
-async def test_a_commit_call_that_failed_is_sorted_out_for_each_event(error: Exception) -> None:
+async def test_a_failed_commit_call_is_resolved_per_event(error: Exception) -> None:
     rig = Rig()
     rig.store.on("insert_events", fails(error))
     assert counts(await rig.process(rig.pack("a", "b"))) == [{"stored": 2}]
     assert sorted(rig.names()) == ["a", "b"]
 
 
-async def test_a_statement_that_was_throttled_is_tried_again_alone() -> None:
+async def test_a_throttled_statement_is_retried_alone() -> None:
     rig = Rig()
     rig.store.on("insert_guards", answers(Outcome.THROTTLED))
     rig.store.on("insert_events", answers(Outcome.THROTTLED))
@@ -155,12 +155,12 @@ async def test_a_refused_event_goes_to_the_dlq_alone_and_the_rest_commits() -> N
     [disposition] = await rig.process(pack)
     assert (disposition.action, disposition.counts) == (Action.DELETE, {"stored": 2, "dead": 1})
     assert rig.names() == ["a", "c"]
-    [letter] = await rig.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60)
-    dead = packs.decode(letter.body)
+    [dead_letter] = await rig.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60)
+    dead = packs.decode(dead_letter.body)
     assert isinstance(dead, EventPack)
     assert (dead.tenant, dead.key_id, dead.accepted_at) == (pack.tenant, pack.key_id, pack.accepted_at)
     assert dead.events == [pack.events[1]]
-    assert letter.attributes == {"reason": "the store refuses the event"}
+    assert dead_letter.attributes == {"reason": "the store refuses the event"}
 
 
 async def test_an_event_whose_guard_is_refused_goes_to_the_dlq() -> None:
@@ -168,11 +168,11 @@ async def test_an_event_whose_guard_is_refused_goes_to_the_dlq() -> None:
     rig.store.on("insert_guards", REFUSED, REFUSED)
     [disposition] = await rig.process(rig.pack("a"))
     assert (disposition.action, disposition.counts) == (Action.DELETE, {"dead": 1})
-    [letter] = await rig.dlq.receive(limit=1, wait_seconds=0, visibility_seconds=60)
-    assert letter.attributes == {"reason": "the store refuses its guard"}
+    [dead_letter] = await rig.dlq.receive(limit=1, wait_seconds=0, visibility_seconds=60)
+    assert dead_letter.attributes == {"reason": "the store refuses its guard"}
 
 
-async def test_past_the_limit_dead_letters_stay_in_the_queue() -> None:
+async def test_above_the_limit_dead_letters_stay_in_the_queue() -> None:
     rig = Rig(Settings(dead_letters_per_minute=1))
     rig.store.on("insert_guards", answers(Outcome.REFUSED, Outcome.REFUSED), REFUSED, REFUSED)
     [disposition] = await rig.process(rig.pack("a", "b"))
@@ -198,7 +198,7 @@ async def test_an_unreadable_pack_is_left_to_the_redrive(body: str) -> None:
     assert rig.names() == ["a"]
 
 
-async def test_past_the_limit_an_unreadable_pack_does_not_take_its_last_delivery() -> None:
+async def test_above_the_limit_an_unreadable_pack_does_not_use_its_last_delivery() -> None:
     rig = Rig(Settings(dead_letters_per_minute=1))
     last_but_one = SETTINGS.max_receives - 1
     dispositions = await rig.processor.process(
@@ -207,7 +207,7 @@ async def test_past_the_limit_an_unreadable_pack_does_not_take_its_last_delivery
     assert [disposition.action for disposition in dispositions] == [Action.LEAVE, Action.LEAVE, Action.RETRY]
 
 
-async def test_a_fault_of_this_program_leaves_one_message_to_the_redrive_and_the_others_are_done() -> None:
+async def test_a_bug_leaves_one_message_to_the_redrive_and_the_others_are_processed() -> None:
     rig = Rig()
     no_event = msgspec.structs.replace(rig.event("b"), body=msgspec.Raw(b"[]"))
     dispositions = await rig.process(rig.pack("a"), rig.pack(no_event), rig.pack("c"))
@@ -216,7 +216,7 @@ async def test_a_fault_of_this_program_leaves_one_message_to_the_redrive_and_the
     assert rig.names() == ["a", "c"]
 
 
-async def test_an_outage_is_waited_out_in_place() -> None:
+async def test_an_outage_is_retried_in_place() -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(Unavailable("down")))
     rig.store.on("read_guard", *[fails(Unavailable("down"))] * 20)
@@ -237,7 +237,7 @@ async def test_giving_up_postpones() -> None:
 
 
 @pytest.mark.parametrize(("receives", "seconds"), [(1, 1), (2, 5), (3, 15), (4, 60), (40, 60)])
-async def test_a_message_waits_longer_the_more_often_it_came(receives: int, seconds: int) -> None:
+async def test_the_delay_grows_with_the_number_of_receives(receives: int, seconds: int) -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(Unavailable("down")))
     [disposition] = await rig.process(rig.pack("a"), receives=receives, give_up=lambda: True)

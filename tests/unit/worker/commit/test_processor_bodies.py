@@ -1,4 +1,4 @@
-"""Bodies too big for an item: in the bucket before their event is in the table, and gone if it is not kept."""
+"""Bodies too large for an item: put before their event is stored, and deleted if it is not kept."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def key_of(pack: EventPack) -> str:
     return body_key(TENANT, pack.events[0].receipt)
 
 
-async def test_big_bodies_go_to_the_bucket() -> None:
+async def test_large_bodies_are_put_into_the_bucket() -> None:
     rig = Rig(SMALL)
     pack = big_pack(rig)
     assert counts(await rig.process(pack)) == [{"stored": 1}]
@@ -50,7 +50,7 @@ async def test_nothing_is_claimed_before_its_body_is_in_the_bucket(error: Except
     assert [bool(event.body_key) for event in rig.listed()] == [False, True]
 
 
-async def test_bodies_are_cleared_when_their_event_is_not_kept() -> None:
+async def test_bodies_are_deleted_if_their_event_is_not_kept() -> None:
     rig = Rig(SMALL)
     kept, repeat = big_pack(rig), big_pack(rig)
     await rig.process(kept)
@@ -58,7 +58,7 @@ async def test_bodies_are_cleared_when_their_event_is_not_kept() -> None:
     assert [key for key, body in rig.bucket.bodies.items() if body] == [key_of(kept)]
 
 
-async def test_the_body_of_an_event_erased_before_it_came_is_cleared() -> None:
+async def test_the_body_of_an_event_erased_before_delivery_is_deleted() -> None:
     rig = Rig(SMALL)
     pack = big_pack(rig)
     await rig.process(rig.removal("a", erase=True))
@@ -66,7 +66,7 @@ async def test_the_body_of_an_event_erased_before_it_came_is_cleared() -> None:
     assert not any(rig.bucket.bodies.values())
 
 
-async def test_an_event_that_its_erase_has_not_come_to_keeps_its_body_until_then() -> None:
+async def test_an_event_keeps_its_body_until_its_erase_reaches_it() -> None:
     rig = Rig(SMALL)
     older = big_pack(rig, accepted_ago_ms=WINDOW_MS)
     await rig.process(older)
@@ -85,7 +85,7 @@ async def test_an_event_that_its_erase_has_not_come_to_keeps_its_body_until_then
     assert counts(await rig.process(older)) == [{"erased": 1}]
 
 
-async def test_a_body_that_cannot_be_cleared_holds_nothing_up() -> None:
+async def test_a_body_that_cannot_be_deleted_blocks_nothing() -> None:
     rig = Rig(SMALL)
     await rig.process(big_pack(rig))
     rig.bodies.on("delete", fails(Unavailable("no")))

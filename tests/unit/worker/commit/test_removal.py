@@ -1,4 +1,4 @@
-"""Acks: from the inbox to the delivered, wherever the event is by then."""
+"""Acks: they move events from the inbox to the delivered events, also after a reposition."""
 
 import pytest
 from msgspec.structs import replace
@@ -24,14 +24,14 @@ def positions(rig: Rig) -> list[str]:
 
 
 async def move(rig: Rig) -> None:
-    """Move the only event of the inbox elsewhere, as a repair does."""
+    """Reposition the only event of the inbox, as a repair does."""
     [guard], [event] = rig.memory.guards(), rig.listed()
     to = rig.rules.minter.mint()
     moved = replace(event, place=event.place._replace(position=to))
     assert await rig.memory.reposition(guard, guard, moved)
 
 
-async def test_an_ack_moves_events_to_the_delivered_and_keeps_them_as_long_again() -> None:
+async def test_an_ack_moves_events_to_delivered_and_renews_their_ttl() -> None:
     rig = Rig()
     await rig.store_events("a", "b")
     rig.clock.advance(3600)
@@ -70,19 +70,19 @@ async def test_an_ack_of_nothing_or_of_an_expired_event_does_nothing() -> None:
     assert rig.listed(delivered=True) == []
 
 
-async def test_an_ack_that_died_between_its_two_steps_is_finished_by_its_repetition() -> None:
+async def test_an_ack_interrupted_between_its_two_steps_is_completed_on_repetition() -> None:
     rig = Rig()
     await rig.store_events("a")
     acks = rig.acks(*positions(rig))
     rig.store.on("remove_events", fails(Unavailable("died")))
     assert counts(await rig.process(acks, give_up=after(1))) == [{"postponed": 1}]
-    assert (rig.names(), rig.names(delivered=True)) == (["a"], ["a"])  # too much, never too little
+    assert (rig.names(), rig.names(delivered=True)) == (["a"], ["a"])  # in both, never in neither
     assert counts(await rig.process(acks)) == [{"acked": 1}]
     assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
 
 
 @pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.UNCLEAR])
-async def test_an_ack_that_is_not_certain_is_tried_again_before_anything_is_deleted(outcome: Outcome) -> None:
+async def test_an_unconfirmed_ack_is_retried_before_anything_is_deleted(outcome: Outcome) -> None:
     rig = Rig()
     await rig.store_events("a")
     rig.store.on("insert_events", answers(outcome))
@@ -90,7 +90,7 @@ async def test_an_ack_that_is_not_certain_is_tried_again_before_anything_is_dele
     assert rig.names(delivered=True) == ["a"]
 
 
-async def test_an_ack_without_an_answer_is_tried_again() -> None:
+async def test_an_unanswered_ack_is_retried() -> None:
     rig = Rig()
     await rig.store_events("a")
     rig.store.on("insert_events", loses_its_answer)
@@ -98,7 +98,7 @@ async def test_an_ack_without_an_answer_is_tried_again() -> None:
     assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
 
 
-async def test_an_ack_follows_its_event_to_where_it_was_moved() -> None:
+async def test_an_ack_follows_a_moved_event() -> None:
     rig = Rig()
     await rig.store_events("a")
     [old] = positions(rig)
@@ -140,7 +140,7 @@ async def test_an_ack_by_identity_reaches_the_events_of_older_guards_too() -> No
     assert (rig.names(), rig.names(delivered=True)) == ([], ["a", "a"])
 
 
-async def test_an_ack_by_identity_is_not_about_events_accepted_after_it() -> None:
+async def test_an_ack_by_identity_excludes_events_accepted_after_it() -> None:
     rig = Rig()
     ack = rig.removal("a", accepted_ago_ms=1)
     await rig.store_events("a")
@@ -148,7 +148,7 @@ async def test_an_ack_by_identity_is_not_about_events_accepted_after_it() -> Non
     assert rig.names() == ["a"]
 
 
-async def test_an_ack_by_identity_of_what_is_not_there_yet_comes_again() -> None:
+async def test_an_ack_by_identity_of_an_event_not_yet_stored_is_postponed() -> None:
     rig = Rig()
     pack, ack = rig.pack("a"), rig.removal("a")
     [disposition] = await rig.process(ack)
@@ -157,7 +157,7 @@ async def test_an_ack_by_identity_of_what_is_not_there_yet_comes_again() -> None
     assert counts(await rig.process(ack, receives=2)) == [{"acked": 1}]
 
 
-async def test_an_ack_by_identity_of_what_is_claimed_and_not_committed_comes_again() -> None:
+async def test_an_ack_by_identity_of_an_event_claimed_but_not_committed_is_postponed() -> None:
     rig = Rig()
     pack = rig.pack("a")
     rig.store.on("insert_events", fails(Unclear("died")))
@@ -168,7 +168,7 @@ async def test_an_ack_by_identity_of_what_is_claimed_and_not_committed_comes_aga
     assert counts(await rig.process(rig.removal("a"))) == [{"acked": 1}]
 
 
-async def test_an_ack_by_identity_of_what_never_came_is_done_in_the_end() -> None:
+async def test_an_ack_by_identity_of_an_event_that_never_arrives_is_eventually_done() -> None:
     rig = Rig()
     ack = rig.removal("never")
     rig.clock.advance(301)
@@ -176,7 +176,7 @@ async def test_an_ack_by_identity_of_what_never_came_is_done_in_the_end() -> Non
     assert (disposition.action, disposition.counts) == (Action.DELETE, {"gone": 1})
 
 
-async def test_an_ack_by_identity_looks_past_an_erase_for_the_event_that_followed_it() -> None:
+async def test_an_ack_by_identity_finds_an_event_accepted_after_an_erase() -> None:
     rig = Rig()
     await rig.process(rig.removal("a", erase=True))
     rig.clock.advance(1)
@@ -186,7 +186,7 @@ async def test_an_ack_by_identity_looks_past_an_erase_for_the_event_that_followe
     assert counts(await rig.process(ack)) == [{"acked": 1}]
 
 
-async def test_an_ack_by_identity_of_an_erased_event_is_done_in_the_end() -> None:
+async def test_an_ack_by_identity_of_an_erased_event_is_eventually_done() -> None:
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.removal("a", erase=True))

@@ -1,4 +1,4 @@
-"""Steps 4 to 6: an event that meets a guard, its own or another's."""
+"""The rare path: an event that finds a guard, its own or another's."""
 
 import pytest
 
@@ -22,7 +22,7 @@ LOST_CLAIM = reports(Outcome.UNCLEAR)
 
 
 async def crash_after_the_claim(rig: Rig) -> EventPack:
-    """A worker claims the event and dies; its redelivery is somebody else's."""
+    """A worker claims the event and dies; another worker gets the redelivery."""
     pack = rig.pack("e")
     rig.store.on("insert_events", answers(Outcome.THROTTLED))
     await rig.process(pack, give_up=lambda: True)
@@ -30,7 +30,7 @@ async def crash_after_the_claim(rig: Rig) -> EventPack:
     return pack
 
 
-# Step 2: whose claim is it?
+# Claim
 
 
 async def test_a_claim_without_an_answer_that_took_effect_is_ours_and_is_committed_at_its_position() -> None:
@@ -52,7 +52,7 @@ async def test_a_claim_that_is_older_than_the_deadline_moves_before_anything_is_
     assert guard.position == event.place.position
 
 
-async def test_a_certain_claim_that_is_older_than_the_deadline_moves_too() -> None:
+async def test_a_confirmed_claim_that_is_older_than_the_deadline_moves_too() -> None:
     rig = Rig()
     rig.store.on("insert_guards", meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1)))
     assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
@@ -67,7 +67,7 @@ async def test_a_claim_at_the_deadline_is_still_committed() -> None:
     assert rig.store.calls == ["insert_guards", "insert_events"]
 
 
-# Step 4: another's guard
+# Compare
 
 
 @pytest.mark.parametrize("ago_ms", [WINDOW_MS - 1, 0, -(WINDOW_MS - 1)])
@@ -79,18 +79,18 @@ async def test_an_event_accepted_within_the_window_of_the_guard_is_a_duplicate(a
 
 
 @pytest.mark.parametrize("ago_ms", [WINDOW_MS, -WINDOW_MS])
-async def test_an_event_accepted_a_window_before_or_after_the_guard_is_another_event(ago_ms: int) -> None:
+async def test_an_event_accepted_a_window_before_or_after_the_guard_is_a_new_event(ago_ms: int) -> None:
     rig = Rig()
     await rig.store_events("e")
     assert counts(await rig.process(rig.pack("e", accepted_ago_ms=ago_ms))) == [{"stored": 1}]
     assert rig.names() == ["e", "e"]
 
 
-async def test_times_of_acceptance_are_compared_never_now() -> None:
+async def test_acceptance_times_are_compared_never_the_present() -> None:
     rig = Rig()
     await rig.store_events("e")
     repeat = rig.pack("e")
-    rig.clock.advance(10 * WINDOW_MS / 1000)  # it waited long in the queue
+    rig.clock.advance(10 * WINDOW_MS / 1000)  # it was queued for a long time
     assert counts(await rig.process(repeat)) == [{"duplicate": 1}]
 
 
@@ -118,7 +118,7 @@ async def test_a_redelivery_of_an_event_whose_guard_was_taken_over_is_not_listed
     assert len(rig.names()) == 2
 
 
-async def test_an_earlier_event_enters_beside_the_current_guard() -> None:
+async def test_an_earlier_event_inserts_its_guard_beside_the_current_one() -> None:
     rig = Rig()
     current = await rig.store_events("e")
     older = await rig.store_events("e", accepted_ago_ms=WINDOW_MS)
@@ -154,7 +154,7 @@ async def test_a_guard_that_changed_since_it_was_read_is_read_again() -> None:
 
     rig.store.on("take_over", meanwhile(lambda: rig.store_events("e", accepted_ago_ms=WINDOW_MS)))
     assert counts(await rig.process(mine)) == [{"stored": 1}]
-    assert rig.store.calls.count("take_over") == 3  # one in vain
+    assert rig.store.calls.count("take_over") == 3  # one failed
     assert len(rig.names()) == 3
 
 
@@ -165,10 +165,10 @@ async def test_a_guard_that_appears_between_reading_and_claiming_is_compared() -
     assert rig.names() == ["e"]
 
 
-# Step 5: repair
+# Repair
 
 
-async def test_what_a_dead_worker_claimed_and_never_committed_is_moved_and_listed() -> None:
+async def test_an_event_claimed_but_not_committed_by_a_dead_worker_is_moved_and_listed() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
     [claimed] = rig.memory.guards()
@@ -178,7 +178,7 @@ async def test_what_a_dead_worker_claimed_and_never_committed_is_moved_and_liste
     assert rig.names() == ["e"]
 
 
-async def test_a_position_younger_than_settle_may_be_in_other_hands_and_is_waited_for() -> None:
+async def test_a_foreign_position_is_read_only_after_settle() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
     claimed_ms = rig.clock.now_ms
@@ -186,7 +186,7 @@ async def test_a_position_younger_than_settle_may_be_in_other_hands_and_is_waite
     assert rig.clock.now_ms == claimed_ms + SETTINGS.settle_ms
 
 
-async def test_a_position_older_than_settle_is_looked_at_right_away() -> None:
+async def test_a_position_older_than_settle_is_read_immediately() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
     rig.clock.now_ms += SETTINGS.settle_ms
@@ -195,7 +195,7 @@ async def test_a_position_older_than_settle_is_looked_at_right_away() -> None:
     assert rig.clock.now_ms == before_ms
 
 
-async def test_an_event_that_another_commits_during_the_wait_is_left_where_it_is() -> None:
+async def test_an_event_committed_by_another_worker_during_the_wait_is_not_moved() -> None:
     rig = Rig()
     pack = rig.pack("e")
     first = rig.commit(pack)
@@ -205,7 +205,7 @@ async def test_an_event_that_another_commits_during_the_wait_is_left_where_it_is
     assert [event.place.position for event in rig.listed()] == [position]
 
 
-async def test_an_event_that_was_acked_is_not_brought_back() -> None:
+async def test_an_acked_event_is_not_restored() -> None:
     rig = Rig()
     pack = await rig.store_events("e")
     await rig.process(rig.acks(rig.listed()[0].place.position))
@@ -214,7 +214,7 @@ async def test_an_event_that_was_acked_is_not_brought_back() -> None:
     assert (rig.names(), rig.names(delivered=True)) == ([], ["e"])
 
 
-async def test_an_erased_event_is_not_brought_back() -> None:
+async def test_an_erased_event_is_not_restored() -> None:
     rig = Rig()
     pack = await rig.store_events("e")
     await rig.process(rig.removal("e", erase=True))
@@ -223,10 +223,10 @@ async def test_an_erased_event_is_not_brought_back() -> None:
     assert rig.names() == []
 
 
-# Step 6: reposition
+# Reposition
 
 
-async def test_a_move_leaves_tombstones_at_the_old_position_in_the_inbox_and_among_the_delivered() -> None:
+async def test_a_move_leaves_tombstones_at_the_old_position_in_the_inbox_and_in_delivered() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
     [claimed] = rig.memory.guards()
@@ -249,7 +249,7 @@ async def test_a_move_without_an_answer_that_took_effect_is_confirmed() -> None:
     assert rig.names() == ["e"]
 
 
-async def test_an_event_that_another_moves_during_the_wait_is_found_at_its_new_position() -> None:
+async def test_an_event_moved_by_another_worker_during_the_wait_is_found_at_its_new_position() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
     another = rig.commit(pack)
@@ -264,7 +264,7 @@ async def test_an_event_that_another_moves_during_the_wait_is_found_at_its_new_p
     assert rig.names() == ["e"]
 
 
-async def test_a_move_in_vain_is_tried_again() -> None:
+async def test_a_failed_move_is_retried() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
 

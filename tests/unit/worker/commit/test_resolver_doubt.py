@@ -1,4 +1,4 @@
-"""Positions in doubt: answers that come late or never, and calls that take effect after they were given up."""
+"""Positions in doubt: late and lost answers, and calls that take effect after they were given up."""
 
 import pytest
 
@@ -20,14 +20,14 @@ IN_TIME_MS = SETTINGS.commit_deadline_ms + SETTINGS.store_timeout_ms
 PROOF_MS = SETTINGS.settle_ms - SETTINGS.clock_skew_ms
 
 
-async def test_an_answer_that_comes_in_time_is_believed() -> None:
+async def test_an_answer_in_time_counts() -> None:
     rig = Rig()
     rig.store.on("insert_events", answers_after(rig.clock, IN_TIME_MS))
     assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
     assert rig.store.calls == ["insert_guards", "insert_events"]
 
 
-async def test_an_answer_that_comes_after_the_deadline_leaves_the_position_in_doubt_and_the_event_moves() -> None:
+async def test_a_late_answer_leaves_the_position_in_doubt_and_the_event_moves() -> None:
     rig = Rig()
     rig.store.on("insert_events", answers_after(rig.clock, PROOF_MS))
     assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
@@ -37,7 +37,7 @@ async def test_an_answer_that_comes_after_the_deadline_leaves_the_position_in_do
     assert rig.store.calls.count("reposition") == 1
 
 
-async def test_a_stall_between_deciding_and_sending_counts_though_the_call_itself_was_quick() -> None:
+async def test_a_stall_between_decision_and_call_counts_even_if_the_call_is_fast() -> None:
     rig = Rig()
     rig.store.on("insert_events", meanwhile(rig.passes(PROOF_MS)))
     await rig.process(rig.pack("e"))
@@ -52,7 +52,7 @@ async def test_an_event_in_doubt_that_is_seen_before_any_reader_can_pass_it_stay
     assert rig.store.calls == ["insert_guards", "insert_events", "read_events"]
 
 
-async def test_a_wall_clock_that_is_set_back_makes_no_position_young() -> None:
+async def test_setting_the_wall_clock_back_does_not_make_a_position_younger() -> None:
     rig = Rig()
 
     async def set_back() -> None:
@@ -76,7 +76,7 @@ async def test_a_late_insert_fails_on_the_tombstone() -> None:
     assert rig.names() == ["e"]
 
 
-async def test_a_late_insert_that_comes_before_the_move_is_replaced_by_the_tombstone() -> None:
+async def test_a_late_insert_that_arrives_before_the_move_is_replaced_by_the_tombstone() -> None:
     rig = Rig()
     late = Late()
     rig.store.on("insert_events", late)
@@ -95,7 +95,7 @@ async def test_a_late_claim_fails_on_the_claim_that_followed_it() -> None:
     assert rig.names() == ["e"]
 
 
-async def test_a_late_claim_that_comes_just_before_the_next_is_found_to_be_ours() -> None:
+async def test_a_late_claim_that_arrives_just_before_the_next_is_recognized_as_ours() -> None:
     rig = Rig()
     late = Late()
     rig.store.on("insert_guards", late, meanwhile(late.arrive))
@@ -104,7 +104,7 @@ async def test_a_late_claim_that_comes_just_before_the_next_is_found_to_be_ours(
     assert guard.position == event.place.position
 
 
-async def test_a_late_move_fails_on_the_version_that_the_next_one_raised() -> None:
+async def test_a_late_move_fails_on_the_version_that_the_next_one_incremented() -> None:
     rig = Rig()
     late = Late()
     rig.store.on("insert_events", fails(Unclear("cut off")))
@@ -114,13 +114,13 @@ async def test_a_late_move_fails_on_the_version_that_the_next_one_raised() -> No
     assert rig.names() == ["e"]
 
 
-async def test_a_late_move_that_comes_before_the_next_is_believed_while_it_is_young() -> None:
+async def test_a_late_move_that_arrives_before_the_next_counts_while_it_is_young() -> None:
     rig = Rig()
     late = Late()
     rig.store.on("insert_events", fails(Unclear("cut off")))
     rig.store.on("reposition", late, meanwhile(late.arrive))
     assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
-    assert rig.store.calls.count("reposition") == 2  # the second in vain
+    assert rig.store.calls.count("reposition") == 2  # the second failed
     assert rig.names() == ["e"]
 
 
@@ -132,10 +132,10 @@ async def test_a_claim_that_took_too_long_is_not_committed_where_it_was_made() -
     assert rig.names() == ["e"]
 
 
-async def test_a_move_that_was_given_up_leaves_every_place_in_doubt_while_it_may_still_come() -> None:
+async def test_an_abandoned_move_leaves_every_place_in_doubt_while_it_may_still_take_effect() -> None:
     rig = Rig()
     pack = rig.pack("e")
-    other = rig.commit(pack)  # in another worker's hands: claimed, and its insert is still on its way
+    other = rig.commit(pack)  # at another worker: claimed, and its insert is still in flight
     claimed = other.guard_at(other.mint())
     await rig.memory.insert_guards([claimed])
     rig.clock.now_ms += SETTINGS.settle_ms
@@ -147,12 +147,12 @@ async def test_a_move_that_was_given_up_leaves_every_place_in_doubt_while_it_may
     rig.store.on("reposition", move)
     rig.store.on("read_events", as_usual, as_usual, as_usual, meanwhile(insert_of_the_other))
     assert counts(await rig.process(pack)) == [{"stored": 1}]
-    assert rig.store.calls.count("reposition") == 2  # and not content with what it found at the old place
+    assert rig.store.calls.count("reposition") == 2  # although the event was found at the old place
     assert await move.arrive() is False
     assert rig.names() == ["e"]
 
 
-async def test_a_move_is_judged_as_a_commit_is() -> None:
+async def test_a_move_is_checked_like_a_commit() -> None:
     rig = Rig()
     rig.store.on("insert_events", fails(Unclear("cut off")))
     rig.store.on("reposition", answers_after(rig.clock, PROOF_MS))
@@ -176,7 +176,7 @@ async def test_an_event_in_doubt_that_was_acked_meanwhile_is_done() -> None:
     assert "reposition" not in rig.store.calls
 
 
-async def test_an_ack_between_looking_and_moving_makes_the_move_fail() -> None:
+async def test_an_ack_between_the_read_and_the_move_makes_the_move_fail() -> None:
     rig = Rig()
 
     async def acked() -> None:
@@ -189,7 +189,7 @@ async def test_an_ack_between_looking_and_moving_makes_the_move_fail() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("no"), Unclear("cut off")])
-async def test_an_event_that_cannot_be_confirmed_at_once_is_looked_for_again(error: Exception) -> None:
+async def test_an_event_that_cannot_be_confirmed_immediately_is_read_again(error: Exception) -> None:
     rig = Rig()
     rig.store.on("insert_events", loses_its_answer)
     rig.store.on("read_events", fails(error))

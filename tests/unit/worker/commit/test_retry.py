@@ -1,4 +1,4 @@
-"""Trying again in place."""
+"""Retries in place."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,33 +23,33 @@ def script(*answers: str | Exception | None) -> Callable[[], Awaitable[str | Non
     return attempt
 
 
-async def test_a_first_answer_takes_no_time() -> None:
+async def test_an_immediate_result_takes_no_time() -> None:
     clock = ManualClock()
     assert await retry_until(clock, script("done"), give_up=never) == "done"
     assert clock.now_ms == 0
 
 
-async def test_nothing_and_outages_are_tried_again_after_pauses_that_double() -> None:
+async def test_none_and_outages_are_retried_after_pauses_that_double() -> None:
     clock = ManualClock()
     attempt = script(None, Unavailable("down"), Unclear("cut off"), "done")
     assert await retry_until(clock, attempt, give_up=never) == "done"
     assert clock.now_ms == 20 + 40 + 80
 
 
-async def test_pauses_grow_to_five_seconds_and_no_longer() -> None:
+async def test_pauses_grow_to_at_most_five_seconds() -> None:
     clock = ManualClock()
     await retry_until(clock, script(*[None] * 10, "done"), give_up=never)
     assert clock.now_ms == 20 + 40 + 80 + 160 + 320 + 640 + 1280 + 2560 + 5000 + 5000
 
 
-async def test_giving_up_ends_it() -> None:
+async def test_giving_up_ends_the_retries() -> None:
     assert await retry_until(ManualClock(), script(None, None), give_up=after(2)) is None
 
 
-async def test_told_to_give_up_at_once_it_does_not_try() -> None:
+async def test_giving_up_beforehand_makes_no_attempt() -> None:
     assert await retry_until(ManualClock(), script(), give_up=lambda: True) is None
 
 
-async def test_other_errors_are_the_callers() -> None:
+async def test_other_errors_propagate() -> None:
     with pytest.raises(Poison):
         await retry_until(ManualClock(), script(Poison("bad")), give_up=never)

@@ -1,4 +1,4 @@
-"""An inbox over memory, a way to put events into it, and a count of what its reads cost."""
+"""An inbox with an in-memory store that counts its queries."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SETTINGS = Settings()
 
 
 class HandClock(SystemClock):
-    """A wall clock that is moved by hand."""
+    """A wall clock that the test advances."""
 
     def __init__(self, now_ms: int = NOW_MS) -> None:
         self.now_ms = now_ms
@@ -60,7 +60,7 @@ class Slow(MemoryStore):
 
 
 class Bench:
-    """An inbox `orders` of the tenant `t`, and what is put into it."""
+    """The inbox `orders` of the tenant `t`, with its store and bucket."""
 
     def __init__(self) -> None:
         self.clock = HandClock()

@@ -1,4 +1,4 @@
-"""The inbox app over memory, with keys, and a way to put events into it."""
+"""The inbox app with in-memory services and API keys."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ _KEYS = {
 
 @cache
 def _made() -> dict[str, tuple[ApiKey, str]]:
-    """Return the keys and their tokens; bcrypt takes its time."""
+    """Return the keys and their tokens; cached, since bcrypt is slow."""
     return {
         name: api_key.create(tenant=tenant, name="test", scopes=[scope], types=types, now_ms=START_MS, burst=100)
         for name, (tenant, scope, types) in _KEYS.items()
@@ -42,7 +42,7 @@ def _made() -> dict[str, tuple[ApiKey, str]]:
 
 
 class Earlier(ManualClock):
-    """Ten seconds behind: what is minted now has settled."""
+    """A clock ten seconds behind: positions it mints have already settled."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__()
@@ -87,8 +87,8 @@ class Served:
         headers: Mapping[str, str] = {},
         **params: str | int | list[str],
     ) -> httpx.Response:
-        """Return the answer for a key; of `params`, lists are given several times."""
-        # Nothing that httpx would ask for by itself.
+        """Send a request with a key; lists in `params` become repeated parameters."""
+        # Without the headers that httpx adds by default.
         plain = {"authorization": f"Bearer {self.tokens[key]}", "accept": "*/*", "accept-encoding": "identity"}
         return await self.http.get(path, params=params or None, headers={**plain, **headers})
 

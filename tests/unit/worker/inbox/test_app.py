@@ -1,4 +1,4 @@
-"""The inbox app as a whole: who may read, whether it is ready, and what its document says."""
+"""The inbox app as a whole: authorization, readiness and its OpenAPI document."""
 
 from collections.abc import AsyncIterator
 
@@ -18,7 +18,7 @@ async def world() -> AsyncIterator[Served]:
         yield world
 
 
-async def test_tenants_with_names_alike_see_nothing_of_each_other(world: Served) -> None:
+async def test_tenants_with_similar_names_are_isolated(world: Served) -> None:
     await world.put("1", "2", "3")
     assert (await world.get("/v1/inbox", key="a/b")).json()["events"] == []
     assert (await world.get("/v1/events/1", source="/s", key="a/b")).status_code == 404
@@ -30,12 +30,12 @@ async def test_a_key_without_the_scope_may_not_read(world: Served, path: str) ->
 
 
 @pytest.mark.parametrize("path", ["/v1/inbox", "/v1/events/1"])
-async def test_no_key_no_answer(world: Served, path: str) -> None:
+async def test_a_read_requires_a_key(world: Served, path: str) -> None:
     assert (await world.http.get(path)).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/v1/inbox?wait=0&count=true", "/v1/events/1"])
-async def test_a_read_costs_one(world: Served, path: str) -> None:
+async def test_a_read_costs_one_token(world: Served, path: str) -> None:
     left = [(await world.get(path)).headers["ratelimit"] for _ in range(2)]
     assert [part.split(";")[1] for part in left] == ["r=99", "r=98"]
 
@@ -56,7 +56,7 @@ async def test_before_the_start_nothing_is_ready_and_nothing_waits() -> None:
         await part.ready()
 
 
-async def test_who_waits_is_answered_when_the_process_is_told_to_end(world: Served) -> None:
+async def test_waiting_requests_are_answered_on_shutdown(world: Served) -> None:
     stop_waiting(world.app)
     answer = await world.get("/v1/inbox", wait=20)
     assert (answer.status_code, answer.json()["events"]) == (200, [])
@@ -76,7 +76,7 @@ async def test_the_document_describes_reading_with_examples_and_errors(world: Se
         assert {name.split('"')[0] for name in named} <= set(document["components"]["schemas"])
 
 
-async def test_the_document_names_the_parameters_that_are_taken(world: Served) -> None:
+async def test_the_document_lists_the_accepted_parameters(world: Served) -> None:
     document = (await world.http.get("/openapi.json")).json()
     for path, of in (("/v1/inbox", "/v1/inbox"), ("/v1/events/{event_id}", "/v1/events/x")):
         parameters = document["paths"][path]["get"]["parameters"]
@@ -85,7 +85,7 @@ async def test_the_document_names_the_parameters_that_are_taken(world: Served) -
         assert in_query == set(fault.split("Known parameters: ")[1].replace("`", "").strip(".").split(", "))
 
 
-async def test_the_examples_are_what_this_api_answers(world: Served) -> None:
+async def test_the_examples_match_the_responses(world: Served) -> None:
     await world.put("order-17-paid", kind="order.paid")
     paths = (await world.http.get("/openapi.json")).json()["paths"]
     answers = paths["/v1/inbox"]["get"]["responses"]["200"]["content"]
@@ -98,7 +98,7 @@ async def test_the_examples_are_what_this_api_answers(world: Served) -> None:
     assert answered["events"][0].keys() == page["events"][0].keys() - optional
     zapier = (await world.get("/v1/inbox", format="zapier")).json()
     assert zapier[0].keys() == examples["zapier"]["value"][0].keys() - optional
-    fate = (await world.get("/v1/events/order-17-paid", source="/s")).json()
+    status = (await world.get("/v1/events/order-17-paid", source="/s")).json()
     example = paths["/v1/events/{event_id}"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
-    assert fate.keys() == example.keys()
+    assert status.keys() == example.keys()
     assert (await world.get("/v1/inbox", after=page["next"])).status_code == 200

@@ -1,4 +1,4 @@
-"""Contents of events, also of those whose body is not where it should be."""
+"""Contents of events, including those whose body is missing or broken."""
 
 import logging
 from typing import Any
@@ -25,9 +25,7 @@ async def contents(bench: Bench, *events: StoredEvent) -> list[dict[str, Any]]:
     return [msgspec.json.decode(event or b"{}") for event in finished]
 
 
-async def test_a_missing_body_is_said_on_its_event_and_on_no_other(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_missing_body_is_reported_on_its_event_only(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     whole = bench.event(b'{"specversion":"1.0","id":"ok"}')
     gone = bench.event(EVENT.without_data(), kind="order.paid", key="gone")
     kept = bench.event(EVENT.without_data(), key="kept")
@@ -50,23 +48,23 @@ async def test_a_missing_body_is_said_on_its_event_and_on_no_other(
     assert record.__dict__["place"] == gone.place
 
 
-async def test_a_broken_body_is_said_too(bench: Bench) -> None:
+async def test_a_broken_body_is_reported_too(bench: Bench) -> None:
     inline = bench.event(compress(b"x" * 1000)[:-4], kind="t")
-    parked = bench.event(EVENT.without_data(), key="k")
+    offloaded = bench.event(EVENT.without_data(), key="k")
     await bench.bodies.put("k", inline.body)
-    first, second = await contents(bench, inline, parked)
+    first, second = await contents(bench, inline, offloaded)
     assert (first["dataerror"], second["dataerror"]) == ("broken", "broken")
     assert (first["id"], first["source"], first["type"]) == (inline.place.position, "/orders", "t")
     assert (second["id"], second["source"]) == ("é", "/shop")
 
 
-async def test_a_body_whose_item_names_nothing_has_its_position_for_an_id(bench: Bench) -> None:
+async def test_an_event_without_any_body_has_its_position_as_its_id(bench: Bench) -> None:
     event = bench.event(b"", key="gone")
     await bench.store.insert_events([event])
     (found,) = await contents(bench, event)
     assert (found["id"], found["dataerror"]) == (event.place.position, "missing")
 
 
-async def test_an_event_that_was_erased_since_it_was_read_is_left_out(bench: Bench) -> None:
+async def test_an_event_erased_since_it_was_read_is_omitted(bench: Bench) -> None:
     event = bench.event(EVENT.without_data(), key="gone")
     assert await contents(bench, event) == [{}]

@@ -1,4 +1,4 @@
-"""Counting what is undelivered."""
+"""Counting undelivered events."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ async def bench() -> Bench:
     return Bench()
 
 
-async def test_what_is_listed_is_counted(bench: Bench) -> None:
+async def test_listed_events_are_counted(bench: Bench) -> None:
     for kind in ("a", "a", "b"):
         await bench.put(b"{}", kind=kind)
     await bench.put(b"{}", age_ms=SETTINGS.settle_ms)
@@ -27,7 +27,7 @@ async def test_what_is_listed_is_counted(bench: Bench) -> None:
     assert await bench.inbox.undelivered("other", "orders") == 0
 
 
-async def test_a_count_is_shared_and_remembered_for_a_while(bench: Bench) -> None:
+async def test_a_count_is_shared_and_cached(bench: Bench) -> None:
     assert await asyncio.gather(*(bench.inbox.undelivered("t", "orders") for _ in range(50))) == [0] * 50
     await bench.put(b"{}")
     bench.clock.now_ms += counts.REMEMBERED_MS - 1
@@ -37,7 +37,7 @@ async def test_a_count_is_shared_and_remembered_for_a_while(bench: Bench) -> Non
     assert await bench.inbox.undelivered("t", "orders") == 1
 
 
-async def test_only_so_many_counts_are_remembered(bench: Bench) -> None:
+async def test_the_number_of_cached_counts_is_limited(bench: Bench) -> None:
     for number in range(1001):
         await bench.inbox.undelivered("t", f"{number}")
     before = bench.store.counts
@@ -47,7 +47,7 @@ async def test_only_so_many_counts_are_remembered(bench: Bench) -> None:
     assert bench.store.counts == before + SETTINGS.inbox_shards
 
 
-async def test_a_failed_count_is_not_remembered(bench: Bench) -> None:
+async def test_a_failed_count_is_not_cached(bench: Bench) -> None:
     bench.store.fails = True
     with pytest.raises(Unavailable):
         await bench.inbox.undelivered("t", "orders")
@@ -55,7 +55,7 @@ async def test_a_failed_count_is_not_remembered(bench: Bench) -> None:
     assert await bench.inbox.undelivered("t", "orders") == 0
 
 
-async def test_closing_ends_counts_under_way(bench: Bench) -> None:
+async def test_closing_cancels_counts_in_progress(bench: Bench) -> None:
     bench.store.open.clear()
     asking = asyncio.create_task(bench.inbox.undelivered("t", "orders"))
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ class Heaps:
         (1_000_000, 3, "96+"),
     ],
 )
-async def test_counting_ends_somewhere(bench: Bench, size: int, most: int, expected: int | str) -> None:
+async def test_counting_is_limited(bench: Bench, size: int, most: int, expected: int | str) -> None:
     heaps = Heaps(size, most)
     counting = counts.Counts(heaps, bench.clock, shards=4, settle_ms=1000)  # type: ignore[arg-type] # it only counts
     assert await counting.undelivered("t", "orders", ()) == expected

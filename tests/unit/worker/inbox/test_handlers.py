@@ -1,4 +1,4 @@
-"""GET /v1/inbox over HTTP: what is asked and what is answered."""
+"""GET /v1/inbox over HTTP: requests and responses."""
 
 import asyncio
 import gzip
@@ -47,7 +47,7 @@ async def ids(world: Served, *, key: str = TENANT, **params: Param) -> list[str]
     return [msgspec.json.decode(event, type=Placed).id for event in (await read(world, key=key, **params)).events]
 
 
-async def test_following_the_cursor_hands_out_everything_once(world: Served) -> None:
+async def test_following_the_cursor_returns_every_event_once(world: Served) -> None:
     places = await world.put(*map(str, range(25)))
     seen: list[str] = []
     page = await read(world, limit="10")
@@ -58,7 +58,7 @@ async def test_following_the_cursor_hands_out_everything_once(world: Served) -> 
     assert seen == places
 
 
-async def test_an_event_is_what_was_stored_with_three_members_behind(world: Served) -> None:
+async def test_an_event_is_returned_as_stored_with_three_members_appended(world: Served) -> None:
     [place] = await world.put("0")
     [event] = (await read(world)).events
     assert bytes(event).startswith(
@@ -67,26 +67,26 @@ async def test_an_event_is_what_was_stored_with_three_members_behind(world: Serv
     assert bytes(event).endswith(b'Z","position":"%b"}' % place.encode())
 
 
-async def test_an_empty_inbox_gives_a_cursor_that_stays(world: Served) -> None:
-    page = await read(world, inbox="nobody-wrote-here")
+async def test_the_cursor_of_an_empty_inbox_does_not_change(world: Served) -> None:
+    page = await read(world, inbox="empty")
     assert not page.events
     assert not page.more
-    assert (await read(world, inbox="nobody-wrote-here", after=page.next)).next == page.next
+    assert (await read(world, inbox="empty", after=page.next)).next == page.next
 
 
-async def test_a_cursor_of_another_inbox_is_refused(world: Served) -> None:
+async def test_a_cursor_of_another_inbox_is_rejected(world: Served) -> None:
     page = await read(world, inbox="one")
     assert (await world.get("/v1/inbox", inbox="two", after=page.next)).status_code == 400
 
 
-async def test_every_fault_of_the_query_is_listed(world: Served) -> None:
+async def test_all_faults_of_the_query_are_listed(world: Served) -> None:
     answer = await world.get("/v1/inbox", limit=0, nope=5, inbox="A")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/nope", "/inbox", "/limit"]
 
 
-async def test_a_key_for_some_types_reads_no_others_whatever_it_asks_for(world: Served) -> None:
+async def test_a_key_for_some_types_reads_no_others(world: Served) -> None:
     await world.put("1", "2", kind="order.paid")
     await world.put("3", kind="order.sent")
     await world.put("4", kind="orders")
@@ -101,7 +101,7 @@ async def test_a_key_for_some_types_reads_no_others_whatever_it_asks_for(world: 
     assert [event["eventid"] for event in zapier.json()] == ["3", "2", "1"]
 
 
-async def test_only_the_types_asked_for(world: Served) -> None:
+async def test_only_requested_types_are_returned(world: Served) -> None:
     await world.put("1", kind="order.paid")
     await world.put("2", kind="refund")
     await world.put("3", kind="order.sent")
@@ -109,7 +109,7 @@ async def test_only_the_types_asked_for(world: Served) -> None:
     assert await ids(world, type=["order.paid", "refund"]) == ["1", "2"]
 
 
-async def test_reading_starts_at_a_time_or_behind_a_cursor_whichever_is_later(world: Served) -> None:
+async def test_reading_starts_at_the_later_of_a_time_and_a_cursor(world: Served) -> None:
     await world.put("old")
     cursor = (await read(world)).next
     world.clock.advance(60)
@@ -124,7 +124,7 @@ async def test_reading_starts_at_a_time_or_behind_a_cursor_whichever_is_later(wo
     assert await ids(world, after=ahead.next) == []
 
 
-async def test_the_delivered_are_listed_on_demand(world: Served) -> None:
+async def test_delivered_events_are_listed_on_request(world: Served) -> None:
     event = world.event("1")
     acked = msgspec.structs.replace(
         event, place=event.place._replace(delivered=True), delivered_at=world.clock.wall_ms()
@@ -137,7 +137,7 @@ async def test_the_delivered_are_listed_on_demand(world: Served) -> None:
     assert (listed["id"], listed["deliveredat"]) == ("1", "2027-01-15T08:00:00.000Z")
 
 
-async def test_a_count_is_added_on_demand(world: Served) -> None:
+async def test_a_count_is_added_on_request(world: Served) -> None:
     await world.put("1", "2", "3", kind="a")
     await world.put("4", kind="b")
     answer = await world.get("/v1/inbox", count="true", limit=1, type="a")
@@ -146,7 +146,7 @@ async def test_a_count_is_added_on_demand(world: Served) -> None:
     assert "undelivered" not in (await world.get("/v1/inbox", count="false")).json()
 
 
-async def test_zapier_gets_the_newest_first_with_ids_of_their_own(world: Served) -> None:
+async def test_zapier_gets_the_newest_first_with_unique_ids(world: Served) -> None:
     places = await world.put("1", "same", "same", "4")
     answer = await world.get("/v1/inbox", format="zapier", limit=3)
     assert answer.headers["content-type"] == "application/json"
@@ -173,7 +173,7 @@ async def test_a_batch_is_a_bare_array_with_a_link_to_the_next(world: Served) ->
     assert [event["id"] for event in answer.json()] == ["3"]
 
 
-async def test_the_link_keeps_what_was_asked(world: Served) -> None:
+async def test_the_link_keeps_the_query(world: Served) -> None:
     delivered = await world.get(
         "/v1/inbox", headers={"accept": BATCH}, status="delivered", since="2026-01-01T00:00:00Z"
     )
@@ -184,7 +184,7 @@ async def test_the_link_keeps_what_was_asked(world: Served) -> None:
 
 
 @pytest.mark.parametrize(("accept", "params"), [("text/html", {}), (BATCH, {"format": "zapier"})])
-async def test_what_nobody_can_answer_is_406(world: Served, accept: str, params: dict[str, str]) -> None:
+async def test_an_unsupported_format_is_406(world: Served, accept: str, params: dict[str, str]) -> None:
     answer = await world.get("/v1/inbox", headers={"accept": accept}, **params)
     assert answer.status_code == 406
     assert answer.headers["content-type"] == "application/problem+json"
@@ -200,7 +200,7 @@ async def test_the_count_of_a_bare_array_is_a_header(world: Served) -> None:
     assert (len(zapier.json()), zapier.headers["undelivered"]) == (3, "3")
 
 
-async def test_zapier_may_read_behind_a_cursor(world: Served) -> None:
+async def test_zapier_may_read_from_a_cursor(world: Served) -> None:
     await world.put("1")
     cursor = (await read(world)).next
     world.clock.advance(1)
@@ -226,7 +226,7 @@ async def test_an_idle_poller_gets_304(world: Served) -> None:
 
 
 @pytest.mark.parametrize("size", [2000, 400_000])
-async def test_long_answers_are_compressed_where_asked(world: Served, size: int) -> None:
+async def test_long_responses_are_compressed_on_request(world: Served, size: int) -> None:
     await world.put("1", data=b'"%b"' % (b"x" * size))
     plain = await world.get("/v1/inbox")
     assert "content-encoding" not in plain.headers
@@ -249,7 +249,7 @@ async def test_long_answers_are_compressed_where_asked(world: Served, size: int)
     assert (await world.get("/v1/inbox", headers=again)).status_code == 304
 
 
-async def test_short_answers_and_what_does_not_shrink_are_sent_as_they_are(world: Served) -> None:
+async def test_short_and_incompressible_responses_are_sent_unchanged(world: Served) -> None:
     answer = await world.get("/v1/inbox", headers={"accept-encoding": "zstd, gzip"})
     assert "content-encoding" not in answer.headers
     assert answer.headers["vary"] == "Accept, Accept-Encoding"
@@ -257,13 +257,13 @@ async def test_short_answers_and_what_does_not_shrink_are_sent_as_they_are(world
 
 async def test_a_wait_ends_with_an_event(world: Served) -> None:
     waiting = asyncio.create_task(world.get("/v1/inbox", wait=20))
-    await until(lambda: world.clock.now_ms > 0)  # pauses between looks take no time on this clock
+    await until(lambda: world.clock.now_ms > 0)  # pauses between polls take no time on this clock
     place = Place(TENANT, "default", Minter(world.clock).mint())
     await world.store.insert_events([msgspec.structs.replace(world.event("1"), place=place)])
     assert [event["id"] for event in (await waiting).json()["events"]] == ["1"]
 
 
-async def test_a_client_that_leaves_stops_waiting(world: Served) -> None:
+async def test_a_client_that_disconnects_stops_waiting(world: Served) -> None:
     sent: list[Any] = []
     asked = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])
 

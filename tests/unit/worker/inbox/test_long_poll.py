@@ -1,4 +1,4 @@
-"""Waiting for events, on virtual time: when waiters are told, what it costs the store, and how waiting ends."""
+"""Long polls in virtual time: when waiters are answered, how many queries they cost, and how waits end."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -22,7 +22,7 @@ SHARDS = SETTINGS.inbox_shards
 
 
 class Store(MemoryStore):
-    """Notes when it is queried; takes a moment to answer."""
+    """A store that records the times of its queries, and answers after 5 ms."""
 
     def __init__(self, clock: Process) -> None:
         super().__init__(clock)
@@ -39,12 +39,12 @@ class Store(MemoryStore):
         return found
 
     def most_in_a_second(self) -> int:
-        """Return the most queries that any second saw."""
+        """Return the largest number of queries in any second."""
         return max(sum(0 <= at - start < 1000 for at in self.queried_ms) for start in self.queried_ms)
 
 
 class World:
-    """An inbox on virtual time, and what happens there."""
+    """An inbox in virtual time."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.clock = Process(loop)
@@ -97,18 +97,18 @@ async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> Non
     waiters = [asyncio.create_task(world.wait()) for _ in range(1000)]
     await asyncio.sleep(7.3)
     assert len(world.store.queried_ms) <= 10 * 7.3
-    assert world.store.most_in_a_second() <= 12  # the first page, and two looks
-    looks = len(world.store.queried_ms)
+    assert world.store.most_in_a_second() <= 12  # the first page and two polls
+    queries_before = len(world.store.queried_ms)
     await world.commit()
     pages = await asyncio.gather(*waiters)
     assert all(len(page.events) == 1 for page in pages)
     assert all(page is pages[0] for page in pages)
     assert 0 <= world.now_ms - world.visible_ms[0] < 50
-    assert len(world.store.queried_ms) - looks <= 4 * SHARDS  # up to three looks, and one page for all of them
+    assert len(world.store.queried_ms) - queries_before <= 4 * SHARDS  # up to three polls, and one shared page
 
 
 @on_virtual_time
-async def test_waiters_elsewhere_in_the_inbox_share_its_looks(world: World) -> None:
+async def test_waiters_at_other_positions_share_the_polls(world: World) -> None:
     first = await world.commit()
     await asyncio.sleep(2)
     waiters = [asyncio.create_task(world.wait(first.position, *types)) for types in ((), ("a",), ("a.*", "a"))]
@@ -122,7 +122,7 @@ async def test_waiters_elsewhere_in_the_inbox_share_its_looks(world: World) -> N
 
 @pytest.mark.parametrize("takes_ms", [0, 300, 700, 800])
 @pytest.mark.parametrize("after_ms", [0, 130, 260, 390, 499])
-def test_an_event_wakes_who_waits_within_300_ms_of_its_visibility(takes_ms: int, after_ms: int) -> None:
+def test_an_event_wakes_waiters_within_300_ms_of_its_visibility(takes_ms: int, after_ms: int) -> None:
     @on_virtual_time
     async def waiting(world: World) -> None:
         waiter = asyncio.create_task(world.wait())
@@ -153,7 +153,7 @@ async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
 
 
 @on_virtual_time
-async def test_where_more_is_new_than_a_look_can_see_a_rare_type_is_found(world: World) -> None:
+async def test_a_rare_type_is_found_among_more_events_than_a_poll_returns(world: World) -> None:
     waiter = asyncio.create_task(world.wait(FIRST, "rare"))
     await asyncio.sleep(2)
     await asyncio.gather(*(world.commit("b") for _ in range(900)), world.commit("rare"))
@@ -163,17 +163,17 @@ async def test_where_more_is_new_than_a_look_can_see_a_rare_type_is_found(world:
 
 
 @on_virtual_time
-async def test_nothing_comes_and_the_waiting_is_over_in_time(world: World) -> None:
+async def test_a_wait_without_an_event_ends_in_time(world: World) -> None:
     page = await world.wait(seconds=4)
     assert not page.events
     assert 4000 <= world.now_ms < 4100
     assert page.end == FIRST
     await asyncio.sleep(10)
-    assert world.store.queried_ms[-1] < 4500  # nobody looks while nobody waits
+    assert world.store.queried_ms[-1] < 4500  # no polls while no request waits
 
 
 @on_virtual_time
-async def test_an_event_that_is_gone_again_does_not_end_the_waiting(world: World) -> None:
+async def test_an_event_that_is_deleted_does_not_end_the_wait(world: World) -> None:
     waiter = asyncio.create_task(world.wait(seconds=6))
     await asyncio.sleep(2)
     place = await world.commit()
@@ -186,11 +186,11 @@ async def test_an_event_that_is_gone_again_does_not_end_the_waiting(world: World
 
 
 @on_virtual_time
-async def test_an_inbox_that_was_looked_into_lately_is_known(world: World) -> None:
+async def test_a_new_waiter_uses_the_last_poll(world: World) -> None:
     waiters = [asyncio.create_task(world.wait(seconds=20))]
     await asyncio.sleep(2)
     place = await world.commit()
-    await asyncio.sleep(0.6)  # seen by now, and not readable yet
+    await asyncio.sleep(0.6)  # polled by now, but not readable yet
     waiters.append(asyncio.create_task(world.wait(seconds=20)))
     pages = await asyncio.gather(*waiters)
     assert [page.end for page in pages] == [place.position] * 2
@@ -209,7 +209,7 @@ async def test_waiters_outlast_a_table_that_does_not_answer(world: World) -> Non
 
 
 @on_virtual_time
-async def test_waiting_can_be_ended(world: World) -> None:
+async def test_waits_can_be_ended(world: World) -> None:
     waiters = [asyncio.create_task(world.wait()) for _ in range(3)]
     await asyncio.sleep(2)
     world.inbox.stop_waiting()
@@ -219,7 +219,7 @@ async def test_waiting_can_be_ended(world: World) -> None:
 
 
 @on_virtual_time
-async def test_a_waiter_that_leaves_is_forgotten(world: World) -> None:
+async def test_a_canceled_waiter_is_removed(world: World) -> None:
     stays, leaves = asyncio.create_task(world.wait(seconds=8)), asyncio.create_task(world.wait())
     await asyncio.sleep(1)
     leaves.cancel()
@@ -232,7 +232,7 @@ async def test_a_waiter_that_leaves_is_forgotten(world: World) -> None:
 
 
 @on_virtual_time
-async def test_too_many_waiters_are_not_kept(world: World) -> None:
+async def test_the_number_of_waiters_is_limited(world: World) -> None:
     waiters = [asyncio.create_task(world.wait(seconds=5)) for _ in range(long_poll.MAX_WAITERS)]
     await asyncio.sleep(1)
     await world.wait()
@@ -241,7 +241,7 @@ async def test_too_many_waiters_are_not_kept(world: World) -> None:
 
 
 @on_virtual_time
-async def test_many_inboxes_are_looked_into_less_often(world: World) -> None:
+async def test_many_inboxes_are_polled_less_often(world: World) -> None:
     waiters = [asyncio.create_task(world.wait(inbox=f"{number}", seconds=12)) for number in range(200)]
     await asyncio.gather(*waiters)
     assert len(world.store.queried_ms) <= 200 * SHARDS * 5

@@ -1,4 +1,4 @@
-"""GET /v1/events/{id}: wherever the event is, and whatever its id looks like."""
+"""GET /v1/events/{id}: for all states of an event and all forms of ids."""
 
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote
@@ -65,7 +65,7 @@ async def test_another_identity_is_not_found(world: Served, query: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_what_is_no_query_is_refused(world: Served) -> None:
+async def test_an_invalid_query_is_rejected(world: Served) -> None:
     answer = await world.get("/v1/events/1", inbox="A", sourc="/", source=["a", "b"])
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/sourc", "/source", "/inbox"]
 
@@ -84,7 +84,7 @@ async def deliver(world: Served, place: Place) -> None:
     await world.store.insert_events([acked])
 
 
-async def test_a_delivered_event_says_so(world: Served) -> None:
+async def test_a_delivered_event_has_that_status(world: Served) -> None:
     [position] = await world.put("1")
     place = Place(TENANT, "default", position)
     await deliver(world, place)
@@ -114,7 +114,7 @@ async def test_an_erased_event_is_gone(world: Served) -> None:
         assert (await world.get(f"/v1/events/{id_}", source="/s")).status_code == 404
 
 
-async def test_an_expired_event_and_one_still_being_stored_are_not_there(world: Served) -> None:
+async def test_an_expired_event_and_one_not_yet_stored_are_not_found(world: Served) -> None:
     await world.put("1")
     world.clock.advance(2000)
     assert (await world.get("/v1/events/1", source="/s")).status_code == 404
@@ -123,7 +123,7 @@ async def test_an_expired_event_and_one_still_being_stored_are_not_there(world: 
     assert (await world.get("/v1/events/2", source="/s")).status_code == 404
 
 
-async def test_a_missing_body_is_said(world: Served) -> None:
+async def test_a_missing_body_is_reported(world: Served) -> None:
     named = Event(receipt="r", id="1", source="/s", inbox="default", type="t", body=b"{}").without_data()  # type: ignore[arg-type] # not read
     event = replace(world.event("1"), body=named, body_key="gone")
     await world.store.insert_events([event])
@@ -156,7 +156,7 @@ async def test_an_event_acked_between_two_reads_is_found(world: Served) -> None:
     assert b'"status":"delivered"' in found
 
 
-async def test_an_event_that_never_stands_still_is_given_up(world: Served) -> None:
+async def test_an_event_that_keeps_moving_is_unavailable(world: Served) -> None:
     event = world.event("1")
     tombstone = Tombstone(place=event.place, moved_to=world.minter.mint(), expires_at=1)
     answers: list[list[Record | None]] = [[tombstone, None]] * 20
@@ -165,11 +165,11 @@ async def test_an_event_that_never_stands_still_is_given_up(world: Served) -> No
         await Lookup(store, world.bodies, world.clock).answer(store.guard.identity, await key_of(world))  # type: ignore[arg-type]
 
 
-async def test_a_body_and_its_event_that_go_while_they_are_read_are_not_found(world: Served) -> None:
+async def test_an_event_deleted_during_the_read_is_not_found(world: Served) -> None:
     event = replace(world.event("1"), body_key="gone")
     store = Changing(world.guard("1", event), [event, None], [None])
     lookup = Lookup(store, world.bodies, world.clock)  # type: ignore[arg-type]
-    with pytest.raises(Exception, match="no such event"):
+    with pytest.raises(Exception, match="does not exist"):
         await lookup.answer(store.guard.identity, await key_of(world))
 
 

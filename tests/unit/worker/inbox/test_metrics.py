@@ -1,4 +1,4 @@
-"""When an event's first reader here had it; and what else an inbox counts."""
+"""The latency of first reads, and the other metrics of an inbox."""
 
 import asyncio
 
@@ -12,13 +12,13 @@ from worker.inbox.reader import PageRequest
 SECONDS = "first_read_latency_seconds"
 
 
-async def test_an_event_counts_when_it_is_first_handed_out_and_then_no_more() -> None:
+async def test_an_event_counts_only_when_it_is_first_returned() -> None:
     bench = Bench()
     await bench.put(b'{"id":"old"}')
     first = await bench.page()
     bench.clock.now_ms += 10_000
     await bench.put(b'{"id":"new"}', age_ms=5000)
-    assert counted(bench.metrics, SECONDS) == {}  # "old" was there before anybody read
+    assert counted(bench.metrics, SECONDS) == {}  # "old" was stored before the first read
     for after in (None, first.end, None):
         await bench.page(after)
     assert counted(bench.metrics, SECONDS) == {SECONDS: 1}
@@ -26,7 +26,7 @@ async def test_an_event_counts_when_it_is_first_handed_out_and_then_no_more() ->
     assert sum(bench.metrics.page_events.of().sums) == 1 + 2 + 1 + 2
 
 
-async def test_an_event_that_a_page_had_no_room_for_counts_with_the_next_page() -> None:
+async def test_an_event_beyond_a_full_page_counts_with_the_next_page() -> None:
     bench = Bench()
     page = await bench.page()
     bench.clock.now_ms += 10_000
@@ -38,7 +38,7 @@ async def test_an_event_that_a_page_had_no_room_for_counts_with_the_next_page() 
     assert counted(bench.metrics, SECONDS) == {SECONDS: 3}
 
 
-async def test_looking_at_the_newest_or_the_delivered_is_no_reading() -> None:
+async def test_reading_the_newest_or_the_delivered_does_not_count() -> None:
     bench = Bench()
     await bench.page()
     bench.clock.now_ms += 10_000
@@ -48,7 +48,7 @@ async def test_looking_at_the_newest_or_the_delivered_is_no_reading() -> None:
     assert counted(bench.metrics, SECONDS) == {}
 
 
-async def test_readers_who_share_a_page_are_counted_as_such() -> None:
+async def test_reads_that_share_a_page_are_counted_as_shared() -> None:
     bench = Bench()
     bench.store.open.clear()
     reading = [asyncio.create_task(bench.page()) for _ in range(3)]
@@ -58,7 +58,7 @@ async def test_readers_who_share_a_page_are_counted_as_such() -> None:
     assert counted(bench.metrics, "inbox_reads") == {"inbox_reads_total made": 1, "inbox_reads_total shared": 2}
 
 
-async def test_who_waits_is_told() -> None:
+async def test_waiters_are_reported() -> None:
     bench = Bench()
     bench.clock.now_ms += 10_000
     waiting = [asyncio.create_task(bench.inbox.read(PageRequest("t", name), 20)) for name in ("a", "a", "b")]
@@ -69,7 +69,7 @@ async def test_who_waits_is_told() -> None:
     await bench.inbox.aclose()
 
 
-def test_the_oldest_mark_is_forgotten_past_so_many() -> None:
+def test_the_oldest_mark_is_forgotten_above_the_limit() -> None:
     bench, metrics = Bench(), Metrics()
     reads = FirstReads(metrics, bench.clock)
     event = bench.event(b"{}")

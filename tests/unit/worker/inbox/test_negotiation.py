@@ -1,4 +1,4 @@
-"""Accept and Accept-Encoding, also those that nobody should send."""
+"""Accept and Accept-Encoding, including malformed ones."""
 
 import pytest
 
@@ -33,7 +33,7 @@ JSON, BATCH = "application/json", "application/cloudevents-batch+json"
         ("*/*;q=0", None),
     ],
 )
-def test_the_media_type_that_the_client_likes_best(accept: str, expected: str | None) -> None:
+def test_the_preferred_media_type_is_selected(accept: str, expected: str | None) -> None:
     assert negotiation.media_type(accept, (JSON, BATCH)) == expected
 
 
@@ -53,5 +53,5 @@ def test_the_media_type_that_the_client_likes_best(accept: str, expected: str | 
         ("GZIP", "gzip"),
     ],
 )
-def test_the_encoding_that_the_client_likes_best(accept_encoding: str, expected: str | None) -> None:
+def test_the_preferred_encoding_is_selected(accept_encoding: str, expected: str | None) -> None:
     assert negotiation.encoding(accept_encoding) == expected

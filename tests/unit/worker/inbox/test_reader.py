@@ -1,4 +1,4 @@
-"""Pages: their bytes, their bounds, and reads that pollers share."""
+"""Pages: their bytes, their bounds, and shared reads."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def bench() -> Bench:
 HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
 
 
-async def test_a_body_is_handed_out_byte_for_byte_with_its_place_behind(bench: Bench) -> None:
+async def test_a_body_is_returned_byte_for_byte_with_its_place_appended(bench: Bench) -> None:
     place = await bench.put(HARD)
     page = await bench.page()
     received = b"2027-01-15T07:59:54.993Z"
@@ -32,7 +32,7 @@ async def test_a_body_is_handed_out_byte_for_byte_with_its_place_behind(bench: B
     assert not page.more
 
 
-async def test_compressed_and_bucketed_bodies_are_put_back(bench: Bench) -> None:
+async def test_compressed_and_offloaded_bodies_are_restored(bench: Bench) -> None:
     plain = b'{"specversion":"1.0","data":"' + b"x" * 5000 + b'"}'
     frame = compress(plain)
     assert len(frame) < len(plain)
@@ -45,7 +45,7 @@ async def test_compressed_and_bucketed_bodies_are_put_back(bench: Bench) -> None
     assert all(event.startswith(plain[:-1] + b',"inbox"') for event in page.events)
 
 
-async def test_what_has_not_settled_waits(bench: Bench) -> None:
+async def test_events_are_returned_after_settle(bench: Bench) -> None:
     old = await bench.put(HARD, age_ms=SETTINGS.settle_ms + 1)
     young = await bench.put(HARD, age_ms=SETTINGS.settle_ms)
     page = await bench.page()
@@ -60,7 +60,7 @@ async def test_an_unknown_inbox_is_an_empty_page_at_the_beginning(bench: Bench) 
     assert await bench.page() == Page(events=[], end=position.FIRST, more=False, before=before)
 
 
-async def test_a_page_ends_before_it_grows_too_big(bench: Bench) -> None:
+async def test_the_size_of_a_page_is_limited(bench: Bench) -> None:
     body = b'{"specversion":"1.0","data":"' + b"x" * 500_000 + b'"}'
     places = [await bench.put(compress(body)) for _ in range(20)]
     seen: list[str] = []
@@ -74,7 +74,7 @@ async def test_a_page_ends_before_it_grows_too_big(bench: Bench) -> None:
     assert seen == places
 
 
-async def test_one_event_bigger_than_a_page_is_a_page(bench: Bench) -> None:
+async def test_an_event_larger_than_the_limit_is_a_page(bench: Bench) -> None:
     await bench.bodies.put("k", b'{"data":"' + b"x" * module.MAX_PAGE_BYTES + b'"}')
     place = await bench.put(b"", key="k")
     page = await bench.page()
@@ -82,14 +82,14 @@ async def test_one_event_bigger_than_a_page_is_a_page(bench: Bench) -> None:
     assert page.end == place
 
 
-async def test_only_the_types_asked_for(bench: Bench) -> None:
+async def test_only_requested_types_are_returned(bench: Bench) -> None:
     for kind in ("order.paid", "order.sent", "refund"):
         await bench.put(b'{"type":"%b"}' % kind.encode(), kind=kind)
     page = await bench.page(types=["order.*"])
     assert [msgspec.json.decode(event)["type"] for event in page.events] == ["order.paid", "order.sent"]
 
 
-async def test_the_newest_come_first_on_demand(bench: Bench) -> None:
+async def test_the_newest_come_first_on_request(bench: Bench) -> None:
     for number in range(30):
         await bench.put(b'{"id":"%d"}' % number, kind="b" if number % 3 else "a")
     young = await bench.put(b'{"id":"young"}', age_ms=SETTINGS.settle_ms)
@@ -99,7 +99,7 @@ async def test_the_newest_come_first_on_demand(bench: Bench) -> None:
     assert (await bench.inbox.read(PageRequest("t", "orders", after=young, newest_first=True))).events == []
 
 
-async def test_the_delivered_are_listed_apart(bench: Bench) -> None:
+async def test_delivered_events_are_listed_separately(bench: Bench) -> None:
     await bench.put(b'{"id":"1"}')
     acked = bench.event(b'{"id":"2"}', delivered_at=NOW_MS - 1)
     await bench.store.insert_events([acked])
@@ -109,21 +109,21 @@ async def test_the_delivered_are_listed_apart(bench: Bench) -> None:
     assert len((await bench.page()).events) == 1
 
 
-async def test_pollers_that_ask_the_same_share_one_read(bench: Bench) -> None:
+async def test_equal_requests_share_one_read(bench: Bench) -> None:
     await bench.put(HARD)
     pages = await asyncio.gather(*(bench.page() for _ in range(50)))
     assert bench.store.queries == SETTINGS.inbox_shards
     assert all(page is pages[0] for page in pages)
 
 
-async def test_pollers_that_ask_otherwise_read_for_themselves(bench: Bench) -> None:
+async def test_different_requests_do_not_share_a_read(bench: Bench) -> None:
     await asyncio.gather(
         bench.page(), bench.page(limit=5), bench.page(types=["a"]), bench.inbox.page("other", "orders", None, 100)
     )
     assert bench.store.queries == 4 * SETTINGS.inbox_shards
 
 
-async def test_a_poller_that_leaves_does_not_end_the_read_of_the_others(bench: Bench) -> None:
+async def test_a_canceled_request_does_not_end_the_shared_read(bench: Bench) -> None:
     await bench.put(HARD)
     bench.store.open.clear()
     first, second = (asyncio.create_task(bench.page()) for _ in range(2))
@@ -136,7 +136,7 @@ async def test_a_poller_that_leaves_does_not_end_the_read_of_the_others(bench: B
     assert bench.store.queries == SETTINGS.inbox_shards
 
 
-async def test_a_failed_read_fails_all_who_share_it_and_nobody_after(bench: Bench) -> None:
+async def test_a_failed_read_fails_only_the_requests_that_share_it(bench: Bench) -> None:
     bench.store.fails = True
     answers = await asyncio.gather(bench.page(), bench.page(), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
@@ -144,7 +144,7 @@ async def test_a_failed_read_fails_all_who_share_it_and_nobody_after(bench: Benc
     assert not (await bench.page()).more
 
 
-async def test_closing_ends_reads_under_way(bench: Bench) -> None:
+async def test_closing_cancels_reads_in_progress(bench: Bench) -> None:
     await bench.inbox.ready()
     bench.store.open.clear()
     poller = asyncio.create_task(bench.page())

@@ -1,4 +1,4 @@
-"""Answers: tags and encodings. How they look over HTTP is tested with the handlers."""
+"""Responses: tags and encodings. The handler tests cover them over HTTP."""
 
 import random
 
@@ -17,7 +17,7 @@ async def answered(body: bytes, accept_encoding: str = "", if_none_match: str = 
 
 
 @pytest.mark.parametrize("encoding", ["zstd", "gzip"])
-async def test_what_does_not_shrink_is_sent_as_it_is(encoding: str) -> None:
+async def test_an_incompressible_body_is_sent_unchanged(encoding: str) -> None:
     response = await answered(NOISE, encoding)
     assert response.content == NOISE
     assert "Content-Encoding" not in response.headers
@@ -25,12 +25,12 @@ async def test_what_does_not_shrink_is_sent_as_it_is(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "encoded"), [(COMPRESSED_BYTES, False), (COMPRESSED_BYTES + 1, True)])
-async def test_only_what_is_long_is_compressed(size: int, encoded: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_only_long_bodies_are_compressed(size: int, encoded: bool) -> None:  # noqa: FBT001 - a parameter
     response = await answered(b"x" * size, "gzip")
     assert ("Content-Encoding" in response.headers) == encoded
 
 
-async def test_a_tag_names_the_bytes_and_not_their_encoding() -> None:
+async def test_a_tag_depends_on_the_bytes_not_on_their_encoding() -> None:
     tags = {(await answered(b"x" * 2000, encoding)).headers["ETag"] for encoding in ("", "gzip", "zstd")}
     assert len(tags) == 1
     assert (await answered(b"y" * 2000)).headers["ETag"] not in tags
@@ -44,6 +44,6 @@ async def test_a_304_keeps_the_headers() -> None:
     assert (await answered(b"x", if_none_match='"else"')).content == b"x"
 
 
-def test_headers_given_twice_are_one_list() -> None:
+def test_repeated_headers_are_joined() -> None:
     headers = [(b"accept", b"a/b"), (b"if-none-match", b'"1"'), (b"accept", b"c/d"), (b"host", b"h")]
     assert preferences_of({"headers": headers}) == ResponsePreferences("a/b,c/d", "", '"1"')  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Following an inbox over shards, whatever a query leaves for later and whatever commits meanwhile."""
+"""Following an inbox over shards, with truncated queries and concurrent commits."""
 
 import asyncio
 import random
@@ -32,7 +32,7 @@ class Shards:
         self.items = sorted(items)
         self.shards = shards
         self.luck = luck
-        self.most = most  # items a query gets to
+        self.most = most  # items that a query evaluates
         self.now_ms = START_MS
         self.queries = 0
 
@@ -77,7 +77,7 @@ def stored(inbox: Place, item: Item) -> StoredEvent:
 
 @st.composite
 def items(draw: st.DrawFn) -> list[Item]:
-    """Events of some two seconds around the start, each committed before it settles, many in one millisecond."""
+    """Events of about two seconds around the start, each committed before it settles, many in one millisecond."""
     rows = draw(
         st.lists(
             st.tuples(
@@ -117,24 +117,24 @@ def test_a_follower_sees_each_event_once_and_in_order(
 
 
 async def follow(reader: Shards, limit: int, types: Sequence[str]) -> list[str]:
-    """Read to the end as a consumer does, while the clock goes on and events commit."""
+    """Read to the end as a consumer does, while the clock advances and events commit."""
     seen: list[str] = []
     place, quiet = Place("t", "i", position.FIRST), 0
     while quiet < 2:
         before = position.floor_of(reader.now_ms - SETTLE_MS)
-        stretch = await scan.scan(reader, place, shards=reader.shards, before=before, limit=limit, types=types)
-        assert len(stretch.events) <= limit
-        assert place.position <= stretch.end
-        assert stretch.end == position.FIRST or any(item.position == stretch.end for item in reader.items)
-        seen += [event.place.position for event in stretch.events]
-        place = place._replace(position=stretch.end)
+        result = await scan.scan(reader, place, shards=reader.shards, before=before, limit=limit, types=types)
+        assert len(result.events) <= limit
+        assert place.position <= result.end
+        assert result.end == position.FIRST or any(item.position == result.end for item in reader.items)
+        seen += [event.place.position for event in result.events]
+        place = place._replace(position=result.end)
         reader.now_ms += 100
-        quiet = quiet + 1 if not stretch.more and reader.now_ms > START_MS + 3 * SETTLE_MS else 0
+        quiet = quiet + 1 if not result.more and reader.now_ms > START_MS + 3 * SETTLE_MS else 0
     return seen
 
 
 class Greedy(random.Random):
-    """Lets every query evaluate all that it may, in no time."""
+    """Lets every query evaluate as many items as permitted, instantly."""
 
     def randint(self, a: int, b: int) -> int:
         del a
@@ -155,49 +155,49 @@ async def one_page(reader: Shards, limit: int, types: Sequence[str] = ()) -> sca
     return await scan.scan(reader, start, shards=reader.shards, before=before, limit=limit, types=types)
 
 
-async def test_a_page_is_full_where_there_is_enough() -> None:
+async def test_a_page_is_full_if_there_are_enough_events() -> None:
     reader = Shards(settled(5000), 4, Greedy())
-    stretch = await one_page(reader, 100)
-    assert [event.place.position for event in stretch.events] == [item.position for item in reader.items[:100]]
-    assert stretch.more
-    assert stretch.end == reader.items[99].position
+    result = await one_page(reader, 100)
+    assert [event.place.position for event in result.events] == [item.position for item in reader.items[:100]]
+    assert result.more
+    assert result.end == reader.items[99].position
 
 
 async def test_the_last_page_says_so() -> None:
     reader = Shards(settled(30), 4, Greedy())
-    stretch = await one_page(reader, 100)
-    assert len(stretch.events) == 30
-    assert not stretch.more
-    assert stretch.end == reader.items[-1].position
+    result = await one_page(reader, 100)
+    assert len(result.events) == 30
+    assert not result.more
+    assert result.end == reader.items[-1].position
     assert reader.queries == 4
 
 
-async def test_what_is_hidden_is_passed_within_a_budget() -> None:
+async def test_hidden_items_are_skipped_within_a_budget() -> None:
     reader = Shards(settled(9000, shown=False), 4, Greedy())
-    stretch = await one_page(reader, 10)
-    assert list(stretch.events) == []
-    assert stretch.more
-    assert stretch.end > reader.items[100].position
+    result = await one_page(reader, 10)
+    assert list(result.events) == []
+    assert result.more
+    assert result.end > reader.items[100].position
     assert reader.queries <= 4 * scan.MAX_ROUNDS
 
 
 async def test_a_rare_type_is_found_behind_others() -> None:
     rows = [*settled(500), Item(at(START_MS + 500, 1), 0, shown=True, type="rare")]
     reader = Shards(rows, 4, Greedy())
-    stretch = await one_page(reader, 10, ["rare"])
-    assert [event.type for event in stretch.events] == ["rare"]
+    result = await one_page(reader, 10, ["rare"])
+    assert [event.type for event in result.events] == ["rare"]
 
 
-async def test_a_cursor_ahead_of_the_clock_stays_where_it_is() -> None:
+async def test_a_cursor_ahead_of_the_clock_does_not_change() -> None:
     reader = Shards([], 4, Greedy())
     ahead = at(START_MS + 5, 1)
-    stretch = await scan.scan(reader, Place("t", "i", ahead), shards=4, before=position.floor_of(START_MS), limit=10)
-    assert stretch.end == ahead
-    assert not stretch.more
+    result = await scan.scan(reader, Place("t", "i", ahead), shards=4, before=position.floor_of(START_MS), limit=10)
+    assert result.end == ahead
+    assert not result.more
     assert reader.queries == 0
 
 
-async def test_no_further_round_once_enough_bytes_were_read() -> None:
+async def test_no_further_round_after_the_byte_limit() -> None:
     class Heavy(Shards):
         async def query(self, inbox: Place, **asked: Any) -> QueryResult:
             answer = await super().query(inbox, **{**asked, "limit": 1})
@@ -208,13 +208,13 @@ async def test_no_further_round_once_enough_bytes_were_read() -> None:
             return QueryResult(events=heavy, scanned_to=answer.scanned_to, stopped_at=answer.stopped_at)
 
     reader = Heavy(settled(100), 4, Greedy())
-    stretch = await one_page(reader, 100)
+    result = await one_page(reader, 100)
     assert reader.queries == 4
-    assert stretch.more
-    assert 1 <= len(stretch.events) <= 4
+    assert result.more
+    assert 1 <= len(result.events) <= 4
 
 
-async def test_one_failing_shard_fails_the_page_bare() -> None:
+async def test_one_failing_shard_fails_the_page_with_its_own_error() -> None:
     class Broken(Shards):
         async def query(self, inbox: Place, **asked: Any) -> QueryResult:
             if asked["shard"] == 2:

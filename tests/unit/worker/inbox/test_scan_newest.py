@@ -1,4 +1,4 @@
-"""The newest events over shards, however little a query looks at."""
+"""The newest events over shards, however few items a query evaluates."""
 
 import asyncio
 import random
@@ -70,7 +70,7 @@ ITEMS = st.lists(
     start_ms=st.integers(-1, 20),
     seed=st.integers(0, 2**32),
 )
-def test_the_newest_are_handed_out_newest_first_and_without_a_gap(
+def test_the_newest_are_returned_newest_first_without_a_gap(
     *, items: list[Item], shards: int, limit: int, types: tuple[str, ...], start_ms: int, seed: int
 ) -> None:
     reader = Backward(items, shards, random.Random(seed))  # noqa: S311 - a replayable schedule
@@ -93,13 +93,13 @@ def test_the_newest_are_handed_out_newest_first_and_without_a_gap(
     ]
     positions = [event.place.position for event in found.events]
     assert positions == expected[: len(positions)]
-    # The rounds ask for ever more, so they get to the end of these few.
+    # Each round requests more, so the rounds reach the end of these few.
     assert len(positions) == min(limit, len(expected))
     assert not found.more
     assert reader.queries <= shards * MAX_ROUNDS
 
 
-async def test_searching_for_what_is_rare_ends_somewhere() -> None:
+async def test_the_search_for_a_rare_type_is_limited() -> None:
     hidden = [Item(at(START_MS + number, number), 0, shown=False) for number in range(20_000)]
     reader = Backward([Item(at(START_MS - 5, 1), 0, shown=True), *hidden], 4, random.Random(1))  # noqa: S311
     start, before = Place("t", "i", position.FIRST), position.floor_of(START_MS + 10**6)

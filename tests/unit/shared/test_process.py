@@ -1,9 +1,9 @@
 import gc
 
-from cli.garbage_collection import tune_garbage_collection
+from shared.process import tune_garbage_collection
 
 
-def test_young_objects_are_looked_at_by_the_many() -> None:
+def test_cycles_are_searched_for_after_50_000_objects() -> None:
     before = gc.get_threshold()
     try:
         tune_garbage_collection()

@@ -1,0 +1,81 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from shared.model.errors import InvalidSettings, Unavailable
+from shared.model.position import FIRST
+from shared.model.records import Outcome
+from tests.contract.build import END, Builder
+from tests.unit.shared.sqlite.rig import opened
+
+
+async def test_a_reader_sees_what_another_process_stores_after_it_opened(tmp_path: Path) -> None:
+    make = Builder()
+    async with opened(tmp_path) as reading, opened(tmp_path) as writing:
+        reader = await reading.event_reader()
+        assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=10)).events == []
+        mark, event = reader.mark(), make.event()
+
+        assert await (await writing.event_store()).insert_events([event]) == [Outcome.DONE]
+
+        async with asyncio.timeout(10):
+            await reader.wait_for_change(mark, 20_000)
+        assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=10)).events == [event]
+
+
+async def test_another_number_of_shards_is_refused_to_workers_and_readers(tmp_path: Path) -> None:
+    async with opened(tmp_path, inbox_shards=2) as backend:
+        await backend.event_reader()  # a new file fits any number
+        await backend.event_store()
+        await backend.event_store()
+
+    async with opened(tmp_path, inbox_shards=4) as backend:
+        for open_ in (backend.event_store, backend.event_reader):
+            with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=4.*created with 2"):
+                await open_()
+
+
+async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
+    guard, event = Builder().guard(), Builder().event()
+    async with opened(tmp_path) as backend:
+        store = await backend.event_store()
+        await store.insert_guards([guard])
+        await store.insert_events([event])
+
+    async with opened(tmp_path) as backend:
+        store = await backend.event_store()
+        assert await store.read_guard(guard.identity) == guard
+        assert await store.read_events([event.place]) == [event]
+
+
+async def test_a_data_directory_that_can_not_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with opened(tmp_path / "file" / "data") as backend:
+        for open_ in (backend.queue, backend.event_reader, backend.keys, backend.bodies):
+            with pytest.raises(Unavailable):
+                await open_()
+
+
+async def test_a_query_stops_at_a_megabyte_of_bodies(tmp_path: Path) -> None:
+    make = Builder()
+    events = [make.event(make.place(place), body=b"x" * 300_000) for place in make.positions(10, shard=0)]
+    async with opened(tmp_path) as backend:
+        store = await backend.event_store()
+        await store.insert_events(events)
+
+        found = await store.query(make.place(FIRST), shard=0, before=END, limit=100)
+
+    assert found.events == events[:4]
+    assert found.stopped_at == found.scanned_to == events[3].place.position
+
+
+async def test_a_value_that_sqlite_never_takes_is_refused_alone(tmp_path: Path) -> None:
+    make = Builder()
+    good, bad = make.guard(), make.guard(make.identity(event_id="\ud800"))
+    async with opened(tmp_path) as backend:
+        store = await backend.event_store()
+
+        assert await store.insert_guards([good, bad]) == [Outcome.DONE, Outcome.REFUSED]
+
+        assert await store.read_guard(good.identity) == good
