@@ -32,9 +32,7 @@ _LEAST_WIDTH = 150
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak", "single-machine"]))
-@click.option(
-    "--quick", is_flag=True, help="One short round of each, within a minute; imprecise, and saves no results."
-)
+@click.option("--quick", is_flag=True, help="One short round of each, within a minute; imprecise, not saved.")
 @click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1000), help="For soak.")
 @click.option("--backlog", default=100_000, show_default=True, type=click.IntRange(1000), help="For single-machine.")
 @click.option("--emulator-backlog", default=5_000, show_default=True, help="The same on the emulator; 0 skips it.")

@@ -63,7 +63,7 @@ def latency(plan: Plan) -> Iterator[Row]:
 
 
 def overload(plan: Plan) -> Iterator[Row]:
-    """Send half the capacity, twice the capacity for some seconds, and half again; measure refusals, latency and recovery."""
+    """Send half the capacity, twice the capacity for some seconds, and half again; measure the effects."""
     stage = plan.stage
     seconds = 1.0 if plan.quick else 10.0
     with stage.ingest() as server:

@@ -124,7 +124,8 @@ def _running(arguments: list[str], environment: Mapping[str, str], core: int) ->
 
 
 def _end_of(log: IO[bytes]) -> str:
-    log.seek(max(0, log.tell() - _SHOWN_BYTES))
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - _SHOWN_BYTES))
     return log.read().decode(errors="replace")
 
 

@@ -1,1 +1,1 @@
-"""The deployment on AWS: a stack of what is kept, a stack of what serves, and one for sustained volume."""
+"""The deployment on AWS: one stack of data, one of services, and one for sustained volume."""

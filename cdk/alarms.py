@@ -1,4 +1,4 @@
-"""What somebody must look at, and who is told."""
+"""Alarms, and the topic that they notify."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -11,7 +11,7 @@ from cdk.metrics import Metrics
 
 
 class Alarms(Construct):
-    """One alarm for each way in which the promises are at risk; all tell one topic."""
+    """One alarm for each risk to the guarantees; all notify one topic."""
 
     def __init__(self, scope: Construct, name: str, config: Config, metrics: Metrics) -> None:
         super().__init__(scope, name)
@@ -23,14 +23,14 @@ class Alarms(Construct):
             metrics.oldest_message_seconds,
             at_least=config.oldest_message_alarm_seconds,
             for_minutes=3,
-            means="Events wait: the worker is down, throttled, or slower than what comes in.",
+            means="Events wait: the worker is down, throttled, or slower than the incoming events.",
         )
         self.dead_letters = self._alarm(
             "DeadLetters",
             metrics.dead_letters,
             at_least=1,
             for_minutes=1,
-            means="Events could not be stored and wait in the DLQ: `triggers dlq list` tells why.",
+            means="Events could not be stored and are in the DLQ: `triggers dlq list` shows why.",
         )
         self.worker_errors = self._alarm(
             "WorkerErrors",
@@ -78,7 +78,7 @@ class Alarms(Construct):
             threshold=at_least,
             evaluation_periods=for_minutes,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # No traffic is no trouble.
+            # Without traffic there is no data.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=means,
         )

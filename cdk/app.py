@@ -12,9 +12,9 @@ from cdk.service_stack import ServiceStack
 
 
 def add_stacks(app: aws_cdk.App, stage: config.Config, code: lambda_.Code, **stack: object) -> ServiceStack:
-    """Add a stage's stacks to `app`, and return the one that serves.
+    """Add a stage's stacks to `app`, and return the service stack.
 
-    The one for sustained volume is added only where the context says `fargate=true`.
+    The stack for sustained volume is added only with `fargate=true` in the context.
     """
     prefix = f"Triggers-{stage.stage}"
     data = DataStack(app, f"{prefix}-Data", stage, **stack)
@@ -34,7 +34,7 @@ def main() -> None:
     stage = config.load(context)
     made = bundle.build(bundle.Target(), bundle.ROOT / "build")
     code = lambda_.Code.from_asset(str(made), asset_hash=made.name)
-    # The region alone: with the account, describing a network would need credentials.
+    # The region alone: with an account, CDK needs credentials to look up zones for a network.
     where = aws_cdk.Environment(region=os.environ.get("CDK_DEFAULT_REGION"))
     add_stacks(app, stage, code, env=where)
     app.synth()

@@ -1,4 +1,4 @@
-"""The bucket of bodies that are too big for an item."""
+"""The bucket of bodies that are too large for an item."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
@@ -12,13 +12,13 @@ from shared.aws.provision import declare
 class Bodies(Construct):
     """The bucket as `shared.aws.provision` declares it: encrypted, private, over TLS only, and emptied by age.
 
-    Not versioned: a body that somebody asked to erase must be gone.
+    Not versioned: an erased body must be gone.
     """
 
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)
         expire_days = declare(config.settings()).bodies.expire_days
-        # Bucket names are shared by all accounts of the world.
+        # Bucket names are global to all AWS accounts.
         bucket_name = f"triggers-{config.stage}-bodies-{Aws.ACCOUNT_ID}-{Aws.REGION}"
         self.objects_arn = f"arn:{Aws.PARTITION}:s3:::{bucket_name}/bodies/*"
         self.bucket = s3.Bucket(

@@ -1,7 +1,7 @@
-"""The one bundle that all three functions run: the locked dependencies and our sources, made without Docker.
+"""The bundle that all three functions run: the locked dependencies and our sources, built without Docker.
 
-Wheels for Lambda's processor and Python are fetched whatever this machine is; what is never loaded is taken out; and
-all is compiled beforehand, since Lambda can't write bytecode and would compile at each cold start.
+Wheels are those for Lambda's processor and Python, regardless of this machine. Files that are never loaded are removed.
+Everything is compiled beforehand, since Lambda can't write bytecode and would compile at each cold start.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _WHERE_IT_RUNS = "/var/task"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bundle runs on."""
+    """The platform of a bundle."""
 
     platform: str = "aarch64-manylinux2014"
     """As uv names it; Lambda's Amazon Linux 2023 takes any manylinux2014 wheel."""
@@ -30,7 +30,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(target: Target, directory: Path, *, compiler: str | None = None) -> Path:
-    """Make the bundle below `directory`, unless it is there; return its path, named for all that went into it.
+    """Build the bundle below `directory`, unless it exists; return its path, which contains a hash of its inputs.
 
     `compiler` is a Python of the target's version; without one the bundle holds no bytecode. Raises
     `subprocess.CalledProcessError` if uv can't install what the lock names.
@@ -46,7 +46,7 @@ def build(target: Target, directory: Path, *, compiler: str | None = None) -> Pa
         shutil.copytree(ROOT / package, unfinished / package, ignore=shutil.ignore_patterns("__pycache__"))
     prune(unfinished, function=True)
     if compiler is None:
-        print(f"No Python {target.python} here: the functions will start more slowly.", file=sys.stderr)  # noqa: T201
+        print(f"Python {target.python} not found: the functions will start more slowly.", file=sys.stderr)  # noqa: T201
     else:
         compile_all(compiler, unfinished)
     return unfinished.rename(bundle)
@@ -57,15 +57,15 @@ def install(target: Target, directory: Path) -> None:
     only = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile-bytecode", "--system-certs")
     where = ("--python-platform", target.platform, "--python-version", target.python, "--target", str(directory))
     command = [_uv(), "pip", "install", "--quiet", *only, *where, "--requirement", str(_LOCK)]
-    subprocess.run(command, check=True)  # noqa: S603 (it is ours)
+    subprocess.run(command, check=True)  # noqa: S603
 
 
 def compile_all(compiler: str, directory: Path) -> None:
-    """Compile all below `directory`; bytecode is never checked against its source, for nothing there ever changes."""
-    # Some packages hold templates that are no Python; compileall goes on, and says so by its exit code.
+    """Compile all below `directory`; bytecode is not checked against its source, which never changes."""
+    # Some packages contain templates that are not Python: compileall skips them and exits with 1.
     command = [compiler, "-m", "compileall", "-q", "-f", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(directory), "-p", _WHERE_IT_RUNS, str(directory)]
-    subprocess.run(command, check=False, capture_output=True)  # noqa: S603 (a Python that was looked for)
+    subprocess.run(command, check=False, capture_output=True)  # noqa: S603
 
 
 def find_python(version: str) -> str | None:
@@ -74,7 +74,7 @@ def find_python(version: str) -> str | None:
     candidates = [f"python{version}", *map(str, sorted(pyenv.glob(f"{version}.*/bin/python{version}")))]
     for candidate in candidates:
         try:
-            subprocess.run([candidate, "-c", ""], check=True, capture_output=True)  # noqa: S603 (by its own name)
+            subprocess.run([candidate, "-c", ""], check=True, capture_output=True)  # noqa: S603
         except (OSError, subprocess.CalledProcessError):
             continue
         return candidate
@@ -82,7 +82,7 @@ def find_python(version: str) -> str | None:
 
 
 def fingerprint(target: Target, *, compiled: bool) -> str:
-    """Return a name for what a bundle is made of: equal inputs, equal name."""
+    """Return a hash of the inputs of a bundle."""
     digest = hashlib.sha256(f"{target}{compiled}".encode())
     files = (path for package in _PACKAGES for path in sorted((ROOT / package).rglob("*")) if path.is_file())
     sources = (path for path in files if "__pycache__" not in path.parts)

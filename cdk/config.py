@@ -1,6 +1,6 @@
-"""How a stage is set up: one frozen struct of what differs, names carrying their unit.
+"""The configuration of a stage: one frozen struct of what differs between stages, with units in the names.
 
-A stage is chosen by context: `cdk deploy -c stage=prod`. What is the same everywhere stands where it is used.
+A stage is chosen by context: `cdk deploy -c stage=prod`. Values common to all stages are defined where they are used.
 """
 
 from collections.abc import Mapping
@@ -14,39 +14,39 @@ MAX_API_SECONDS = 29
 """An HTTP API gives up after 30 s."""
 
 _VISIBILITY_FACTOR = 6
-"""AWS's own advice: a batch that was throttled is tried again before its messages are visible to others."""
+"""As AWS recommends: a throttled batch is retried before its messages become visible to others."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One stage. Defaults suit a trial; `STAGES` says what production changes."""
+    """One stage. The defaults are for a trial; `STAGES` holds the differences for production."""
 
     stage: str = "dev"
     keep_data: bool = False
-    """Refuse to delete tables and bucket, and leave them behind when the stack goes."""
+    """Protect tables and bucket from deletion, and retain them when the stack is deleted."""
 
     ingest_memory_mb: int = 512
     inbox_memory_mb: int = 512
     worker_memory_mb: int = 1769
     """Lambda gives a whole CPU at 1,769 MB, and the worker is bound by CPU."""
     ingest_warm: int = 0
-    """Sandboxes that are kept warm, billed by the hour; no request to them waits for a cold start."""
+    """Sandboxes kept warm, without cold starts; billed by the hour."""
 
     inbox_shards: int = 4
-    """Partitions of one inbox; fixed for the life of a table. docs/capacity.md tells how many a rate takes."""
+    """Partitions of one inbox; fixed for the life of a table. docs/capacity.md lists how many a rate takes."""
 
     worker_timeout_seconds: int = 60
     worker_batch_messages: int = 100
     worker_window_seconds: int = 1
-    """A batch waits this long to fill: AWS wants a second at least for more than 10 messages."""
+    """A batch waits this long to fill: AWS requires at least a second for more than 10 messages."""
     worker_concurrency: int = 10
-    """Batches at once; 2..1000. Bounds what the worker can ask of the table."""
+    """Batches at once; 2..1000. Limits the load on the table."""
 
     api_rate_per_second: int = 500
-    """Requests of all clients together; beyond, the API answers 429. Keys have limits of their own."""
+    """Requests of all clients together; above it, the API answers 429. Keys have separate limits."""
     api_burst: int = 1000
 
     canary: bool = False
-    """Send a tenth of the traffic to a new version for five minutes first, and go back if an alarm goes off."""
+    """Send a tenth of the traffic to a new version for five minutes first, and roll back on an alarm."""
     log_days: Literal[1, 7, 30, 90, 365] = 7
     log_level: str = "INFO"
 
@@ -56,34 +56,34 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     domain: str | None = None
     certificate_arn: str | None = None
-    """Of ACM, for `domain`, in the stack's own region."""
+    """An ACM certificate for `domain`, in the region of the stack."""
 
     enforce_tls: bool = True
-    """Only an emulator, which has no TLS, goes without."""
+    """False only for an emulator without TLS."""
     extra_environment: Mapping[str, str] = {}
-    """For all functions, beside what the stack itself sets."""
+    """For all functions, in addition to the variables of the stack."""
 
     fargate_ingest_tasks: tuple[int, int] = (2, 10)
     fargate_inbox_tasks: tuple[int, int] = (2, 10)
     fargate_worker_tasks: tuple[int, int] = (1, 20)
-    """Least and most."""
+    """Minimum and maximum."""
 
     def __post_init__(self) -> None:
-        """Check what AWS would refuse only halfway through a deployment."""
+        """Check rules that AWS enforces only halfway through a deployment."""
         if (self.domain is None) != (self.certificate_arn is None):
-            raise ValueError("domain and certificate_arn go together")
+            raise ValueError("domain and certificate_arn must be set together")
         if self.worker_batch_messages > 10 and not self.worker_window_seconds:  # noqa: PLR2004 (AWS's rule)
-            raise ValueError("batches of more than 10 messages need a window of a second at least")
+            raise ValueError("batches of more than 10 messages need a window of at least a second")
         if not 2 <= self.worker_concurrency <= 1000:  # noqa: PLR2004 (AWS's rule)
             raise ValueError("worker_concurrency must be 2..1000")
 
     @property
     def visibility_seconds(self) -> int:
-        """How long a received message is hidden: long enough for Lambda's poller to try its batch again."""
+        """How long a received message is invisible: enough for Lambda's poller to retry its batch."""
         return _VISIBILITY_FACTOR * self.worker_timeout_seconds + self.worker_window_seconds
 
     def settings(self) -> Settings:
-        """Return the settings that all parts run with, but for the bucket's name, which holds the account's number."""
+        """Return the settings of all parts, except the bucket name, which contains the account number."""
         return Settings(
             queue_name=f"triggers-{self.stage}-events",
             dlq_name=f"triggers-{self.stage}-dlq",
@@ -113,16 +113,16 @@ STAGES: Mapping[str, Config] = {
 
 
 CONTEXT = Config.__struct_fields__
-"""What may be said by context."""
+"""The names accepted in the context."""
 
 
 def load(context: Mapping[str, Any]) -> Config:
-    """Return the stage that `context` names (`dev` if none), with what else it says: `-c worker_concurrency=20`.
+    """Return the stage that `context` names (default `dev`), with fields overridden by it: `-c worker_concurrency=20`.
 
-    Raises `ValueError` for a stage that is not there and for values that are not valid.
+    Raises `ValueError` for an unknown stage or an invalid value.
     """
     name = context.get("stage") or "dev"
     if name not in STAGES:
-        raise ValueError(f"there is no stage {name!r}; there are {', '.join(STAGES)}")
+        raise ValueError(f"Unknown stage {name!r}: use one of {', '.join(STAGES)}")
     said = {field: context[field] for field in CONTEXT if field != "stage" and context.get(field)}
     return msgspec.convert(msgspec.structs.asdict(STAGES[name]) | said, Config, strict=False)

@@ -1,4 +1,4 @@
-"""The services of one cluster: ingest and inbox scale on their CPU, the worker on how long messages wait."""
+"""The services of one cluster: ingest and inbox scale on their CPU, the worker on the age of the oldest message."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as autoscaling
@@ -23,12 +23,12 @@ class Containers(Construct):
         self._config = config
         self._data = data
         self._cluster = ecs.Cluster(self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
-        # Built when it is deployed, not when it is described.
+        # Built at deployment, not at synthesis.
         self._image = ecs.ContainerImage.from_asset(str(ROOT), platform=images.Platform.LINUX_ARM64)
 
     def serve(self, name: str, app: str, tasks: tuple[int, int]) -> Tasks:
-        """Run `triggers serve APP`, between least and most `tasks`."""
-        made = self._tasks(name, ["serve", app, "--host", "0.0.0.0"], port=8000, least=tasks[0])  # noqa: S104 (its own)
+        """Run `triggers serve APP`, between the minimum and maximum of `tasks`."""
+        made = self._tasks(name, ["serve", app, "--host", "0.0.0.0"], port=8000, least=tasks[0])  # noqa: S104
         scaling = made.service.auto_scale_task_count(min_capacity=tasks[0], max_capacity=tasks[1])
         scaling.scale_on_cpu_utilization(
             "Cpu", target_utilization_percent=_BUSY_PERCENT, scale_in_cooldown=Duration.minutes(5)
@@ -36,7 +36,7 @@ class Containers(Construct):
         return made
 
     def work(self, name: str, tasks: tuple[int, int]) -> Tasks:
-        """Run `triggers worker`, between least and most `tasks`."""
+        """Run `triggers worker`, between the minimum and maximum of `tasks`."""
         made = self._tasks(name, ["worker"], port=None, least=tasks[0])
         scaling = made.service.auto_scale_task_count(min_capacity=tasks[0], max_capacity=tasks[1])
         scaling.scale_on_metric(
@@ -44,7 +44,7 @@ class Containers(Construct):
             metric=self._data.queues.events.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
-            # Seconds that the oldest message waits. Its CPU says little: a worker mostly waits for the table.
+            # Age of the oldest message, in seconds. CPU is no measure: a worker mostly waits for the table.
             scaling_steps=[
                 autoscaling.ScalingInterval(upper=5, change=-1),
                 autoscaling.ScalingInterval(lower=30, change=+1),

@@ -1,4 +1,4 @@
-"""One page that shows a stage from the client's end to the table, and its alarms."""
+"""A dashboard of a stage, from the client to the table, with its alarms."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -11,7 +11,7 @@ _WIDTH = 8  # of 24: three graphs a row
 
 
 class Dashboard(Construct):
-    """What the alarms watch, and what it takes to tell why one went off."""
+    """The metrics of the alarms, and those needed to explain an alarm."""
 
     def __init__(self, scope: Construct, name: str, config: Config, metrics: Metrics, alarms: Alarms) -> None:
         super().__init__(scope, name)

@@ -1,4 +1,4 @@
-"""What is kept: queues, tables and bucket. Changes rarely, and in production can't be deleted."""
+"""Data: queues, tables and bucket. Changes rarely, and is protected from deletion in production."""
 
 from aws_cdk import Stack
 from constructs import Construct
@@ -10,7 +10,7 @@ from cdk.tables import Tables
 
 
 class DataStack(Stack):
-    """All that outlives a release."""
+    """The resources that outlive a release."""
 
     def __init__(self, scope: Construct, name: str, config: Config, **stack: object) -> None:
         super().__init__(
@@ -25,7 +25,7 @@ class DataStack(Stack):
         self.bodies = Bodies(self, "Bodies", config)
 
     def environment(self, config: Config) -> dict[str, str]:
-        """Return the settings that lead a part to these resources."""
+        """Return the settings that name these resources."""
         settings = config.settings()
         return {
             "QUEUE_NAME": settings.queue_name,
@@ -36,7 +36,7 @@ class DataStack(Stack):
             "VISIBILITY_SECONDS": str(settings.visibility_seconds),
             "INBOX_SHARDS": str(settings.inbox_shards),
             "LOG_LEVEL": settings.log_level,
-            # Each sandbox and each task is a process of its own, and there are many.
+            # Sandboxes and tasks are separate processes, and there are many.
             "RATE_LIMITS": "shared",
             **config.extra_environment,
         }

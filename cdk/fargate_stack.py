@@ -1,8 +1,8 @@
 """For sustained volume: the same apps and worker as containers behind a load balancer.
 
-Lambda hands a function one request at a time, so no two of them share a call to SQS. A container does, and its CPU is
-paid whether it is used or not: it is the cheaper one from some tens of requests a second on. Opt in with
-`-c fargate=true`. It shares the data stack, so both may serve at once and traffic may move by DNS.
+Lambda gives a sandbox one request at a time, so requests never share a call to SQS. In a container they do, but its CPU
+is paid even when idle: it is cheaper from some tens of requests a second on. Opt in with `-c fargate=true`. It shares
+the data stack, so both can serve at the same time, and DNS can move traffic between them.
 """
 
 from aws_cdk import CfnOutput, Stack
@@ -22,7 +22,7 @@ class FargateStack(Stack):
     """Network, load balancer, and three services of one image."""
 
     def __init__(self, scope: Construct, name: str, config: Config, data: DataStack, **stack: object) -> None:
-        """Raise `ValueError` if `config` names no certificate: there is no way in but over TLS."""
+        """Raise `ValueError` if `config` names no certificate: it accepts only TLS."""
         super().__init__(
             scope,
             name,

@@ -11,7 +11,7 @@ from cdk.nag import acknowledge
 
 
 class Function(Construct):
-    """A function of the one bundle. Callers go through `alias`, which a release moves to a new version."""
+    """A function of the bundle. Callers go through `alias`, which a release points to a new version."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from cdk.config import Config
 from cdk.log_groups import log_group
 from cdk.nag import acknowledge
 
-# What API Gateway itself refuses shows up nowhere else. Nothing of a body or a key.
+# Requests that API Gateway rejects appear only here. No part of a body or key is logged.
 _ACCESS_LOG = json.dumps(
     {
         "time": "$context.requestTime",
@@ -32,7 +32,7 @@ _ACCESS_LOG = json.dumps(
 
 
 class HttpApi(Construct):
-    """An HTTP API before both functions, with a limit on the requests of all clients together."""
+    """An HTTP API in front of both functions, with one rate limit for all clients together."""
 
     def __init__(
         self, scope: Construct, name: str, config: Config, *, ingest: lambda_.IFunction, inbox: lambda_.IFunction
@@ -45,9 +45,9 @@ class HttpApi(Construct):
             "Api",
             api_name=f"triggers-{config.stage}",
             create_default_stage=False,
-            # One that has a name of its own is reached by that alone.
+            # With a custom domain, disable the default endpoint.
             disable_execute_api_endpoint=config.domain is not None,
-            # What no route takes gets ingest's 404 or 405, as a problem like any other.
+            # Requests without a route get a 404 or 405 from ingest, as problem+json.
             default_integration=to_ingest,
         )
         self._route("/v1/events", api.HttpMethod.POST, to_ingest)
@@ -74,7 +74,7 @@ class HttpApi(Construct):
             domain_mapping=self._domain(config),
         )
         log = log_group(self, config, "access")
-        # The construct takes its log settings as an object with methods, which Python's can't be.
+        # The construct takes log settings as an object with methods, which Python can't pass.
         resource = cast("api.CfnStage", stage.node.default_child)
         resource.access_log_settings = api.CfnStage.AccessLogSettingsProperty(
             destination_arn=log.log_group_arn, format=_ACCESS_LOG
@@ -86,6 +86,6 @@ class HttpApi(Construct):
             return None
         certificate = certificates.Certificate.from_certificate_arn(self, "Certificate", config.certificate_arn or "")
         name = api.DomainName(self, "Domain", domain_name=config.domain, certificate=certificate)
-        # What the domain's own DNS must point at.
+        # The target for the DNS record of the domain.
         CfnOutput(self, "DomainTarget", value=name.regional_domain_name)
         return api.DomainMappingOptions(domain_name=name)

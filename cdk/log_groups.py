@@ -1,4 +1,4 @@
-"""Log groups, which are made here so that they end: those that AWS makes by itself are kept for ever."""
+"""Log groups with a retention time; those that AWS creates automatically keep lines forever."""
 
 from collections.abc import Mapping
 

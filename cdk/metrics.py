@@ -1,4 +1,4 @@
-"""The measures that alarms and dashboard share, a minute each."""
+"""The metrics that alarms and dashboard share, with a period of a minute."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _MINUTE = Duration.minutes(1)
 
 
 class Metrics:
-    """Where to look, from the client's end to the table."""
+    """The metrics of a stage, from the client to the table."""
 
     def __init__(self, data: DataStack, http: api.HttpApi, functions: Mapping[str, Function]) -> None:
         queue, dlq = data.queues.events, data.queues.dlq

@@ -1,4 +1,4 @@
-"""cdk-nag's rules for AWS solutions, and why some findings are as they should be."""
+"""cdk-nag's rules for AWS solutions, and the reasons for accepted findings."""
 
 import aws_cdk
 from cdk_nag import AwsSolutionsChecks
@@ -8,12 +8,12 @@ _PREFIX = "AwsSolutions::AwsSolutions-"
 
 
 def check(app: aws_cdk.App) -> None:
-    """Run the rules when `app` is synthesized; a finding that nobody acknowledged stops it."""
+    """Run the rules when `app` is synthesized; an unacknowledged finding fails it."""
     aws_cdk.Validations.of(app).add_plugins(AwsSolutionsChecks())
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
-    """Accept that `rule`, such as `APIG4`, finds something in `scope` or below."""
+    """Accept findings of `rule`, such as `APIG4`, in `scope` and below."""
     aws_cdk.Validations.of(scope).acknowledge(aws_cdk.Acknowledgment(id=f"{_PREFIX}{rule}", reason=reason))
 
 

@@ -1,4 +1,4 @@
-"""A network of two zones, and the load balancer that is its only way in."""
+"""A network of two zones, and the load balancer, its only entry point."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -12,7 +12,7 @@ from cdk.nag import acknowledge
 
 
 class Network(Construct):
-    """Containers have no address of their own; what they say to SQS, DynamoDB and S3 stays within AWS."""
+    """Containers have no public address; their traffic to SQS, DynamoDB and S3 stays within AWS."""
 
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)
@@ -20,7 +20,7 @@ class Network(Construct):
             self,
             "Vpc",
             max_azs=2,
-            # For what has no endpoint here: pulling the image, and writing logs.
+            # For services without an endpoint here: pulling the image, and writing logs.
             nat_gateways=2 if config.keep_data else 1,
             gateway_endpoints={
                 "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),

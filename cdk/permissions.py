@@ -1,4 +1,4 @@
-"""Who may do what: the calls that each part makes, on the resources that it makes them on, and nothing else."""
+"""Permissions: the calls that each part makes, on the resources that it uses, and nothing else."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,20 +16,20 @@ _CONSUME = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMess
 
 
 def allow_ingest(role: iam.IRole, data: DataStack) -> None:
-    """Verify keys, and send packs."""
+    """Allow verifying keys and sending packs."""
     _keys(role, data)
     _allow(role, _SEND, data.queues.events.queue_arn)
 
 
 def allow_inbox(role: iam.IRole, data: DataStack) -> None:
-    """Verify keys, and read events. There is no way to write one."""
+    """Allow verifying keys and reading events, but not writing them."""
     _keys(role, data)
     _allow(role, _READ_EVENTS, data.tables.events.table_arn)
     _bodies(role, data, "s3:GetObject")
 
 
 def allow_worker(role: iam.IRole, data: DataStack) -> None:
-    """Take packs, send those back that must wait and those away that can't be stored, and write events."""
+    """Allow receiving, requeueing and dead-lettering packs, and writing events."""
     _allow(role, (*_SEND, *_CONSUME), data.queues.events.queue_arn)
     _allow(role, _SEND, data.queues.dlq.queue_arn)
     _allow(role, (*_READ_EVENTS, *_WRITE_EVENTS), data.tables.events.table_arn)
@@ -37,7 +37,7 @@ def allow_worker(role: iam.IRole, data: DataStack) -> None:
 
 
 def _keys(role: iam.IRole, data: DataStack) -> None:
-    """Read keys, and count what they spend and when they were used; nothing that says what a key may do."""
+    """Allow reading keys and updating their usage, but not their scopes or limits."""
     table = data.tables.api_keys.table_arn
     _allow(role, ("dynamodb:GetItem",), table)
     counted = {"ForAllValues:StringEquals": {"dynamodb:Attributes": list(_COUNTED)}}
@@ -47,7 +47,7 @@ def _keys(role: iam.IRole, data: DataStack) -> None:
 def _bodies(role: iam.IRole, data: DataStack, *actions: str) -> None:
     bucket = data.bodies.bucket
     _allow(role, actions, data.bodies.objects_arn)
-    # Without it, S3 says of an object that is not there that it is forbidden.
+    # Without it, S3 answers 403 for an object that does not exist.
     _allow(role, ("s3:ListBucket",), bucket.bucket_arn)
     acknowledge(
         role,

@@ -1,4 +1,4 @@
-"""Takes out of an installation what none of our processes ever loads. Stdlib only: the Dockerfile runs it too.
+"""Remove files that no process loads from an installation. Stdlib only, since the Dockerfile runs it too.
 
 python prune.py SITE_PACKAGES             for a server, which also has the command line
 python prune.py SITE_PACKAGES --function  for Lambda, which has neither a server nor a command line
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _SERVICES = frozenset({"dynamodb", "kms", "s3", "sqs", "sso", "sso-oidc", "sts"})
-"""Of botocore's: those that are called, and those that credentials may come from."""
+"""The botocore services that are called, or that credentials may come from."""
 
 _NEVER = (
-    "_yaml",  # a parser in C of what we never parse
+    "_yaml",  # a YAML parser in C, unused
     "yaml/_yaml*",
     "faker",
     "offapi/scalar*",
@@ -43,12 +43,12 @@ _NOT_IN_A_FUNCTION = (
 
 
 def prune(packages: Path, *, function: bool) -> None:
-    """Remove what is not needed from the directory `packages`; `function` says that Lambda will run it."""
+    """Remove unneeded files from the directory `packages`; with `function`, those that Lambda does not need."""
     for path in list(_unneeded(packages, _NEVER + (_NOT_IN_A_FUNCTION if function else ()))):
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink(missing_ok=True)  # it may have gone with its directory
+            path.unlink(missing_ok=True)  # its directory may be gone
 
 
 def _unneeded(packages: Path, patterns: tuple[str, ...]) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""The queue of packs, and the queue of what can't be stored."""
+"""The queue of packs, and the dead-letter queue."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sqs as sqs
@@ -33,6 +33,6 @@ def _queue(
         dead_letter_queue=dead_letters,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=config.enforce_tls or None,
-        # What is queued has been promised to somebody, so it is kept where the data is kept.
+        # Queued events have been accepted, so queues are retained with the data.
         removal_policy=RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY,
     )

@@ -1,4 +1,4 @@
-"""How a new version takes over: a tenth of the traffic first, and back again if an alarm goes off."""
+"""Canary releases: a tenth of the traffic first, and a rollback on an alarm."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ _POLICY = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCod
 
 
 class Release(Construct):
-    """Moves each function's alias by CodeDeploy. Without it CloudFormation moves it at once."""
+    """Moves each function's alias with CodeDeploy. Without it, CloudFormation moves it immediately."""
 
     def __init__(
         self, scope: Construct, name: str, functions: Mapping[str, Function], alarms: Sequence[cloudwatch.Alarm]

@@ -1,4 +1,4 @@
-"""What serves: three functions of one bundle, the HTTP API before two of them, and what watches them."""
+"""Services: three functions of one bundle, the HTTP API in front of two of them, alarms and a dashboard."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
@@ -17,7 +17,7 @@ from cdk.worker import Worker
 
 
 class ServiceStack(Stack):
-    """All that a release replaces; it may be deleted and made again without losing an event."""
+    """The resources that a release replaces. It can be deleted and created again without losing an event."""
 
     def __init__(
         self, scope: Construct, name: str, config: Config, data: DataStack, code: lambda_.Code, **stack: object

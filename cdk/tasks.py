@@ -12,12 +12,12 @@ from cdk.log_groups import log_group
 from cdk.nag import acknowledge
 
 _CPU_UNITS = 1024  # one CPU: a process uses no more
-_MEMORY_MB = 2048  # the least that Fargate gives with it
+_MEMORY_MB = 2048  # the minimum for one CPU on Fargate
 _STOP_SECONDS = 30  # a worker finishes what it has received, for up to 20 s
 
 
 class Tasks(Construct):
-    """A service that replaces tasks one by one, and goes back by itself if new ones don't become healthy."""
+    """A service that replaces tasks one by one, and rolls back automatically if new ones don't become healthy."""
 
     def __init__(
         self,

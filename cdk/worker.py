@@ -12,7 +12,7 @@ from cdk.permissions import allow_worker
 
 
 class Worker(Construct):
-    """Takes batches from the queue; a message of a batch that failed comes again alone."""
+    """Receives batches from the queue; only the failed messages of a batch are delivered again."""
 
     def __init__(self, scope: Construct, name: str, config: Config, data: DataStack, code: lambda_.Code) -> None:
         super().__init__(scope, name)
@@ -34,7 +34,7 @@ class Worker(Construct):
                 batch_size=config.worker_batch_messages,
                 max_batching_window=window if config.worker_window_seconds else None,
                 report_batch_item_failures=True,
-                # Without it, Lambda's poller takes messages that it then has no sandbox for; their receives count.
+                # Without it, Lambda's poller receives messages without a free sandbox, which counts as a receive.
                 max_concurrency=config.worker_concurrency,
             )
         )

@@ -32,7 +32,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the emulator once for all tests; the SDK of this process talks to it. Gives its URL."""
+    """Start the emulator once for all tests; the SDK of this process talks to it. Yields its URL."""
     state, port = tmp_path_factory.mktemp("ministack"), emulator.free_port()
     with pytest.MonkeyPatch.context() as environment:
         for name in emulator.MISLEADING:
@@ -43,7 +43,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.kill()  # nobody needs its state
+            process.kill()  # its state is not needed
             process.wait()
 
 

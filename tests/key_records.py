@@ -1,4 +1,4 @@
-"""Records of keys that nobody has, as the key table holds them."""
+"""Records of unissued keys, as the key table holds them."""
 
 import uuid
 

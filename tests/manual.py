@@ -1,4 +1,4 @@
-"""Fakes that tests drive by hand: time, a table of keys, and a queue that fails or hangs as told."""
+"""Manual fakes: time, a key store, and a queue that fails or hangs on request."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ START_MS = 1_800_000_000_000
 
 
 class ManualClock:
-    """Stands still until `advance`."""
+    """A clock that moves only by `advance` and sleeps."""
 
     def __init__(self) -> None:
         self.now_ms = 0
@@ -35,7 +35,7 @@ class ManualClock:
 
 
 class StillClock(SystemClock):
-    """The machine's own, but no time passes: however slow a test is, no budget fills again."""
+    """The system clock with a frozen monotonic time: no budget refills, however slow a test is."""
 
     def monotonic_ms(self) -> int:
         return 0
@@ -65,11 +65,11 @@ class CountingKeyStore(MemoryKeyStore):
 
     async def ready(self) -> None:
         if self.down:
-            raise Unavailable("told so")
+            raise Unavailable("down")
 
 
 class DownableQueue(MemoryQueue):
-    """Takes and counts nothing while `down`."""
+    """Refuses sends and counts while `down`."""
 
     down = False
 
@@ -87,14 +87,14 @@ class DownableQueue(MemoryQueue):
 
 
 class HandQueue:
-    """A sink whose calls wait while `gate` is closed; `outcome` decides on each message, `error` fails calls."""
+    """A sink whose calls wait until `released` is set; `outcome` decides on each message, `error` fails calls."""
 
     def __init__(self) -> None:
         self.calls: list[list[Outgoing]] = []
         self.in_flight = 0
         self.most_in_flight = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.released = asyncio.Event()
+        self.released.set()
         self.error: Exception | None = None
         self.outcome: Callable[[Outgoing], Outcome] = lambda _: Outcome.DONE
 
@@ -110,7 +110,7 @@ class HandQueue:
         self.in_flight += 1
         self.most_in_flight = max(self.in_flight, self.most_in_flight)
         try:
-            await self.gate.wait()
+            await self.released.wait()
         finally:
             self.in_flight -= 1
         if self.error is not None:
@@ -119,7 +119,7 @@ class HandQueue:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let other tasks, and threads, run until `condition` holds; fails after far too long."""
+    """Let other tasks, and threads, run until `condition` holds; fails after 30 s."""
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - conditions of fakes, some of them set by threads
             await asyncio.sleep(0.001)

@@ -19,7 +19,7 @@ Resource = Mapping[str, Any]
 
 
 class Assembly:
-    """A stage as CloudFormation is told of it."""
+    """The CloudFormation templates of a stage."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -29,7 +29,7 @@ class Assembly:
         }
 
     def all(self, kind: str, *stacks: str) -> list[Resource]:
-        """Return all resources of a kind, `Lambda::Function` say, of some stacks or all."""
+        """Return all resources of a kind, such as `Lambda::Function`, of some stacks or all."""
         return [
             resource
             for stack, template in self.templates.items()
@@ -42,7 +42,7 @@ class Assembly:
         return [resource["Properties"] for resource in self.all(kind, *stacks)]
 
     def statements_of(self, role: str, *stacks: str) -> list[Mapping[str, Any]]:
-        """Return what the policies of the role allow whose logical id begins so."""
+        """Return the policy statements of the role whose logical id starts with `role`."""
         return [
             statement
             for policy in self.properties("IAM::Policy", *stacks)

@@ -1,4 +1,4 @@
-"""The bundle: for Lambda's processor whatever this machine's, small, and compiled."""
+"""The bundle: built for Lambda's processor on any machine, small, and compiled."""
 
 import struct
 import subprocess
@@ -13,7 +13,7 @@ from cdk.prune import prune
 
 _AARCH64 = 183  # of an ELF header
 MAX_BYTES = 60 * 1024 * 1024
-"""Lambda refuses 250 MB unzipped, and starts the sooner the less there is."""
+"""Lambda refuses 250 MB unzipped, and starts faster with fewer files."""
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +34,19 @@ def test_it_is_small_and_holds_our_sources(made: Path) -> None:
     assert {path.name for path in (made / "botocore" / "data").iterdir() if path.is_dir()} >= {"dynamodb", "s3", "sqs"}
 
 
-def test_all_of_ours_is_compiled_where_the_python_is_at_hand(made: Path) -> None:
+def test_all_of_ours_is_compiled_where_its_python_is_installed(made: Path) -> None:
     compiled = {path.name.partition(".")[0] for path in (made / "shared" / "__pycache__").glob("*.pyc")}
     sources = {path.stem for path in (made / "shared").glob("*.py")}
     assert compiled == (sources if bundle.find_python("3.13") else set())
 
 
-def test_what_is_made_once_is_used_again(made: Path) -> None:
+def test_an_existing_bundle_is_reused(made: Path) -> None:
     before = made.stat().st_mtime_ns
     assert bundle.build(bundle.Target(), made.parent) == made
     assert made.stat().st_mtime_ns == before
 
 
-def test_a_bundle_is_named_for_what_it_is_made_of() -> None:
+def test_a_bundle_is_named_by_a_hash_of_its_inputs() -> None:
     target = bundle.Target()
     names = {
         bundle.fingerprint(target, compiled=True),
@@ -56,11 +56,11 @@ def test_a_bundle_is_named_for_what_it_is_made_of() -> None:
     assert len(names) == 3
 
 
-def test_no_python_is_found_of_a_version_that_is_not_there() -> None:
+def test_a_missing_python_version_is_not_found() -> None:
     assert bundle.find_python("3.99") is None
 
 
-def test_compiled_code_runs_without_its_source_being_looked_at(tmp_path: Path) -> None:
+def test_compiled_code_runs_without_a_check_of_its_source(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("NUMBER = 1\n")
     bundle.compile_all(sys.executable, tmp_path)
     (tmp_path / "one.py").write_text("NUMBER = 2\n")
@@ -72,7 +72,7 @@ def test_compiled_code_runs_without_its_source_being_looked_at(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("function", "left"), [(True, {"shared", "botocore"}), (False, {"shared", "botocore", "click"})]
 )
-def test_pruning_takes_what_is_never_loaded(tmp_path: Path, function: bool, left: set[str]) -> None:  # noqa: FBT001
+def test_pruning_removes_files_that_are_never_loaded(tmp_path: Path, function: bool, left: set[str]) -> None:  # noqa: FBT001
     for name in ("shared/one.py", "shared/one.pyi", "click/x.py", "faker/x.py", "faker/x.pyi"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

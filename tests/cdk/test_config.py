@@ -1,4 +1,4 @@
-"""The stages, and what may be said of one by context."""
+"""The stages, and their fields in the context."""
 
 import pytest
 from msgspec import ValidationError
@@ -12,7 +12,7 @@ def test_a_stage_is_chosen_by_name() -> None:
     assert config.load({"stage": "prod"}) == config.STAGES["prod"]
 
 
-def test_context_says_what_differs() -> None:
+def test_context_overrides_fields() -> None:
     said = config.load({"stage": "prod", "worker_concurrency": "20", "canary": "false", "alarm_email": "a@b.example"})
     assert (said.worker_concurrency, said.canary, said.alarm_email) == (20, False, "a@b.example")
     assert said.keep_data
@@ -21,14 +21,14 @@ def test_context_says_what_differs() -> None:
 @pytest.mark.parametrize(
     ("context", "words"),
     [
-        ({"stage": "test"}, "no stage 'test'; there are dev, prod"),
+        ({"stage": "test"}, "Unknown stage 'test': use one of dev, prod"),
         ({"worker_concurrency": "1"}, "worker_concurrency must be 2"),
         ({"worker_concurrency": "many"}, "worker_concurrency"),
-        ({"domain": "a.example"}, "domain and certificate_arn go together"),
+        ({"domain": "a.example"}, "domain and certificate_arn must be set together"),
         ({"log_days": "8"}, "log_days"),
     ],
 )
-def test_what_aws_would_refuse_is_refused_at_once(context: dict[str, str], words: str) -> None:
+def test_values_that_aws_would_refuse_are_refused(context: dict[str, str], words: str) -> None:
     with pytest.raises((ValueError, ValidationError), match=words):
         config.load(context)
 

@@ -1,4 +1,4 @@
-"""What is kept: as `shared.aws.provision` declares it, encrypted, over TLS only, and not to be lost."""
+"""The data stack: as `shared.aws.provision` declares it, encrypted, over TLS only, and protected."""
 
 import json
 from typing import Any
@@ -59,17 +59,17 @@ def test_queues_and_tables_are_those_declared(stage: Config, dev: Assembly, prod
     )
 
 
-def test_bodies_go_when_they_are_declared_to(stage: Config, dev: Assembly, prod: Assembly) -> None:
+def test_bodies_expire_as_declared(stage: Config, dev: Assembly, prod: Assembly) -> None:
     made, declared = of_stage(stage, dev, prod), declare(stage.settings())
     (bucket,) = made.properties("S3::Bucket")
     days = [
         rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule
     ]
     assert days == [declared.bodies.expire_days]
-    assert "VersioningConfiguration" not in bucket  # what was erased must be gone
+    assert "VersioningConfiguration" not in bucket  # erased bodies must be gone
 
 
-def test_functions_are_led_to_what_is_declared(stage: Config, dev: Assembly, prod: Assembly) -> None:
+def test_functions_use_the_declared_resources(stage: Config, dev: Assembly, prod: Assembly) -> None:
     made, settings = of_stage(stage, dev, prod), stage.settings()
     for function in made.properties("Lambda::Function"):
         environment = function["Environment"]["Variables"]
@@ -109,7 +109,7 @@ def test_all_is_reached_over_tls_only(each: Assembly, kind: str, policy: str) ->
     assert len(refusing) == len(each.all(kind)) > 0
 
 
-def test_in_production_nothing_kept_can_be_deleted(prod: Assembly, dev: Assembly) -> None:
+def test_in_production_data_can_not_be_deleted(prod: Assembly, dev: Assembly) -> None:
     for kind in ("DynamoDB::GlobalTable", "S3::Bucket", "SQS::Queue"):
         assert {one["DeletionPolicy"] for one in prod.all(kind, "Data")} == {"Retain"}
         assert {one["DeletionPolicy"] for one in dev.all(kind, "Data")} == {"Delete"}

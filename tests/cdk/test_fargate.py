@@ -13,7 +13,7 @@ from cli.commands.serve import KEEP_ALIVE_SECONDS
 from tests.cdk.conftest import Assembly
 
 
-def test_it_is_there_only_where_it_is_asked_for(fargate: Assembly, prod: Assembly) -> None:
+def test_the_stack_exists_only_on_request(fargate: Assembly, prod: Assembly) -> None:
     assert set(fargate.templates) == {"Data", "Service", "Fargate"}
     assert set(prod.templates) == {"Data", "Service"}
 
@@ -30,12 +30,12 @@ def test_three_services_run_one_image(fargate: Assembly) -> None:
     assert {one["RuntimePlatform"]["CpuArchitecture"] for one in tasks} == {"ARM64"}
 
 
-def test_containers_can_write_nothing_and_are_asked_for_their_health(fargate: Assembly) -> None:
+def test_containers_are_read_only_and_have_health_checks(fargate: Assembly) -> None:
     for task in fargate.properties("ECS::TaskDefinition"):
         (one,) = task["ContainerDefinitions"]
         assert one["ReadonlyRootFilesystem"] is True
         assert one["StopTimeout"] == 30
-        assert {"Name": "METRICS_PORT", "Value": "9464"} in one["Environment"]  # not the one that is reached
+        assert {"Name": "METRICS_PORT", "Value": "9464"} in one["Environment"]  # not the published port
         asked = ["CMD", "triggers", "ready"] + ([] if one["Command"] == ["worker"] else ["http://127.0.0.1:8000"])
         assert one["HealthCheck"]["Command"] == asked
 
@@ -52,7 +52,7 @@ def test_apis_scale_on_cpu_and_the_worker_on_the_queues_age(fargate: Assembly) -
     assert watched == {"ApproximateAgeOfOldestMessage"}
 
 
-def test_services_go_back_if_new_tasks_are_not_healthy(fargate: Assembly) -> None:
+def test_services_roll_back_if_new_tasks_are_not_healthy(fargate: Assembly) -> None:
     for service in fargate.properties("ECS::Service"):
         assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
         assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
@@ -64,7 +64,7 @@ def test_tasks_keep_connections_longer_than_the_balancer_does(fargate: Assembly)
     assert int(attributes["idle_timeout.timeout_seconds"]) < KEEP_ALIVE_SECONDS
 
 
-def test_the_only_way_in_is_over_tls(fargate: Assembly) -> None:
+def test_only_tls_is_accepted(fargate: Assembly) -> None:
     (listener,) = fargate.properties("ElasticLoadBalancingV2::Listener")
     assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS")
     assert "TLS13" in listener["SslPolicy"]
@@ -77,7 +77,7 @@ def networks(made: Assembly) -> list[Mapping[str, Any]]:
     return [one["NetworkConfiguration"]["AwsvpcConfiguration"] for one in made.properties("ECS::Service")]
 
 
-def test_without_a_certificate_it_is_refused() -> None:
+def test_a_certificate_is_required() -> None:
     app = aws_cdk.App()
     stage = config.STAGES["dev"]
     data = DataStack(app, "Data", stage)

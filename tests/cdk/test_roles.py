@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""The permissions of each role."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def test_no_action_and_no_resource_is_everything(each: Assembly) -> None:
         for statement in policy["PolicyDocument"]["Statement"]:
             assert not any("*" in action for action in listed(statement["Action"])), statement
             if "*" in listed(statement["Resource"]):
-                assert listed(statement["Action"]) == ["ecr:GetAuthorizationToken"]  # which AWS gives for no resource
+                assert listed(statement["Action"]) == ["ecr:GetAuthorizationToken"]  # which has no resource
 
 
 def test_no_function_has_a_managed_policy(each: Assembly) -> None:

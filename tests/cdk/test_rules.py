@@ -1,4 +1,4 @@
-"""cdk-nag and cfn-lint have nothing to say, and were asked."""
+"""cdk-nag and cfn-lint run, and find nothing."""
 
 import json
 import re

@@ -27,14 +27,14 @@ def test_handlers_exist(each: Assembly) -> None:
     assert all(importlib.util.find_spec(one.rpartition(".")[0]) for one in handlers)
 
 
-def test_messages_are_hidden_for_six_times_what_a_batch_may_take(each: Assembly) -> None:
+def test_messages_are_invisible_for_six_times_the_batch_timeout(each: Assembly) -> None:
     (worker,) = [one for one in each.properties("Lambda::Function") if one["Handler"].startswith("worker.commit.")]
     (source,) = each.properties("Lambda::EventSourceMapping")
     hidden = {one["VisibilityTimeout"] for one in each.properties("SQS::Queue")}
     assert hidden == {6 * worker["Timeout"] + source["MaximumBatchingWindowInSeconds"]}
 
 
-def test_the_worker_takes_what_failed_again_alone_and_no_more_at_once_than_allowed(prod: Assembly) -> None:
+def test_the_worker_retries_only_failed_messages_and_has_a_concurrency_limit(prod: Assembly) -> None:
     (source,) = prod.properties("Lambda::EventSourceMapping")
     stage = config.STAGES["prod"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -83,7 +83,7 @@ def test_a_function_ends_before_the_api_gives_up(each: Assembly) -> None:
 
 
 @pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])
-def test_logs_end(stage: str, days: int, dev: Assembly, prod: Assembly) -> None:
+def test_logs_expire(stage: str, days: int, dev: Assembly, prod: Assembly) -> None:
     groups = {"dev": dev, "prod": prod}[stage].properties("Logs::LogGroup")
     assert {one["RetentionInDays"] for one in groups} == {days}
     assert len(groups) == 4
@@ -95,7 +95,7 @@ def test_traffic_goes_through_aliases(each: Assembly) -> None:
         assert all("Live" in json.dumps(one[name]) for one in each.properties(kind))
 
 
-def test_in_production_a_release_starts_small_and_goes_back_by_itself(prod: Assembly, dev: Assembly) -> None:
+def test_in_production_a_release_is_a_canary_with_rollback(prod: Assembly, dev: Assembly) -> None:
     groups = prod.properties("CodeDeploy::DeploymentGroup")
     assert len(groups) == 3
     for group in groups:

@@ -38,7 +38,7 @@ def test_thresholds_come_from_the_stage(prod: Assembly) -> None:
     assert found["DeadLetters"]["Threshold"] == 1
 
 
-def test_somebody_is_told_when_an_alarm_goes_off_and_when_it_ends(each: Assembly) -> None:
+def test_alarms_notify_the_topic_when_they_start_and_end(each: Assembly) -> None:
     for alarm in alarms(each).values():
         assert alarm["AlarmActions"] == alarm["OKActions"]
         assert "Topic" in json.dumps(alarm["AlarmActions"])

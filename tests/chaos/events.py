@@ -1,4 +1,4 @@
-"""The events of a run: the event with number n is always the same, so that whoever reads it can check it."""
+"""The events of a run: the event with number n is always the same, so that followers can check it."""
 
 import base64
 import random
@@ -14,11 +14,11 @@ _BIG_BYTES = 6_000  # as noise, so that zstd finds nothing to save
 _BIG_EVERY = 50
 
 INLINE_BODY_BYTES = 4_000
-"""What the pipeline is told to keep inline, so that a few events go the way of the big ones, through the bucket."""
+"""The pipeline's INLINE_BODY_BYTES, low enough that a few events are offloaded to the bucket."""
 
 
 class Identity(NamedTuple):
-    """What makes two events of the run's only tenant the same event."""
+    """The identity of an event within the only tenant of a run."""
 
     inbox: str
     source: str
@@ -46,7 +46,7 @@ def identity_of(number: int) -> Identity:
 def data_of(number: int) -> dict[str, Any]:
     """Return the payload of event `number`."""
     size = _BIG_BYTES if number % _BIG_EVERY == 0 else _PLAIN_BYTES
-    noise = random.Random(number).randbytes(size)  # noqa: S311 (it only has to be the same each time)
+    noise = random.Random(number).randbytes(size)  # noqa: S311
     return {"number": number, "noise": base64.b64encode(noise).decode()}
 
 
@@ -57,12 +57,12 @@ def event_of(number: int) -> dict[str, Any]:
 
 
 def identity_in(answer: Mapping[str, Any]) -> Identity:
-    """Return the identity of an event as the API tells it."""
+    """Return the identity of an event in an answer of the API."""
     return Identity(answer["inbox"], answer["source"], answer["id"])
 
 
 def is_intact(listed: Mapping[str, Any]) -> bool:
-    """Tell whether a listed event holds what was posted."""
+    """Return whether a listed event has the posted data."""
     data = listed.get("data")
     number = data.get("number") if isinstance(data, dict) else None
     if not isinstance(number, int):

@@ -20,8 +20,8 @@ from tests.chaos.waiting import until
 
 _TRIGGERS = [sys.executable, "-P", "-m", "cli"]
 
-# What a killed worker held comes back soon. The emulator does one thing at a time: with four batches at once in each
-# worker a batch took 2.1 s instead of 0.5 (median), and no more got done.
+# Messages of a killed worker become visible soon. The emulator handles one call at a time: with four concurrent
+# batches per worker, a batch took 2.1 s instead of 0.5 (median), without higher throughput.
 _PROFILE = {"INLINE_BODY_BYTES": str(INLINE_BODY_BYTES), "VISIBILITY_SECONDS": "10", "WORKER_RECEIVERS": "1"}
 
 
@@ -50,14 +50,14 @@ class Fleet:
 
     @property
     def services(self) -> list[Service]:
-        """Every process of ours."""
+        """All processes except the emulator."""
         return [*self.workers, self.ingest, self.inbox]
 
     def _service(self, name: str, *arguments: str) -> Service:
         return Service(name, emulator.tied_to_parent([*_TRIGGERS, *arguments]), self.environ, self._logs)
 
     async def run_command(self, *arguments: str) -> str:
-        """Run a `triggers` command to its end; return what it printed, raise RuntimeError if it failed."""
+        """Run a `triggers` command; return its output, raise RuntimeError if it failed."""
         with (self._logs / "commands.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *_TRIGGERS, *arguments, env=self.environ, stdout=asyncio.subprocess.PIPE, stderr=log
@@ -68,21 +68,21 @@ class Fleet:
         return printed.decode()
 
     async def emulator_answers(self) -> bool:
-        """Tell whether the emulator serves."""
+        """Return whether the emulator is ready."""
         return await asyncio.to_thread(emulator.answers, emulator.health_url(self._emulator_port))
 
     async def prepare(self) -> None:
-        """Make queues, tables, bucket and a key, once the emulator serves."""
+        """Create queues, tables, bucket and a key, once the emulator is ready."""
         if self.emulator is not None:
             await until("the emulator answers", self.emulator_answers)
             await self.run_command("provision")
-        # A limit far out of reach: this is about kills, not about limits.
+        # Without effective limits: this run tests kills.
         limits = ("--rate", "100000", "--burst", "100000")
         made = await self.run_command("keys", "create", "--tenant", "chaos", "--name", "chaos", *limits, "--json")
         self.api_key = msgspec.json.decode(made)["api_key"]
 
     async def is_ready(self) -> bool:
-        """Tell whether ingest and inbox answer."""
+        """Return whether ingest and inbox answer."""
         urls = (self.ingest_url, self.inbox_url)
         return all([await asyncio.to_thread(emulator.answers, f"{url}/readyz") for url in urls])
 

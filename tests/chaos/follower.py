@@ -1,4 +1,4 @@
-"""Consumers that follow the inboxes by cursor, from the beginning on, whatever happens."""
+"""Consumers that follow the inboxes by cursor from the beginning, through all failures."""
 
 import asyncio
 import contextlib
@@ -74,7 +74,7 @@ class Follower:
         return not page["more"]
 
     def _asked(self) -> dict[str, int]:
-        """Return what is asked of the next page."""
+        """Return the parameters of the next page."""
         limit = _SMALL_LIMIT if self._rng.random() < _SMALL_SHARE else _LARGE_LIMIT
         return {"limit": self._rng.randint(1, limit)}
 
@@ -93,7 +93,7 @@ class Follower:
 
 
 class RestartingFollower(Follower):
-    """Stops dead at random, also in the middle of a read, and goes on from the cursors that it saved."""
+    """Stops dead at random, also in the middle of a read, and continues from its saved cursors."""
 
     def __init__(self, url: str, api_key: str, inboxes: Sequence[str], rng: random.Random, saved: Path) -> None:
         super().__init__(url, api_key, inboxes, rng)
@@ -101,7 +101,7 @@ class RestartingFollower(Follower):
         self._saved = saved
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow until `stop` is set, one life after the other, then to the end."""
+        """Follow until `stop` is set, restarting again and again, then read to the end."""
         while not stop.is_set():
             self._revive()
             with contextlib.suppress(TimeoutError):

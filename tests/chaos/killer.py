@@ -18,7 +18,7 @@ _EDGE = 0.03  # of the load at both ends, where nothing is killed
 
 
 class Killer:
-    """Kills by the plan. `progress` tells how much of the load is done, from 0 to 1."""
+    """Kills by the plan. `progress` returns the share of the load that is done, from 0 to 1."""
 
     def __init__(self, fleet: Fleet, plan: Plan, progress: Callable[[], float], rng: random.Random) -> None:
         self._fleet = fleet
@@ -37,7 +37,7 @@ class Killer:
         )
 
     async def run(self) -> None:
-        """Return when everything that was planned is killed and up again."""
+        """Return when all planned kills are done and all processes run again."""
         for moment, kind in self._moments:
             await when(partial(self._is_reached, moment))
             await asyncio.sleep(self._rng.uniform(0, _JITTER_SECONDS))
@@ -62,7 +62,7 @@ class Killer:
             await until("ingest and inbox answer again", self._fleet.is_ready, seconds=_UP_SECONDS)
         else:
             assert self._fleet.emulator is not None, "there is an emulator to stop"
-            # SIGTERM, for only then does the emulator save its state.
+            # The emulator saves its state only on SIGTERM.
             await self._fleet.emulator.end(signal.SIGTERM, pause_seconds=self._rng.uniform(0, _PAUSE_SECONDS))
             await until("the emulator answers again", self._fleet.emulator_answers, seconds=_UP_SECONDS)
 
@@ -73,7 +73,7 @@ class Killer:
         await until(f"{service.name} is up", is_up, seconds=_UP_SECONDS)
 
     async def _worker_at_work(self) -> Service:
-        """Return a worker that has handled a message in this life: killing one that only starts shows little."""
+        """Return a worker that has handled a message since its start: killing a starting one shows little."""
         ready: list[Service] = []
 
         async def any_at_work() -> bool:

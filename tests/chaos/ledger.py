@@ -1,4 +1,4 @@
-"""What the producers know: which events were answered with 202, and every other answer counted."""
+"""The producers' record: which events were answered with 202, and a count of all other answers."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ from tests.chaos.events import Identity
 
 
 class Ledger:
-    """Filled in by the producers, read by everybody else."""
+    """Written by the producers, read by all others."""
 
     def __init__(self) -> None:
         self.accepted: set[Identity] = set()
@@ -15,6 +15,6 @@ class Ledger:
         self.faults: list[str] = []
 
     def accept(self, identity: Identity) -> None:
-        """Note one 202 for one event."""
+        """Record one 202 for one event."""
         self.repeats += identity in self.accepted
         self.accepted.add(identity)

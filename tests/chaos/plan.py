@@ -1,4 +1,4 @@
-"""How much of everything one run has."""
+"""The size of a run."""
 
 from typing import Annotated, Literal
 

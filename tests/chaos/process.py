@@ -1,4 +1,4 @@
-"""One process that is started again whenever it ends, as a service manager would."""
+"""A process that is restarted whenever it ends, as by a service manager."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ _STOP_SECONDS = 60
 
 
 class Service:
-    """Runs `command` over and over; the lines of its n-th life go to `logs/name.n.log`."""
+    """Restarts `command` whenever it ends; the n-th start logs to `logs/name.n.log`."""
 
     def __init__(self, name: str, command: list[str], environ: Mapping[str, str], logs: Path) -> None:
         self.name = name
         self.kills = 0
-        self.ended_by_itself = 0
+        self.unexpected_exits = 0
         self._command = command
         self._environ = environ
         self._logs = logs
@@ -28,7 +28,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        """The log of its present life."""
+        """The log since its last start."""
         return self._logs / f"{self.name}.{self._lives}.log"
 
     async def run(self) -> None:
@@ -44,23 +44,23 @@ class Service:
     async def _live(self) -> None:
         self._lives += 1
         with self.log.open("wb") as out:
-            # A session of its own: Ctrl-C reaches only us.
+            # A new session, so that Ctrl-C does not reach it.
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, env=self._environ, stdin=DEVNULL, stdout=out, stderr=STDOUT, start_new_session=True
             )
-        if self._stopping:  # it was told so while it was being started
+        if self._stopping:  # `stop` was called during the start
             self._process.terminate()
         await self._process.wait()
 
     async def _pause(self) -> None:
         if self._pause_seconds is None:
-            self.ended_by_itself += 1
+            self.unexpected_exits += 1
         await asyncio.sleep(_AGAIN_SECONDS if self._pause_seconds is None else self._pause_seconds)
         self._pause_seconds = None
 
     @property
     def is_up(self) -> bool:
-        """Tell whether it runs and was not told to end."""
+        """Return whether it runs and is not stopping."""
         running = self._process is not None and self._process.returncode is None
         return running and self._pause_seconds is None
 
@@ -73,7 +73,7 @@ class Service:
         await self._process.wait()
 
     async def stop(self) -> None:
-        """End it for good: by SIGTERM, or if that takes too long by SIGKILL."""
+        """Stop it permanently: by SIGTERM, or by SIGKILL if that takes too long."""
         self._stopping = True
         if self._process is None:
             return

@@ -1,4 +1,4 @@
-"""Producers: they post until they get a 202, and repeat themselves, as producers do."""
+"""Producers: they post until they get a 202, and send some events twice."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ _ACCEPTED, _UNAVAILABLE = 202, 503
 
 
 class Producers:
-    """Posts the plan's events. `seen` tells how many of them the pipeline has listed, for the pace."""
+    """Posts the plan's events. `seen` returns how many of them the pipeline has listed, for the pace."""
 
     def __init__(
         self, client: httpx.AsyncClient, ledger: Ledger, plan: Plan, seen: Callable[[], int], rng: random.Random
@@ -60,7 +60,7 @@ class Producers:
         await when(lambda: len(self._ledger.accepted) - self._seen() <= self._plan.outstanding)
 
     async def _due(self, number: int) -> None:
-        """Return when it is time to post event `number`: at once."""
+        """Return when event `number` is due: immediately."""
 
     async def _repeat(self, numbers: Sequence[int]) -> None:
         await asyncio.sleep(self._rng.uniform(0, _REPEAT_WITHIN_SECONDS))

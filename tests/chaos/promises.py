@@ -1,4 +1,4 @@
-"""The promises, checked against what was seen."""
+"""The guarantees, checked against the evidence of a run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ _SHOWN = 5
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):
-    """What one follower saw: each event's positions in the order of sight, and whatever was wrong with its pages."""
+    """What one follower saw: the positions of each event in order, and the errors in its pages."""
 
     seen: Mapping[Identity, Sequence[str]]
     falling: Sequence[str] = ()
@@ -25,7 +25,7 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run leaves behind. `listed` is one full read, inbox by inbox, when all was quiet."""
+    """The evidence of a run. `listed` is a full read of each inbox in the quiet phase."""
 
     accepted: frozenset[Identity]
     listed: Sequence[Mapping[str, Any]]

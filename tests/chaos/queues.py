@@ -1,4 +1,4 @@
-"""The queue and the DLQ, seen past the processes under test."""
+"""The queue and the DLQ, read without the processes under test."""
 
 import asyncio
 import os
@@ -59,7 +59,7 @@ class Queues:
 
 @asynccontextmanager
 async def opened(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Queues]:
-    """Open both queues of a run; `environ` leads the SDK to its emulator, if it has one."""
+    """Open both queues of a run; `environ` names the emulator, if there is one."""
     with pytest.MonkeyPatch.context() as patched:
         for name in environ.keys() - os.environ.keys():
             patched.setenv(name, environ[name])

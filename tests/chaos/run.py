@@ -1,4 +1,4 @@
-"""One run: load and kills at once, then quiet, then the account."""
+"""One run: load with kills, then a quiet phase, then the checks."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def chaos(plan: Plan, directory: Path) -> Report:
-    """Run `plan` in `directory`, which must be empty; raise TimeoutError if it does not come to an end."""
+    """Run `plan` in `directory`, which must be empty; raise TimeoutError if it does not end in time."""
     started_at = time.monotonic()
     async with asyncio.timeout(plan.deadline_seconds), started(directory, plan) as fleet:
         run = _Run(fleet, plan, directory)
@@ -109,7 +109,7 @@ class _Run:
                 await self._fleet.run_command("dlq", "redrive", "--all")
                 await queues.quiet(self._plan.deadline_seconds)
                 dead = await queues.dead_letters()
-        # What was committed last becomes readable only after this.
+        # The last commits become readable only after this.
         await asyncio.sleep(known.settle_ms / 1000 + _MARGIN_SECONDS)
         return frozenset(one for dead_letter in dead for one in dead_letter)
 
@@ -129,7 +129,7 @@ class _Run:
             "ingest kills": self._fleet.ingest.kills,
             "emulator stops": self._fleet.emulator.kills if self._fleet.emulator else 0,
             "kills of all processes at once": self._plan.machine_kills,
-            "processes that ended by themselves": sum(service.ended_by_itself for service in services),
+            "unexpected exits of processes": sum(service.unexpected_exits for service in services),
             "messages delivered again": _delivered_again(sorted(self._logs.glob("worker-*.log"))),
             "lives of the restarting follower": self._restarting.lives,
             "reads that failed": self._steady.failed_reads + self._restarting.failed_reads,
@@ -166,12 +166,12 @@ async def _read(client: httpx.AsyncClient, inbox: str) -> list[dict[str, Any]]:
 
 
 def followed(follower: Follower) -> Followed:
-    """Return what it leaves as evidence."""
+    """Return the evidence of a follower."""
     return Followed(seen=follower.seen, falling=follower.falling, broken=follower.broken)
 
 
 def _delivered_again(logs: Sequence[Path]) -> int:
-    """Return how many handled deliveries were not a message's first: the marks that the kills left."""
+    """Return how many handled deliveries were redeliveries, which the kills caused."""
     receives: Counter[bool] = Counter()
     for log in logs:
         for line in log.read_bytes().splitlines():

@@ -39,7 +39,7 @@ def test_a_listed_event_whose_repeat_is_dead_is_fine() -> None:
     assert _broken_by(dead=frozenset({identity_of(0)})) == set()
 
 
-def test_an_event_that_nobody_posted_is_named() -> None:
+def test_an_event_that_was_never_posted_is_named() -> None:
     followers = {"steady": Followed(seen={**SEEN, identity_of(3): ["0-d"]})}
     assert _broken_by(listed=[*LISTED, _listed(3, "0-d")], followers=followers) == {"listed but never accepted"}
 

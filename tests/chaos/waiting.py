@@ -1,4 +1,4 @@
-"""Waiting for what other processes do: there is nothing to be woken by, so it looks again and again."""
+"""Waiting for what other processes do: without notifications, so it polls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-DEADLINE_SECONDS = 60  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 60  # only ends a hang
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _PORT_FILE = "DevToolsActivePort"
@@ -24,7 +24,7 @@ def installed() -> str | None:
 
 
 class Page:
-    """One tab, and all that it reported."""
+    """A tab, and the errors that it reported."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -34,7 +34,7 @@ class Page:
         self.requests: list[str] = []
 
     async def listen(self) -> None:
-        """Sort what the browser says, until it ends."""
+        """Dispatch the messages of the browser until it ends."""
         async for message in self._socket:
             said = message.json()
             if "id" in said:
@@ -54,13 +54,13 @@ class Page:
         return result
 
     async def run(self, script: str) -> Any:
-        """Return what `script`, an expression, comes to in the page."""
+        """Return the value of the expression `script` in the page."""
         done = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
     async def until(self, script: str) -> None:
-        """Wait until `script` comes to something true."""
+        """Wait until `script` is true."""
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 while not await self.run(f"Boolean({script})"):  # noqa: ASYNC110 - it is another process
@@ -70,11 +70,11 @@ class Page:
             raise AssertionError(f"it never came to this: {script}\n{shown}\n{self.complaints}") from None
 
     async def type(self, text: str) -> None:
-        """Type text into what has the focus."""
+        """Type text into the focused element."""
         await self.call("Input.insertText", text=text)
 
     async def press(self, key: str) -> None:
-        """Press a key and let it go."""
+        """Press and release a key."""
         named = {"key": " " if key == "Space" else key, "code": key, "windowsVirtualKeyCode": _CODES[key]}
         await self.call("Input.dispatchKeyEvent", type="keyDown", **named, text=_TEXTS.get(key, ""))
         await self.call("Input.dispatchKeyEvent", type="keyUp", **named)
@@ -95,7 +95,7 @@ class Page:
 
 @asynccontextmanager
 async def browsing(program: str, profile: Path) -> AsyncIterator[Page]:
-    """Give an empty tab of a browser of its own, which keeps what it keeps in `profile`."""
+    """Yield an empty tab of a new browser with the profile directory `profile`."""
     flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
     quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio")
     with (profile.parent / "browser.log").open("wb") as log:

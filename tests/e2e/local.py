@@ -1,4 +1,4 @@
-"""The stack as `script/server` runs it, for tests that talk to it as a program of somebody else would."""
+"""The stack as `script/server` runs it, for tests that use it as an external program does."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from shared.model.event import Event
 from shared.model.pack import EventPack
 from shared.ports import Outgoing
 
-DEADLINE_SECONDS = 120  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 120  # only ends a hang
 
 
 class Local:
@@ -32,7 +32,7 @@ class Local:
         self.url: str = msgspec.json.decode((data / "dev.json").read_bytes())["url"]
 
     def environment(self, tenant: str, *scopes: str) -> dict[str, str]:
-        """Return this process' environment, with the API and a new key of `tenant` in it, which may `scopes`."""
+        """Return this process' environment, with the API and a new key of `tenant` with `scopes`."""
         command = [sys.executable, "-m", "cli", "keys", "--data", str(self.data), "create", "--json"]
         named = ["--tenant", tenant, "--name", "test", *(f"--scope={scope}" for scope in scopes)]
         done = subprocess.run([*command, *named], check=True, capture_output=True, timeout=DEADLINE_SECONDS)  # noqa: S603
@@ -45,7 +45,7 @@ def running(port: int, data: Path, *arguments: str) -> Iterator[Local]:
     log = data.with_suffix(".log")
     command = [sys.executable, "-m", "cli", "dev", "--port", str(port), "--data", str(data), *arguments]
     with log.open("wb") as out:
-        # A session of its own, so that no signal reaches the tests.
+        # A new session, so that no signal reaches the tests.
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)  # noqa: S603
     try:
         until(lambda: (data / "dev.json").exists() or process.poll() is not None)

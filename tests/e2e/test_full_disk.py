@@ -23,7 +23,7 @@ DEADLINE_SECONDS = 60
 
 
 class Disk:
-    """A small file system in a mount namespace of its own, and servers on it one after the other."""
+    """A small file system in a separate mount namespace, with one server at a time."""
 
     def __init__(self, mount: Path, port: int) -> None:
         self.mount = mount
@@ -53,7 +53,7 @@ class Disk:
         enter = ["nsenter", "--target", str(self._holder.pid), "--user", "--mount", "--preserve-credentials"]
         command = [sys.executable, "-m", "cli", "dev", "--port", str(self.port), "--data", str(self.mount / "data")]
         with self._log.open("wb") as out:
-            # On a full disk a worker can't give back what it received: it becomes visible again after this time.
+            # On a full disk a worker can't release received messages: they become visible after this time.
             environ = {**os.environ, "VISIBILITY_SECONDS": "10"}
             server = subprocess.Popen([*enter, *command], stdout=out, stderr=out, env=environ)  # noqa: S603
         try:
@@ -102,7 +102,7 @@ def test_a_full_disk_refuses_events_with_a_reason_and_loses_none(disk: Disk) -> 
         problem = refused.json()
         assert (refused.status_code, problem["title"]) == (503, "Disk full")
         assert refused.headers["retry-after"] == "10"
-        assert client.get("/v1/inbox").status_code == 200  # reads work all the while
+        assert client.get("/v1/inbox").status_code == 200  # reads still work
 
         filler.unlink()
         until(lambda: disk.post(client).status_code == 202)

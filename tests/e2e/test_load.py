@@ -1,4 +1,4 @@
-"""A small helping of `script/load`."""
+"""A small run of `script/load`."""
 
 from tests.chaos.promises import summary
 from tests.e2e.local import Local

@@ -1,4 +1,4 @@
-"""The live page in a real browser, where there is one: Debian's package is `chromium`."""
+"""The live page in a real browser, if one is installed (`chromium` on Debian)."""
 
 import asyncio
 import subprocess
@@ -50,7 +50,7 @@ def row_of(text: str) -> str:
 
 
 async def bury(local: Local, tenant: str, event_id: str) -> None:
-    """Put an event into the DLQ, with a reason that hurts."""
+    """Put an event into the DLQ, with a hostile reason."""
     raw = msgspec.json.encode({"specversion": "1.0", "id": event_id, "source": "/", "type": EVIL["type"], "data": 1})
     receipt = Minter(SystemClock()).mint()
     event = Event(receipt=receipt, id=event_id, source="/", inbox="default", type=EVIL["type"], body=msgspec.Raw(raw))
@@ -107,7 +107,7 @@ async def what_hurts_is_text(page: Page, environment: dict[str, str]) -> None:
     detail = await page.run("document.getElementById('detail').textContent")
     assert EVIL["type"] in detail
     assert HURTS in detail
-    assert "\u202e" not in detail  # what turns text around is spelled out
+    assert "\u202e" not in detail  # bidirectional controls are escaped
     assert r"\u202e" in detail
     lines = await page.run("[...document.querySelectorAll('#detail .command code')].map((code) => code.textContent)")
     assert environment["TRIGGERS_API_KEY"] not in "".join(lines)

@@ -1,4 +1,4 @@
-"""The real processes, started as a person would start them: with `script/server`."""
+"""The real processes, started with `script/server`."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from cli.local import emulator
 ROOT = Path(__file__).parents[2]
 SERVER = str(ROOT / "script" / "server")
 MARK = "TRIGGERS_E2E_DATA"
-DEADLINE_SECONDS = 120  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 120  # only ends a hang
 
 
 class Server:
@@ -29,18 +29,18 @@ class Server:
         self._log = data.with_suffix(".log")
         with self._log.open("wb") as out:
             command = [SERVER, "--port", str(port), "--data", str(data), *arguments]
-            # All that it starts inherits the mark. A session of its own, so that no signal reaches the tests.
+            # Its children inherit the mark. A new session, so that no signal reaches the tests.
             environ = {**os.environ, MARK: str(data)}
             self.process = subprocess.Popen(command, env=environ, stdout=out, stderr=out, start_new_session=True)  # noqa: S603
 
     def ready(self) -> "Server":
-        """Return once `dev.json` says that everything answers."""
+        """Return once `dev.json` reports that everything answers."""
         self.until(lambda: (self._data / "dev.json").exists() or self.process.poll() is not None)
         assert self.process.poll() is None, self.printed()
         return self
 
     def printed(self) -> str:
-        """Return all that it printed so far."""
+        """Return its output so far."""
         return self._log.read_text()
 
     def curl(self, path: str) -> Any:
@@ -92,7 +92,7 @@ def _processes_of(data: Path) -> list[str]:
         try:
             if mark in (process / "environ").read_bytes().split(b"\0"):  # empty if it has ended
                 found.append((process / "cmdline").read_text())
-        except OSError:  # it ended as we looked
+        except OSError:  # it has ended
             continue
     return found
 
@@ -153,7 +153,7 @@ def test_a_second_server_on_the_same_data_is_refused_in_one_line(start: Start, d
     assert re.fullmatch(r"Error: another `triggers dev` is using .*; choose another with --data\n", done.stderr)
 
 
-def test_a_taken_port_is_told_in_one_line(data: Path) -> None:
+def test_a_taken_port_is_reported_in_one_line(data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Runs LocalStack's ready hook against the emulator, with an `awslocal` that notes what it is asked and does it later.
+"""Run LocalStack's ready hook against the emulator, with an `awslocal` that records its calls for execution later.
 
 The hook is a shell script for the AWS command line, which is not installed here. So its commands are noted first,
 then called through botocore, which names operations and parameters by the same rules.
@@ -15,7 +15,7 @@ import aioboto3
 from botocore import xform_name
 
 HOOK = Path(__file__).parents[2] / "localstack" / "ready.d" / "10-resources.sh"
-_STAND_IN = """#!/bin/sh
+_RECORDER = """#!/bin/sh
 for argument; do printf '%s\\037' "$argument"; done >>"$CALLS"
 printf '\\036' >>"$CALLS"
 """
@@ -23,16 +23,16 @@ printf '\\036' >>"$CALLS"
 
 def commands(directory: Path, environ: Mapping[str, str]) -> list[list[str]]:
     """Return the arguments of each `awslocal` that the hook runs with `environ`."""
-    stand_in, calls = directory / "awslocal", directory / "calls"
-    stand_in.write_text(_STAND_IN)
-    stand_in.chmod(0o755)
+    recorder, calls = directory / "awslocal", directory / "calls"
+    recorder.write_text(_RECORDER)
+    recorder.chmod(0o755)
     path = f"{directory}{os.pathsep}{os.defpath}"
-    subprocess.run([HOOK], env={"PATH": path, "CALLS": str(calls), **environ}, check=True)  # noqa: S603 (it is ours)
+    subprocess.run([HOOK], env={"PATH": path, "CALLS": str(calls), **environ}, check=True)  # noqa: S603
     return [call.split("\x1f")[:-1] for call in calls.read_text().split("\x1e")[:-1]]
 
 
 async def call(arguments: list[str], region: str) -> None:
-    """Do what the AWS command line would do with `arguments`."""
+    """Execute `arguments` as the AWS CLI does."""
     service, operation, *rest = arguments
     async with aioboto3.Session(region_name=region).client(service.removesuffix("api")) as client:  # type: ignore[call-overload] # any service
         if operation == "wait":

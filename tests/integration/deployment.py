@@ -1,6 +1,6 @@
 """A whole deployment in this process: ingest and inbox as `triggers serve all` serves them, and the worker.
 
-Only what belongs to AWS is elsewhere, in the emulator. Waiting is bounded by a patience that nothing is measured by.
+Only AWS is outside of the process: the emulator. The deadline for waits only ends a hang.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ DEADLINE_SECONDS = 120
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """What an inbox says of an event; `data` is its bytes as they stand in the page."""
+    """An event in a page of an inbox; `data` has the bytes of the page."""
 
     id: str
     source: str
@@ -62,7 +62,7 @@ class _AcceptedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def event(data: bytes, **fields: str) -> bytes:
-    """Return an event that holds `data` as it is."""
+    """Return an event with `data` unchanged."""
     named = msgspec.json.encode({"type": "test.event"} | fields)
     return named[:-1] + b',"data":' + data + b"}"
 
@@ -72,7 +72,7 @@ def batch(events: Iterable[bytes]) -> bytes:
 
 
 class Deployment:
-    """What runs, and what its queues and bucket hold."""
+    """The running parts, and the contents of queues and bucket."""
 
     def __init__(
         self, settings: Settings, http: httpx.AsyncClient, clients: tuple["SQSClient", "DynamoDBClient", "S3Client"]
@@ -82,7 +82,7 @@ class Deployment:
         self._sqs, self._dynamodb, self._s3 = clients
 
     async def tenant(self, name: str) -> "Tenant":
-        """Return `name` as a producer and consumer, with a new key that knows no limits."""
+        """Return `name` as a producer and consumer, with a new key without effective limits."""
         now_ms, many = SystemClock().wall_ms(), 1_000_000
         key, token = await asyncio.to_thread(
             api_key.create, tenant=name, name="n", scopes=api_key.SCOPES, now_ms=now_ms, rate=many, burst=many
@@ -91,15 +91,15 @@ class Deployment:
         return Tenant(self, token)
 
     async def drained(self) -> None:
-        """Return when the worker is done with all that was accepted until now."""
+        """Return when the worker has finished all accepted events."""
         url = (await self._sqs.get_queue_url(QueueName=self.settings.queue_name))["QueueUrl"]
         async with asyncio.timeout(DEADLINE_SECONDS):
             # A message is deleted only after its events are committed.
-            while any(await self._counts(url)):  # noqa: ASYNC110 - SQS tells nobody
+            while any(await self._counts(url)):  # noqa: ASYNC110 - SQS has no notification
                 await asyncio.sleep(0.05)
 
     async def settled(self) -> None:
-        """Return when all that was accepted until now is stored, and old enough to be listed."""
+        """Return when all accepted events are stored, and old enough to be listed."""
         await self.drained()
         await asyncio.sleep(self.settings.settle_ms / 1000)
 
@@ -107,12 +107,12 @@ class Deployment:
         return await SqsQueue.open(self._sqs, self._sqs, name)
 
     async def bucket_keys(self) -> list[str]:
-        """Return the keys of all bodies; what was deleted left an empty object."""
+        """Return the keys of all bodies; a deleted one leaves an empty object."""
         answer = await self._s3.list_objects_v2(Bucket=self.settings.bodies_bucket)
         return [item["Key"] for item in answer.get("Contents", []) if item["Size"]]
 
     async def _counts(self, url: str) -> list[int]:
-        """Return how many messages wait, are worked on, and are put off."""
+        """Return the number of visible, in-flight and delayed messages."""
         answer = await self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         counts = [int(value) for name, value in answer["Attributes"].items() if "NumberOfMessages" in name]
         assert len(counts) == 3
@@ -140,7 +140,7 @@ class Tenant:
         return await self._http.delete(path, headers=self._headers)
 
     async def accept(self, content: bytes, **headers: str) -> list[Accepted]:
-        """Post `content`, which is accepted; return what the answer says of its events."""
+        """Post `content`, which must be accepted; return the events of the answer."""
         answer = await self.post(content, **headers)
         assert answer.status_code == 202, answer.text
         if content.startswith(b"["):
@@ -154,7 +154,7 @@ class Tenant:
         return msgspec.json.decode(answer.content, type=Page)
 
     async def listed(self, inbox: str = "default") -> list[Listed]:
-        """Return all that is listed now, in the order in which it is, which is that of the positions."""
+        """Return all listed events, which must be in the order of their positions."""
         found: list[Listed] = []
         page = await self.page(inbox=inbox)
         found += page.events
@@ -165,7 +165,7 @@ class Tenant:
         return found
 
     async def everything(self, inbox: str = "default") -> list[Listed]:
-        """Return what is listed once all that was accepted until now can be."""
+        """Return all listed events, once all accepted ones are listed."""
         await self._deployment.settled()
         return await self.listed(inbox)
 

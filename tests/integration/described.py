@@ -1,4 +1,4 @@
-"""What an emulator says of a deployment's resources, so that two deployments can be compared."""
+"""The resources of a deployment in the emulator, for comparison with another."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ _QUEUE = ("VisibilityTimeout", "ReceiveMessageWaitTimeSeconds", "MessageRetentio
 
 
 async def described(settings: Settings) -> dict[str, Any]:
-    """Return what tells one deployment from another but for the names."""
+    """Return the properties of a deployment, without names."""
     aws = AwsClients(settings)
     found: dict[str, Any] = {}
     async with aws.sqs() as sqs:

@@ -1,4 +1,4 @@
-"""Payloads that hurt: those that are taken, and those that are refused, with what is said of them."""
+"""Hostile payloads: those accepted, and those refused with their error."""
 
 import random
 import string
@@ -13,37 +13,37 @@ def nested(levels: int, opening: bytes = b"[", inside: bytes = b"", closing: byt
 
 
 def filling(size: int, alphabet: str = "x", **fields: str) -> bytes:
-    """Return a string of random characters with which the request is `size` bytes long."""
+    """Return a random JSON string that makes the request `size` bytes long."""
     length = size - len(event(b'""', **fields))
-    # Drawn anew each time, so that no two of them are one body.
+    # Random each time, so that bodies differ.
     return f'"{"".join(random.SystemRandom().choices(alphabet, k=length))}"'.encode()
 
 
-_BASE64 = string.ascii_letters + string.digits + "+/"
+_BASE64 = string.ascii_lowercase + string.ascii_uppercase + string.digits + "+/"
 
-TAKEN: Mapping[str, bytes] = {
+ACCEPTED: Mapping[str, bytes] = {
     "no-characters": '"\uffff\ufffe\ufdd0"'.encode(),
     "an-escaped-no-character": rb'"\uffff"',
     "an-escaped-null": rb'"\u0000"',
     "escaped-controls": rb'"\u0001\u001f\u007f"',
-    "characters-that-some-think-are-controls": '"\x7f\x85\u2028\ufeff"'.encode(),
+    "characters-mistaken-for-controls": '"\x7f\x85\u2028\ufeff"'.encode(),
     "a-surrogate-pair": rb'{"\ud83d\ude80":"\ud83d\ude80"}',
-    "as-deep-as-may-be": nested(MAX_DATA_DEPTH),
-    "as-deep-in-objects": nested(MAX_DATA_DEPTH, b'{"a":', b"1", b"}"),
+    "the-deepest": nested(MAX_DATA_DEPTH),
+    "the-deepest-in-objects": nested(MAX_DATA_DEPTH, b'{"a":', b"1", b"}"),
     "brackets-in-a-string": b'"' + b'[{\\"' * 600 + b'"',
     "names-twice": b'{"a":1,"b":2,"a":3,"a":3}',
-    "too-much-for-a-double": b"[1e999,-1e999,1e-999]",
+    "out-of-range-of-a-double": b"[1e999,-1e999,1e-999]",
     "400-digits": b"9" * 400,
     "400-digits-twice": b"-" + b"9" * 400 + b"." + b"1" * 400 + b"e-400",
     "5000-digits": b"7" * 5000,
-    "numbers-as-they-are": b"[-0,1.10,1e5,1E+05,0.0]",
+    "unnormalized-numbers": b"[-0,1.10,1e5,1E+05,0.0]",
     "names-of-ours": b'{"position":"1","inbox":"2","specversion":"3"}',
-    "all-that-a-request-holds": filling(MAX_REQUEST_BYTES, id="all-that-a-request-holds"),
-    # Half and three quarters of it is left by zstd: the one still fits an item, the other does not.
+    "the-largest-request": filling(MAX_REQUEST_BYTES, id="the-largest-request"),
+    # zstd leaves a half and three quarters: the first fits an item, the second does not.
     "hex": filling(MAX_REQUEST_BYTES, string.hexdigits[:16], id="hex"),
     "base64": filling(MAX_REQUEST_BYTES, _BASE64, id="base64"),
 }
-"""By their ids, and whatever is there as `data` is there again when it is read."""
+"""Payloads by event id; reads return the same bytes."""
 
 IN_BUCKET = "base64"
 
@@ -66,7 +66,7 @@ REFUSED: Mapping[bytes, str] = {
     event(b"[" * 100_000): _TOO_DEEP,
     batch([event(b"1"), event(nested(MAX_DATA_DEPTH + 1))]): f"{_TOO_DEEP}.*/1/data",
     event(b'"\xff"'): _NO_UTF_8,
-    event(b'"\xc0\x80"'): _NO_UTF_8,  # a null, spelled too long
+    event(b'"\xc0\x80"'): _NO_UTF_8,  # an overlong null
     event(b'"\xed\xa0\x80"'): _NO_UTF_8,  # half a surrogate pair, not escaped
     event(b'"\xe2\x82"'): _NO_UTF_8,  # cut off
     event(b"1").decode().encode("utf-16"): _NO_UTF_8,
@@ -88,6 +88,6 @@ REFUSED: Mapping[bytes, str] = {
     event(b"1", id="\uffff"): "`id` must be a string.*/id",
     event(b"1", type="a\x7f"): "`type` must be a string.*/type",
 }
-"""Whole bodies, and what the problem says: what, and where."""
+"""Whole bodies, with a pattern of the problem: what, and where."""
 
 TOO_LARGE = event(filling(MAX_REQUEST_BYTES + 1))

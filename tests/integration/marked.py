@@ -1,4 +1,4 @@
-"""Requests and messages whose secrets and payloads are marked, so that they are found wherever they come out."""
+"""Requests and messages whose secrets and payloads are marked, so that leaks can be found."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from shared.model.position import Minter
 from tests.integration.payloads import webhooks
 
 MARK = "m4rked"
-"""Stands in each secret and in each value that producers and consumers send."""
+"""A part of each secret and of each value that producers and consumers send."""
 
 AWS_SECRET = f"{MARK}-aws-secret-access-key"
 TENANT = "acme"
@@ -23,7 +23,7 @@ _BYTES = MARK.encode()
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request; with the real key unless its headers hold another."""
+    """A request, with the real key unless its headers contain another."""
 
     method: str
     path: str
@@ -118,7 +118,7 @@ def dead_letter() -> str:
 
 
 def broken() -> Sequence[str]:
-    """Return message bodies on which the worker chokes, one way or the other."""
+    """Return message bodies that the worker can't process."""
     sound = _stored(MARK)
     odd = msgspec.structs.replace(sound, receipt=MARK)
     foreign = [MARK, f'["{MARK}",1]', f'["events","t","k",1,[["{MARK}"]]]', f'{{"{MARK}":"{MARK}"}}']

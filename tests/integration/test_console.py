@@ -23,7 +23,7 @@ class _KeysInMemory(AwsBackend):
         return self._keys
 
 
-async def test_letters_are_redriven_as_soon_as_there_are_queues(aws_settings: Settings) -> None:
+async def test_messages_are_redriven_as_soon_as_the_queues_exist(aws_settings: Settings) -> None:
     settings = replace(aws_settings, dlq_name=f"{aws_settings.dlq_name}-later")
     now_ms, store = SystemClock().wall_ms(), MemoryKeyStore()
     key, token = api_key.create(tenant="t", name="n", scopes=[api_key.OPERATE], now_ms=now_ms, bcrypt_cost=4)

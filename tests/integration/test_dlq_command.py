@@ -1,4 +1,4 @@
-"""`triggers dlq` on real queues; and an event that can't be stored, all the way there and back."""
+"""`triggers dlq` on real queues; and the way of an unstorable event to the DLQ and back."""
 
 import asyncio
 import base64
@@ -32,11 +32,11 @@ from shared.settings import Settings
 from tests.integration.listing import listed
 from worker.__main__ import run
 
-DEADLINE_SECONDS = 120  # bounds a hang; nothing is measured against it
+DEADLINE_SECONDS = 120  # only ends a hang
 _minter = Minter(SystemClock())
 
 
-class Desk:
+class DlqCommand:
     """The command, and the queues that it works on."""
 
     def __init__(self, settings: Settings, queue: SqsQueue, dlq: SqsQueue) -> None:
@@ -46,7 +46,7 @@ class Desk:
         self.environ = {"QUEUE_NAME": settings.queue_name, "DLQ_NAME": settings.dlq_name}
 
     async def run(self, *arguments: str) -> Result:
-        # In a thread, since the command runs a loop of its own.
+        # In a thread, since the command runs its own event loop.
         runner = CliRunner(env=self.environ)
         return await asyncio.to_thread(runner.invoke, triggers, ["dlq", *arguments], input="n\n")
 
@@ -85,13 +85,13 @@ def pack(*events: Event) -> EventPack:
 
 
 @pytest.fixture
-async def session(aws_settings: Settings) -> AsyncIterator[Desk]:
+async def session(aws_settings: Settings) -> AsyncIterator[DlqCommand]:
     aws = AwsClients(aws_settings)
     async with AsyncExitStack() as stack:
         sending = await stack.enter_async_context(aws.sqs())
         polling = await stack.enter_async_context(aws.sqs_polling())
         queue = await SqsQueue.open(sending, polling, aws_settings.queue_name)
-        yield Desk(aws_settings, queue, await SqsQueue.open(sending, polling, aws_settings.dlq_name))
+        yield DlqCommand(aws_settings, queue, await SqsQueue.open(sending, polling, aws_settings.dlq_name))
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def working(settings: Settings) -> AsyncIterator[None]:
         stop.set()
 
 
-async def test_a_list_tells_why_but_no_payload(session: Desk) -> None:
+async def test_a_list_shows_reasons_but_no_payload(session: DlqCommand) -> None:
     await session.bury(pack(event("e1"), event("e2")), reason="the store refuses the event")
     await session.bury(pack(event("e3")), "x")
 
@@ -122,7 +122,7 @@ async def test_a_list_tells_why_but_no_payload(session: Desk) -> None:
     assert await session.dlq.backlog() == 3
 
 
-async def test_a_payload_is_shown_only_when_asked_for(session: Desk) -> None:
+async def test_a_payload_is_shown_only_when_asked_for(session: DlqCommand) -> None:
     await session.bury(pack(event("e1")))
     [dead_letter] = await session.json("list")
 
@@ -134,7 +134,7 @@ async def test_a_payload_is_shown_only_when_asked_for(session: Desk) -> None:
     assert payload["id"] == "e1"
 
 
-async def test_one_message_is_redriven_and_another_dropped(session: Desk) -> None:
+async def test_one_message_is_redriven_and_another_dropped(session: DlqCommand) -> None:
     await session.bury(pack(event("e1")), pack(event("e2")), pack(event("e3")), reason="why")
     ids = {dead_letter["first"]["id"]: dead_letter["id"] for dead_letter in await session.json("list")}
 
@@ -143,17 +143,17 @@ async def test_one_message_is_redriven_and_another_dropped(session: Desk) -> Non
 
     assert [dead_letter["id"] for dead_letter in await session.json("list")] == [ids["e3"]]
     [copy] = await session.queue.receive(limit=10, wait_seconds=20, visibility_seconds=60)
-    assert letter_ids(copy.body) == ["e1"]
+    assert event_ids(copy.body) == ["e1"]
     assert copy.attributes == {}
 
 
-def letter_ids(body: str) -> list[str]:
+def event_ids(body: str) -> list[str]:
     found = packs.decode(body)
     assert isinstance(found, EventPack)
     return [one.id for one in found.events]
 
 
-async def test_all_means_what_is_there_now(session: Desk) -> None:
+async def test_all_means_the_current_messages(session: DlqCommand) -> None:
     await session.bury(*(pack(event(f"e{number}")) for number in range(25)))
 
     done = await session.run("redrive", "--all")
@@ -163,7 +163,7 @@ async def test_all_means_what_is_there_now(session: Desk) -> None:
     assert (await session.run("redrive", "--all")).stdout == "0 messages redriven.\n"
 
 
-async def test_nothing_is_dropped_unasked(session: Desk) -> None:
+async def test_nothing_is_dropped_without_confirmation(session: DlqCommand) -> None:
     await session.bury("x")
     [dead_letter] = await session.json("list")
 
@@ -178,20 +178,20 @@ async def test_nothing_is_dropped_unasked(session: Desk) -> None:
     ("arguments", "code", "line"),
     [
         (["show", "missing"], 1, "Message missing is not in the DLQ"),
-        (["redrive", "nobody"], 1, "0 messages redriven, 1 not."),
-        (["drop", "nobody", "--yes"], 1, "0 messages dropped, 1 not."),
+        (["redrive", "missing"], 1, "0 messages redriven, 1 not."),
+        (["drop", "missing", "--yes"], 1, "0 messages dropped, 1 not."),
         (["redrive"], 2, "Specify message ids, or --all."),
         (["redrive", "id", "--all"], 2, "Specify message ids, or --all."),
         (["drop"], 2, "Specify message ids."),
     ],
 )
-async def test_what_can_not_be_done_is_a_line(session: Desk, arguments: list[str], code: int, line: str) -> None:
+async def test_errors_are_one_line(session: DlqCommand, arguments: list[str], code: int, line: str) -> None:
     done = await session.run(*arguments)
     assert done.exit_code == code
     assert line in done.output
 
 
-async def test_a_missing_queue_is_a_line(session: Desk) -> None:
+async def test_a_missing_queue_is_one_line(session: DlqCommand) -> None:
     environ = {**os.environ, **session.environ, "DLQ_NAME": "no-such-queue"}
     command = [sys.executable, "-m", "cli", "dlq", "list"]
     done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, check=False)
@@ -200,7 +200,7 @@ async def test_a_missing_queue_is_a_line(session: Desk) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-async def test_an_interrupt_shows_everything_again(session: Desk) -> None:
+async def test_an_interrupt_shows_everything_again(session: DlqCommand) -> None:
     await session.bury(*(["x"] * 500))
     environ = {**os.environ, **session.environ}
     command = [sys.executable, "-m", "cli", "dlq", "list"]
@@ -214,7 +214,7 @@ async def test_an_interrupt_shows_everything_again(session: Desk) -> None:
     assert await session.dlq.backlog() == 500
 
 
-async def test_an_unreadable_pack_reaches_the_dlq_and_harms_no_other(session: Desk) -> None:
+async def test_an_unreadable_pack_reaches_the_dlq_and_harms_no_other(session: DlqCommand) -> None:
     settings = replace(session.settings, max_receives=2, poll_seconds=1)
     await provision(settings)
     await put(session.queue, [Outgoing(body=text(body)) for body in (pack(event("a")), "x", pack(event("b")))])
@@ -227,9 +227,9 @@ async def test_an_unreadable_pack_reaches_the_dlq_and_harms_no_other(session: De
     assert sorted(await listed(session.settings)) == ["a", "b"]
 
 
-async def test_an_event_that_can_not_be_stored_goes_alone_and_comes_back(session: Desk) -> None:
-    # Noise does not get smaller; kept in its item it takes more than the 400 KB that an item holds. So it is while
-    # INLINE_BODY_BYTES is too large.
+async def test_an_event_that_can_not_be_stored_goes_alone_and_comes_back(session: DlqCommand) -> None:
+    # Noise does not compress, and exceeds the 400 KB of an item if it is kept inline: while INLINE_BODY_BYTES is
+    # too large.
     noise = base64.b64encode(random.Random(1).randbytes(450_000)).decode()  # noqa: S311 (it need not be secret)
     events = [event(f"e{number}") for number in range(1000)]
     events[500] = event("e500", data=noise)

@@ -28,7 +28,7 @@ class Keys:
 
     async def run(self, *arguments: str) -> Result:
         environ = {"DYNAMODB_TABLE_API_KEYS": self.settings.dynamodb_table_api_keys}
-        # In a thread, since the command runs a loop of its own.
+        # In a thread, since the command runs its own event loop.
         return await asyncio.to_thread(CliRunner(env=environ).invoke, keys, arguments)
 
     async def json(self, *arguments: str) -> Any:
@@ -102,7 +102,7 @@ async def test_a_revoked_key_is_not_rotated(command: Keys) -> None:
     assert len(await command.json("list")) == 1
 
 
-async def test_a_list_tells_when_a_key_was_last_used(command: Keys) -> None:
+async def test_a_list_shows_when_a_key_was_last_used(command: Keys) -> None:
     made = await command.json("create", "--tenant", "t", "--name", "n")
     assert "never" in (await command.run("list")).stdout.splitlines()[1].split()[-2]
     await command.tenant_of(made["api_key"])
@@ -110,7 +110,7 @@ async def test_a_list_tells_when_a_key_was_last_used(command: Keys) -> None:
     assert listed["last_used_at"] >= made["created_at"]
 
 
-async def test_a_list_tells_everything_but_secrets(command: Keys) -> None:
+async def test_a_list_shows_everything_but_secrets(command: Keys) -> None:
     made = [await command.json("create", "--tenant", tenant, "--name", "[red] n") for tenant in ("one", "two")]
     listed = await command.json("list")
     assert [key["key_id"] for key in listed] == [key["key_id"] for key in made]
@@ -146,7 +146,7 @@ async def test_an_expired_key_is_listed_as_such(command: Keys) -> None:
         (["--data", "/no/such", "list"], 1, "/no/such does not exist; `triggers dev --data /no/such` creates it"),
     ],
 )
-async def test_what_is_wrong_is_a_line(command: Keys, arguments: list[str], code: int, line: str) -> None:
+async def test_errors_are_one_line(command: Keys, arguments: list[str], code: int, line: str) -> None:
     done = await command.run(*arguments)
     assert done.exit_code == code
     assert line in done.stderr + str(done.exception)

@@ -1,4 +1,4 @@
-"""The worker's Lambda function, fed with what an SQS event source would hand over; only the poller is played."""
+"""The worker's Lambda function, fed with the events of an SQS event source; only the poller is a fake."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -75,7 +75,7 @@ class Function:
     async def invoke(self, messages: Sequence[Message], *, remaining_ms: int = PLENTY_MS) -> list[str]:
         """Return the bodies of the messages that the function reports as failed; delete the others."""
         context, event = Invocation(remaining_ms), {"Records": [record(message) for message in messages]}
-        # In a thread, since the function runs a loop of its own.
+        # In a thread, since the function runs its own event loop.
         answer = await asyncio.to_thread(lambda_handler.handler, event, context)
         assert answer.keys() == {"batchItemFailures"}
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
@@ -184,7 +184,7 @@ async def test_without_a_table_no_message_runs_out_of_deliveries(function: Funct
     assert await function.waiting() == (0, 0, 1)
 
 
-async def test_what_is_not_done_in_time_is_delivered_again(function: Function) -> None:
+async def test_unfinished_messages_are_delivered_again(function: Function) -> None:
     await function.send(function.events("a"))
     assert await function.invoke(await function.receive(1)) == []
     await drop_table(function.settings)

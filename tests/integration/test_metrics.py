@@ -1,4 +1,4 @@
-"""A worker that tells what it counts on a port of its own."""
+"""Metrics of a worker on a separate port."""
 
 import asyncio
 import urllib.request
@@ -30,7 +30,7 @@ WANTED = (
 )
 
 
-async def test_a_worker_tells_what_it_stored_and_what_waits(aws_settings: Settings, free_port: int) -> None:
+async def test_a_worker_serves_metrics_of_stored_events_and_queue_depth(aws_settings: Settings, free_port: int) -> None:
     settings, stop = replace(aws_settings, metrics_port=free_port), asyncio.Event()
     clock = SystemClock()
     events = [
@@ -57,7 +57,7 @@ async def test_a_worker_tells_what_it_stored_and_what_waits(aws_settings: Settin
 
 
 def _missing(port: int) -> list[str]:
-    """Return what is not told yet."""
+    """Return the missing metrics."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             reported: str = answer.read().decode()

@@ -1,4 +1,4 @@
-"""The served OpenAPI document, held against the app by schemathesis: every check, for every operation."""
+"""The app compared with its OpenAPI document by schemathesis: every check, for every operation."""
 
 import asyncio
 import gzip
@@ -38,7 +38,7 @@ _BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/", "ce-type": "
 
 
 class _Dlq(MemoryQueue):
-    """Answers a look at once, whatever it holds."""
+    """A store that answers polls immediately, also without events."""
 
     async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
         assert wait_seconds
@@ -114,7 +114,7 @@ def _bytes_of(case: schemathesis.Case[Any]) -> bytes:
 
 
 def _complete(case: schemathesis.Case[Any]) -> None:
-    """Mend what no schema can say: that parameters need each other, or exclude each other."""
+    """Fix dependencies between parameters that a schema can't describe."""
     headers: Any = case.headers
     # They make any content an event's data, which only `*/*` describes.
     if case.media_type is not None and case.media_type not in READERS:

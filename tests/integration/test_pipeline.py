@@ -1,4 +1,4 @@
-"""The whole path, from POST to inbox, through everything that is ours, on the emulator."""
+"""The whole path from POST to inbox, on the emulator."""
 
 import asyncio
 import re
@@ -31,7 +31,7 @@ from tests.integration.deployment import (
     deployed,
     event,
 )
-from tests.integration.hostile_payloads import IN_BUCKET, REFUSED, TAKEN, TOO_LARGE
+from tests.integration.hostile_payloads import ACCEPTED, IN_BUCKET, REFUSED, TOO_LARGE
 from tests.integration.payloads import webhooks
 from tests.provisioned import provisioned
 
@@ -53,7 +53,7 @@ PAIRS = st.builds(lambda name, alike: {name, alike(name)}, NAMES, st.sampled_fro
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pipeline(ministack: str) -> AsyncIterator[Deployment]:
-    """One deployment for all tests but one; each has tenants of its own."""
+    """One deployment for all tests but one; each uses its own tenants."""
     assert ministack
     async with deployed(await provisioned()) as deployment:
         yield deployment
@@ -85,7 +85,7 @@ async def test_webhooks_are_listed_once_and_with_the_bytes_that_were_posted(pipe
     assert {one.id: bytes(one.data) for one in listed} == sent
 
 
-async def test_what_is_sent_again_is_not_listed_again(pipeline: Deployment) -> None:
+async def test_repeated_events_are_not_listed_again(pipeline: Deployment) -> None:
     acme, count = await pipeline.tenant("again"), 60
     named = [event(b"%d" % n, id=f"key:{n}") for n in range(count)]
     first = await acme.accept(batch(named))
@@ -99,19 +99,19 @@ async def test_what_is_sent_again_is_not_listed_again(pipeline: Deployment) -> N
     assert sorted(ids(await acme.everything())) == sorted(expected)
 
 
-async def test_what_hurts_is_taken_as_it_is_or_refused(pipeline: Deployment) -> None:
-    acme = await pipeline.tenant("\U0001f680" * 64)  # the longest keys that there can be
+async def test_hostile_payloads_are_accepted_unchanged_or_refused(pipeline: Deployment) -> None:
+    acme = await pipeline.tenant("\U0001f680" * 64)  # the longest keys
     for body, words in REFUSED.items():
         assert re.search(words, said_of(await acme.post(body), 400), re.DOTALL), body[:100]
     assert f"{MAX_REQUEST_BYTES:,} bytes" in said_of(await acme.post(TOO_LARGE), 413)
-    for name, data in TAKEN.items():
+    for name, data in ACCEPTED.items():
         await acme.accept(event(data, id=name))
     longest = {"id": "\U0001f680" * 255, "source": "/%23" + "x" * 251, "type": "\U0001f680" * 255}
     await acme.accept(batch([event(b"1", **longest)] * 2))
 
     listed = {one.id: bytes(one.data) for one in await acme.everything()}
 
-    assert listed == {**TAKEN, longest["id"]: b"1"}
+    assert listed == {**ACCEPTED, longest["id"]: b"1"}
     (key,) = await pipeline.bucket_keys()
     assert key.startswith("bodies/%F0%9F%9A%80")
     assert len(listed[IN_BUCKET]) > MAX_REQUEST_BYTES - 100
@@ -119,7 +119,7 @@ async def test_what_hurts_is_taken_as_it_is_or_refused(pipeline: Deployment) -> 
 
 
 def said_of(answer: httpx.Response, status: int) -> str:
-    """Return what a problem says in detail, and where."""
+    """Return the detail of a problem, and the pointers of its errors."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -138,7 +138,7 @@ async def test_identities_that_look_alike_are_different_events(pipeline: Deploym
     assert sorted((one.source, one.id) for one in await acme.everything()) == sorted(posted)
 
 
-# Each example takes seconds, and looking for a smaller one would take hundreds of them.
+# Each example takes seconds, and shrinking would take minutes.
 @settings(max_examples=2, deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
 @example(pairs=[{"a#b", "a/b", "a%23b"}, {"a", "b", "a#", "a#default", "a#default#0"}])
 @given(pairs=st.lists(PAIRS, min_size=5, max_size=5))
@@ -196,7 +196,7 @@ async def test_unreadable_messages_hold_nothing_up_and_end_in_the_dlq(ministack:
         "9e30=",
         packs.encode(EventPack(tenant="acme", key_id="k", accepted_at=SystemClock().wall_ms(), events=[odd])),
     }
-    # More deliveries take minutes: an unreadable message is put off for longer each time.
+    # More deliveries take minutes: the delay of an unreadable message grows each time.
     async with deployed(await provisioned(max_receives=1)) as deployment:
         acme, named = await deployment.tenant("acme"), deployment.settings
         queue, dlq = await deployment.queue(named.queue_name), await deployment.queue(named.dlq_name)

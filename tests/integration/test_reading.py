@@ -53,7 +53,7 @@ async def test_types_counts_times_and_ends(pipeline: Deployment) -> None:
     assert (await get(acme, str(following))).json()["events"] == listed[5:10]
 
 
-async def test_the_location_of_an_event_leads_to_it_whatever_its_id(pipeline: Deployment) -> None:
+async def test_the_location_of_an_event_returns_it_for_any_id(pipeline: Deployment) -> None:
     acme = await pipeline.tenant("looks up")
     locations = {}
     for name in NAMES:
@@ -131,7 +131,7 @@ async def test_a_consumer_that_knows_the_documentation_alone_sees_each_event_onc
 
 
 async def consume(tenant: Tenant, seen: list[str], *, pages: int) -> None:
-    """Read so many pages from the beginning, note the ids on them, and ack them."""
+    """Read `pages` pages from the beginning, record their ids, and ack them."""
     cursor: dict[str, str] = {}
     for _ in range(pages):
         page = (await get(tenant, "/v1/inbox", inbox="orders", limit="7", wait="1", **cursor)).json()

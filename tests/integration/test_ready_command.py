@@ -1,4 +1,4 @@
-"""`triggers ready`, as a worker's health check asks it."""
+"""`triggers ready`, as in the health check of a worker."""
 
 import asyncio
 
@@ -19,14 +19,14 @@ async def test_a_worker_is_ready_when_queues_and_table_answer(aws_settings: Sett
     assert (result.exit_code, result.output) == (0, "ready\n")
 
 
-async def test_without_its_queue_it_is_not(aws_settings: Settings) -> None:
+async def test_without_its_queue_a_worker_is_not_ready(aws_settings: Settings) -> None:
     missing = environ_of(replace(aws_settings, queue_name="no-such-queue"))
     result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready"], env=missing)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "No such queue: run `triggers provision`, or check QUEUE_NAME (no-such-queue)" in result.stderr
 
 
-async def test_a_script_is_told_why(aws_settings: Settings) -> None:
+async def test_the_reason_is_printed(aws_settings: Settings) -> None:
     other = environ_of(replace(aws_settings, inbox_shards=8))
     result = await asyncio.to_thread(CliRunner().invoke, triggers, ["ready", "--json"], env=other)
     assert (result.exit_code, result.stderr) == (1, "")

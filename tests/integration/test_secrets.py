@@ -1,4 +1,4 @@
-"""No secret and no payload comes out but where it was asked for: not in logs, metrics, spans, errors, pages, lists."""
+"""No secret or payload appears where it was not requested: logs, metrics, spans, errors, pages, lists."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ print(lambda_handler.handler(json.load(sys.stdin), Context()))
 
 
 class Stack:
-    """API and worker as processes that tell all they can, and whatever came out of them."""
+    """API and worker as processes with verbose settings, and their output."""
 
     def __init__(self, settings: Settings, directory: Path) -> None:
         self.settings = settings
@@ -77,7 +77,7 @@ class Stack:
             process.wait(DEADLINE_SECONDS)
 
     async def command(self, *arguments: str, program: tuple[str, ...] = tuple(_TRIGGERS), given: bytes = b"") -> str:
-        """Run a command to its end; return all that it printed."""
+        """Run a command; return its output."""
         done = await asyncio.to_thread(
             subprocess.run,
             [*program, *arguments],
@@ -113,7 +113,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_nothing_secret_comes_out(stack: Stack) -> None:
+async def test_no_secret_or_payload_leaks(stack: Stack) -> None:
     async with AsyncExitStack() as opened:
         aws = AwsClients(stack.settings)
         key, token = api_key.create(

@@ -1,4 +1,4 @@
-"""`triggers serve` as a process: what it does with requests that wait when it is told to end."""
+"""`triggers serve` as a process: connections, and requests that wait at shutdown."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ async def token_of(settings: Settings) -> str:
 def test_a_connection_outlives_a_pause(serving: subprocess.Popen[bytes], free_port: int) -> None:
     assert serving.poll() is None
     with closing(HTTPConnection("127.0.0.1", free_port, timeout=DEADLINE_SECONDS)) as connection:
-        for pause_seconds in (0, 6):  # left to itself, uvicorn hangs up after 5
+        for pause_seconds in (0, 6):  # uvicorn closes after 5 by default
             time.sleep(pause_seconds)
             connection.request("GET", "/healthz")
             answer = connection.getresponse()
@@ -59,22 +59,22 @@ def test_a_connection_outlives_a_pause(serving: subprocess.Popen[bytes], free_po
             assert connection.sock is not None
 
 
-def test_many_can_connect_in_one_turn_of_the_loop(serving: subprocess.Popen[bytes], free_port: int) -> None:
-    # Of connections that come while a turn lasts, libuv accepts one on each handle of the socket.
+def test_many_can_connect_in_one_event_loop_iteration(serving: subprocess.Popen[bytes], free_port: int) -> None:
+    # Per event-loop iteration, libuv accepts one connection on each handle of the socket.
     listening = f":{free_port:04X} 00000000:0000 0A"
     [inode] = [line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if listening in line]
     handles = [handle.readlink() for handle in Path(f"/proc/{serving.pid}/fd").iterdir()]
     assert handles.count(Path(f"socket:[{inode}]")) == 32
 
 
-async def test_who_waits_is_answered_before_the_process_ends(
+async def test_long_polls_are_answered_before_the_process_ends(
     serving: subprocess.Popen[bytes], aws_settings: Settings, free_port: int
 ) -> None:
     with closing(HTTPConnection("127.0.0.1", free_port, timeout=DEADLINE_SECONDS)) as connection:
         connection.request("GET", "/v1/inbox?wait=20", headers={"X-API-Key": await token_of(aws_settings)})
         assert emulator.answers(f"http://127.0.0.1:{free_port}/healthz")  # so the request before it has come, too
         serving.terminate()
-        # Without being told, it would wait for 20 seconds, and be cut off after 8.
+        # Without the shutdown signal it would wait for 20 seconds, and be cut off after 8.
         answer = connection.getresponse()
         assert answer.status == 200
         assert b'"events":[]' in answer.read()

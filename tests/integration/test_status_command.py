@@ -1,4 +1,4 @@
-"""`triggers status` on queues, tables and a bucket that are really there."""
+"""`triggers status` on queues, tables and a bucket in the emulator."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def status(settings: Settings) -> Any:
     return reported
 
 
-async def test_what_was_provisioned_is_well_until_something_is_dead(aws_settings: Settings) -> None:
+async def test_a_provisioned_stack_is_healthy_until_a_message_is_dead(aws_settings: Settings) -> None:
     reported = await status(aws_settings)
     assert reported["problems"] == []
     table = {"exists": True, "status": "ACTIVE", "ttl": True, "recovery": True}
@@ -45,7 +45,7 @@ async def test_what_was_provisioned_is_well_until_something_is_dead(aws_settings
     ]
 
 
-async def test_what_is_not_there_is_told(aws_settings: Settings) -> None:
+async def test_missing_resources_are_reported(aws_settings: Settings) -> None:
     reported = await status(
         replace(aws_settings, dlq_name="no-dlq", dynamodb_table_events="no-table", bodies_bucket="no-bucket")
     )

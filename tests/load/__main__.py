@@ -16,14 +16,14 @@ _console = Console()
 
 
 @click.command()
-@click.option("--seconds", default=600, show_default=True, type=click.IntRange(1), help="How long is posted.")
-@click.option("--producers", default=100, show_default=True, type=click.IntRange(1), help="How many post at once.")
-@click.option("--pollers", default=50, show_default=True, type=click.IntRange(2), help="How many long polls at once.")
-@click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(1), help="Events a second, of all.")
-@click.option("--data", type=click.Path(path_type=Path), help="Use the script/server that runs with this directory.")
+@click.option("--seconds", default=600, show_default=True, type=click.IntRange(1), help="Duration of the posts.")
+@click.option("--producers", default=100, show_default=True, type=click.IntRange(1), help="Concurrent producers.")
+@click.option("--pollers", default=50, show_default=True, type=click.IntRange(2), help="Concurrent long polls.")
+@click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(1), help="Events per second, in total.")
+@click.option("--data", type=click.Path(path_type=Path), help="Use the running script/server of this directory.")
 @click.option("--seed", type=int, help="Choose as the run that printed this seed.  [default: random]")
 def main(*, seconds: int, producers: int, pollers: int, rate: float, data: Path | None, seed: int | None) -> None:
-    """Put load on a stack of our own, or on one that runs; exit 1 if a promise is broken."""
+    """Put load on a new stack, or on a running one; exit 1 if a promise is broken."""
     chosen = random.SystemRandom().randrange(2**32) if seed is None else seed
     plan = Plan(seconds=seconds, producers=producers, pollers=pollers, rate=rate, seed=chosen)
     _console.print(f"Seed {plan.seed}. {plan.events:,} events by {producers} producers, for {pollers} pollers.")
@@ -36,7 +36,7 @@ def main(*, seconds: int, producers: int, pollers: int, rate: float, data: Path 
 
 
 def show(report: Report, console: Console) -> None:
-    """Print all that a run found."""
+    """Print the results of a run."""
     counted = Table("what", "how many")
     for what, count in report.figures.items():
         counted.add_row(what, f"{count:,}")

@@ -1,4 +1,4 @@
-"""What the processes of an embedded stack hold in memory, over time (Linux)."""
+"""Memory of the processes of an embedded stack over time (Linux)."""
 
 import asyncio
 import os
@@ -54,7 +54,7 @@ def processes(data: Path) -> dict[str, int]:
         try:
             environ = (process / "environ").read_text(errors="replace").split("\0")
             command = (process / "cmdline").read_text(errors="replace").split("\0")
-        except OSError:  # it ended as we looked, or is somebody else's
+        except OSError:  # it has ended, or belongs to another user
             continue
         name = next((_NAMES[word] for word in command if word in _NAMES), None)
         if name is not None and mark in environ:
@@ -63,6 +63,6 @@ def processes(data: Path) -> dict[str, int]:
 
 
 def resident_mib(pid: int) -> float:
-    """Return what a process holds; raises `OSError` if it has ended."""
+    """Return the memory of a process; raises `OSError` if it has ended."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / _MIB

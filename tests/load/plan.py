@@ -1,4 +1,4 @@
-"""How much of everything one run has."""
+"""The size of a run."""
 
 import math
 from typing import Annotated
@@ -9,7 +9,7 @@ from msgspec import Meta
 from tests.chaos import plan as chaos
 
 _Positive = Annotated[int, Meta(ge=1)]
-_REST_SECONDS = 300  # for what still waits when the last event was posted
+_REST_SECONDS = 300  # for the backlog after the last post
 _OUTSTANDING = 5_000
 
 
@@ -24,12 +24,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def events(self) -> int:
-        """How many are posted."""
+        """The number of posted events."""
         return math.ceil(self.seconds * self.rate)
 
     @property
     def deadline_seconds(self) -> int:
-        """After which a run that does not end has failed."""
+        """The time after which an unfinished run has failed."""
         return 3 * self.seconds + _REST_SECONDS
 
     @property

@@ -1,4 +1,4 @@
-"""One run: load, then quiet, then the account."""
+"""One run: load, then a quiet phase, then the checks."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from tests.load.memory import EMULATOR, Memory
 from tests.load.plan import Plan
 from tests.load.timing import Poller, SteadyProducers, Times
 
-_LANES = 2
+_GROUPS = 2
 _MARGIN_SECONDS = 0.5
 _GROWTH = 1.2
 _JUDGED_SECONDS = 300  # a shorter run has not warmed up
@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def stack(data: Path | None, directory: Path) -> Iterator[Local]:
-    """Give the stack that runs with `data`, or one of our own in `directory`, until the end of the context."""
+    """Yield the running stack of `data`, or a new one in `directory`, until the end of the context."""
     if data is not None:
         yield Local(data)
         return
@@ -56,7 +56,7 @@ def stack(data: Path | None, directory: Path) -> Iterator[Local]:
 
 
 def load(plan: Plan, local: Local) -> Report:
-    """Put the load on a stack; raise TimeoutError if it does not come to an end."""
+    """Put the load on a stack; raise TimeoutError if it does not end in time."""
     return asyncio.run(_Run(plan, local).through())
 
 
@@ -71,10 +71,10 @@ class _Run:
         self._times = Times()
         self._memory = Memory(local.data)
         self._inboxes = Counter(identity_of(number).inbox for number in range(plan.events))
-        # An inbox is awaited before it begins to fill: the other half follows the one before.
-        lanes = [dict(list(self._inboxes.items())[lane::_LANES]) for lane in range(_LANES)]
+        # Half of the pollers wait on an inbox before it fills, while the others follow the one before.
+        groups = [dict(list(self._inboxes.items())[group::_GROUPS]) for group in range(_GROUPS)]
         self._pollers = [
-            Poller(self._url, self._key, lanes[number % _LANES], self._rng, self._times.see)
+            Poller(self._url, self._key, groups[number % _GROUPS], self._rng, self._times.see)
             for number in range(plan.pollers)
         ]
 
@@ -108,13 +108,13 @@ class _Run:
             async with httpx.AsyncClient(base_url=self._url, headers=headers, limits=limits, trust_env=False) as client:
                 await SteadyProducers(client, self._times, self._plan, self._rng).run()
             await queues.quiet(self._plan.deadline_seconds)
-            # What was committed last becomes readable only after this.
+            # The last commits become readable only after this.
             await asyncio.sleep(self._settings.settle_ms / 1000 + _MARGIN_SECONDS)
             stop.set()
 
     def _followers(self) -> dict[str, Followed]:
-        """Return what the pollers saw: one of each lane together saw everything."""
-        pairs = [self._pollers[at : at + _LANES] for at in range(0, len(self._pollers) - 1, _LANES)]
+        """Return what the pollers saw: one of each group together saw everything."""
+        pairs = [self._pollers[at : at + _GROUPS] for at in range(0, len(self._pollers) - 1, _GROUPS)]
         return {f"{at + 1}.": _together([followed(one) for one in pair]) for at, pair in enumerate(pairs)}
 
     def _report(self, evidence: Evidence) -> Report:
@@ -164,7 +164,7 @@ def _flat(dead_letters: Sequence[Sequence[Identity]]) -> frozenset[Identity]:
 
 
 def _key(local: Local) -> str:
-    """Return a key without limits that matter, of a tenant whose inboxes are empty."""
+    """Return a key without effective limits, of a new tenant with empty inboxes."""
     named = ("--tenant", f"load-{secrets.token_hex(4)}", "--name", "load", "--rate", "100000", "--burst", "100000")
     command = [sys.executable, "-m", "cli", "keys", "--data", str(local.data), "create", *named, "--json"]
     done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603

@@ -1,4 +1,4 @@
-"""What a run makes of what it measured."""
+"""The evaluation of measurements."""
 
 import asyncio
 import os

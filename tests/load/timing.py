@@ -1,4 +1,4 @@
-"""Producers at a steady rate, pollers, and the times that they measure, in seconds."""
+"""Producers at a steady rate, pollers, and their measured times in seconds."""
 
 import asyncio
 import random
@@ -31,17 +31,17 @@ class Times(Ledger):
         self._seen_at: dict[Identity, float] = {}
 
     def accept(self, identity: Identity) -> None:
-        """Note one 202 for one event."""
+        """Record one 202 for one event."""
         super().accept(identity)
         self._accepted_at.setdefault(identity, time.monotonic())
 
     def see(self, identity: Identity) -> None:
-        """Note that a poller was given an event."""
+        """Record that a poller received an event."""
         self._seen_at.setdefault(identity, time.monotonic())
 
     @property
     def seen(self) -> int:
-        """How many events any poller was given."""
+        """The number of events that any poller received."""
         return len(self._seen_at)
 
     @property

@@ -23,7 +23,7 @@ _TENANT = "rehearsal"
 
 
 def main(arguments: list[str]) -> None:
-    """Rehearse; any promise that does not hold is raised."""
+    """Rehearse; raise if a guarantee does not hold."""
     with ExitStack() as stack:
         keep = arguments[arguments.index("--keep") + 1] if "--keep" in arguments else None
         directory = Path(keep or stack.enter_context(tempfile.TemporaryDirectory())).resolve()
@@ -95,7 +95,7 @@ def _check_refusals(client: Client) -> None:
 
 
 def _functions(lambda_: Any) -> dict[str, str]:
-    """Return the name of each part's function, told by its handler."""
+    """Return the function name of each part, found by its handler."""
     parts = {
         "ingest.lambda_handler": "ingest",
         "worker.inbox.lambda_handler": "inbox",

@@ -1,4 +1,4 @@
-"""The `cdk` command against the emulator, and what it left there."""
+"""The `cdk` command against the emulator, and the deployed resources."""
 
 import json
 import subprocess
@@ -16,18 +16,18 @@ _STACKS = ("Triggers-dev-Data", "Triggers-dev-Service")
 
 
 class Deployment:
-    """Deploys and destroys; keeps what it was told in `directory`."""
+    """Deploys and destroys; writes assembly, outputs and logs to `directory`."""
 
     def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
         self._environ = environ
         self._directory = directory
 
     def synthesize(self) -> None:
-        """Describe the deployment, and make its bundle."""
+        """Synthesize the stacks, and build the bundle."""
         self._cdk("synth", "--quiet", app=f"{sys.executable} -m tests.rehearsal.app {PYTHON}")
 
     def bootstrap(self) -> None:
-        """Prepare the account, as is done once for every account and region."""
+        """Bootstrap the account, once per account and region."""
         self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
     def deploy(self) -> str:
@@ -42,7 +42,7 @@ class Deployment:
         self._cdk("destroy", "--all", "--force")
 
     def resources(self, cloudformation: Any) -> Counter[str]:
-        """Return how many resources of each kind there are; each is complete."""
+        """Return the number of resources of each type; all must be complete."""
         found = [
             one
             for stack in _STACKS

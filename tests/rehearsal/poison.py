@@ -1,4 +1,4 @@
-"""What can't be stored: a message that is no pack, and an event that no table takes, in a pack with good ones."""
+"""Poison: a message that is not a pack, and an event too large for the table, in a pack with good ones."""
 
 import json
 import subprocess

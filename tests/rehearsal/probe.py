@@ -1,4 +1,4 @@
-"""A function that tries one call after another with the role it is given, and tells which it was allowed."""
+"""A function that tries calls with its role, and returns which were allowed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, bool]:
-    """Return, by the name of each of `event`'s calls, whether it was allowed; any other failure is raised."""
+    """Return for each call in `event`, by name, whether it was allowed; raise on any other error."""
     return {name: _allowed(*call) for name, call in event.items()}
 
 

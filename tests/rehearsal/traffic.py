@@ -19,7 +19,7 @@ _EVENTS_A_POST = 15
 
 
 class Client:
-    """Talks to the API as its URL names it; the emulator tells APIs apart by the name of the host."""
+    """Calls the API with the host of its URL, by which the emulator distinguishes APIs."""
 
     def __init__(self, url: str, port: int, token: str) -> None:
         host = urlsplit(url).hostname or ""
@@ -28,7 +28,7 @@ class Client:
         self.seconds: list[float] = []
 
     def post(self, path: str, content: bytes, **headers: str) -> Any:
-        """Post JSON, which is accepted; return the answer."""
+        """Post JSON, which must be accepted; return the answer."""
         started = time.monotonic()
         answer = self.http.post(path, content=content, headers={"content-type": "application/json", **headers})
         self.seconds.append(time.monotonic() - started)
@@ -52,7 +52,7 @@ class Client:
         return [one["id"] for one in answer.get("events", [answer])]
 
     def follow(self, count: int) -> list[Listed]:
-        """Return all that a cursor is handed, from the beginning until there are `count`, and a little longer."""
+        """Return all events of a cursor from the beginning until there are `count`, and two empty pages more."""
         found: list[Listed] = []
         after, deadline = None, time.monotonic() + _DEADLINE_SECONDS
         quiet = 0
@@ -68,7 +68,7 @@ class Client:
         return found
 
     def listed(self) -> set[str]:
-        """Return the ids of all that is listed now."""
+        """Return the ids of all listed events."""
         page = self._page(None)
         found = {one.id for one in page.events}
         while page.more:
@@ -82,6 +82,6 @@ class Client:
         return msgspec.json.decode(answer.content, type=Page)
 
     def timing(self) -> str:
-        """Tell how long POSTs took."""
+        """Return a summary of the durations of POSTs."""
         slowest = sorted(self.seconds)
         return f"{len(slowest)} POSTs, median {statistics.median(slowest) * 1000:.0f} ms, slowest {slowest[-1]:.1f} s"

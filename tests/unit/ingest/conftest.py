@@ -21,7 +21,7 @@ async def make() -> AsyncIterator[Make]:
 
     yield make
     for world in worlds:
-        world.queue.gate.set()
+        world.queue.released.set()
         await world.publisher.aclose()
         await asyncio.gather(*world.tasks, return_exceptions=True)
 

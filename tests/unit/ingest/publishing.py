@@ -49,7 +49,7 @@ class World:
 
     async def occupy(self) -> None:
         """Keep a call in flight, so that later posts stay pending. Requires `queue_sends=1`."""
-        self.queue.gate.clear()
+        self.queue.released.clear()
         self.post("first")
         await until(lambda: self.queue.in_flight == 1)
 

@@ -51,7 +51,7 @@ async def test_calls_are_counted_by_packs_and_events_and_the_buffer_by_its_conte
     waiting = [world.post("a", "b"), world.post("c", tenant="u")]
     await until(lambda: counted(world.metrics, "ingest_buffer_events") == {"ingest_buffer_events": 4})
     assert world.metrics.buffer_bytes.of().read()
-    world.queue.gate.set()
+    world.queue.released.set()
     await asyncio.gather(*waiting)
     packs, events = world.metrics.send_packs.of(), world.metrics.send_events.of()
     assert (sum(packs.counts), sum(packs.sums)) == (2, 3)
