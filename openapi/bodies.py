@@ -90,7 +90,7 @@ def schemas() -> dict[str, Any]:
 
 
 def content() -> dict[str, Any]:
-    """Return the bodies of `POST /v1/events` by media type; `*/*` stands for the binary mode of CloudEvents."""
+    """Return the bodies of `POST /v1/events` by media type; `*/*` represents the binary mode of CloudEvents."""
     one, cloud = ref("PostedEvent"), ref("CloudEvent")
     lines = "\n".join(msgspec.json.encode(event).decode() for event in (_EVENT, _SECOND))
     binary = "CloudEvents in binary mode: the attributes are `ce-*` headers, and the body is the data."

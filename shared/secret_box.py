@@ -66,7 +66,7 @@ def load_key(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    # Written in full under another name first: whoever finds the file finds all of it. mkstemp's mode is 0600.
+    # Written in full under another name first: the file is complete when it appears. mkstemp's mode is 0600.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

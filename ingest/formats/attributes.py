@@ -53,7 +53,7 @@ _DECODERS: Mapping[str, "msgspec.json.Decoder[str]"] = {
     "position": msgspec.json.Decoder(str),
 }
 _MORE = {"time": is_time, "receivedat": is_time, "deliveredat": is_time, "position": is_position}
-"""Checks that a pattern can't express."""
+"""Checks beyond what a pattern can state."""
 
 _OUR_RULE = "`{name}` is reserved for {what} that an inbox adds; rename an extension with another meaning."
 RULES: Mapping[str, str] = {

@@ -100,7 +100,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"/sources/{self.name}"
 
     def has_url_secret(self, secret: bytes) -> bool:
-        """Tell in constant time whether `secret` is the one in this source's URL."""
+        """Return, in constant time, whether `secret` is the one in this source's URL."""
         return hmac.compare_digest(_hash(secret), self.url_hash)
 
 
@@ -192,7 +192,7 @@ def parse(token: str) -> tuple[str, bytes] | None:
 
 
 def may_hold_credential(header: str) -> bool:
-    """Tell whether a header of this name may hold a credential."""
+    """Return whether a header of this name may hold a credential."""
     return _CREDENTIAL.search(header) is not None
 
 

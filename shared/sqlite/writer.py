@@ -1,4 +1,4 @@
-"""The writing side of a database file: what waits at the same time is committed together."""
+"""The writing side of a database file: writes pending at the same time are committed together."""
 
 import asyncio
 import sqlite3
@@ -56,7 +56,7 @@ class Writer:
         return cast("T", await answer)
 
     async def aclose(self) -> None:
-        """Commit what waits, then close the connection."""
+        """Commit pending writes, then close the connection."""
         if self._committing is not None:
             await self._committing
         await self._connection.aclose()

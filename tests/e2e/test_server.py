@@ -141,7 +141,7 @@ def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: 
     (worker,) = [pid for pid in _children_of(server.process.pid) if "worker" in _command(pid)]
     os.kill(worker, signal.SIGKILL)
     assert server.process.wait(DEADLINE_SECONDS) == 1
-    assert "worker ended by itself, signal 9; stopping everything." in server.printed()
+    assert "worker ended unexpectedly with signal 9; stopping everything." in server.printed()
     assert _processes_of(data) == []
     assert _is_free(free_port)
 

@@ -41,7 +41,7 @@ class Wire:
         if host != "127.0.0.1":
             made.bind((host, 0))
         await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", port))
-        # A small limit: a reader that is told to be slow must not read ahead.
+        # A small limit: a reader that is meant to be slow must not read ahead.
         return cls(*await asyncio.open_connection(sock=made, limit=receive_buffer_bytes or 65_536))
 
     async def send(self, data: bytes) -> None:

@@ -120,7 +120,7 @@ async def slow_readers(server: Running) -> None:
 
 
 async def pipelines(server: Running) -> None:
-    """40 MB of requests, whose answers nobody reads."""
+    """40 MB of requests, whose answers are not read."""
 
     async def one() -> Answer | None:
         wire = await Wire.open(server.port, receive_buffer_bytes=4096)

@@ -58,7 +58,7 @@ async def test_a_body_too_large_gets_its_answer_while_it_is_still_coming(server:
 
 
 async def test_trailers_are_ignored(server: Running) -> None:
-    """A key behind the body is no key, and the connection goes on."""
+    """A key behind the body is no key, and the connection continues."""
     head = f"{POST}Content-Type: application/json\r\n{CHUNKED}\r\nTrailer: X-API-Key\r\n".encode()
     chunk = b"%x\r\n%b\r\n0\r\n" % (len(EVENT), EVENT)
     trailer = f"X-API-Key: {server.token}\r\n\r\n".encode()
@@ -95,7 +95,7 @@ OFFERS = {
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_an_offer_to_upgrade_is_ignored(server: Running, offer: tuple[str, ...], *, chunked: bool) -> None:
-    """The body counts, whichever segment it comes in, and the connection goes on."""
+    """The body counts, whichever segment it comes in, and the connection continues."""
     framing = CHUNKED if chunked else f"Content-Length: {len(EVENT)}"
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(EVENT), EVENT) if chunked else EVENT
     head = request("POST", "/v1/events", *keyed(server), *offer, framing)
@@ -177,7 +177,7 @@ async def test_a_client_that_half_closes_gets_its_answer(server: Running, *, apa
 
 
 async def test_a_long_poll_ends_when_its_client_half_closes(server: Running) -> None:
-    """Nobody else can be told from one that left; the place is not held for 20 s."""
+    """It looks like a client that left; its place is not held for 20 s."""
     wire = await Wire.open(server.port)
     await wire.send(request("GET", "/v1/inbox?inbox=empty&wait=20", *keyed(server)))
     await asyncio.sleep(0.1)
@@ -206,7 +206,7 @@ async def test_a_client_that_half_closes_in_its_body_is_hung_up_on(server: Runni
         ("DELETE", "/v1/events/1"),
     ],
 )
-async def test_every_method_may_come_with_a_body_and_the_connection_goes_on(
+async def test_every_method_may_come_with_a_body_and_the_connection_continues(
     server: Running, method: str, target: str
 ) -> None:
     wire = await Wire.open(server.port)
@@ -231,18 +231,18 @@ async def test_a_head_request_may_ask_to_close(server: Running) -> None:
     wire.close()
 
 
-async def test_a_client_that_waits_to_be_told_to_go_on(server: Running) -> None:
+async def test_a_client_that_waits_for_100_continue(server: Running) -> None:
     wire = await Wire.open(server.port)
     await wire.send(
         request("POST", "/v1/events", *keyed(server), "Expect: 100-continue", f"Content-Length: {len(EVENT)}")
     )
-    go_on = await wire.answer()
+    interim = await wire.answer()
     await wire.send(EVENT)
     answer = await wire.answer()
     wire.close()
-    assert go_on is not None
+    assert interim is not None
     assert answer is not None
-    assert (go_on.status, answer.status) == (100, 202)
+    assert (interim.status, answer.status) == (100, 202)
 
 
 async def test_http_1_0_needs_no_host(server: Running) -> None:

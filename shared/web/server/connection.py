@@ -27,7 +27,7 @@ _DRAIN_SECONDS = 5.0
 
 _CLOSING_SECONDS = 2.0
 _MAX_DROPPED_BYTES = 1024 * 1024
-"""After a refusal, so long and so much more is read, and dropped: closing with unread bytes would reset the connection,
+"""After a refusal, this much more is read and dropped: closing with unread bytes would reset the connection,
 and the client might lose the answer."""
 
 Phase = Literal["NEW", "HEAD", "BODY", "BUSY", "IDLE", "DRAINING", "CLOSING"]
@@ -76,7 +76,7 @@ class BoundedConnection(HttpToolsProtocol):
                 transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection; tell the app that its client left."""
+        """Forget the connection; signal the app that its client left."""
         everyone = self.connections_of_process
         everyone.discard(self)
         everyone.unsent.discard(self)

@@ -103,7 +103,7 @@ class Connections:
         self._unreported[reason] += 1
 
     def _watch(self) -> None:
-        """Start sweeping, unless that is going on."""
+        """Start sweeping, unless it has started."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._loop.call_later(_SWEEP_SECONDS, self._sweep)

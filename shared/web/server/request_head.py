@@ -37,7 +37,7 @@ class RequestHead:
         self.is_chunked = self.expects_continue = False
 
     def take(self, name: bytes, value: bytes, before: int) -> bool:
-        """Check a header, `name` in lower case, that has so many before it; False if it is a trailer.
+        """Check a header, `name` in lower case, and the number before it; False if it is a trailer.
 
         The caller has charged its size to `left_bytes`. Raises `Refusal`.
         """

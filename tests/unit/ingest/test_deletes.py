@@ -41,7 +41,7 @@ async def test_source_and_inbox_have_the_defaults_of_events(world: World) -> Non
 
 
 @pytest.mark.parametrize(("value", "erase"), [("true", True), ("false", False)])
-async def test_erase_removes_for_good(world: World, value: str, erase: bool) -> None:  # noqa: FBT001
+async def test_erase_removes_permanently(world: World, value: str, erase: bool) -> None:  # noqa: FBT001
     await delete(world, f"/v1/events/1?erase={value}")
     assert removal_of(world).erase is erase
 

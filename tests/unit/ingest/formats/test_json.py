@@ -84,7 +84,7 @@ def test_a_batch_holds_1_to_1000_events(count: int, fine: bool) -> None:  # noqa
         assert pointers_of(body) == [""]
 
 
-def test_an_idempotency_key_stands_in_for_missing_ids() -> None:
+def test_an_idempotency_key_replaces_missing_ids() -> None:
     assert [event.id for event in read(b'{"type":"a"}', idempotency_key="k").events] == ["k"]
     batch = read(b'[{"type":"a"},{"type":"a","id":"own"},{"type":"a"}]', idempotency_key="k")
     assert [event.id for event in batch.events] == ["k:0", "own", "k:2"]

@@ -1,4 +1,4 @@
-"""A process that is killed in mid-load: everything that it was told is stored is there."""
+"""A process that is killed under load: everything that was acknowledged is there."""
 
 import asyncio
 import sqlite3

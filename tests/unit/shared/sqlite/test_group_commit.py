@@ -170,7 +170,7 @@ async def test_a_write_behind_a_foreign_transaction_is_unavailable(tmp_path: Pat
         await database.aclose()
 
 
-async def test_a_write_that_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+async def test_a_write_whose_caller_has_left_is_not_begun(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "a.db", MIGRATIONS, timeout_ms=20_000)
     await database.open()
     other = FileLock(tmp_path / "a.db", timeout_seconds=1)

@@ -35,7 +35,7 @@ def made(*, open_files: int | None = None, total: int = 3, per_address: int = 2)
         ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
     ],
 )
-async def test_an_address_may_have_so_many_and_an_ipv6_client_has_a_network(
+async def test_connections_per_address_are_bounded_and_an_ipv6_client_has_a_network(
     address: str, same: str, other: str
 ) -> None:
     connections = made()
@@ -77,7 +77,7 @@ async def test_a_deadline_is_acted_on_whether_admitted_or_refused() -> None:
     assert not later.expired.is_set()
 
 
-async def test_only_so_many_refused_connections_are_kept() -> None:
+async def test_refused_connections_are_bounded() -> None:
     connections = made()
     assert all(connections.keep_refused(Connection()) for _ in range(MAX_REFUSED))
     assert not connections.keep_refused(Connection())

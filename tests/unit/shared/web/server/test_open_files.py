@@ -15,5 +15,5 @@ print(raise_limit(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 @pytest.mark.parametrize("hard", [300, 400])
 def test_the_soft_limit_becomes_the_hard_one(hard: int) -> None:
-    told = subprocess.run([sys.executable, "-c", RAISED.format(hard=hard)], capture_output=True, check=True)  # noqa: S603
-    assert told.stdout.split() == [str(hard).encode()] * 2
+    done = subprocess.run([sys.executable, "-c", RAISED.format(hard=hard)], capture_output=True, check=True)  # noqa: S603
+    assert done.stdout.split() == [str(hard).encode()] * 2

@@ -69,5 +69,5 @@ def test_an_offer_to_upgrade_is_left_out(connection: bytes, kept: bytes) -> None
         (b"http2-settings", b"AA"),
         (b"x", b"y"),
     ]
-    told = without_upgrade("POST", b"/?a=b", "1.1", headers)
-    assert told == b"POST /?a=b HTTP/1.1\r\nhost: a\r\n%bx: y\r\n\r\n" % kept
+    head = without_upgrade("POST", b"/?a=b", "1.1", headers)
+    assert head == b"POST /?a=b HTTP/1.1\r\nhost: a\r\n%bx: y\r\n\r\n" % kept
