@@ -110,7 +110,7 @@ def test_an_event_goes_through_and_survives_a_restart(
     announced = msgspec.json.decode((data / "dev.json").read_bytes())
     assert announced["url"] == f"http://127.0.0.1:{free_port}"
     assert announced["api_key"] in server.printed()
-    assert f"Watch it live: {announced['url']}/ " in server.printed()
+    assert f"Live page: {announced['url']}/ " in server.printed()
 
     accepted = server.curl("/v1/events")
     server.until(lambda: server.curl("/v1/inbox")["events"])
@@ -141,7 +141,7 @@ def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: 
     (worker,) = [pid for pid in _children_of(server.process.pid) if "worker" in _command(pid)]
     os.kill(worker, signal.SIGKILL)
     assert server.process.wait(DEADLINE_SECONDS) == 1
-    assert "worker ended by itself, signal 9; stopping everything." in server.printed()
+    assert "worker ended unexpectedly with signal 9; stopping everything." in server.printed()
     assert _processes_of(data) == []
     assert _is_free(free_port)
 

@@ -81,12 +81,12 @@ REFUSED: Mapping[bytes, str] = {
     event(b""): _MALFORMED,
     event(b"1") + event(b"2"): _MALFORMED,
     b"\xef\xbb\xbf" + event(b"1"): r"JSON is malformed: .* \(byte 0\)",
-    event(b"[1,2")[:-1]: r"ends too early.* \(byte \d+\)",
+    event(b"[1,2")[:-1]: r"ends unexpectedly.* \(byte \d+\)",
     b"": "The body is empty",
     b" \r\n": "The body is empty",
-    b'{"type":"t","id":"\\u0000"}': "`id` is a string.*/id",
-    event(b"1", id="\uffff"): "`id` is a string.*/id",
-    event(b"1", type="a\x7f"): "`type` is a string.*/type",
+    b'{"type":"t","id":"\\u0000"}': "`id` must be a string.*/id",
+    event(b"1", id="\uffff"): "`id` must be a string.*/id",
+    event(b"1", type="a\x7f"): "`type` must be a string.*/type",
 }
 """Whole bodies, with a pattern of the problem: what, and where."""
 

@@ -140,10 +140,10 @@ async def test_an_expired_key_is_listed_as_such(command: Keys) -> None:
     [
         (["revoke", "nosuchkey"], 1, "Error: Unknown key nosuchkey."),
         (["rotate", "nosuchkey"], 1, "Error: Unknown key nosuchkey."),
-        (["create", "--tenant", "", "--name", "n"], 1, "Error: A tenant has 1..64 printable characters."),
+        (["create", "--tenant", "", "--name", "n"], 1, "Error: A tenant must have 1 to 64 printable characters."),
         (["create", "--tenant", "t", "--name", "n", "--expires", "5y"], 2, "is no span such as 30m, 12h, 90d or 52w."),
         (["create", "--tenant", "t", "--name", "n", "--scope", "all"], 2, "'all' is not one of"),
-        (["--data", "/no/such", "list"], 1, "no `triggers dev` is running with --data /no/such"),
+        (["--data", "/no/such", "list"], 1, "/no/such does not exist; `triggers dev --data /no/such` creates it"),
     ],
 )
 async def test_errors_are_one_line(command: Keys, arguments: list[str], code: int, line: str) -> None:

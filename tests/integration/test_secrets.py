@@ -32,7 +32,7 @@ PAGES = ("/", "/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.jso
 _TRIGGERS = [sys.executable, "-P", "-m", "cli"]
 _LAMBDA = """
 import json, sys
-from worker import lambda_handler
+from worker.commit import lambda_handler
 class Context:
     def get_remaining_time_in_millis(self): return 60_000
 print(lambda_handler.handler(json.load(sys.stdin), Context()))
