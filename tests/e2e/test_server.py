@@ -110,7 +110,7 @@ def test_an_event_goes_through_and_survives_a_restart(
     announced = msgspec.json.decode((data / "dev.json").read_bytes())
     assert announced["url"] == f"http://127.0.0.1:{free_port}"
     assert announced["api_key"] in server.printed()
-    assert f"Watch it live: {announced['url']}/ " in server.printed()
+    assert f"Live page: {announced['url']}/ " in server.printed()
 
     accepted = server.curl("/v1/events")
     server.until(lambda: server.curl("/v1/inbox")["events"])
