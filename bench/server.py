@@ -67,7 +67,7 @@ def _announced(process: "subprocess.Popen[bytes]", file: Path, log: Path) -> Ser
             return msgspec.json.decode(file.read_bytes(), type=Server)
         except FileNotFoundError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the server did not start:\n{log.read_text()}") from None
+                raise RuntimeError(f"the server did not start:\n{log.read_text(encoding='utf-8')}") from None
         time.sleep(0.01)
 
 

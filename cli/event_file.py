@@ -1,6 +1,7 @@
 """Convert a file with one event per line to bodies of `POST /v1/events`. Lines are joined, never re-encoded."""
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -98,6 +99,8 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 2):
         number += 1
+        if number == 1:
+            line = line.removeprefix(BOM_UTF8)
         rest, is_cut = line, False
         while not rest.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):
             is_cut = True  # a line of gigabytes must not exhaust the memory

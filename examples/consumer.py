@@ -25,7 +25,7 @@ def save(cursor: str, file: Path) -> None:
 def main() -> None:
     """Follow the inbox forever, from where the last run stopped, and reconnect after failures."""
     file = Path(sys.argv[1])
-    cursor = file.read_text() if file.exists() else None
+    cursor = file.read_text(encoding="utf-8") if file.exists() else None
     with Client.from_environment(attempts=None) as client:
         for page in client.follow(cursor=cursor, types=["order.*"]):
             for event in page.events:

@@ -110,8 +110,12 @@ def handler(events: Events) -> ASGIRouteHandler:
 
     @asgi(PATH, copy_scope=False)
     async def post_events(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") == "OPTIONS":
+            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", b"OPTIONS, POST")]})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         if scope.get("method") != "POST":
-            raise MethodNotAllowedException(headers={"Allow": "POST"})
+            raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
         await events(scope, receive, send)
 
     return post_events

@@ -158,7 +158,7 @@ def _cloudevent() -> dict[str, Any]:
             **text,
             "data": {"description": _DATA},
         },
-        "patternProperties": {"^(?!data$)[a-z0-9]{1,20}$": extension},
+        "patternProperties": {"^(?!data$)[a-z0-9]{1,255}$": extension},
         "additionalProperties": False,
         "not": {"required": ["data", "data_base64"]},
     }

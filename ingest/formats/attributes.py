@@ -68,7 +68,7 @@ RULES: Mapping[str, str] = {
 }
 
 _extension: "msgspec.json.Decoder[bool | int | str]" = msgspec.json.Decoder(_Extension)
-_extension_name = re.compile("[a-z0-9]{1,20}").fullmatch
+_extension_name = re.compile("[a-z0-9]{1,255}").fullmatch
 
 
 def given(fields: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -98,7 +98,7 @@ def _fault_of(name: str, value: bytes) -> str | None:
             text = decoder.decode(value)
             return None if name not in _MORE or _MORE[name](text) else RULES[name]
         if not _extension_name(name):
-            return f"`{echo(name)}` is not a valid extension name: use 1 to 20 characters from a-z and 0-9."
+            return f"`{echo(name)}` is not a valid extension name: use 1 to 255 characters from a-z and 0-9."
         _extension.decode(value)
     except msgspec.ValidationError:
         return RULES.get(name) or (

@@ -3,6 +3,7 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 import msgspec
@@ -46,6 +47,7 @@ def event_of(fields: Mapping[str, bytes], defaults: RequestDefaults) -> Event:
 
 
 def _read(body: bytes, defaults: RequestDefaults, *, single: bool) -> Batch:
+    body = body.removeprefix(BOM_UTF8)
     try:
         # msgspec skips values: it checks their grammar, but not their UTF-8.
         body.decode()

@@ -1,5 +1,6 @@
 """`application/json`: events in our own envelope. `data` is checked, but never parsed."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Annotated
 
@@ -56,6 +57,7 @@ _encoder = msgspec.json.Encoder()
 
 def read_json(body: bytes, defaults: RequestDefaults) -> Batch:
     """Read one event or an array of 1 to 1,000; raise `InvalidEvent` with every fault."""
+    body = body.removeprefix(BOM_UTF8)
     try:
         # msgspec skips `data`: it checks its grammar, but not its UTF-8.
         body.decode()

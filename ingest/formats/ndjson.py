@@ -1,5 +1,6 @@
 """NDJSON: one event per line, in the same envelope as in `application/json`. Blank lines are ignored."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import msgspec
@@ -15,6 +16,7 @@ _decoder = msgspec.json.Decoder(PostedEvent)
 
 def read_ndjson(body: bytes, defaults: RequestDefaults) -> Batch:
     """Read 1 to 1,000 lines; raise `InvalidEvent` with every fault and its line."""
+    body = body.removeprefix(BOM_UTF8)
     try:
         body.decode()
     except UnicodeDecodeError as error:

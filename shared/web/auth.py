@@ -136,10 +136,13 @@ def needs(scope_name: str) -> Guard:
 
 
 def _token_of(headers: Mapping[bytes, bytes]) -> str:
-    """Return the token in the `Authorization` or `X-API-Key` header."""
+    """Return the token in the `X-API-Key` or `Authorization` header.
+
+    `X-API-Key` comes first: a proxy that identifies its users may add an `Authorization` of its own.
+    """
+    if b"x-api-key" in headers:
+        return headers[b"x-api-key"].strip().decode("latin-1")
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return token.strip().decode("latin-1")
-    if b"x-api-key" in headers:
-        return headers[b"x-api-key"].decode("latin-1")
     raise Unauthorized("Missing API key: send it as `Authorization: Bearer ...` or `X-API-Key`.")

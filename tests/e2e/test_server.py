@@ -171,7 +171,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
 
 
 def _command(pid: int) -> list[str]:

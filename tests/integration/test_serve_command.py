@@ -62,7 +62,9 @@ def test_a_connection_outlives_a_pause(serving: subprocess.Popen[bytes], free_po
 def test_many_can_connect_in_one_event_loop_iteration(serving: subprocess.Popen[bytes], free_port: int) -> None:
     # Per event-loop iteration, libuv accepts one connection on each handle of the socket.
     listening = f":{free_port:04X} 00000000:0000 0A"
-    [inode] = [line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if listening in line]
+    [inode] = [
+        line.split()[9] for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines() if listening in line
+    ]
     handles = [handle.readlink() for handle in Path(f"/proc/{serving.pid}/fd").iterdir()]
     assert handles.count(Path(f"socket:[{inode}]")) == 32
 

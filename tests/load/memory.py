@@ -64,5 +64,5 @@ def processes(data: Path) -> dict[str, int]:
 
 def resident_mib(pid: int) -> float:
     """Return the memory of a process; raises `OSError` if it has ended."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / _MIB

@@ -47,14 +47,14 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 
 def code_of(page: Path) -> list[str]:
     """Return all code of `page`: the lines of blocks, and spans."""
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     lines = [line for block in FENCE.findall(text) for line in block.splitlines()]
     return lines + SPAN.findall(FENCE.sub("", text))
 
 
 def anchors_of(page: Path) -> set[str]:
     """Return the anchors that GitHub gives the headings of `page`."""
-    headings = HEADING.findall(FENCE.sub("", page.read_text()))
+    headings = HEADING.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
@@ -83,7 +83,7 @@ def test_there_are_pages() -> None:
 
 @each_page
 def test_link_targets_exist(page: Path) -> None:
-    for link in LINK.findall(FENCE.sub("", page.read_text())):
+    for link in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
         if "://" in link:
             continue
         path, _, anchor = unquote(link).partition("#")
@@ -94,7 +94,7 @@ def test_link_targets_exist(page: Path) -> None:
 
 @each_page
 def test_settings_exist(page: Path) -> None:
-    named = set(VARIABLE.findall(page.read_text()))
+    named = set(VARIABLE.findall(page.read_text(encoding="utf-8")))
     assert named - OF_OTHERS - set(settings.variable_names()) == set()
 
 
@@ -126,7 +126,9 @@ def test_a_command_that_does_not_exist_is_detected(words: str, faults: list[str]
 # docs/metrics.md also has CloudWatch names; test_metrics_documents.py checks it.
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "metrics.md"], ids=lambda page: page.name)
 def test_metrics_exist(page: Path) -> None:
-    series = {name: re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(page.read_text())}
+    series = {
+        name: re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(page.read_text(encoding="utf-8"))
+    }
     if page.name in HISTORY:
         series = {name: family for name, family in series.items() if name not in {*RENAMED, *RENAMED.values()}}
     assert [name for name, family in series.items() if name not in METRICS and METRICS.get(family) != "histogram"] == []

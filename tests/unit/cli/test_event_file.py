@@ -27,6 +27,13 @@ def test_lines_are_counted_as_an_editor_does() -> None:
     assert batch.lines == (2, 4, 5)
 
 
+def test_a_byte_order_mark_begins_the_file_and_no_line() -> None:
+    [batch] = good(b'\xef\xbb\xbf{"a":1}\n{"a":2}', 10)
+    assert batch.body == b'[{"a":1},{"a":2}]'
+    [_, bad] = event_file.read(io.BytesIO(b'{"a":1}\n\xef\xbb\xbf{"a":2}'), 1)
+    assert isinstance(bad, BadLine)
+
+
 def test_a_body_may_fill_a_request_but_never_exceeds_it() -> None:
     half = line_of(MAX_REQUEST_BYTES // 2 - 2)
     [full] = good(half + b"\n" + line_of(MAX_REQUEST_BYTES - len(half) - 3), 10)

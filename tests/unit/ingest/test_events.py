@@ -85,6 +85,13 @@ async def test_a_key_may_come_in_either_header(world: World, header: str) -> Non
     assert (await world.post(b'{"type":"a"}', **{header: value})).status_code == 202
 
 
+async def test_a_key_counts_beside_credentials_that_a_proxy_added(world: World) -> None:
+    token = await world.token()
+    for foreign in ("Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "Basic YTpi"):
+        answer = await world.post(b'{"type":"a"}', authorization=foreign, x_api_key=f" {token} ")
+        assert answer.status_code == 202
+
+
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer trg_abcd_" + "s" * 40])
 async def test_without_a_valid_key_the_answer_is_401(world: World, value: str) -> None:
     answer = await world.post(b'{"type":"a"}', authorization=value)
@@ -148,11 +155,32 @@ async def test_another_media_type_is_415_with_the_supported_ones(world: World) -
     assert answer.headers["accept-post"] == ", ".join(READERS)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_another_method_is_405_with_allow(world: World, method: str) -> None:
     answer = await world.client.request(method, "/v1/events")
     check_problem(answer, 405)
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "OPTIONS, POST"
+
+
+async def test_options_lists_the_methods(world: World) -> None:
+    answer = await world.client.request("OPTIONS", "/v1/events")
+    assert (answer.status_code, answer.headers["allow"], answer.content) == (204, "OPTIONS, POST", b"")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"type":"a"}'),
+        ("application/json; charset=utf-8", b'[{"type":"a"}]'),
+        ("application/x-ndjson", b'{"type":"a"}\n'),
+        ("application/cloudevents+json", b'{"specversion":"1.0","id":"1","source":"s","type":"a"}'),
+        ("application/cloudevents-batch+json", b'[{"specversion":"1.0","id":"1","source":"s","type":"a"}]'),
+    ],
+)
+async def test_a_byte_order_mark_before_the_body_is_ignored(world: World, content_type: str, body: bytes) -> None:
+    answer = await world.post(b"\xef\xbb\xbf" + body, content_type=content_type)
+    assert answer.status_code == 202
+    check_problem(await world.post(b"\xef\xbb\xbf" * 2 + body, content_type=content_type), 400)
 
 
 async def test_a_queue_that_is_down_is_503_without_internals(world: World) -> None:
