@@ -12,7 +12,7 @@ from shared.memory.backend import MemoryBackend
 from shared.settings import Settings
 from shared.web import docs
 from shared.web.app import build_app
-from tests.manual import CountingKeyStore
+from tests.fakes.keys import FakeKeyStore
 from tests.serving import client_of, serving
 
 PAGES = ["/docs", "/redoc"]
@@ -20,7 +20,7 @@ PAGES = ["/docs", "/redoc"]
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(Settings(api_title="Events & <more>"), [], backend=MemoryBackend(keys=CountingKeyStore()))
+    app = build_app(Settings(api_title="Events & <more>"), [], backend=MemoryBackend(keys=FakeKeyStore()))
     async with serving(app), client_of(app) as client:
         yield client
 

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from shared.memory.backend import MemoryBackend
 from shared.settings import Settings
 from shared.web.app import Part, build_app
-from tests.manual import CountingKeyStore
+from tests.fakes.keys import FakeKeyStore
 from tests.serving import client_of, serving
 from tests.unit.shared.web.parts import nothing_to_open, ready
 
@@ -29,7 +29,7 @@ async def make() -> None:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     part = Part(name="pages", handlers=[page, make], lifespan=nothing_to_open, ready=ready)
-    app = build_app(Settings(), [part], backend=MemoryBackend(keys=CountingKeyStore()))
+    app = build_app(Settings(), [part], backend=MemoryBackend(keys=FakeKeyStore()))
     async with serving(app), client_of(app) as client:
         yield client
 

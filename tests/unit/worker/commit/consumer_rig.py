@@ -9,8 +9,8 @@ from shared.memory.queue import MemoryQueue
 from shared.ports import EventQueue, Message, Outgoing
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
+from tests.fakes.scripted import Scripted
 from tests.simulation.virtual import Process, VirtualLoop
-from tests.unit.worker.commit.rig import Scripted
 from worker.commit.consumer import Consumer
 from worker.commit.processor import Action, Disposition, Processor
 

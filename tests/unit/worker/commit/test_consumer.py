@@ -10,6 +10,7 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
 from shared.ports import Message
 from shared.settings import Settings
+from tests.fakes.scripted import answers, fails
 from tests.unit.worker.commit.consumer_rig import (
     AGAIN,
     DONE,
@@ -21,7 +22,6 @@ from tests.unit.worker.commit.consumer_rig import (
     in_virtual_time,
     takes,
 )
-from tests.unit.worker.commit.rig import answers, fails
 from worker.commit.processor import Action, Disposition
 
 

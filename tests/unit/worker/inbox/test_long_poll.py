@@ -8,11 +8,10 @@ import msgspec
 import pytest
 
 from shared.memory.bodies import MemoryBodies
-from shared.memory.event_store import MemoryStore
-from shared.model.errors import Unavailable
 from shared.model.position import FIRST, Minter
-from shared.model.records import Place, QueryResult, StoredEvent
+from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
+from tests.fakes.store import FakeStore
 from tests.simulation.virtual import Process, VirtualLoop
 from worker.inbox import long_poll
 from worker.inbox.reader import Inbox, Page, PageRequest
@@ -21,34 +20,12 @@ SETTINGS = Settings()
 SHARDS = SETTINGS.inbox_shards
 
 
-class Store(MemoryStore):
-    """A store that records the times of its queries, and answers after 5 ms."""
-
-    def __init__(self, clock: Process) -> None:
-        super().__init__(clock)
-        self.process = clock
-        self.queried_ms: list[int] = []
-        self.fails = False
-
-    async def query(self, inbox: Place, **asked: Any) -> QueryResult:
-        self.queried_ms.append(self.process.monotonic_ms())
-        found = await super().query(inbox, **asked)
-        await asyncio.sleep(0.005)
-        if self.fails:
-            raise Unavailable("the table is gone")
-        return found
-
-    def most_in_a_second(self) -> int:
-        """Return the largest number of queries in any second."""
-        return max(sum(0 <= at - start < 1000 for at in self.queried_ms) for start in self.queried_ms)
-
-
 class World:
     """An inbox in virtual time."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.clock = Process(loop)
-        self.store = Store(self.clock)
+        self.store = FakeStore(self.clock, delay_ms=5)
         self.inbox = Inbox(self.store, MemoryBodies(), self.clock, SETTINGS)
         self.minter = Minter(self.clock)
         self.visible_ms: list[int] = []
@@ -201,9 +178,9 @@ async def test_a_new_waiter_uses_the_last_poll(world: World) -> None:
 async def test_waiters_outlast_a_table_that_does_not_answer(world: World) -> None:
     waiter = asyncio.create_task(world.wait())
     await asyncio.sleep(2)
-    world.store.fails = True
+    world.store.down = True
     await asyncio.sleep(3)
-    world.store.fails = False
+    world.store.down = False
     await world.commit()
     assert len((await waiter).events) == 1
 
