@@ -8,24 +8,20 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-from litestar import Litestar, asgi, get
+from litestar import asgi, get
 from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
 
-from console import app as console
-from ingest import app as ingest
-from shared.clock import Clock
 from shared.model import api_key
 from shared.ports import Backend
-from shared.settings import Settings
-from shared.web.app import Part, build_app
+from shared.web.app import Part
 from shared.web.body import read_body
-from tests.fakes.app import AppWorld
+from tests.fakes.app import AppWorld, build_all
 from tests.fault_cases import GROUPS, Case
-from worker.inbox import app as inbox
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "faults.md"
 
@@ -65,26 +61,14 @@ async def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _create_app(settings: Settings, *, clock: Clock, **more: Any) -> Litestar:
-    parts = [
-        ingest.part(settings, clock=clock),
-        inbox.part(settings, clock=clock),
-        console.part(settings, clock=clock),
-        _faulty(),
-    ]
-    return build_app(settings, parts, clock=clock, **more)
-
-
 @asynccontextmanager
 async def _answering() -> AsyncIterator[Any]:
-    async with AppWorld(_create_app, key={"scopes": api_key.SCOPES}, keys=_KEYS).serving() as world:
-        for name, token in world.tokens.items():
-            key_id, now_ms = token.split("_")[1], world.clock.wall_ms()
-            if name == "revoked":
-                await world.keys.revoke(key_id, now_ms)
-            if name == "expired":
-                await world.keys.expire(key_id, now_ms)
-        tokens = world.tokens | {"wrong": f"trg_abcdefghij_{'x' * 43}"}
+    served = AppWorld(partial(build_all, more=[_faulty()]), key={"scopes": api_key.SCOPES}, keys=_KEYS)
+    async with served.serving() as world:
+        tokens, now_ms = world.tokens, world.clock.wall_ms()
+        await world.keys.revoke(tokens["revoked"].split("_")[1], now_ms)
+        await world.keys.expire(tokens["expired"].split("_")[1], now_ms)
+        tokens["wrong"] = f"trg_abcdefghij_{'x' * 43}"
 
         async def ask(case: Case) -> httpx.Response:
             world.queue.down = case.down

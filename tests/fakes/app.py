@@ -1,22 +1,28 @@
 """An app in memory, with an HTTP client and API keys."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import httpx
 from litestar import Litestar
 
+from console import app as console
+from ingest import app as ingest
+from shared.clock import Clock
 from shared.memory.backend import MemoryBackend
 from shared.memory.bodies import MemoryBodies
 from shared.model import api_key
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
+from shared.web.app import Part, build_app
 from tests.fakes.clock import FakeClock
 from tests.fakes.keys import FakeKeyStore
 from tests.fakes.queue import FakeQueue
 from tests.fakes.store import FakeStore
 from tests.serving import client_of, serving
+from worker.inbox import app as inbox
 
 Content = bytes | AsyncIterator[bytes]
 DEFAULT = "default"
@@ -85,6 +91,19 @@ class AppWorld:
 
     def _with(self, key: str | None) -> dict[str, str]:
         return {"authorization": f"Bearer {self.tokens[key]}"} if key else {}
+
+
+def build_all(
+    settings: Settings, *, backend: Backend, clock: Clock, metrics: Metrics, more: Sequence[Part] = ()
+) -> Litestar:
+    """Return an app with the parts of all APIs, and `more`."""
+    parts = [
+        ingest.part(settings, clock=clock, metrics=metrics),
+        inbox.part(settings, clock=clock, metrics=metrics),
+        console.part(settings, clock=clock),
+        *more,
+    ]
+    return build_app(settings, parts, backend=backend, clock=clock, metrics=metrics)
 
 
 def check_problem(answer: httpx.Response, status: int) -> dict[str, Any]:

@@ -11,9 +11,9 @@ class FakeClock:
     A clock that `follows` another shares its time.
     """
 
-    def __init__(self, *, offset_ms: int = 0, follows: "FakeClock | None" = None) -> None:
+    def __init__(self, wall_ms: int = START_MS, *, follows: "FakeClock | None" = None) -> None:
         self.now_ms = 0
-        self.offset_ms = offset_ms
+        self.offset_ms = wall_ms - START_MS
         self.slept_ms: list[float] = []
         self._time = follows or self
 

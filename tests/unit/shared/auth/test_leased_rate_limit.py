@@ -11,7 +11,7 @@ from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
 from shared.model.token_budget import Lease
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import START_MS, FakeClock
 from tests.fakes.waiting import until
 from tests.key_records import a_key
 
@@ -44,7 +44,7 @@ class World:
         self.one = self.process()
 
     def process(self, ahead_ms: int = 0, max_keys: int = 100) -> LeasedLimiter:
-        limiter = LeasedLimiter(self.table, FakeClock(offset_ms=ahead_ms, follows=self.clock), max_keys)
+        limiter = LeasedLimiter(self.table, FakeClock(START_MS + ahead_ms, follows=self.clock), max_keys)
         self.limiters.append(limiter)
         return limiter
 

@@ -8,7 +8,7 @@ from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Guard, Outcome, Place, QueryResult, StoredEvent
 from shared.settings import Settings
-from tests.fakes.clock import START_MS, FakeClock
+from tests.fakes.clock import FakeClock
 from tests.unit.shared.aws.scripted import ScriptedClient, client_error
 
 _SETTINGS = Settings(dynamodb_table_events="t")
@@ -19,7 +19,7 @@ _END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 def _store(*answers: object) -> tuple[DynamoStore, ScriptedClient, FakeClock]:
     client: Any = ScriptedClient(*answers)
-    clock = FakeClock(offset_ms=1_000_000 - START_MS)
+    clock = FakeClock(1_000_000)
     return DynamoStore(client, _SETTINGS, clock), client, clock
 
 

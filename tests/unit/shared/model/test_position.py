@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.model import position
 from shared.model.position import Minter, floor_of, is_position, shard_of, time_of
-from tests.fakes.clock import START_MS, FakeClock
+from tests.fakes.clock import FakeClock
 
 TIMES = st.integers(0, 2**48 - 1)
 NUMBERS = st.integers(0, 2**128 - 1)
@@ -80,7 +80,7 @@ def test_a_minter_waits_for_a_clock_set_back_slightly_and_follows_one_set_back_f
 
 @given(TIMES, st.binary(min_size=8, max_size=8))
 def test_time_and_order_are_in_the_text(time_ms: int, random: bytes) -> None:
-    clock = FakeClock(offset_ms=time_ms - START_MS)
+    clock = FakeClock(time_ms)
     text = Minter(clock, random_bytes=lambda _: random).mint()
     assert is_position(text)
     assert time_of(text) == time_ms

@@ -5,8 +5,8 @@ from shared.telemetry.catalog import Metrics
 from shared.telemetry.queue_depth import EVERY_MS, sampling
 from tests.counted import counted
 from tests.fakes.queue import FakeQueue
+from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
-from tests.unit.worker.commit.consumer_rig import in_virtual_time
 
 
 @in_virtual_time

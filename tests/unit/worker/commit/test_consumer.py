@@ -11,17 +11,8 @@ from shared.model.records import Outcome
 from shared.ports import Message
 from shared.settings import Settings
 from tests.fakes.scripted import answers, fails
-from tests.unit.worker.commit.consumer_rig import (
-    AGAIN,
-    DONE,
-    LEFT,
-    SETTINGS,
-    GiveUp,
-    Rig,
-    gives,
-    in_virtual_time,
-    takes,
-)
+from tests.fakes.virtual_time import in_virtual_time
+from tests.unit.worker.commit.consumer_rig import AGAIN, DONE, LEFT, SETTINGS, GiveUp, Rig, gives, takes
 from worker.commit.processor import Action, Disposition
 
 

@@ -27,7 +27,7 @@ class Served(AppWorld):
     def __init__(self) -> None:
         super().__init__(create_app, key=_KEY, keys=_KEYS)
         # Positions that it mints have already settled.
-        self.minter = Minter(FakeClock(offset_ms=-10_000, follows=self.clock))
+        self.minter = Minter(FakeClock(START_MS - 10_000, follows=self.clock))
 
     async def put(self, *ids: str, kind: str = "t", inbox: str = "default", data: bytes = b"[1.0, 1e99]") -> list[str]:
         """Store events as the worker does; they were accepted ten seconds ago."""

@@ -1,7 +1,5 @@
 """The inbox app as a whole: authorization, readiness and its OpenAPI document."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
@@ -10,12 +8,6 @@ from shared.settings import Settings
 from shared.web.app import stop_waiting
 from tests.unit.worker.inbox.serving import Served
 from worker.inbox import app
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Served]:
-    async with Served().serving() as world:
-        yield world
 
 
 async def test_tenants_with_similar_names_are_isolated(world: Served) -> None:

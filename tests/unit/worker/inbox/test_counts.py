@@ -12,11 +12,6 @@ from tests.unit.worker.inbox.reading import SETTINGS, Bench
 from worker.inbox import counts
 
 
-@pytest.fixture
-async def bench() -> Bench:
-    return Bench()
-
-
 async def test_listed_events_are_counted(bench: Bench) -> None:
     for kind in ("a", "a", "b"):
         await bench.put(b"{}", kind=kind)

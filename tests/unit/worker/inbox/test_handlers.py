@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpx
@@ -19,12 +19,6 @@ from tests.unit.worker.inbox.serving import TENANT, Served
 Param = str | int | list[str]
 
 BATCH = "application/cloudevents-batch+json"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Served]:
-    async with Served().serving() as world:
-        yield world
 
 
 class InboxPage(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """GET /v1/events/{id}: for all states of an event and all forms of ids."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
@@ -13,12 +13,6 @@ from tests.fakes.app import DEFAULT
 from tests.fakes.clock import START_MS
 from tests.unit.worker.inbox.serving import TENANT, Served
 from worker.inbox.lookup import Lookup
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Served]:
-    async with Served().serving() as world:
-        yield world
 
 
 async def test_an_event_is_found_by_its_identity(world: Served) -> None:

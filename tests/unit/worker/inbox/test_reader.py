@@ -13,12 +13,6 @@ from tests.unit.worker.inbox.reading import SETTINGS, Bench
 from worker.inbox import reader as module
 from worker.inbox.reader import Page, PageRequest
 
-
-@pytest.fixture
-async def bench() -> Bench:
-    return Bench()
-
-
 HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
 
 
