@@ -6,30 +6,22 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 from litestar import asgi, get
 from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
-from msgspec.structs import replace
 
-from console import app as console
-from ingest import app as ingest
-from shared.clock import SystemClock
-from shared.memory.backend import MemoryBackend
-from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.ports import Backend
-from shared.settings import Settings
-from shared.web.app import Part, build_app
+from shared.web.app import Part
 from shared.web.body import read_body
+from tests.fakes.app import AppWorld, build_all
 from tests.fault_cases import GROUPS, Case
-from tests.manual import DownableQueue, StillClock
-from tests.serving import client_of, serving
-from worker.inbox import app as inbox
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "faults.md"
 
@@ -45,6 +37,14 @@ A test sends each of these requests and compares the responses; `python -m tests
 """
 _SHOWN = ("allow", "accept-post", "accept-encoding", "www-authenticate", "retry-after", "connection")
 _MAX_ERRORS = 8
+_KEYS: Mapping[str, Mapping[str, object]] = {
+    "all": {"rate": 100_000, "burst": 100_000},
+    "writer": {"scopes": [api_key.EVENTS_WRITE]},
+    "orders": {"types": ["order.*"]},
+    "slow": {"rate": 1, "burst": 1},
+    "revoked": {},
+    "expired": {},
+}
 
 
 async def table() -> str:
@@ -63,24 +63,19 @@ async def table() -> str:
 
 @asynccontextmanager
 async def _answering() -> AsyncIterator[Any]:
-    clock, queue, store = StillClock(), DownableQueue(SystemClock()), MemoryKeyStore()
-    parts = [
-        ingest.part(Settings(), clock=clock),
-        inbox.part(Settings(), clock=clock),
-        console.part(Settings()),
-        _faulty(),
-    ]
-    backend = MemoryBackend(clock, queue=queue, keys=store)
-    app = build_app(Settings(), parts, backend=backend, clock=clock)
-    tokens = await _tokens(store)
-    async with serving(app), client_of(app) as client:
+    served = AppWorld(partial(build_all, more=[_faulty()]), key={"scopes": api_key.SCOPES}, keys=_KEYS)
+    async with served.serving() as world:
+        tokens, now_ms = world.tokens, world.clock.wall_ms()
+        await world.keys.revoke(tokens["revoked"].split("_")[1], now_ms)
+        await world.keys.expire(tokens["expired"].split("_")[1], now_ms)
+        tokens["wrong"] = f"trg_abcdefghij_{'x' * 43}"
 
         async def ask(case: Case) -> httpx.Response:
-            queue.down = case.down
+            world.queue.down = case.down
             headers = case.headers | ({"x-api-key": tokens[case.key]} if case.key != "none" else {})
-            answer = await client.request(case.method, case.path, content=case.body, headers=headers)
+            answer = await world.client.request(case.method, case.path, content=case.body, headers=headers)
             if case.key == "slow":
-                answer = await client.request(case.method, case.path, content=case.body, headers=headers)
+                answer = await world.client.request(case.method, case.path, content=case.body, headers=headers)
             return answer
 
         yield ask
@@ -109,28 +104,6 @@ def _faulty() -> Part:
         pass
 
     return Part(name="faulty", handlers=[fault, slow], lifespan=lifespan, ready=ready)
-
-
-async def _tokens(store: MemoryKeyStore) -> dict[str, str]:
-    now_ms = SystemClock().wall_ms()
-    tokens = {"wrong": f"trg_abcdefghij_{'x' * 43}"}
-    changes: dict[str, dict[str, Any]] = {
-        "all": {"rate": 100_000, "burst": 100_000},
-        "writer": {"scopes": [api_key.EVENTS_WRITE]},
-        "orders": {"types": ["order.*"]},
-        "slow": {"rate": 1, "burst": 1},
-        "revoked": {},
-        "expired": {},
-    }
-    for name, changed in changes.items():
-        fields: dict[str, Any] = {"tenant": "t", "name": "n", "scopes": api_key.SCOPES, "now_ms": now_ms} | changed
-        key, tokens[name] = api_key.create(**fields)
-        if name == "revoked":
-            key = replace(key, revoked_at=now_ms)
-        if name == "expired":
-            key = replace(key, expires_at=now_ms)
-        await store.put(key)
-    return tokens
 
 
 def _row(case: Case, answer: httpx.Response) -> str:

@@ -26,6 +26,7 @@ from shared.process import tune_garbage_collection
 from shared.telemetry import log
 from shared.telemetry.catalog import Metrics
 from shared.web.app import build_app
+from tests.fakes.clock import FakeClock
 from worker.inbox import app as inbox
 
 TENANT = "edges"
@@ -34,15 +35,9 @@ EVENT_BYTES = 4000
 """A page of the most events is then nearly as large as a page may be."""
 
 
-class _Earlier(SystemClock):
-    """A minute behind: what is minted now has settled."""
-
-    def wall_ms(self) -> int:
-        return super().wall_ms() - 60_000
-
-
 async def _fill(store: MemoryStore) -> None:
-    minter, now_ms = Minter(_Earlier()), SystemClock().wall_ms()
+    now_ms = SystemClock().wall_ms()
+    minter = Minter(FakeClock(now_ms - 60_000))  # its positions have settled
     events = [
         StoredEvent(
             place=Place(TENANT, "full", minter.mint()),

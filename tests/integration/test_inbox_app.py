@@ -19,14 +19,8 @@ from shared.model.errors import InvalidSettings
 from shared.model.position import Minter
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
+from tests.fakes.clock import FakeClock
 from worker.inbox import app
-
-
-class Earlier(SystemClock):
-    """A minute ago: what is minted now has settled."""
-
-    def wall_ms(self) -> int:
-        return super().wall_ms() - 60_000
 
 
 class InboxPage(msgspec.Struct):
@@ -66,7 +60,8 @@ async def test_another_number_of_shards_is_refused_at_the_start(
 
 async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str]]:
     """Store the payloads, the last one in the bucket; return a key that reads them and their positions."""
-    minter, now_ms = Minter(Earlier()), time.time_ns() // 1_000_000
+    now_ms = time.time_ns() // 1_000_000
+    minter = Minter(FakeClock(now_ms - 60_000))  # its positions have settled
     aws = AwsClients(settings)
     events = [
         StoredEvent(

@@ -14,22 +14,14 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NotSet
 
-from console import app as console
-from ingest import app as ingest
 from ingest.formats.registry import READERS
-from shared.clock import SystemClock
-from shared.memory.backend import MemoryBackend
-from shared.memory.key_store import MemoryKeyStore
-from shared.memory.queue import MemoryQueue
 from shared.model import api_key, cursor
 from shared.model import pack as packs
 from shared.model.event import DEFAULT_INBOX
 from shared.model.pack import Removal
 from shared.model.position import Minter
-from shared.ports import Message, Outgoing
-from shared.settings import Settings
-from shared.web.app import build_app
-from worker.inbox import app as inbox
+from shared.ports import Outgoing
+from tests.fakes.app import AppWorld, build_all
 from worker.inbox.query import MAX_WAIT_SECONDS
 
 _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
@@ -37,43 +29,14 @@ _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd
 _BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/", "ce-type": "a"}
 
 
-class _Dlq(MemoryQueue):
-    """A store that answers polls immediately, also without events."""
-
-    async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        assert wait_seconds
-        return await super().receive(limit=limit, wait_seconds=0, visibility_seconds=visibility_seconds)
-
-
-_clock = SystemClock()
-_key, _token = api_key.create(
-    tenant="acme",
-    name="schemathesis",
-    scopes=api_key.SCOPES,
-    rate=1_000_000,
-    burst=1_000_000,
-    now_ms=_clock.wall_ms(),
-    bcrypt_cost=4,
-)
-_keys = MemoryKeyStore()
-asyncio.run(_keys.put(_key))
-_settings = Settings()
-_queue, _dlq = MemoryQueue(_clock), _Dlq(_clock)
+_world = AppWorld(build_all, key={"scopes": api_key.SCOPES, "rate": 1_000_000, "burst": 1_000_000})
+_token = asyncio.run(_world.token())
 _removal = Removal(tenant="t", key_id="k", accepted_at=1, receipt="r", inbox="i", source="/", id="1")
 _dead_letters = [Outgoing(body="x"), Outgoing(body=packs.encode(_removal), attributes={"reason": "why"})]
-asyncio.run(_dlq.send(_dead_letters))
-_app = build_app(
-    _settings,
-    [
-        ingest.part(_settings),
-        inbox.part(_settings),
-        console.part(_settings),
-    ],
-    backend=MemoryBackend(_clock, queue=_queue, dlq=_dlq, keys=_keys),
-)
+asyncio.run(_world.dlq.send(_dead_letters))
 # Cursors are opaque: only the API can make one, as here.
 schemathesis.openapi.format(
-    "cursor", st.builds(lambda _: cursor.encode(Minter(_clock).mint(), DEFAULT_INBOX), st.none())
+    "cursor", st.builds(lambda _: cursor.encode(Minter(_world.clock).mint(), DEFAULT_INBOX), st.none())
 )
 _lines = st.lists(st.sampled_from(["order.paid", "a", "é"]), min_size=1).map(
     lambda types: "".join(f'{{"type":"{name}"}}\n' for name in types)
@@ -82,7 +45,7 @@ schemathesis.openapi.format("ndjson", _lines)
 schemathesis.serializer("application/x-ndjson")(lambda _, lines: lines)
 _schema = schemathesis.openapi.from_asgi(
     "/openapi.json",
-    _app,
+    _world.app,
     config=SchemathesisConfig.from_dict(
         {"auth": {"openapi": {"bearer": {"bearer": _token}, "header": {"api_key": _token}}}}
     ),

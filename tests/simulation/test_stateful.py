@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.compression import expand
 from shared.model.pack import EventPack, Pack
 from shared.model.records import StoredEvent
-from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Effect, Rig, Step, counts
+from tests.fakes.scripted import Effect, Step
+from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Rig, counts
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class Pipeline(RuleBasedStateMachine):
     @rule(wait_ms=WAITS_MS)
     def wait(self, wait_ms: int) -> None:
         """Let time pass."""
-        self.rig.clock.now_ms += wait_ms
+        self.rig.clock.advance(wait_ms / 1000)
 
     @precondition(lambda self: self.in_flight)
     @rule()

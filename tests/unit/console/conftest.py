@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.console.serving import Served, served
+from tests.unit.console.serving import Served
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[Served]:
-    async with served() as world:
+    async with Served().serving() as world:
         yield world

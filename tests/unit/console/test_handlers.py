@@ -64,14 +64,14 @@ async def test_a_tenants_key_can_not_read(world: Served, path: str) -> None:
     assert answer.status_code == 403
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == "The API key lacks the scope operate."
-    assert (await world.http.get(path)).status_code == 401
+    assert (await world.client.get(path)).status_code == 401
     assert world.dlq.receives == 0
 
 
 async def test_a_tenants_key_can_not_redrive(world: Served) -> None:
     await world.bury("e1")
     assert (await world.redrive({"ids": ["m1"]}, key="tenant")).status_code == 403
-    assert (await world.http.post("/v1/dlq/redrive", json={"ids": ["m1"]})).status_code == 401
+    assert (await world.client.post("/v1/dlq/redrive", json={"ids": ["m1"]})).status_code == 401
     assert world.queue.bodies == []
 
 

@@ -18,7 +18,7 @@ def policy_of(answer: httpx.Response) -> dict[str, str]:
 
 
 async def test_the_page_needs_no_key_and_is_revalidated(world: Served) -> None:
-    answer = await world.http.get("/")
+    answer = await world.client.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-cache"
@@ -26,19 +26,19 @@ async def test_the_page_needs_no_key_and_is_revalidated(world: Served) -> None:
 
 
 async def test_every_asset_comes_from_the_app(world: Served) -> None:
-    html = (await world.http.get("/")).text
+    html = (await world.client.get("/")).text
     assert not re.findall(r'(?:src|href)="(?!/|#)', html)
     links = links_of(html)
     assert {link.rpartition(".")[2] for link in links} >= {"js", "css", "svg"}
     for link in links:
-        asset = await world.http.get(link)
+        asset = await world.client.get(link)
         assert asset.status_code == 200
         if link.startswith("/live/"):
             assert "immutable" in asset.headers["cache-control"]
 
 
 async def test_the_policy_allows_only_this_origin(world: Served) -> None:
-    answer = await world.http.get("/")
+    answer = await world.client.get("/")
     policy = policy_of(answer)
     nothing = ("default-src", "base-uri", "form-action", "frame-ancestors", "trusted-types")
     assert all(policy[name] == "'none'" for name in nothing)
@@ -57,10 +57,10 @@ def test_no_script_creates_markup_or_stores_data_beyond_the_tab(word: str) -> No
 
 
 async def test_an_asset_is_compressed_if_the_client_accepts_gzip(world: Served) -> None:
-    (link,) = [link for link in links_of((await world.http.get("/")).text) if link.endswith(".css")]
-    async with world.http.stream("GET", link, headers={"accept-encoding": "gzip"}) as answer:
+    (link,) = [link for link in links_of((await world.client.get("/")).text) if link.endswith(".css")]
+    async with world.client.stream("GET", link, headers={"accept-encoding": "gzip"}) as answer:
         assert answer.headers["content-encoding"] == "gzip"
         small = b"".join([part async for part in answer.aiter_raw()])
-    plain = await world.http.get(link, headers={"accept-encoding": "identity"})
+    plain = await world.client.get(link, headers={"accept-encoding": "identity"})
     assert gzip.decompress(small) == plain.content
     assert plain.headers["content-type"] == "text/css; charset=utf-8"

@@ -5,7 +5,6 @@ import pytest
 from msgspec.structs import replace
 
 from shared.settings import Settings
-from tests.serving import serving
 from tests.unit.ingest import publishing
 from tests.unit.ingest.publishing import Make
 from tests.unit.ingest.serving import World
@@ -21,14 +20,12 @@ async def make() -> AsyncIterator[Make]:
 
     yield make
     for world in worlds:
-        world.queue.released.set()
+        world.queue.unblocked.set()
         await world.publisher.aclose()
         await asyncio.gather(*world.tasks, return_exceptions=True)
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    world = World()
-    async with serving(world.app), world.client:
-        world.client.headers["authorization"] = f"Bearer {await world.token()}"
+    async with World().serving() as world:
         yield world

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import msgspec
 
 from ingest.publisher import Publisher
-from shared.model import pack
 from shared.model.event import Event
-from shared.model.pack import EventPack
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from tests.manual import HandQueue, ManualClock, until
+from tests.fakes.clock import FakeClock
+from tests.fakes.queue import FakeQueue
+from tests.fakes.waiting import until
 
 
 def an_event(name: str = "e", body: bytes = b"{}") -> Event:
@@ -25,20 +25,15 @@ def noise(size: int) -> bytes:
     return b'"' + base64.b64encode(os.urandom(size * 3 // 4)) + b'"'
 
 
-def packs_of(queue: HandQueue) -> list[EventPack]:
-    packs = [pack.decode(message.body) for message in queue.messages]
-    return [each for each in packs if isinstance(each, EventPack)]
-
-
-def names_of(queue: HandQueue) -> list[list[str]]:
-    return [[event.id for event in each.events] for each in packs_of(queue)]
+def names_of(queue: FakeQueue) -> list[list[str]]:
+    return [[event.id for event in each.events] for each in queue.packs]
 
 
 class World:
     def __init__(self, settings: Settings) -> None:
-        self.queue = HandQueue()
+        self.queue = FakeQueue()
         self.metrics = Metrics()
-        self.publisher = Publisher(self.queue, settings, ManualClock(), self.metrics)
+        self.publisher = Publisher(self.queue, settings, FakeClock(), self.metrics)
         self.tasks: list[asyncio.Task[None]] = []
 
     def post(self, *names: str, tenant: str = "t", key_id: str = "k", body: bytes = b"{}") -> asyncio.Task[None]:
@@ -49,7 +44,7 @@ class World:
 
     async def occupy(self) -> None:
         """Keep a call in flight, so that later posts stay pending. Requires `queue_sends=1`."""
-        self.queue.released.clear()
+        self.queue.unblocked.clear()
         self.post("first")
         await until(lambda: self.queue.in_flight == 1)
 

@@ -15,7 +15,8 @@ from shared.model.errors import InvalidRequest
 from shared.model.event import MAX_REQUEST_BYTES
 from shared.model.pack import AckPack
 from shared.model.position import Minter
-from tests.unit.ingest.serving import Content, World, check_problem
+from tests.fakes.app import Content, check_problem
+from tests.unit.ingest.serving import World
 
 POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
@@ -32,7 +33,7 @@ def positions(count: int) -> list[str]:
 
 
 async def test_acks_go_to_the_queue_in_their_own_pack(world: World) -> None:
-    token, before = await world.token(tenant="t", scopes=[api_key.INBOX_ACK]), SystemClock().wall_ms()
+    token, before = await world.token(tenant="t", scopes=[api_key.INBOX_ACK]), world.clock.wall_ms()
     sent = positions(3)
     answer = await ack(world, msgspec.json.encode({"inbox": "orders", "positions": sent}), token)
     assert (answer.status_code, answer.json()) == (202, {"accepted": 3})
@@ -41,7 +42,7 @@ async def test_acks_go_to_the_queue_in_their_own_pack(world: World) -> None:
     assert isinstance(taken, AckPack)
     assert (taken.tenant, taken.key_id, taken.inbox) == ("t", token.split("_")[1], "orders")
     assert taken.positions == sent
-    assert before <= taken.accepted_at <= SystemClock().wall_ms()
+    assert before <= taken.accepted_at <= world.clock.wall_ms()
 
 
 async def test_the_inbox_defaults_to_default(world: World) -> None:

@@ -8,7 +8,7 @@ from shared.model.errors import Unavailable
 from shared.model.records import Outcome
 from shared.settings import Settings
 from tests.counted import counted
-from tests.manual import until
+from tests.fakes.waiting import until
 from tests.unit.ingest.publishing import Make
 from tests.unit.ingest.serving import World
 
@@ -28,11 +28,9 @@ async def test_events_are_counted_once_they_are_accepted(world: World) -> None:
 
 
 async def test_posts_in_progress_and_past_the_limit_are_counted() -> None:
-    world = World(Settings(max_posts=10))
-    async with world.app.lifespan():
-        world.client.headers["authorization"] = f"Bearer {await world.token()}"
+    async with World(Settings(max_posts=10)).serving() as world:
         await world.post(EVENT)  # the key is now cached
-        world.queue.open.clear()
+        world.queue.unblocked.clear()
         posts = [asyncio.create_task(world.post(EVENT)) for _ in range(11)]
         await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
         assert counted(world.metrics, "ingest_posts", "ingest_shed", "ingest_buffer_events") == {
@@ -40,7 +38,7 @@ async def test_posts_in_progress_and_past_the_limit_are_counted() -> None:
             "ingest_shed_total posts": 1,
             "ingest_buffer_events": 10,
         }
-        world.queue.open.set()
+        world.queue.unblocked.set()
         await asyncio.gather(*posts)
         assert counted(world.metrics, "ingest_posts", "ingest_buffer") == {}
 
@@ -51,7 +49,7 @@ async def test_calls_are_counted_by_packs_and_events_and_the_buffer_by_its_conte
     waiting = [world.post("a", "b"), world.post("c", tenant="u")]
     await until(lambda: counted(world.metrics, "ingest_buffer_events") == {"ingest_buffer_events": 4})
     assert world.metrics.buffer_bytes.of().read()
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*waiting)
     packs, events = world.metrics.send_packs.of(), world.metrics.send_events.of()
     assert (sum(packs.counts), sum(packs.sums)) == (2, 3)

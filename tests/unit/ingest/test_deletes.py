@@ -8,7 +8,8 @@ import pytest
 from shared.model import api_key, pack
 from shared.model.pack import Removal
 from shared.model.position import is_position
-from tests.unit.ingest.serving import World, check_problem
+from tests.fakes.app import check_problem
+from tests.unit.ingest.serving import World
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 

@@ -12,7 +12,8 @@ from shared.model.errors import InvalidRequest
 from shared.model.pack import EventPack
 from shared.model.position import is_position
 from shared.settings import Settings
-from tests.unit.ingest.serving import World, check_problem
+from tests.fakes.app import DEFAULT, check_problem
+from tests.unit.ingest.serving import World
 
 
 async def test_one_event_is_answered_with_its_identity_and_receipt(world: World) -> None:
@@ -58,16 +59,14 @@ async def test_concurrent_requests_are_all_answered(world: World) -> None:
 
 
 async def test_requests_past_the_limit_are_refused_at_once_and_the_others_answered() -> None:
-    world = World(Settings(max_posts=10))
-    async with world.app.lifespan():
-        world.client.headers["authorization"] = f"Bearer {await world.token()}"
+    async with World(Settings(max_posts=10)).serving() as world:
         assert (await world.post(b'{"type":"a"}')).status_code == 202  # the key is now cached
-        world.queue.open.clear()
+        world.queue.unblocked.clear()
         posts = [asyncio.create_task(world.post(b'{"type":"a"}')) for _ in range(11)]
         [first], _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
         check_problem(first.result(), 503)
         assert first.result().headers["retry-after"] == "1"
-        world.queue.open.set()
+        world.queue.unblocked.set()
         answers = await asyncio.gather(*posts)
         assert sorted(answer.status_code for answer in answers) == [202] * 10 + [503]
         assert (await world.post(b'{"type":"a"}')).status_code == 202
@@ -80,9 +79,8 @@ async def test_another_spelling_of_the_path_is_the_same(world: World) -> None:
 @pytest.mark.parametrize("header", ["authorization", "x-api-key"])
 async def test_a_key_may_come_in_either_header(world: World, header: str) -> None:
     token = await world.token()
-    del world.client.headers["authorization"]
     value = f"bearer {token}" if header == "authorization" else token
-    assert (await world.post(b'{"type":"a"}', **{header: value})).status_code == 202
+    assert (await world.post(b'{"type":"a"}', key=None, **{header: value})).status_code == 202
 
 
 async def test_a_key_counts_beside_credentials_that_a_proxy_added(world: World) -> None:
@@ -194,8 +192,8 @@ async def test_a_queue_that_is_down_is_503_without_internals(world: World) -> No
 
 async def test_before_the_lifespan_starts_the_answer_is_503() -> None:
     world = World()
-    world.client.headers["authorization"] = f"Bearer {await world.token()}"
-    check_problem(await world.post(b'{"type":"a"}'), 503)
+    token = await world.token()
+    check_problem(await world.post(b'{"type":"a"}', key=None, authorization=f"Bearer {token}"), 503)
     check_problem(await world.client.get("/readyz"), 503)
 
 
@@ -208,7 +206,7 @@ async def test_the_log_has_one_line_without_private_data(world: World, caplog: p
     assert (fields["method"], fields["route"], fields["status"]) == ("POST", "/v1/events", 202)
     assert (fields["events"], fields["tenant"], fields["bytes_in"]) == (1, "a#b", len(body))
     assert "private" not in repr(fields)
-    assert world.client.headers["authorization"][-20:] not in repr(fields)
+    assert world.tokens[DEFAULT][-20:] not in repr(fields)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from shared.model.event import MAX_REQUEST_BYTES
-from tests.unit.ingest.serving import Content, World, check_problem
+from tests.fakes.app import Content, check_problem
+from tests.unit.ingest.serving import World
 
 
 def sized(size: int) -> bytes:

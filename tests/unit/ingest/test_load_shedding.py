@@ -6,7 +6,7 @@ from ingest.load_shedding import LoadShedder
 from shared.model.errors import Unavailable
 from shared.telemetry.catalog import Metrics
 from tests.counted import counted
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 
 LONG, SHORT = 0.6, 0.01
 
@@ -15,7 +15,7 @@ class Loop:
     """Runs event-loop iterations of a given length."""
 
     def __init__(self, max_posts: int = 500) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.metrics = Metrics()
         self.load_shedder = LoadShedder(self.clock, self.metrics, max_posts)
 

@@ -5,14 +5,15 @@ import pytest
 from shared.model import pack
 from shared.model.errors import TooLarge, Unavailable
 from shared.model.pack import AckPack, Removal
-from tests.manual import START_MS, until
-from tests.unit.ingest.publishing import Make, an_event, names_of, noise, packs_of
+from tests.fakes.clock import START_MS
+from tests.fakes.waiting import until
+from tests.unit.ingest.publishing import Make, an_event, names_of, noise
 
 
 async def test_a_request_is_sent_at_once_as_one_pack(make: Make) -> None:
     world = make()
     await world.post("a", "b")
-    (sent,) = packs_of(world.queue)
+    (sent,) = world.queue.packs
     assert (sent.tenant, sent.key_id, sent.accepted_at) == ("t", "k", START_MS)
     assert [(event.id, event.receipt, bytes(event.body)) for event in sent.events] == [
         ("a", "r-a", b"{}"),
@@ -22,11 +23,11 @@ async def test_a_request_is_sent_at_once_as_one_pack(make: Make) -> None:
 
 async def test_a_request_is_answered_only_when_its_pack_is_confirmed(make: Make) -> None:
     world = make()
-    world.queue.released.clear()
+    world.queue.unblocked.clear()
     posting = world.post("a")
     await until(lambda: world.queue.in_flight == 1)
     assert not posting.done()
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await posting
 
 
@@ -35,21 +36,21 @@ async def test_requests_share_the_next_pack_while_all_sends_are_in_flight(make: 
     await world.occupy()
     posting = [world.post(str(number)) for number in range(50)]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert names_of(world.queue) == [["first"], [str(number) for number in range(50)]]
 
 
 async def test_calls_in_flight_are_limited(make: Make) -> None:
     world = make(queue_sends=3, queue_pace_ms=0)
-    world.queue.released.clear()
+    world.queue.unblocked.clear()
     posting = []
     for number in range(20):
         posting.append(world.post(str(number)))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert world.queue.in_flight == 3
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert world.queue.most_in_flight == 3
 
@@ -61,7 +62,7 @@ async def test_while_a_call_is_in_flight_the_next_starts_at_the_pace_with_all_pe
     posting = [world.post(str(number)) for number in range(5)]
     await until(lambda: world.queue.in_flight == 2)
     assert asyncio.get_running_loop().time() - began >= 0.2
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert names_of(world.queue) == [["first"], [str(number) for number in range(5)]]
 
@@ -73,7 +74,7 @@ async def test_pending_packs_are_sent_as_soon_as_no_call_is_in_flight(make: Make
         posting = world.post(name)
         await asyncio.sleep(0)
         assert world.queue.in_flight == 1
-        world.queue.released.set()
+        world.queue.unblocked.set()
         await posting
     assert world.queue.most_in_flight == 1
 
@@ -90,10 +91,10 @@ async def test_tenants_and_keys_never_share_a_pack_but_share_a_call(make: Make) 
     owners = [("a#b", "k"), ("a", "k"), ("a", "l"), ("a#b", "k")]
     posting = [world.post(str(number), tenant=t, key_id=k) for number, (t, k) in enumerate(owners)]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert len(world.queue.calls) == 2
-    shared = [(each.tenant, each.key_id, [event.id for event in each.events]) for each in packs_of(world.queue)[1:]]
+    shared = [(each.tenant, each.key_id, [event.id for event in each.events]) for each in world.queue.packs[1:]]
     assert shared == [("a#b", "k", ["0", "3"]), ("a", "k", ["1"]), ("a", "l", ["2"])]
 
 
@@ -102,7 +103,7 @@ async def test_a_call_carries_no_more_than_ten_packs(make: Make) -> None:
     await world.occupy()
     posting = [world.post("e", tenant=str(number)) for number in range(25)]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert [len(call) for call in world.queue.calls] == [1, 10, 10, 5]
 
@@ -112,7 +113,7 @@ async def test_a_call_carries_no_more_than_a_mebibyte_and_a_pack_no_more_than_fi
     await world.occupy()
     posting = [world.post(str(number), tenant=str(number % 3), body=noise(300_000)) for number in range(12)]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     for call in world.queue.calls:
         assert sum(len(message.body) for message in call) <= pack.MAX_MESSAGE_BYTES
@@ -123,7 +124,7 @@ async def test_the_largest_request_fits_a_message(make: Make) -> None:
     world = make()
     await world.post("a", body=noise(512 * 1024))
     assert pack.MAX_PLAIN_BYTES > 512 * 1024
-    assert len(world.queue.messages[0].body) <= pack.MAX_MESSAGE_BYTES
+    assert len(world.queue.sent[0].body) <= pack.MAX_MESSAGE_BYTES
 
 
 async def test_a_request_larger_than_a_shared_pack_gets_one_of_its_own(make: Make) -> None:
@@ -136,7 +137,7 @@ async def test_a_request_larger_than_a_shared_pack_gets_one_of_its_own(make: Mak
         world.post("other"),
     ]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert sorted(len(names) for names in names_of(world.queue)) == [1, 1, 1, 1000]
 
@@ -159,7 +160,7 @@ async def test_closing_sends_pending_packs_and_refuses_new_requests(make: Make) 
     with pytest.raises(Unavailable):
         await world.post("late")
     assert not closing.done()
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await closing
     assert all(task.done() and task.exception() is None for task in pending)
 
@@ -169,7 +170,7 @@ async def test_fair_queues_send_the_tenant_as_the_group(make: Make) -> None:
     await world.post("a", tenant="t#1")
     plain = make()
     await plain.post("a", tenant="t#1")
-    assert [message.group for message in world.queue.messages + plain.queue.messages] == ["t#1", None]
+    assert [message.group for message in world.queue.sent + plain.queue.sent] == ["t#1", None]
 
 
 async def test_nothing_is_lost_or_sent_twice_among_many_concurrent_requests(make: Make) -> None:
@@ -195,12 +196,12 @@ async def test_acks_share_calls_with_events_but_no_packs(make: Make) -> None:
         world.post("b"),
     ]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert len(world.queue.calls) == 2
     assert [pack.decode(message.body) for message in world.queue.calls[1][1:]] == removals
     assert names_of(world.queue) == [["first"], ["a", "b"]]
-    assert {message.group for message in world.queue.messages} == {"t"}
+    assert {message.group for message in world.queue.sent} == {"t"}
 
 
 async def test_the_trace_of_the_first_request_that_has_one_goes_with_the_pack(make: Make) -> None:
@@ -212,9 +213,9 @@ async def test_the_trace_of_the_first_request_that_has_one_goes_with_the_pack(ma
     ]
     posting.append(asyncio.create_task(world.publisher.publish_removal(removal(), "third")))
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(*posting)
-    assert [dict(message.attributes) for message in world.queue.messages] == [
+    assert [dict(message.attributes) for message in world.queue.sent] == [
         {},
         {"traceparent": "first"},
         {"traceparent": "third"},

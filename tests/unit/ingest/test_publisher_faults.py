@@ -9,7 +9,7 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.pack import AckPack, Removal
 from shared.model.records import Outcome
 from shared.ports import Outgoing
-from tests.manual import until
+from tests.fakes.waiting import until
 from tests.unit.ingest.publishing import Make, names_of, noise
 
 
@@ -25,7 +25,7 @@ async def test_a_pack_that_is_not_confirmed_fails_its_own_requests_alone(make: M
     world.queue.outcome = refuse_b
     posting = [world.post(str(number), tenant="ab"[number % 2]) for number in range(6)]
     await asyncio.sleep(0)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     results = await asyncio.gather(*posting, return_exceptions=True)
     assert [isinstance(result, Unavailable) for result in results] == [False, True] * 3
 
@@ -51,7 +51,7 @@ async def test_an_unexpected_error_reaches_the_request(make: Make) -> None:
 
 async def test_a_queue_that_hangs_is_unavailable_after_the_timeout(make: Make) -> None:
     world = make(queue_timeout_ms=100)
-    world.queue.released.clear()
+    world.queue.unblocked.clear()
     with pytest.raises(Unavailable):
         await world.post("a")
 
@@ -62,7 +62,7 @@ async def test_a_request_that_is_cancelled_neither_loses_nor_stalls_the_others(m
     posting = [world.post(name) for name in ("a", "b", "c")]
     await asyncio.sleep(0)
     posting[1].cancel()
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(posting[0], posting[2], world.tasks[0])
     assert posting[1].cancelled()
     assert names_of(world.queue)[1] == ["a", "b", "c"]
@@ -70,12 +70,12 @@ async def test_a_request_that_is_cancelled_neither_loses_nor_stalls_the_others(m
 
 async def test_a_cancelled_request_whose_call_fails_harms_nothing(make: Make) -> None:
     world = make()
-    world.queue.released.clear()
+    world.queue.unblocked.clear()
     posting = world.post("a")
     await until(lambda: world.queue.in_flight == 1)
     posting.cancel()
     world.queue.error = Unavailable("no")
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await asyncio.gather(posting, return_exceptions=True)
     world.queue.error = None
     await world.post("b")
@@ -88,7 +88,7 @@ async def test_past_the_bound_of_events_requests_are_refused_until_there_is_room
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
         await world.post("over")
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await waiting
     await world.post("later")
 
@@ -118,7 +118,7 @@ async def test_failed_requests_no_longer_count_against_the_bounds(make: Make) ->
 
 async def test_a_send_that_is_cancelled_fails_its_requests(make: Make) -> None:
     world = make()
-    world.queue.released.clear()
+    world.queue.unblocked.clear()
     posting = world.post("a")
     before = asyncio.all_tasks()
     await until(lambda: world.queue.in_flight == 1)
@@ -138,7 +138,7 @@ async def test_acks_count_against_the_bounds_until_they_are_sent(make: Make) -> 
         await world.post("over")
     with pytest.raises(Unavailable):
         await world.publisher.publish_removal(acks)
-    world.queue.released.set()
+    world.queue.unblocked.set()
     await acking
     await world.post("later")
 

@@ -7,7 +7,8 @@ import pytest
 import zstandard
 
 from shared.model.event import MAX_REQUEST_BYTES
-from tests.unit.ingest.serving import World, check_problem
+from tests.fakes.app import check_problem
+from tests.unit.ingest.serving import World
 
 EVENT = b'{"type":"a","data":"' + b"x" * 5000 + b'"}'
 

@@ -1,10 +1,8 @@
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from shared.clock import SystemClock
 from shared.dead_letters import DeadLetter, DlqPeek, Subject, dead_letter_of, payloads_of, peek_dlq, redrive
 from shared.memory.queue import MemoryQueue
 from shared.model.errors import Unavailable
@@ -12,7 +10,8 @@ from shared.model.event import Event
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
+from tests.fakes.queue import FakeQueue, in_turn
 
 BODY = msgspec.Raw(b'{"specversion":"1.0","data":"secret"}')
 EVENTS = EventPack(
@@ -26,31 +25,8 @@ REMOVAL = Removal(tenant="acme", key_id="k1", accepted_at=1000, receipt="r", inb
 TROUBLED = {"reason": "the store refuses the event", "traceparent": "00"}
 
 
-class Queue(MemoryQueue):
-    """A queue that remembers what was sent in which call; `outcomes` overrule what became of each message."""
-
-    def __init__(self, *bodies: str, outcomes: Sequence[Outcome | Exception] = ()) -> None:
-        super().__init__(SystemClock())
-        self.calls: list[list[Outgoing]] = []
-        self._outcomes = list(outcomes)
-        for body in bodies:
-            self._take(Outgoing(body=body, attributes=TROUBLED))
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        self.calls.append(list(messages))
-        outcomes = await super().send(messages)
-        reported = [self._outcomes.pop(0) if self._outcomes else outcome for outcome in outcomes]
-        for outcome in reported:
-            if isinstance(outcome, Exception):
-                raise outcome
-        return [outcome for outcome in reported if isinstance(outcome, Outcome)]
-
-
-class Away(Queue):
-    """A queue that shows no message again."""
-
-    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        raise Unavailable(f"not {len(messages)} messages for {seconds} s")
+def holding(*bodies: str) -> FakeQueue:
+    return FakeQueue(holds=[Outgoing(body=body, attributes=TROUBLED) for body in bodies])
 
 
 def message(pack: Pack | str, **attributes: str) -> Message:
@@ -109,7 +85,7 @@ def test_payloads_are_the_events_as_they_were_accepted() -> None:
 
 
 async def test_every_message_is_received_once_and_becomes_visible_again() -> None:
-    dlq = Queue(*(f"x{number}" for number in range(23)))
+    dlq = holding(*(f"x{number}" for number in range(23)))
 
     async with peek_dlq(dlq) as peek:
         sizes = [len(messages) async for messages in peek.take()]
@@ -120,7 +96,7 @@ async def test_every_message_is_received_once_and_becomes_visible_again() -> Non
 
 
 async def test_a_redelivered_message_is_listed_once() -> None:
-    dlq = Queue("x1", "x2")
+    dlq = holding("x1", "x2")
 
     async with peek_dlq(dlq) as peek:
         async for first in peek.take():
@@ -130,7 +106,7 @@ async def test_a_redelivered_message_is_listed_once() -> None:
 
 
 async def test_find_stops_at_the_last_requested_message() -> None:
-    dlq = Queue(*(f"x{number}" for number in range(23)))
+    dlq = holding(*(f"x{number}" for number in range(23)))
 
     async with peek_dlq(dlq) as peek:
         found = await peek.find(["m2", "m12", "m2"])
@@ -140,12 +116,12 @@ async def test_find_stops_at_the_last_requested_message() -> None:
 
 
 async def test_an_unknown_message_is_not_found() -> None:
-    async with peek_dlq(Queue("x1")) as peek:
+    async with peek_dlq(holding("x1")) as peek:
         assert await peek.find(["unknown"]) == []
 
 
 async def test_a_deleted_message_does_not_reappear() -> None:
-    dlq = Queue("x1", "x2")
+    dlq = holding("x1", "x2")
 
     async with peek_dlq(dlq) as peek:
         await peek.delete(await peek.find(["m1"]))
@@ -155,7 +131,7 @@ async def test_a_deleted_message_does_not_reappear() -> None:
 
 
 async def test_an_interrupt_releases_the_messages_of_the_poll_in_progress() -> None:
-    dlq = Queue()
+    dlq = FakeQueue()
 
     async def look(peek: DlqPeek) -> None:
         async for _ in peek.take():
@@ -180,14 +156,15 @@ async def test_an_interrupt_releases_the_messages_of_the_poll_in_progress() -> N
 
 
 async def test_a_failure_to_release_messages_is_ignored() -> None:
-    dlq = Away("x1")
+    dlq = holding("x1")
 
     async with peek_dlq(dlq) as peek:
         assert [len(messages) async for messages in peek.take()] == [1]
+        dlq.down = True
 
 
 async def test_a_redriven_message_loses_its_reason() -> None:
-    dlq, queue = Queue(encode(EVENTS)), Queue()
+    dlq, queue = holding(encode(EVENTS)), FakeQueue()
 
     async with peek_dlq(dlq) as peek:
         assert await redrive(peek, await peek.find(["m1"]), queue, fair=True) == 1
@@ -197,8 +174,8 @@ async def test_a_redriven_message_loses_its_reason() -> None:
 
 
 async def test_a_message_is_deleted_only_if_its_copy_was_sent() -> None:
-    dlq = Queue("x1", "x2", "x3")
-    queue = Queue(outcomes=[Outcome.DONE, Outcome.UNCLEAR, Outcome.REFUSED])
+    dlq = holding("x1", "x2", "x3")
+    queue = FakeQueue(outcome=in_turn(Outcome.DONE, Outcome.UNCLEAR, Outcome.REFUSED))
 
     async with peek_dlq(dlq) as peek:
         assert await redrive(peek, await peek.find(["m1", "m2", "m3"]), queue, fair=False) == 1
@@ -208,8 +185,8 @@ async def test_a_message_is_deleted_only_if_its_copy_was_sent() -> None:
 
 
 async def test_an_interrupted_redrive_continues_when_repeated() -> None:
-    dlq = Queue(*(f"x{number}" for number in range(15)))
-    queue = Queue(outcomes=[*[Outcome.DONE] * 10, Unavailable("away")])
+    dlq = holding(*(f"x{number}" for number in range(15)))
+    queue = FakeQueue(outcome=in_turn(*[Outcome.DONE] * 10, Unavailable("away")))
 
     async def move() -> None:
         async with peek_dlq(dlq) as peek:
@@ -228,7 +205,7 @@ async def test_an_interrupted_redrive_continues_when_repeated() -> None:
 
 async def test_a_call_stays_within_the_limits() -> None:
     half = "x" * 500_000
-    dlq, queue = Queue(half, half, half, "x", *["y"] * 10), Queue()
+    dlq, queue = holding(half, half, half, "x", *["y"] * 10), FakeQueue()
 
     async with peek_dlq(dlq) as peek:
         messages = await peek.find([f"m{number}" for number in range(1, 15)])
@@ -238,13 +215,13 @@ async def test_a_call_stays_within_the_limits() -> None:
 
 
 async def test_redriving_nothing_makes_no_call() -> None:
-    queue = Queue()
-    assert await redrive(DlqPeek(Queue()), [], queue, fair=False) == 0
+    queue = FakeQueue()
+    assert await redrive(DlqPeek(FakeQueue()), [], queue, fair=False) == 0
     assert queue.calls == []
 
 
 async def test_received_messages_stay_invisible_for_the_requested_time() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     dlq = MemoryQueue(clock)
     await dlq.send([Outgoing(body="x1")])
 

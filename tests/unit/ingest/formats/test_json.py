@@ -144,7 +144,7 @@ def test_any_data_is_kept_byte_for_byte(value: object, spelling: json.JSONEncode
         (b'{"type":"a","data":-Infinity}', "(byte 20)"),
         (b'{"type":"a"} x', "trailing characters (byte"),
         (b'{"type":"a"}\x00', "trailing characters (byte"),
-        (b'\xef\xbb\xbf{"type":"a"}', "(byte 0)"),
+        (b"\xef\xbb\xbf" * 2 + b'{"type":"a"}', "(byte 0)"),
         (b'{"type":"a","data":"\xff"}', "not valid UTF-8 (byte 20)"),
         (b'{"type":"a","data":"\\ud800"}', "half of a surrogate pair"),
         (b'{"type":"a","data":"\\udc00 and more"}', "surrogate"),

@@ -11,8 +11,9 @@ from shared.memory.budget import MemoryBudget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
 from shared.model.token_budget import Lease
+from tests.fakes.clock import START_MS, FakeClock
+from tests.fakes.waiting import until
 from tests.key_records import a_key
-from tests.manual import ManualClock, until
 
 
 class Table(MemoryBudget):
@@ -33,32 +34,17 @@ class Table(MemoryBudget):
         return await super().take(key, least=least, most=most, now_ms=now_ms, full_us=full_us)
 
 
-class Skewed(ManualClock):
-    """A clock that shows another time than `clock` but runs with it."""
-
-    def __init__(self, clock: ManualClock, ahead_ms: int) -> None:
-        super().__init__()
-        self._clock = clock
-        self._ahead_ms = ahead_ms
-
-    def wall_ms(self) -> int:
-        return self._clock.wall_ms() + self._ahead_ms
-
-    def monotonic_ms(self) -> int:
-        return self._clock.monotonic_ms()
-
-
 class World:
     """Processes that share a table, each with a limiter of its own."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.table = Table()
         self.limiters: list[LeasedLimiter] = []
         self.one = self.process()
 
     def process(self, ahead_ms: int = 0, max_keys: int = 100) -> LeasedLimiter:
-        limiter = LeasedLimiter(self.table, Skewed(self.clock, ahead_ms), max_keys)
+        limiter = LeasedLimiter(self.table, FakeClock(START_MS + ahead_ms, follows=self.clock), max_keys)
         self.limiters.append(limiter)
         return limiter
 

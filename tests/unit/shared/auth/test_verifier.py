@@ -10,7 +10,9 @@ from shared.auth.verifier import KeyVerifier
 from shared.model import api_key
 from shared.model.api_key import ApiKey
 from shared.model.errors import RateLimited, Unauthorized, Unavailable, Unclear
-from tests.manual import START_MS, CountingKeyStore, ManualClock, until
+from tests.fakes.clock import START_MS, FakeClock
+from tests.fakes.keys import FakeKeyStore
+from tests.fakes.waiting import until
 
 CACHE_SECONDS = 30
 
@@ -39,8 +41,8 @@ class SlowHash:
 
 class World:
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.store = CountingKeyStore()
+        self.clock = FakeClock()
+        self.store = FakeKeyStore()
         self.slow = SlowHash()
         self.ring = KeyVerifier(self.store, self.clock, cache_seconds=CACHE_SECONDS, check=self.slow)
 

@@ -4,11 +4,11 @@ import pytest
 
 from shared.aws.event_store import DynamoStore
 from shared.aws.items import Item, place_key, record_item
-from shared.clock import SystemClock
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Guard, Outcome, Place, QueryResult, StoredEvent
 from shared.settings import Settings
+from tests.fakes.clock import FakeClock
 from tests.unit.shared.aws.scripted import ScriptedClient, client_error
 
 _SETTINGS = Settings(dynamodb_table_events="t")
@@ -17,22 +17,9 @@ _POSITIONS = [f"01900000-0000-7000-8000-0000000000{number}0" for number in range
 _END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 
-class FrozenClock(SystemClock):
-    """A clock fixed at second 1,000 that records the requested sleeps."""
-
-    def __init__(self) -> None:
-        self.slept_ms: list[float] = []
-
-    def wall_ms(self) -> int:
-        return 1_000_000
-
-    async def sleep_ms(self, duration_ms: float) -> None:
-        self.slept_ms.append(duration_ms)
-
-
-def _store(*answers: object) -> tuple[DynamoStore, ScriptedClient, FrozenClock]:
+def _store(*answers: object) -> tuple[DynamoStore, ScriptedClient, FakeClock]:
     client: Any = ScriptedClient(*answers)
-    clock = FrozenClock()
+    clock = FakeClock(1_000_000)
     return DynamoStore(client, _SETTINGS, clock), client, clock
 
 

@@ -7,7 +7,7 @@ from shared.memory.event_store import MemoryStore
 from shared.model.event import Identity
 from shared.model.position import Minter
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 
 END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
@@ -16,7 +16,7 @@ class Rig:
     """A store of one shard."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.store = MemoryStore(self.clock, shards=1)
         self.minter = Minter(self.clock)
         self.now_s = self.clock.wall_ms() // 1000

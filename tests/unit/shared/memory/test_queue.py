@@ -10,12 +10,12 @@ from shared.memory.queue import MemoryQueue
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 async def send(queue: MemoryQueue, *bodies: str, delay_seconds: int = 0) -> None:
@@ -31,20 +31,20 @@ async def bodies(queue: MemoryQueue) -> list[str]:
     return [message.body for message in await take(queue)]
 
 
-async def test_messages_come_oldest_first_up_to_the_limit(clock: ManualClock) -> None:
+async def test_messages_come_oldest_first_up_to_the_limit(clock: FakeClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, "a", "b", "c")
     assert [message.body for message in await take(queue, 2)] == ["a", "b"]
     assert await bodies(queue) == ["c"]
 
 
-async def test_shuffle_changes_the_order_of_messages(clock: ManualClock) -> None:
+async def test_shuffle_changes_the_order_of_messages(clock: FakeClock) -> None:
     queue = MemoryQueue(clock, shuffle=list.reverse)
     await send(queue, "a", "b", "c")
     assert await bodies(queue) == ["c", "b", "a"]
 
 
-async def test_a_received_message_is_hidden_and_comes_again(clock: ManualClock) -> None:
+async def test_a_received_message_is_hidden_and_comes_again(clock: FakeClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, "a")
     [first] = await take(queue)
@@ -56,7 +56,7 @@ async def test_a_received_message_is_hidden_and_comes_again(clock: ManualClock) 
     assert first.handle != second.handle
 
 
-async def test_only_the_latest_receiver_deletes_a_message_or_changes_its_visibility(clock: ManualClock) -> None:
+async def test_only_the_latest_receiver_deletes_a_message_or_changes_its_visibility(clock: FakeClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, "a")
     [first] = await take(queue)
@@ -71,7 +71,7 @@ async def test_only_the_latest_receiver_deletes_a_message_or_changes_its_visibil
     assert queue.bodies == []
 
 
-async def test_a_message_is_hidden_from_now_on(clock: ManualClock) -> None:
+async def test_a_message_is_hidden_from_now_on(clock: FakeClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, "a")
     [message] = await take(queue)
@@ -83,7 +83,7 @@ async def test_a_message_is_hidden_from_now_on(clock: ManualClock) -> None:
     assert await bodies(queue) == ["a"]
 
 
-async def test_a_delayed_message_waits(clock: ManualClock) -> None:
+async def test_a_delayed_message_waits(clock: FakeClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, "a", delay_seconds=5)
     assert (await take(queue), await queue.backlog()) == ([], 0)
@@ -91,7 +91,7 @@ async def test_a_delayed_message_waits(clock: ManualClock) -> None:
     assert (await queue.backlog(), await bodies(queue)) == (1, ["a"])
 
 
-async def test_after_its_last_delivery_a_message_goes_to_the_dlq(clock: ManualClock) -> None:
+async def test_after_its_last_delivery_a_message_goes_to_the_dlq(clock: FakeClock) -> None:
     dlq = MemoryQueue(clock)
     queue = MemoryQueue(clock, dlq=dlq, max_receives=2)
     await send(queue, "a")
@@ -103,13 +103,13 @@ async def test_after_its_last_delivery_a_message_goes_to_the_dlq(clock: ManualCl
 
 
 @pytest.mark.parametrize("body", ["x" * (MAX_MESSAGE_BYTES + 1), "\uffff", "\u00e9"])
-async def test_what_sqs_would_refuse_or_a_pack_never_holds_is_refused(clock: ManualClock, body: str) -> None:
+async def test_what_sqs_would_refuse_or_a_pack_never_holds_is_refused(clock: FakeClock, body: str) -> None:
     queue = MemoryQueue(clock)
     assert await queue.send([Outgoing(body=body), Outgoing(body="a")]) == [Outcome.REFUSED, Outcome.DONE]
     assert queue.bodies == ["a"]
 
 
-async def test_a_message_may_be_delivered_twice_at_once(clock: ManualClock) -> None:
+async def test_a_message_may_be_delivered_twice_at_once(clock: FakeClock) -> None:
     queue = MemoryQueue(clock)
     await send(queue, *map(str, range(20)))
     first = {message.id for message in await take(queue)}

@@ -4,7 +4,7 @@ import pytest
 from shared.model import api_key
 from shared.model.api_key import ApiKey
 from shared.model.errors import InvalidRequest
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 
 
 def make(**changes: object) -> tuple[ApiKey, str]:

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from shared.model import position
 from shared.model.position import Minter, floor_of, is_position, shard_of, time_of
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 
 TIMES = st.integers(0, 2**48 - 1)
 NUMBERS = st.integers(0, 2**128 - 1)
 
 
-def minted(clock: ManualClock, count: int) -> list[str]:
+def minted(clock: FakeClock, count: int) -> list[str]:
     minter = Minter(clock)
     return [minter.mint() for _ in range(count)]
 
@@ -27,29 +27,29 @@ UUID7S = NUMBERS.map(uuid7)
 
 
 def test_a_position_is_a_uuid_of_version_7() -> None:
-    for text in minted(ManualClock(), 10):
+    for text in minted(FakeClock(), 10):
         parsed = uuid.UUID(text)
         assert (str(parsed), parsed.version, parsed.variant) == (text, 7, uuid.RFC_4122)
 
 
 @given(st.lists(st.integers(-90, 200), min_size=1, max_size=100))
 def test_positions_increase_even_if_the_clock_wavers(steps_ms: list[int]) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     minter, made, latest = Minter(clock), [], 0
     for step in steps_ms:
-        clock.now_ms = max(clock.now_ms + step, latest - 90)
-        latest = max(latest, clock.now_ms)
+        clock.offset_ms = max(clock.offset_ms + step, latest - 90)
+        latest = max(latest, clock.offset_ms)
         made.append(minter.mint())
     assert made == sorted(set(made))
 
 
 def test_no_two_minters_mint_the_same() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     assert len({*minted(clock, 5000), *minted(clock, 5000)}) == 10_000
 
 
 def test_within_a_millisecond_a_counter_keeps_the_order_and_past_its_end_the_next_millisecond_is_used() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     made = minted(clock, 4096 + 1)
     assert made == sorted(made)
     assert {time_of(text) for text in made[:4096]} == {clock.wall_ms()}
@@ -57,32 +57,30 @@ def test_within_a_millisecond_a_counter_keeps_the_order_and_past_its_end_the_nex
 
 
 def test_a_minter_that_ran_ahead_lets_the_clock_catch_up() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     minter = Minter(clock)
     made = [minter.mint() for _ in range(4097)]
-    clock.now_ms += 1
+    clock.advance(0.001)
     made.append(minter.mint())
-    clock.now_ms += 1
+    clock.advance(0.001)
     made.append(minter.mint())
     assert made == sorted(made)
     assert [time_of(text) - clock.wall_ms() for text in made[-3:]] == [-1, -1, 0]
 
 
 def test_a_minter_waits_for_a_clock_set_back_slightly_and_follows_one_set_back_far() -> None:
-    clock = ManualClock()
-    clock.now_ms = 10_000
+    clock = FakeClock()
     minter = Minter(clock)
     first = time_of(minter.mint())
-    clock.now_ms -= 100
+    clock.offset_ms -= 100
     assert time_of(minter.mint()) == first
-    clock.now_ms -= 1
+    clock.offset_ms -= 1
     assert time_of(minter.mint()) == clock.wall_ms() == first - 101
 
 
 @given(TIMES, st.binary(min_size=8, max_size=8))
 def test_time_and_order_are_in_the_text(time_ms: int, random: bytes) -> None:
-    clock = ManualClock()
-    clock.now_ms = time_ms - clock.wall_ms()
+    clock = FakeClock(time_ms)
     text = Minter(clock, random_bytes=lambda _: random).mint()
     assert is_position(text)
     assert time_of(text) == time_ms
@@ -103,7 +101,7 @@ def test_a_shard_is_the_last_byte_modulo_the_number_of_shards(text: str, shards:
 
 
 def test_positions_spread_over_all_shards() -> None:
-    assert {shard_of(text, 4) for text in minted(ManualClock(), 500)} == {0, 1, 2, 3}
+    assert {shard_of(text, 4) for text in minted(FakeClock(), 500)} == {0, 1, 2, 3}
 
 
 @given(UUID7S)

@@ -6,7 +6,7 @@ from shared.model.errors import Unavailable
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 from tests.unit.shared.sqlite.rig import opened
 
 
@@ -55,7 +55,7 @@ async def test_an_old_handle_does_not_delete_a_message_that_came_later(tmp_path:
 
 
 async def test_time_that_passes_makes_a_message_visible_after_a_restart(tmp_path: Path) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with opened(tmp_path, clock) as backend:
         queue = await backend.queue()
         await queue.send([Outgoing(body="a", attributes={"k": "v"})])

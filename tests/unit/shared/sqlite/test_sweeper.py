@@ -9,15 +9,15 @@ from shared.ports import Outgoing
 from shared.sqlite.bodies import INCOMING
 from shared.sqlite.sweeper import Sweeper
 from tests.contract.build import Builder
+from tests.fakes.clock import FakeClock
 from tests.key_records import a_new_key
-from tests.manual import ManualClock
 from tests.unit.shared.sqlite.rig import opened, settings_of
 
 _DAY_SECONDS = 86_400
 
 
 async def test_what_has_expired_is_deleted_and_all_else_is_kept(tmp_path: Path) -> None:
-    clock, make = ManualClock(), Builder()
+    clock, make = FakeClock(), Builder()
     now = clock.wall_ms() // 1000
     async with opened(tmp_path, clock) as backend:
         store = await backend.event_store()
@@ -43,7 +43,7 @@ async def test_what_has_expired_is_deleted_and_all_else_is_kept(tmp_path: Path) 
 
 
 async def test_more_rows_than_a_transaction_takes_are_all_deleted(tmp_path: Path) -> None:
-    clock, make = ManualClock(), Builder()
+    clock, make = FakeClock(), Builder()
     async with opened(tmp_path, clock) as backend:
         store = await backend.event_store()
         events = [make.event(expires_at=1) for _ in range(700)]
@@ -54,7 +54,7 @@ async def test_more_rows_than_a_transaction_takes_are_all_deleted(tmp_path: Path
 
 
 async def test_messages_are_kept_for_fourteen_days_in_each_queue(tmp_path: Path) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with opened(tmp_path, clock) as backend:
         queue, dlq = await backend.queue(), await backend.dlq()
         sweeper = Sweeper(backend, settings_of(tmp_path), clock)
@@ -73,7 +73,7 @@ async def test_messages_are_kept_for_fourteen_days_in_each_queue(tmp_path: Path)
 
 
 async def test_body_files_are_deleted_by_their_age(tmp_path: Path) -> None:
-    clock, settings = ManualClock(), settings_of(tmp_path)
+    clock, settings = FakeClock(), settings_of(tmp_path)
     now = clock.wall_ms() // 1000
     kept_seconds = (2 * settings.event_ttl_days + 1) * _DAY_SECONDS
     async with opened(tmp_path, clock) as backend:
@@ -97,7 +97,7 @@ async def test_body_files_are_deleted_by_their_age(tmp_path: Path) -> None:
 
 
 async def test_buckets_that_are_long_full_are_deleted(tmp_path: Path) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with opened(tmp_path, clock) as backend:
         budget, key = await backend.budget(), a_new_key()
         await budget.take(key, least=1, most=1, now_ms=clock.wall_ms(), full_us=0)
@@ -109,7 +109,7 @@ async def test_buckets_that_are_long_full_are_deleted(tmp_path: Path) -> None:
 
 
 async def test_the_backend_sweeps_until_cancelled(tmp_path: Path) -> None:
-    clock, make = ManualClock(), Builder()
+    clock, make = FakeClock(), Builder()
     async with opened(tmp_path, clock) as backend:
         store = await backend.event_store()
         event = make.event(expires_at=1)

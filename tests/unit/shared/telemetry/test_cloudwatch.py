@@ -7,7 +7,7 @@ import msgspec
 
 from shared.telemetry.catalog import Metrics
 from shared.telemetry.cloudwatch import document, emitter
-from tests.manual import START_MS, ManualClock
+from tests.fakes.clock import START_MS, FakeClock
 
 LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "triggers-worker"}
 
@@ -16,7 +16,7 @@ class Function:
     def __init__(self, environ: dict[str, str]) -> None:
         self.metrics = Metrics(scraped=False)
         self.out = io.StringIO()
-        self.emit = emitter(self.metrics, ManualClock(), environ, self.out)
+        self.emit = emitter(self.metrics, FakeClock(), environ, self.out)
 
     def line(self) -> dict[str, Any] | None:
         """What the end of an invocation writes."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from shared.telemetry import log
-from tests.manual import until
+from tests.fakes.waiting import until
 
 
 @pytest.fixture

@@ -1,28 +1,18 @@
 import asyncio
 
-from shared.memory.queue import MemoryQueue
-from shared.model.errors import Unavailable
 from shared.ports import Outgoing
 from shared.telemetry.catalog import Metrics
 from shared.telemetry.queue_depth import EVERY_MS, sampling
 from tests.counted import counted
+from tests.fakes.queue import FakeQueue
+from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
-from tests.unit.worker.commit.consumer_rig import in_virtual_time
-
-
-class Queue(MemoryQueue):
-    down = False
-
-    async def backlog(self) -> int:
-        if self.down:
-            raise Unavailable("refused")
-        return await super().backlog()
 
 
 @in_virtual_time
 async def test_depths_are_sampled_repeatedly_and_unknown_after_an_error() -> None:
     clock, metrics = Process(asyncio.get_running_loop()), Metrics()
-    events, dlq = Queue(clock), Queue(clock)
+    events, dlq = FakeQueue(clock), FakeQueue(clock)
     await events.send([Outgoing(body="a"), Outgoing(body="b")])
     await dlq.send([Outgoing(body="c")])
     async with sampling({"events": events, "dlq": dlq}, metrics, clock):

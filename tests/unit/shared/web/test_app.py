@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
@@ -21,8 +22,9 @@ from shared.ports import Backend
 from shared.settings import Settings
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
-from tests.manual import CountingKeyStore, ManualClock, until
-from tests.serving import client_of, serving
+from tests.fakes.app import AppWorld
+from tests.fakes.waiting import until
+from tests.serving import client_of
 
 
 @get("/who", guards=[needs(api_key.INBOX_READ)])
@@ -50,17 +52,14 @@ async def echo(data: JSONBody[dict[str, int]]) -> dict[str, int]:
     return data
 
 
-class World:
+class World(AppWorld):
     def __init__(self) -> None:
         self.events: list[str] = []
-        self.clock = ManualClock()
-        self.store = CountingKeyStore()
         self.broken = False
         self.asked = 0
         self.hangs = False
         parts = [self.part("one", [who, fail]), self.part("two", [echo])]
-        self.app = build_app(Settings(), parts, backend=MemoryBackend(keys=self.store), clock=self.clock)
-        self.client = client_of(self.app)
+        super().__init__(partial(build_app, parts=parts))
 
     def part(self, name: str, handlers: Sequence[HTTPRouteHandler]) -> Part:
         @asynccontextmanager
@@ -78,16 +77,10 @@ class World:
         if self.broken:
             raise Unavailable("internal words")
 
-    async def token(self, *scopes: str) -> str:
-        key, token = api_key.create(tenant="t", name="n", scopes=scopes, now_ms=self.clock.wall_ms())
-        await self.store.put(key)
-        return token
-
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    world = World()
-    async with serving(world.app), world.client:
+    async with World().serving() as world:
         yield world
 
 
@@ -99,7 +92,7 @@ async def test_parts_are_opened_in_order_and_closed_in_reverse() -> None:
 
 
 async def test_a_guarded_route_has_its_key_and_reports_the_limits(world: World) -> None:
-    answer = await world.client.get("/who", headers={"x-api-key": await world.token(api_key.INBOX_READ)})
+    answer = await world.client.get("/who", headers={"x-api-key": await world.token(scopes=[api_key.INBOX_READ])})
     assert answer.json() == {"tenant": "t", "limit": 1}
     assert answer.headers["ratelimit-policy"] == '"default";q=1000;w=1'
     assert answer.headers["ratelimit"] == '"default";r=1999;t=1'
@@ -107,13 +100,13 @@ async def test_a_guarded_route_has_its_key_and_reports_the_limits(world: World) 
 
 async def test_a_guarded_route_refuses_no_key_and_a_key_without_the_scope(world: World) -> None:
     assert (await world.client.get("/who")).status_code == 401
-    token = await world.token(api_key.EVENTS_WRITE)
+    token = await world.token(scopes=[api_key.EVENTS_WRITE])
     assert (await world.client.get("/who", headers={"x-api-key": token})).status_code == 403
 
 
 async def test_a_table_of_keys_that_is_down_is_503(world: World) -> None:
-    token = await world.token(api_key.INBOX_READ)
-    world.store.down = True
+    token = await world.token(scopes=[api_key.INBOX_READ])
+    world.keys.down = True
     assert (await world.client.get("/who", headers={"x-api-key": token})).status_code == 503
 
 
@@ -157,7 +150,7 @@ async def test_405_names_the_methods_that_are_allowed(world: World) -> None:
 
 
 async def test_a_parameter_that_breaks_a_rule_is_named(world: World) -> None:
-    headers = {"x-api-key": await world.token(api_key.INBOX_READ)}
+    headers = {"x-api-key": await world.token(scopes=[api_key.INBOX_READ])}
     answer = await world.client.get("/who?limit=0", headers=headers)
     assert answer.status_code == 400
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/limit"]
@@ -227,7 +220,7 @@ async def test_readiness_is_checked_at_most_once_a_second(world: World) -> None:
 
 
 async def test_an_unavailable_key_table_is_not_ready(world: World) -> None:
-    world.store.down = True
+    world.keys.down = True
     assert (await world.client.get("/readyz")).status_code == 503
 
 

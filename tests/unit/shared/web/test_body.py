@@ -8,7 +8,7 @@ from litestar.types import HTTPReceiveMessage, Scope
 from shared.model.errors import InvalidRequest, TooLarge, TooSlow
 from shared.web.body import read_body
 from shared.web.context import STATE_KEY, RequestContext, context_of
-from tests.manual import until
+from tests.fakes.waiting import until
 
 
 async def read(messages: Sequence[Any], headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:

@@ -2,27 +2,27 @@ import gzip
 import re
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from litestar import Litestar
 
-from shared.memory.backend import MemoryBackend
 from shared.settings import Settings
 from shared.web import docs
 from shared.web.app import build_app
-from tests.manual import CountingKeyStore
-from tests.serving import client_of, serving
+from tests.fakes.app import AppWorld
+from tests.serving import client_of
 
 PAGES = ["/docs", "/redoc"]
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(Settings(api_title="Events & <more>"), [], backend=MemoryBackend(keys=CountingKeyStore()))
-    async with serving(app), client_of(app) as client:
-        yield client
+    settings = Settings(api_title="Events & <more>")
+    async with AppWorld(partial(build_app, parts=[]), settings).serving() as world:
+        yield world.client
 
 
 def links_of(page: str) -> list[str]:

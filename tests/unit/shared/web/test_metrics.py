@@ -1,13 +1,11 @@
 """`/metrics`, and requests as they are counted."""
 
-import msgspec
+from functools import partial
+
 import pytest
-from litestar import Litestar, get
+from litestar import get
 from litestar.exceptions import HTTPException
 
-from shared.clock import SystemClock
-from shared.memory.backend import MemoryBackend
-from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
 from shared.model.errors import Unavailable
 from shared.settings import Settings
@@ -16,7 +14,7 @@ from shared.web import event_path
 from shared.web.app import Part, build_app
 from shared.web.auth import needs
 from tests.counted import counted
-from tests.serving import client_of, serving
+from tests.fakes.app import AppWorld
 from tests.unit.shared.web.parts import nothing_to_open, ready
 
 METRICS = "http_request_duration_seconds"
@@ -42,20 +40,20 @@ async def hidden() -> str:
     raise HTTPException(status_code=418)
 
 
-class World:
+class World(AppWorld):
     def __init__(self, settings: Settings | None = None, *, scraped: bool = True) -> None:
-        self.metrics = Metrics(scraped=scraped)
-        self.store = MemoryKeyStore()
         handlers = [read_event, read_inbox, down, hidden]
         part = Part(name="one", handlers=handlers, lifespan=nothing_to_open, ready=ready)
-        backend = MemoryBackend(keys=self.store)
-        self.app: Litestar = build_app(settings or Settings(), [part], backend=backend, metrics=self.metrics)
-        self.client = client_of(self.app)
+        super().__init__(
+            partial(build_app, parts=[part]),
+            settings,
+            key={"scopes": [api_key.INBOX_READ]},
+            metrics=Metrics(scraped=scraped),
+        )
 
 
 async def test_requests_are_counted_by_method_route_and_class_of_status() -> None:
-    world = World()
-    async with serving(world.app), world.client:
+    async with World().serving() as world:
         for path in ("/healthz", "/healthz", "/v1/events/secret", "/down", "/hidden/acme", "/nope/acme"):
             await world.client.get(path)
         await world.client.request("BREW", "/healthz")
@@ -69,8 +67,7 @@ async def test_requests_are_counted_by_method_route_and_class_of_status() -> Non
 
 
 async def test_metrics_are_served_without_a_key_and_name_no_customer() -> None:
-    world = World()
-    async with serving(world.app), world.client:
+    async with World().serving() as world:
         await world.client.get("/v1/events/order-17", headers={"x-api-key": "trg_a_b"})
         answer = await world.client.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain; version=")
@@ -84,15 +81,13 @@ async def test_metrics_are_served_without_a_key_and_name_no_customer() -> None:
 
 @pytest.mark.parametrize("world", [World(Settings(metrics_port=9)), World(scraped=False)])
 async def test_metrics_are_not_served_where_a_separate_port_or_cloudwatch_has_them(world: World) -> None:
-    async with serving(world.app), world.client:
+    async with world.serving():
         assert (await world.client.get("/metrics")).status_code == 404
 
 
 async def test_too_many_wrong_secrets_are_counted() -> None:
-    world = World()
-    key, token = api_key.create(tenant="t", name="n", scopes=[api_key.INBOX_READ], now_ms=SystemClock().wall_ms())
-    await world.store.put(key)
-    async with serving(world.app), world.client:
+    async with World().serving() as world:
+        token = await world.token()
         wrong = [{"x-api-key": f"{token[:-2]}{number:02}"} for number in range(6)]
         statuses = [(await world.client.get("/v1/inbox", headers=headers)).status_code for headers in wrong]
         assert statuses.count(429)
@@ -100,12 +95,8 @@ async def test_too_many_wrong_secrets_are_counted() -> None:
 
 
 async def test_a_key_over_its_rate_is_counted() -> None:
-    world = World()
-    key, token = api_key.create(
-        tenant="t", name="n", scopes=[api_key.INBOX_READ], now_ms=SystemClock().wall_ms(), burst=1
-    )
-    await world.store.put(msgspec.structs.replace(key, rate=1))
-    async with serving(world.app), world.client:
+    async with World().serving() as world:
+        token = await world.token(rate=1, burst=1)
         statuses = [(await world.client.get("/v1/inbox", headers={"x-api-key": token})).status_code for _ in range(3)]
     assert statuses.count(429)
     assert counted(world.metrics, "rate_limited") == {"rate_limited_total rate": statuses.count(429)}

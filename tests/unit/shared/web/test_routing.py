@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import cast
 
 import httpx
@@ -6,12 +7,9 @@ import pytest
 from litestar import get
 from litestar.types import ASGIApp, Send
 
-from shared.memory.backend import MemoryBackend
-from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import InvalidRequest
-from shared.settings import Settings
 from shared.web.app import Part, build_app
-from tests.serving import client_of
+from tests.fakes.app import AppWorld
 from tests.unit.shared.web.parts import nothing_to_open, ready
 
 
@@ -43,8 +41,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
             ("POST", "/break"): raising(RuntimeError("s3cret"), begun=True),
         },
     )
-    async with client_of(build_app(Settings(), [part], backend=MemoryBackend(keys=MemoryKeyStore()))) as client:
-        yield client
+    async with AppWorld(partial(build_app, parts=[part])).serving() as world:
+        yield world.client
 
 
 async def test_an_error_is_answered_as_litestar_would(client: httpx.AsyncClient) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -6,11 +7,8 @@ import pytest
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from shared.memory.backend import MemoryBackend
-from shared.settings import Settings
 from shared.web.app import Part, build_app
-from tests.manual import CountingKeyStore
-from tests.serving import client_of, serving
+from tests.fakes.app import AppWorld
 from tests.unit.shared.web.parts import nothing_to_open, ready
 
 
@@ -29,9 +27,8 @@ async def make() -> None:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     part = Part(name="pages", handlers=[page, make], lifespan=nothing_to_open, ready=ready)
-    app = build_app(Settings(), [part], backend=MemoryBackend(keys=CountingKeyStore()))
-    async with serving(app), client_of(app) as client:
-        yield client
+    async with AppWorld(partial(build_app, parts=[part])).serving() as world:
+        yield world.client
 
 
 PATHS = ["/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.json", "/metrics", "/page/1"]

@@ -1,16 +1,15 @@
 """A consumer with a queue, a scripted processor and virtual time."""
 
 import asyncio
-import functools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
 from shared.memory.queue import MemoryQueue
 from shared.ports import EventQueue, Message, Outgoing
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from tests.simulation.virtual import Process, VirtualLoop
-from tests.unit.worker.commit.rig import Scripted
+from tests.fakes.scripted import Scripted
+from tests.simulation.virtual import Process
 from worker.commit.consumer import Consumer
 from worker.commit.processor import Action, Disposition, Processor
 
@@ -21,20 +20,6 @@ LEFT = Disposition(action=Action.LEAVE, delay_seconds=5, reason="unreadable")
 
 GiveUp = Callable[[], bool]
 ProcessMessages = Callable[[Sequence[Message], GiveUp], Awaitable[list[Disposition]]]
-
-
-def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in virtual time, so that it may wait for minutes."""
-
-    @functools.wraps(test)
-    def run(*args: object, **kwargs: object) -> None:
-        loop = VirtualLoop()
-        try:
-            loop.run_until_complete(asyncio.wait_for(test(*args, **kwargs), 3600))
-        finally:
-            loop.close()
-
-    return run
 
 
 class Core:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.unit.worker.commit.rig import SETTINGS, Effect, Rig, Step
+from tests.fakes.scripted import Effect, Step
+from tests.unit.worker.commit.rig import SETTINGS, Rig
 from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
 
 
@@ -67,7 +68,7 @@ class Concurrency:
             for _ in range(10):  # let all permitted calls begin
                 await asyncio.sleep(0)
             answer: object = await effect()
-            self._rig.clock.now_ms += self._wait_ms
+            self._rig.clock.advance(self._wait_ms / 1000)
             self._now -= 1
             return answer
 

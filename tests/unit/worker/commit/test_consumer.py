@@ -10,18 +10,9 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
 from shared.ports import Message
 from shared.settings import Settings
-from tests.unit.worker.commit.consumer_rig import (
-    AGAIN,
-    DONE,
-    LEFT,
-    SETTINGS,
-    GiveUp,
-    Rig,
-    gives,
-    in_virtual_time,
-    takes,
-)
-from tests.unit.worker.commit.rig import answers, fails
+from tests.fakes.scripted import answers, fails
+from tests.fakes.virtual_time import in_virtual_time
+from tests.unit.worker.commit.consumer_rig import AGAIN, DONE, LEFT, SETTINGS, GiveUp, Rig, gives, takes
 from worker.commit.processor import Action, Disposition
 
 

@@ -5,7 +5,8 @@ import pytest
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
 from shared.settings import Settings
-from tests.unit.worker.commit.rig import Rig, answers, fails, loses_its_answer
+from tests.fakes.scripted import answers, fails, loses_its_answer
+from tests.unit.worker.commit.rig import Rig
 
 
 def a_rig(per_minute: int = 2) -> Rig:

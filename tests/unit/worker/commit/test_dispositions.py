@@ -1,14 +1,11 @@
 import logging
-from collections.abc import Sequence
 
 import pytest
 
-from shared.clock import SystemClock
-from shared.memory.queue import MemoryQueue
 from shared.model.errors import Unavailable, Unclear
-from shared.model.records import Outcome
 from shared.ports import Message, Outgoing
 from shared.settings import Settings
+from tests.fakes.queue import FakeQueue
 from worker.commit.dispositions import apply_dispositions, log_lines
 from worker.commit.processor import Action, Disposition
 
@@ -20,27 +17,6 @@ DELETE, LEAVE = (
 RETRY = Disposition(action=Action.RETRY, delay_seconds=60, tenant="acme")
 
 
-class Recorder(MemoryQueue):
-    """A queue that records its calls; `send` and `change_visibility` raise `error`."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        super().__init__(SystemClock())
-        self.error = error
-        self.sent: list[Outgoing] = []
-        self.visibility_changes: list[tuple[int, list[str]]] = []
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        self.sent += messages
-        if self.error:
-            raise self.error
-        return await super().send(messages)
-
-    async def change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
-        self.visibility_changes.append((seconds, [message.id for message in messages]))
-        if self.error:
-            raise self.error
-
-
 def message(number: int, receives: int = 1) -> Message:
     return Message(
         id=f"m{number}", body="pW10=", handle=f"h{number}", receives=receives, attributes={"traceparent": "00"}
@@ -48,7 +24,7 @@ def message(number: int, receives: int = 1) -> Message:
 
 
 async def test_only_finished_messages_are_returned_for_deletion() -> None:
-    queue = Recorder()
+    queue = FakeQueue()
     handled = [(message(1), DELETE), (message(2), LEAVE), (message(3), RETRY), (message(4), DELETE)]
 
     done = await apply_dispositions(handled, queue, SETTINGS)
@@ -59,7 +35,7 @@ async def test_only_finished_messages_are_returned_for_deletion() -> None:
 
 
 async def test_visibility_is_changed_for_ten_messages_at_a_time() -> None:
-    queue = Recorder()
+    queue = FakeQueue()
 
     await apply_dispositions([(message(number), RETRY) for number in range(23)], queue, SETTINGS)
 
@@ -67,7 +43,7 @@ async def test_visibility_is_changed_for_ten_messages_at_a_time() -> None:
 
 
 async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
-    queue = Recorder()
+    queue = FakeQueue()
 
     done = await apply_dispositions([(message(1, receives=2), RETRY), (message(2, receives=2), LEAVE)], queue, SETTINGS)
 
@@ -77,7 +53,7 @@ async def test_a_message_short_of_deliveries_is_replaced_by_a_copy() -> None:
 
 
 async def test_a_copy_keeps_the_message_group_of_its_tenant() -> None:
-    queue = Recorder()
+    queue = FakeQueue()
 
     await apply_dispositions([(message(1, receives=9), RETRY)], queue, Settings(fair_queues=True))
 
@@ -86,7 +62,7 @@ async def test_a_copy_keeps_the_message_group_of_its_tenant() -> None:
 
 @pytest.mark.parametrize("error", [Unavailable("away"), Unclear("cut off")])
 async def test_a_queue_that_fails_loses_nothing(error: Exception) -> None:
-    queue = Recorder(error)
+    queue = FakeQueue(error=error)
 
     done = await apply_dispositions([(message(1, receives=2), RETRY), (message(2), DELETE)], queue, SETTINGS)
 

@@ -5,17 +5,8 @@ import pytest
 from shared.model.errors import Unavailable
 from shared.model.records import Outcome, Tombstone, body_key
 from shared.settings import Settings
-from tests.unit.worker.commit.rig import (
-    TENANT,
-    WINDOW_MS,
-    Rig,
-    after,
-    answers,
-    counts,
-    fails,
-    loses_its_answer,
-    meanwhile,
-)
+from tests.fakes.scripted import answers, fails, loses_its_answer, meanwhile
+from tests.unit.worker.commit.rig import TENANT, WINDOW_MS, Rig, after, counts
 from worker.commit.processor import Action
 
 
@@ -86,7 +77,7 @@ async def test_the_marker_rejects_events_accepted_before_the_erase(ago_ms: int) 
 async def test_the_marker_admits_events_accepted_after_the_erase() -> None:
     rig = Rig()
     await rig.process(rig.removal("a", erase=True))
-    rig.clock.now_ms += 1
+    rig.clock.advance(0.001)
     assert counts(await rig.process(rig.pack("a"))) == [{"stored": 1}]
     assert rig.names() == ["a"]
 
@@ -94,7 +85,7 @@ async def test_the_marker_admits_events_accepted_after_the_erase() -> None:
 async def test_a_marker_is_inserted_beside_a_later_event() -> None:
     rig = Rig()
     early, erase = rig.pack("a"), rig.removal("a", erase=True)
-    rig.clock.now_ms += WINDOW_MS
+    rig.clock.advance(WINDOW_MS / 1000)
     later = await rig.store_events("a")
     assert counts(await rig.process(erase)) == [{"removed": 1}]
     assert counts(await rig.process(erase)) == [{"removed": 1}]
@@ -107,7 +98,7 @@ async def test_a_producers_retry_within_the_window_does_not_restore_an_erased_ev
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.removal("a", erase=True))
-    rig.clock.now_ms += 1000
+    rig.clock.advance(1)
     assert counts(await rig.process(rig.pack("a"))) == [{"duplicate": 1}]
     assert rig.names() == []
 
@@ -116,7 +107,7 @@ async def test_a_second_erase_rejects_later_events_too() -> None:
     rig = Rig()
     await rig.store_events("a")
     await rig.process(rig.removal("a", erase=True))
-    rig.clock.now_ms += 2 * WINDOW_MS
+    rig.clock.advance(2 * WINDOW_MS / 1000)
     between, second = rig.pack("a"), rig.removal("a", erase=True)
     await rig.process(second)
     assert counts(await rig.process(between)) == [{"erased": 1}]

@@ -33,34 +33,34 @@ def test_a_commit_in_time_takes_effect_before_any_reader_passes(rig: Rig) -> Non
 
 def test_the_age_of_a_position_is_the_larger_of_two_clocks(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
-    rig.clock.now_ms += 100
+    rig.clock.advance(0.1)
     assert commit.age_ms(position) == 100
-    rig.clock.set_back_ms = 70
+    rig.clock.offset_ms = -70
     assert commit.age_ms(position) == 100
-    rig.clock.set_back_ms = -70
+    rig.clock.offset_ms = 70
     assert commit.age_ms(position) == 170
 
 
 def test_the_age_of_a_foreign_position_uses_the_wall_clock_only(rig: Rig, commit: EventCommit) -> None:
     position = rig.receipts.mint()
-    rig.clock.now_ms += 100
-    rig.clock.set_back_ms = 70
+    rig.clock.advance(0.1)
+    rig.clock.offset_ms = -70
     assert commit.age_ms(position) == 30
 
 
 def test_a_position_may_be_committed_at_up_to_the_deadline(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
-    rig.clock.now_ms += SETTINGS.commit_deadline_ms
+    rig.clock.advance(SETTINGS.commit_deadline_ms / 1000)
     assert commit.may_commit(position)
-    rig.clock.now_ms += 1
+    rig.clock.advance(0.001)
     assert not commit.may_commit(position)
 
 
 def test_an_answer_is_in_time_up_to_the_deadline_and_one_timeout(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
-    rig.clock.now_ms += IN_TIME_MS
+    rig.clock.advance(IN_TIME_MS / 1000)
     assert commit.was_in_time(position)
-    rig.clock.now_ms += 1
+    rig.clock.advance(0.001)
     assert not commit.was_in_time(position)
 
 
@@ -92,14 +92,14 @@ def test_a_statement_that_may_have_been_run_leaves_its_position_in_doubt(commit:
 
 def test_a_late_read_proves_nothing(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
-    rig.clock.now_ms += PROOF_MS
+    rig.clock.advance(PROOF_MS / 1000)
     commit.confirm(position, commit.stored_at(position))
     assert commit.result is None
 
 
 def test_a_read_before_any_reader_can_have_passed_confirms_the_commit(rig: Rig, commit: EventCommit) -> None:
     position = commit.mint()
-    rig.clock.now_ms += PROOF_MS - 1
+    rig.clock.advance((PROOF_MS - 1) / 1000)
     commit.confirm(position, commit.stored_at(position))
     assert commit.result is Result.STORED
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from shared.model.errors import Unavailable
 from shared.ports import Message
 from tests.counted import counted
-from tests.unit.worker.commit.consumer_rig import AGAIN, DONE, LEFT, GiveUp, gives, in_virtual_time
+from tests.fakes.scripted import fails, meanwhile, refuses
+from tests.fakes.virtual_time import in_virtual_time
+from tests.unit.worker.commit.consumer_rig import AGAIN, DONE, LEFT, GiveUp, gives
 from tests.unit.worker.commit.consumer_rig import Rig as ConsumerRig
-from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Rig, fails, meanwhile, refuses
+from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Rig
 from worker.commit.processor import Disposition
 
 

@@ -9,18 +9,8 @@ from shared.model.pack import EventPack
 from shared.model.position import time_of
 from shared.model.records import Outcome
 from shared.settings import Settings
-from tests.unit.worker.commit.rig import (
-    SETTINGS,
-    TTL_MS,
-    WINDOW_MS,
-    Rig,
-    answers,
-    counts,
-    fails,
-    message,
-    refuses,
-    reports,
-)
+from tests.fakes.scripted import answers, fails, refuses, reports
+from tests.unit.worker.commit.rig import SETTINGS, TTL_MS, WINDOW_MS, Rig, counts, message
 from worker.commit.processor import Action
 
 REFUSED = answers(Outcome.REFUSED)

@@ -7,7 +7,8 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.pack import EventPack
 from shared.model.records import body_key
 from shared.settings import Settings
-from tests.unit.worker.commit.rig import NOISE, TENANT, WINDOW_MS, Rig, counts, fails, meanwhile
+from tests.fakes.scripted import fails, meanwhile
+from tests.unit.worker.commit.rig import NOISE, TENANT, WINDOW_MS, Rig, counts
 
 SMALL = Settings(inline_body_bytes=100)
 

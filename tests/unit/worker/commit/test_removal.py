@@ -5,17 +5,8 @@ from msgspec.structs import replace
 
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
-from tests.unit.worker.commit.rig import (
-    TTL_MS,
-    WINDOW_MS,
-    Rig,
-    after,
-    answers,
-    counts,
-    fails,
-    loses_its_answer,
-    meanwhile,
-)
+from tests.fakes.scripted import answers, fails, loses_its_answer, meanwhile
+from tests.unit.worker.commit.rig import TTL_MS, WINDOW_MS, Rig, after, counts
 from worker.commit.processor import Action
 
 

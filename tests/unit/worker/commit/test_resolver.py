@@ -5,18 +5,8 @@ import pytest
 from shared.model.errors import Unavailable
 from shared.model.pack import EventPack
 from shared.model.records import Outcome, Tombstone
-from tests.unit.worker.commit.rig import (
-    SETTINGS,
-    WINDOW_MS,
-    Rig,
-    after,
-    answers,
-    counts,
-    fails,
-    loses_its_answer,
-    meanwhile,
-    reports,
-)
+from tests.fakes.scripted import answers, fails, loses_its_answer, meanwhile, reports
+from tests.unit.worker.commit.rig import SETTINGS, WINDOW_MS, Rig, after, counts
 
 LOST_CLAIM = reports(Outcome.UNCLEAR)
 
@@ -189,7 +179,7 @@ async def test_a_foreign_position_is_read_only_after_settle() -> None:
 async def test_a_position_older_than_settle_is_read_immediately() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)
-    rig.clock.now_ms += SETTINGS.settle_ms
+    rig.clock.advance(SETTINGS.settle_ms / 1000)
     before_ms = rig.clock.now_ms
     await rig.process(pack, receives=2)
     assert rig.clock.now_ms == before_ms

@@ -4,17 +4,8 @@ import pytest
 
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome, Tombstone
-from tests.unit.worker.commit.rig import (
-    SETTINGS,
-    Late,
-    Rig,
-    answers_after,
-    counts,
-    fails,
-    loses_its_answer,
-    meanwhile,
-    reports,
-)
+from tests.fakes.scripted import Late, answers_after, fails, loses_its_answer, meanwhile, reports
+from tests.unit.worker.commit.rig import SETTINGS, Rig, counts
 
 IN_TIME_MS = SETTINGS.commit_deadline_ms + SETTINGS.store_timeout_ms
 PROOF_MS = SETTINGS.settle_ms - SETTINGS.clock_skew_ms
@@ -56,8 +47,8 @@ async def test_setting_the_wall_clock_back_does_not_make_a_position_younger() ->
     rig = Rig()
 
     async def set_back() -> None:
-        rig.clock.now_ms += PROOF_MS
-        rig.clock.set_back_ms = PROOF_MS
+        rig.clock.advance(PROOF_MS / 1000)
+        rig.clock.offset_ms = -PROOF_MS
 
     rig.store.on("insert_events", meanwhile(set_back))
     await rig.process(rig.pack("e"))
@@ -138,7 +129,7 @@ async def test_an_abandoned_move_leaves_every_place_in_doubt_while_it_may_still_
     other = rig.commit(pack)  # at another worker: claimed, and its insert is still in flight
     claimed = other.guard_at(other.mint())
     await rig.memory.insert_guards([claimed])
-    rig.clock.now_ms += SETTINGS.settle_ms
+    rig.clock.advance(SETTINGS.settle_ms / 1000)
 
     async def insert_of_the_other() -> None:
         await rig.memory.insert_events([other.stored_at(claimed.position)])
@@ -166,7 +157,7 @@ async def test_an_event_in_doubt_that_was_acked_meanwhile_is_done() -> None:
     pack = rig.pack("e")
 
     async def seen_and_acked() -> None:
-        rig.clock.now_ms += PROOF_MS
+        rig.clock.advance(PROOF_MS / 1000)
         await rig.remover.remove(rig.acks(rig.listed()[0].place.position))
 
     rig.store.on("insert_events", loses_its_answer)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from shared.model.errors import Poison, Unavailable, Unclear
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 from tests.unit.worker.commit.rig import after
 from worker.commit.processor import never
 from worker.commit.retry import retry_until
@@ -24,32 +24,32 @@ def script(*answers: str | Exception | None) -> Callable[[], Awaitable[str | Non
 
 
 async def test_an_immediate_result_takes_no_time() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     assert await retry_until(clock, script("done"), give_up=never) == "done"
     assert clock.now_ms == 0
 
 
 async def test_none_and_outages_are_retried_after_pauses_that_double() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     attempt = script(None, Unavailable("down"), Unclear("cut off"), "done")
     assert await retry_until(clock, attempt, give_up=never) == "done"
     assert clock.now_ms == 20 + 40 + 80
 
 
 async def test_pauses_grow_to_at_most_five_seconds() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     await retry_until(clock, script(*[None] * 10, "done"), give_up=never)
     assert clock.now_ms == 20 + 40 + 80 + 160 + 320 + 640 + 1280 + 2560 + 5000 + 5000
 
 
 async def test_giving_up_ends_the_retries() -> None:
-    assert await retry_until(ManualClock(), script(None, None), give_up=after(2)) is None
+    assert await retry_until(FakeClock(), script(None, None), give_up=after(2)) is None
 
 
 async def test_giving_up_beforehand_makes_no_attempt() -> None:
-    assert await retry_until(ManualClock(), script(), give_up=lambda: True) is None
+    assert await retry_until(FakeClock(), script(), give_up=lambda: True) is None
 
 
 async def test_other_errors_propagate() -> None:
     with pytest.raises(Poison):
-        await retry_until(ManualClock(), script(Poison("bad")), give_up=never)
+        await retry_until(FakeClock(), script(Poison("bad")), give_up=never)

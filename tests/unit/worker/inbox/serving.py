@@ -1,96 +1,33 @@
-"""The inbox app with in-memory services and API keys."""
+"""The inbox app in memory, with events to read."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from functools import cache
+from collections.abc import Mapping
 
-import httpx
-from litestar import Litestar
-
-from shared.memory.backend import MemoryBackend
-from shared.memory.bodies import MemoryBodies
-from shared.memory.event_store import MemoryStore
-from shared.memory.key_store import MemoryKeyStore
 from shared.model import api_key
-from shared.model.api_key import ApiKey
-from shared.model.errors import Unavailable
 from shared.model.event import Identity
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, StoredEvent
-from shared.settings import Settings
-from tests.manual import START_MS, ManualClock
-from tests.serving import client_of, serving
-from worker.inbox import app
+from tests.fakes.app import DEFAULT, AppWorld
+from tests.fakes.clock import START_MS, FakeClock
+from worker.inbox.app import create_app
 
 TENANT = "a#b"
-_KEYS = {
-    "a#b": (TENANT, api_key.INBOX_READ, ()),
-    "a/b": ("a/b", api_key.INBOX_READ, ()),
-    "writer": (TENANT, api_key.EVENTS_WRITE, ()),
-    "orders only": (TENANT, api_key.INBOX_READ, ("order.*",)),
-    "any type": (TENANT, api_key.INBOX_READ, ("order.*", "*")),
+
+
+_KEY = {"tenant": TENANT, "scopes": [api_key.INBOX_READ], "burst": 100}
+_KEYS: Mapping[str, Mapping[str, object]] = {
+    DEFAULT: {},
+    "a/b": {"tenant": "a/b"},
+    "writer": {"scopes": [api_key.EVENTS_WRITE]},
+    "orders only": {"types": ["order.*"]},
+    "any type": {"types": ["order.*", "*"]},
 }
 
 
-@cache
-def _made() -> dict[str, tuple[ApiKey, str]]:
-    """Return the keys and their tokens; cached, since bcrypt is slow."""
-    return {
-        name: api_key.create(tenant=tenant, name="test", scopes=[scope], types=types, now_ms=START_MS, burst=100)
-        for name, (tenant, scope, types) in _KEYS.items()
-    }
-
-
-class Earlier(ManualClock):
-    """A clock ten seconds behind: positions it mints have already settled."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wall_ms(self) -> int:
-        return self._clock.wall_ms() - 10_000
-
-
-class Store(MemoryStore):
-    """A table that may be down."""
-
-    down = False
-
-    async def ready(self) -> None:
-        if self.down:
-            raise Unavailable("no table")
-
-
-class Served:
-    """The app, its clients by the names of their keys, and what it serves."""
-
+class Served(AppWorld):
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.store = Store(self.clock)
-        self.bodies = MemoryBodies()
-        self.keys = MemoryKeyStore()
-        self.tokens: dict[str, str] = {}
-        self.minter = Minter(Earlier(self.clock))
-        self.app: Litestar = app.create_app(
-            Settings(),
-            backend=MemoryBackend(self.clock, store=self.store, bodies=self.bodies, keys=self.keys),
-            clock=self.clock,
-        )
-        self.http = client_of(self.app)
-
-    async def get(
-        self,
-        path: str,
-        *,
-        key: str = TENANT,
-        headers: Mapping[str, str] = {},
-        **params: str | int | list[str],
-    ) -> httpx.Response:
-        """Send a request with a key; lists in `params` become repeated parameters."""
-        # Without the headers that httpx adds by default.
-        plain = {"authorization": f"Bearer {self.tokens[key]}", "accept": "*/*", "accept-encoding": "identity"}
-        return await self.http.get(path, params=params or None, headers={**plain, **headers})
+        super().__init__(create_app, key=_KEY, keys=_KEYS)
+        # Positions that it mints have already settled.
+        self.minter = Minter(FakeClock(START_MS - 10_000, follows=self.clock))
 
     async def put(self, *ids: str, kind: str = "t", inbox: str = "default", data: bytes = b"[1.0, 1e99]") -> list[str]:
         """Store events as the worker does; they were accepted ten seconds ago."""
@@ -121,14 +58,3 @@ class Served:
             digest="",
             expires_at=START_MS // 1000 + 1000,
         )
-
-
-@asynccontextmanager
-async def served() -> AsyncIterator[Served]:
-    """Serve the app until the end of the context."""
-    world = Served()
-    for name, (key, token) in _made().items():
-        world.tokens[name] = token
-        await world.keys.put(key)
-    async with serving(world.app), world.http:
-        yield world

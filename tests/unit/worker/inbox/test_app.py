@@ -1,21 +1,13 @@
 """The inbox app as a whole: authorization, readiness and its OpenAPI document."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
 from shared.model.errors import Unavailable
 from shared.settings import Settings
 from shared.web.app import stop_waiting
-from tests.unit.worker.inbox.serving import Served, served
+from tests.unit.worker.inbox.serving import Served
 from worker.inbox import app
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Served]:
-    async with served() as world:
-        yield world
 
 
 async def test_tenants_with_similar_names_are_isolated(world: Served) -> None:
@@ -31,7 +23,7 @@ async def test_a_key_without_the_scope_may_not_read(world: Served, path: str) ->
 
 @pytest.mark.parametrize("path", ["/v1/inbox", "/v1/events/1"])
 async def test_a_read_requires_a_key(world: Served, path: str) -> None:
-    assert (await world.http.get(path)).status_code == 401
+    assert (await world.client.get(path)).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/v1/inbox?wait=0&count=true", "/v1/events/1"])
@@ -41,12 +33,12 @@ async def test_a_read_costs_one_token(world: Served, path: str) -> None:
 
 
 async def test_ready_while_the_table_answers(world: Served) -> None:
-    assert (await world.http.get("/readyz")).status_code == 200
+    assert (await world.client.get("/readyz")).status_code == 200
 
 
 async def test_not_ready_without_the_table(world: Served) -> None:
     world.store.down = True
-    assert (await world.http.get("/readyz")).status_code == 503
+    assert (await world.client.get("/readyz")).status_code == 503
 
 
 async def test_before_the_start_nothing_is_ready_and_nothing_waits() -> None:
@@ -63,7 +55,7 @@ async def test_waiting_requests_are_answered_on_shutdown(world: Served) -> None:
 
 
 async def test_the_document_describes_reading_with_examples_and_errors(world: Served) -> None:
-    document = (await world.http.get("/openapi.json")).json()
+    document = (await world.client.get("/openapi.json")).json()
     inbox, event = (document["paths"][path]["get"] for path in ("/v1/inbox", "/v1/events/{event_id}"))
     assert set(inbox["responses"]) == {"200", "304", "400", "401", "403", "406", "429", "500", "503"}
     assert set(event["responses"]) == {"200", "304", "400", "401", "403", "404", "429", "500", "503"}
@@ -77,7 +69,7 @@ async def test_the_document_describes_reading_with_examples_and_errors(world: Se
 
 
 async def test_the_document_lists_the_accepted_parameters(world: Served) -> None:
-    document = (await world.http.get("/openapi.json")).json()
+    document = (await world.client.get("/openapi.json")).json()
     for path, of in (("/v1/inbox", "/v1/inbox"), ("/v1/events/{event_id}", "/v1/events/x")):
         parameters = document["paths"][path]["get"]["parameters"]
         fault = (await world.get(of, nope="1")).json()["errors"][0]["detail"]
@@ -87,7 +79,7 @@ async def test_the_document_lists_the_accepted_parameters(world: Served) -> None
 
 async def test_the_examples_match_the_responses(world: Served) -> None:
     await world.put("order-17-paid", kind="order.paid")
-    paths = (await world.http.get("/openapi.json")).json()["paths"]
+    paths = (await world.client.get("/openapi.json")).json()["paths"]
     answers = paths["/v1/inbox"]["get"]["responses"]["200"]["content"]
     examples = answers["application/json"]["examples"]
     page = examples["page"]["value"]

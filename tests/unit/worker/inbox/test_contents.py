@@ -15,11 +15,6 @@ from worker.inbox.contents import Contents
 EVENT = Event(receipt="r", id="é", source="/shop", inbox="orders", type="order.paid", body=msgspec.Raw(b"{}"))
 
 
-@pytest.fixture
-async def bench() -> Bench:
-    return Bench()
-
-
 async def contents(bench: Bench, *events: StoredEvent) -> list[dict[str, Any]]:
     finished = [finished async for _, finished in Contents(bench.store, bench.bodies).of(events)]
     return [msgspec.json.decode(event or b"{}") for event in finished]

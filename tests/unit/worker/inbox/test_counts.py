@@ -12,11 +12,6 @@ from tests.unit.worker.inbox.reading import SETTINGS, Bench
 from worker.inbox import counts
 
 
-@pytest.fixture
-async def bench() -> Bench:
-    return Bench()
-
-
 async def test_listed_events_are_counted(bench: Bench) -> None:
     for kind in ("a", "a", "b"):
         await bench.put(b"{}", kind=kind)
@@ -30,10 +25,10 @@ async def test_listed_events_are_counted(bench: Bench) -> None:
 async def test_a_count_is_shared_and_cached(bench: Bench) -> None:
     assert await asyncio.gather(*(bench.inbox.undelivered("t", "orders") for _ in range(50))) == [0] * 50
     await bench.put(b"{}")
-    bench.clock.now_ms += counts.REMEMBERED_MS - 1
+    bench.clock.advance((counts.REMEMBERED_MS - 1) / 1000)
     assert await bench.inbox.undelivered("t", "orders") == 0
     assert bench.store.counts == SETTINGS.inbox_shards
-    bench.clock.now_ms += 1
+    bench.clock.advance(0.001)
     assert await bench.inbox.undelivered("t", "orders") == 1
 
 
@@ -48,15 +43,15 @@ async def test_the_number_of_cached_counts_is_limited(bench: Bench) -> None:
 
 
 async def test_a_failed_count_is_not_cached(bench: Bench) -> None:
-    bench.store.fails = True
+    bench.store.down = True
     with pytest.raises(Unavailable):
         await bench.inbox.undelivered("t", "orders")
-    bench.store.fails = False
+    bench.store.down = False
     assert await bench.inbox.undelivered("t", "orders") == 0
 
 
 async def test_closing_cancels_counts_in_progress(bench: Bench) -> None:
-    bench.store.open.clear()
+    bench.store.unblocked.clear()
     asking = asyncio.create_task(bench.inbox.undelivered("t", "orders"))
     await asyncio.sleep(0)
     await bench.inbox.aclose()

@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpx
@@ -12,18 +12,13 @@ import zstandard
 
 from shared.model.position import Minter
 from shared.model.records import Place
-from tests.manual import until
-from tests.unit.worker.inbox.serving import TENANT, Served, served
+from tests.fakes.app import DEFAULT
+from tests.fakes.waiting import until
+from tests.unit.worker.inbox.serving import TENANT, Served
 
 Param = str | int | list[str]
 
 BATCH = "application/cloudevents-batch+json"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Served]:
-    async with served() as world:
-        yield world
 
 
 class InboxPage(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,13 +32,13 @@ class Placed(msgspec.Struct):
     position: str
 
 
-async def read(world: Served, *, key: str = TENANT, **params: Param) -> InboxPage:
+async def read(world: Served, *, key: str = DEFAULT, **params: Param) -> InboxPage:
     answer = await world.get("/v1/inbox", key=key, headers={}, **params)
     assert answer.status_code == 200, answer.text
     return msgspec.json.decode(answer.content, type=InboxPage)
 
 
-async def ids(world: Served, *, key: str = TENANT, **params: Param) -> list[str]:
+async def ids(world: Served, *, key: str = DEFAULT, **params: Param) -> list[str]:
     return [msgspec.json.decode(event, type=Placed).id for event in (await read(world, key=key, **params)).events]
 
 
@@ -235,10 +230,10 @@ async def test_long_responses_are_compressed_on_request(world: Served, size: int
         "zstd": zstandard.ZstdDecompressor().decompress,
     }
     for coding, decode in decoders.items():
-        async with world.http.stream(
+        async with world.client.stream(
             "GET",
             "/v1/inbox",
-            headers={"authorization": f"Bearer {world.tokens[TENANT]}", "accept-encoding": coding},
+            headers={"authorization": f"Bearer {world.tokens[DEFAULT]}", "accept-encoding": coding},
         ) as answer:
             content = b"".join([chunk async for chunk in answer.aiter_raw()])
         assert answer.headers["content-encoding"] == coding
@@ -283,7 +278,7 @@ async def test_a_client_that_disconnects_stops_waiting(world: Served) -> None:
         "raw_path": b"/v1/inbox",
         "root_path": "",
         "query_string": b"wait=20",
-        "headers": [(b"x-api-key", world.tokens[TENANT].encode())],
+        "headers": [(b"x-api-key", world.tokens[DEFAULT].encode())],
         "client": None,
         "server": None,
         "state": {},

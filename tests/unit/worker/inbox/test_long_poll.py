@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from shared.memory.bodies import MemoryBodies
-from shared.memory.event_store import MemoryStore
-from shared.model.errors import Unavailable
 from shared.model.position import FIRST, Minter
-from shared.model.records import Place, QueryResult, StoredEvent
+from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
-from tests.simulation.virtual import Process, VirtualLoop
+from tests.fakes.store import FakeStore
+from tests.fakes.virtual_time import in_virtual_time
+from tests.simulation.virtual import Process
 from worker.inbox import long_poll
 from worker.inbox.reader import Inbox, Page, PageRequest
 
@@ -21,34 +21,12 @@ SETTINGS = Settings()
 SHARDS = SETTINGS.inbox_shards
 
 
-class Store(MemoryStore):
-    """A store that records the times of its queries, and answers after 5 ms."""
-
-    def __init__(self, clock: Process) -> None:
-        super().__init__(clock)
-        self.process = clock
-        self.queried_ms: list[int] = []
-        self.fails = False
-
-    async def query(self, inbox: Place, **asked: Any) -> QueryResult:
-        self.queried_ms.append(self.process.monotonic_ms())
-        found = await super().query(inbox, **asked)
-        await asyncio.sleep(0.005)
-        if self.fails:
-            raise Unavailable("the table is gone")
-        return found
-
-    def most_in_a_second(self) -> int:
-        """Return the largest number of queries in any second."""
-        return max(sum(0 <= at - start < 1000 for at in self.queried_ms) for start in self.queried_ms)
-
-
 class World:
     """An inbox in virtual time."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
-        self.clock = Process(loop)
-        self.store = Store(self.clock)
+    def __init__(self) -> None:
+        self.clock = Process(asyncio.get_running_loop())
+        self.store = FakeStore(self.clock, delay_ms=5)
         self.inbox = Inbox(self.store, MemoryBodies(), self.clock, SETTINGS)
         self.minter = Minter(self.clock)
         self.visible_ms: list[int] = []
@@ -72,26 +50,20 @@ class World:
         return await self.inbox.read(PageRequest("t", inbox, after, types=types), seconds)
 
 
-def on_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            loop = runner.get_loop()
-            assert isinstance(loop, VirtualLoop)
-            world = World(loop)
-
-            async def all_of_it() -> None:
-                try:
-                    await test(world)
-                finally:
-                    await world.inbox.aclose()
-
-            runner.run(all_of_it())
+def with_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @in_virtual_time
+    async def run() -> None:
+        world = World()
+        try:
+            await test(world)
+        finally:
+            await world.inbox.aclose()
 
     run.__name__ = test.__name__
     return run
 
 
-@on_virtual_time
+@with_world
 async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> None:
     await asyncio.sleep(100)
     waiters = [asyncio.create_task(world.wait()) for _ in range(1000)]
@@ -107,7 +79,7 @@ async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> Non
     assert len(world.store.queried_ms) - queries_before <= 4 * SHARDS  # up to three polls, and one shared page
 
 
-@on_virtual_time
+@with_world
 async def test_waiters_at_other_positions_share_the_polls(world: World) -> None:
     first = await world.commit()
     await asyncio.sleep(2)
@@ -123,7 +95,7 @@ async def test_waiters_at_other_positions_share_the_polls(world: World) -> None:
 @pytest.mark.parametrize("takes_ms", [0, 300, 700, 800])
 @pytest.mark.parametrize("after_ms", [0, 130, 260, 390, 499])
 def test_an_event_wakes_waiters_within_300_ms_of_its_visibility(takes_ms: int, after_ms: int) -> None:
-    @on_virtual_time
+    @with_world
     async def waiting(world: World) -> None:
         waiter = asyncio.create_task(world.wait())
         await world.clock.sleep_ms(3000 + after_ms)
@@ -135,7 +107,7 @@ def test_an_event_wakes_waiters_within_300_ms_of_its_visibility(takes_ms: int, a
     waiting()
 
 
-@on_virtual_time
+@with_world
 async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
     async def post(number: int) -> None:
         await asyncio.sleep(number * 0.4 + (number * 37 % 100) / 100)
@@ -152,7 +124,7 @@ async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
     assert not (await world.wait(after, seconds=2)).events
 
 
-@on_virtual_time
+@with_world
 async def test_a_rare_type_is_found_among_more_events_than_a_poll_returns(world: World) -> None:
     waiter = asyncio.create_task(world.wait(FIRST, "rare"))
     await asyncio.sleep(2)
@@ -162,7 +134,7 @@ async def test_a_rare_type_is_found_among_more_events_than_a_poll_returns(world:
     assert world.now_ms < 5000
 
 
-@on_virtual_time
+@with_world
 async def test_a_wait_without_an_event_ends_in_time(world: World) -> None:
     page = await world.wait(seconds=4)
     assert not page.events
@@ -172,7 +144,7 @@ async def test_a_wait_without_an_event_ends_in_time(world: World) -> None:
     assert world.store.queried_ms[-1] < 4500  # no polls while no request waits
 
 
-@on_virtual_time
+@with_world
 async def test_an_event_that_is_deleted_does_not_end_the_wait(world: World) -> None:
     waiter = asyncio.create_task(world.wait(seconds=6))
     await asyncio.sleep(2)
@@ -185,7 +157,7 @@ async def test_an_event_that_is_deleted_does_not_end_the_wait(world: World) -> N
     assert world.store.most_in_a_second() <= 3 * SHARDS
 
 
-@on_virtual_time
+@with_world
 async def test_a_new_waiter_uses_the_last_poll(world: World) -> None:
     waiters = [asyncio.create_task(world.wait(seconds=20))]
     await asyncio.sleep(2)
@@ -197,18 +169,18 @@ async def test_a_new_waiter_uses_the_last_poll(world: World) -> None:
     assert world.now_ms - world.visible_ms[0] < 50
 
 
-@on_virtual_time
+@with_world
 async def test_waiters_outlast_a_table_that_does_not_answer(world: World) -> None:
     waiter = asyncio.create_task(world.wait())
     await asyncio.sleep(2)
-    world.store.fails = True
+    world.store.down = True
     await asyncio.sleep(3)
-    world.store.fails = False
+    world.store.down = False
     await world.commit()
     assert len((await waiter).events) == 1
 
 
-@on_virtual_time
+@with_world
 async def test_waits_can_be_ended(world: World) -> None:
     waiters = [asyncio.create_task(world.wait()) for _ in range(3)]
     await asyncio.sleep(2)
@@ -218,7 +190,7 @@ async def test_waits_can_be_ended(world: World) -> None:
     assert world.now_ms < 2100
 
 
-@on_virtual_time
+@with_world
 async def test_a_canceled_waiter_is_removed(world: World) -> None:
     stays, leaves = asyncio.create_task(world.wait(seconds=8)), asyncio.create_task(world.wait())
     await asyncio.sleep(1)
@@ -231,7 +203,7 @@ async def test_a_canceled_waiter_is_removed(world: World) -> None:
     assert len(world.store.queried_ms) == before
 
 
-@on_virtual_time
+@with_world
 async def test_the_number_of_waiters_is_limited(world: World) -> None:
     waiters = [asyncio.create_task(world.wait(seconds=5)) for _ in range(long_poll.MAX_WAITERS)]
     await asyncio.sleep(1)
@@ -240,7 +212,7 @@ async def test_the_number_of_waiters_is_limited(world: World) -> None:
     await asyncio.gather(*waiters)
 
 
-@on_virtual_time
+@with_world
 async def test_many_inboxes_are_polled_less_often(world: World) -> None:
     waiters = [asyncio.create_task(world.wait(inbox=f"{number}", seconds=12)) for number in range(200)]
     await asyncio.gather(*waiters)

@@ -1,6 +1,6 @@
 """GET /v1/events/{id}: for all states of an event and all forms of ids."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
@@ -9,15 +9,10 @@ from msgspec.structs import replace
 from shared.model.errors import Unavailable
 from shared.model.event import Event, Identity
 from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
-from tests.manual import START_MS
-from tests.unit.worker.inbox.serving import TENANT, Served, served
+from tests.fakes.app import DEFAULT
+from tests.fakes.clock import START_MS
+from tests.unit.worker.inbox.serving import TENANT, Served
 from worker.inbox.lookup import Lookup
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[Served]:
-    async with served() as world:
-        yield world
 
 
 async def test_an_event_is_found_by_its_identity(world: Served) -> None:
@@ -174,4 +169,4 @@ async def test_an_event_deleted_during_the_read_is_not_found(world: Served) -> N
 
 
 async def key_of(world: Served):  # type: ignore[no-untyped-def] # noqa: ANN201
-    return await world.keys.get(world.tokens[TENANT].split("_")[1])
+    return await world.keys.get(world.tokens[DEFAULT].split("_")[1])

@@ -4,7 +4,7 @@ import asyncio
 
 from shared.telemetry.catalog import Metrics
 from tests.counted import counted
-from tests.manual import until
+from tests.fakes.waiting import until
 from tests.unit.worker.inbox.reading import Bench
 from worker.inbox.metrics import MAX_MARKS, FirstReads
 from worker.inbox.reader import PageRequest
@@ -16,7 +16,7 @@ async def test_an_event_counts_only_when_it_is_first_returned() -> None:
     bench = Bench()
     await bench.put(b'{"id":"old"}')
     first = await bench.page()
-    bench.clock.now_ms += 10_000
+    bench.clock.advance(10)
     await bench.put(b'{"id":"new"}', age_ms=5000)
     assert counted(bench.metrics, SECONDS) == {}  # "old" was stored before the first read
     for after in (None, first.end, None):
@@ -29,7 +29,7 @@ async def test_an_event_counts_only_when_it_is_first_returned() -> None:
 async def test_an_event_beyond_a_full_page_counts_with_the_next_page() -> None:
     bench = Bench()
     page = await bench.page()
-    bench.clock.now_ms += 10_000
+    bench.clock.advance(10)
     for _ in range(3):
         await bench.put(b'{"id":"new"}', age_ms=5000)
     page = await bench.page(page.end, limit=2)
@@ -41,7 +41,7 @@ async def test_an_event_beyond_a_full_page_counts_with_the_next_page() -> None:
 async def test_reading_the_newest_or_the_delivered_does_not_count() -> None:
     bench = Bench()
     await bench.page()
-    bench.clock.now_ms += 10_000
+    bench.clock.advance(10)
     await bench.put(b'{"id":"new"}', age_ms=5000)
     await bench.inbox.read(PageRequest("t", "orders", newest_first=True))
     await bench.inbox.read(PageRequest("t", "orders", delivered=True))
@@ -50,17 +50,17 @@ async def test_reading_the_newest_or_the_delivered_does_not_count() -> None:
 
 async def test_reads_that_share_a_page_are_counted_as_shared() -> None:
     bench = Bench()
-    bench.store.open.clear()
+    bench.store.unblocked.clear()
     reading = [asyncio.create_task(bench.page()) for _ in range(3)]
     await asyncio.sleep(0)
-    bench.store.open.set()
+    bench.store.unblocked.set()
     await asyncio.gather(*reading)
     assert counted(bench.metrics, "inbox_reads") == {"inbox_reads_total made": 1, "inbox_reads_total shared": 2}
 
 
 async def test_waiters_are_reported() -> None:
     bench = Bench()
-    bench.clock.now_ms += 10_000
+    bench.clock.advance(10)
     waiting = [asyncio.create_task(bench.inbox.read(PageRequest("t", name), 20)) for name in ("a", "a", "b")]
     await until(lambda: counted(bench.metrics, "inbox_wa") == {"inbox_waiters": 3, "inbox_watched": 2})
     bench.inbox.stop_waiting()

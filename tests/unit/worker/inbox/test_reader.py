@@ -8,15 +8,10 @@ import pytest
 from shared.compression import compress
 from shared.model import position
 from shared.model.errors import Unavailable
-from tests.unit.worker.inbox.reading import NOW_MS, SETTINGS, Bench
+from tests.fakes.clock import START_MS
+from tests.unit.worker.inbox.reading import SETTINGS, Bench
 from worker.inbox import reader as module
 from worker.inbox.reader import Page, PageRequest
-
-
-@pytest.fixture
-async def bench() -> Bench:
-    return Bench()
-
 
 HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
 
@@ -51,12 +46,12 @@ async def test_events_are_returned_after_settle(bench: Bench) -> None:
     page = await bench.page()
     assert page.end == old
     assert not page.more
-    bench.clock.now_ms += 1
+    bench.clock.advance(0.001)
     assert (await bench.page(page.end)).end == young
 
 
 async def test_an_unknown_inbox_is_an_empty_page_at_the_beginning(bench: Bench) -> None:
-    before = position.floor_of(NOW_MS - SETTINGS.settle_ms)
+    before = position.floor_of(START_MS - SETTINGS.settle_ms)
     assert await bench.page() == Page(events=[], end=position.FIRST, more=False, before=before)
 
 
@@ -101,7 +96,7 @@ async def test_the_newest_come_first_on_request(bench: Bench) -> None:
 
 async def test_delivered_events_are_listed_separately(bench: Bench) -> None:
     await bench.put(b'{"id":"1"}')
-    acked = bench.event(b'{"id":"2"}', delivered_at=NOW_MS - 1)
+    acked = bench.event(b'{"id":"2"}', delivered_at=START_MS - 1)
     await bench.store.insert_events([acked])
     page = await bench.inbox.read(PageRequest("t", "orders", delivered=True))
     (event,) = page.events
@@ -125,28 +120,28 @@ async def test_different_requests_do_not_share_a_read(bench: Bench) -> None:
 
 async def test_a_canceled_request_does_not_end_the_shared_read(bench: Bench) -> None:
     await bench.put(HARD)
-    bench.store.open.clear()
+    bench.store.unblocked.clear()
     first, second = (asyncio.create_task(bench.page()) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    bench.store.open.set()
+    bench.store.unblocked.set()
     assert len((await second).events) == 1
     assert bench.store.queries == SETTINGS.inbox_shards
 
 
 async def test_a_failed_read_fails_only_the_requests_that_share_it(bench: Bench) -> None:
-    bench.store.fails = True
+    bench.store.down = True
     answers = await asyncio.gather(bench.page(), bench.page(), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
-    bench.store.fails = False
+    bench.store.down = False
     assert not (await bench.page()).more
 
 
 async def test_closing_cancels_reads_in_progress(bench: Bench) -> None:
     await bench.inbox.ready()
-    bench.store.open.clear()
+    bench.store.unblocked.clear()
     poller = asyncio.create_task(bench.page())
     await asyncio.sleep(0)
     await bench.inbox.aclose()

@@ -8,7 +8,7 @@ import pytest
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.server.connections import MAX_REFUSED, Connections
-from tests.manual import until
+from tests.fakes.waiting import until
 
 
 class Connection:
