@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from shared.clock import Clock
 from shared.containers import batches
@@ -19,9 +19,6 @@ from shared.model.errors import Unavailable, Unclear
 from shared.settings import Settings
 from shared.sqlite.bodies import INCOMING
 from shared.sqlite.database import Database
-
-if TYPE_CHECKING:  # the backend runs the sweeper
-    from shared.sqlite.backend import SqliteBackend
 
 _PERIOD_MS = 60_000
 _PAUSE_MS = 20
@@ -38,11 +35,27 @@ _OLD_MESSAGES = "SELECT id FROM messages WHERE kept_until <= ?"
 _BUCKETS = "DELETE FROM buckets WHERE key_id IN (SELECT key_id FROM buckets WHERE full_us <= ? LIMIT ?)"
 
 
+class Databases(Protocol):
+    """The databases of a data directory, each open when it is returned."""
+
+    async def events(self) -> Database:
+        """Return `events.db`."""
+        ...
+
+    async def messages(self) -> Database:
+        """Return `queue.db`."""
+        ...
+
+    async def key_file(self) -> Database:
+        """Return `keys.db`."""
+        ...
+
+
 class Sweeper:
     """Sweeps one data directory. The caller closes the databases."""
 
-    def __init__(self, backend: "SqliteBackend", settings: Settings, clock: Clock) -> None:
-        self._backend = backend
+    def __init__(self, databases: Databases, settings: Settings, clock: Clock) -> None:
+        self._databases = databases
         self._clock = clock
         self._bodies = Path(settings.data_dir).absolute() / "bodies"
         # An event is kept for EVENT_TTL_DAYS from acceptance and, if acked on its last day, as long again.
@@ -58,8 +71,8 @@ class Sweeper:
     async def sweep(self) -> int:
         """Delete all expired data; return the number of rows and files."""
         now_ms = self._clock.wall_ms()
-        events = await self._backend.events()
-        messages, keys = await self._backend.messages(), await self._backend.key_file()
+        events = await self._databases.events()
+        messages, keys = await self._databases.messages(), await self._databases.key_file()
         return sum(
             [
                 await self._sweep_rows(events, _deletes(_EVENTS, now_ms // 1000)),
