@@ -15,6 +15,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NotSet
 
 from ingest.formats.registry import READERS
+from shared.clock import SystemClock
 from shared.model import api_key, cursor
 from shared.model import pack as packs
 from shared.model.event import DEFAULT_INBOX
@@ -29,14 +30,18 @@ _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd
 _BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/", "ce-type": "a"}
 
 
-_world = AppWorld(build_all, key={"scopes": api_key.SCOPES, "rate": 1_000_000, "burst": 1_000_000})
+_world = AppWorld(
+    # In real time: on a fake clock, a request that waits polls without pauses.
+    lambda settings, **ports: build_all(settings, **ports | {"clock": SystemClock()}),
+    key={"scopes": api_key.SCOPES, "rate": 1_000_000, "burst": 1_000_000},
+)
 _token = asyncio.run(_world.token())
 _removal = Removal(tenant="t", key_id="k", accepted_at=1, receipt="r", inbox="i", source="/", id="1")
 _dead_letters = [Outgoing(body="x"), Outgoing(body=packs.encode(_removal), attributes={"reason": "why"})]
 asyncio.run(_world.dlq.send(_dead_letters))
 # Cursors are opaque: only the API can make one, as here.
 schemathesis.openapi.format(
-    "cursor", st.builds(lambda _: cursor.encode(Minter(_world.clock).mint(), DEFAULT_INBOX), st.none())
+    "cursor", st.builds(lambda _: cursor.encode(Minter(SystemClock()).mint(), DEFAULT_INBOX), st.none())
 )
 _lines = st.lists(st.sampled_from(["order.paid", "a", "é"]), min_size=1).map(
     lambda types: "".join(f'{{"type":"{name}"}}\n' for name in types)
