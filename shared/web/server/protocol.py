@@ -2,7 +2,7 @@
 
 uvicorn bounds nothing itself: no size or time of headers, no number of connections or pipelined requests, no bytes that
 wait for a slow reader. Its parser (llhttp, strict) refuses most of what two servers might read differently; the rest is
-refused here. `docs/security.md` lists the bounds; `docs/decisions/0020-bounds-in-a-protocol-class.md` has the reasons.
+refused here. `docs/security.md` lists the bounds; `docs/decisions/0017-bounds-in-a-protocol-class.md` has the reasons.
 """
 
 from asyncio import Event
