@@ -1,7 +1,6 @@
 """The queue and the DLQ, read without the processes under test."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 
@@ -61,7 +60,7 @@ class Queues:
 async def opened(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Queues]:
     """Open both queues of a run; `environ` names the emulator, if there is one."""
     with pytest.MonkeyPatch.context() as patched:
-        for name in environ.keys() - os.environ.keys():
-            patched.setenv(name, environ[name])
+        for name, value in environ.items():
+            patched.setenv(name, value)
         async with aclosing(connect(settings, SystemClock())) as backend:
             yield Queues(await backend.queue(), await backend.dlq(), settings.visibility_seconds)

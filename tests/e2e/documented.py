@@ -28,6 +28,10 @@ ELSEWHERE = {
     "aws ": "it needs an AWS account",
     "export AWS_": "it selects an AWS account",
     "docker compose ": "it needs Docker",
+    "umask 077; mkdir -p backup": "test_single_machine.py makes and restores a backup",
+    "for name in queue events keys; do sqlite3 ": "test_single_machine.py makes and restores a backup",
+    "cp -r .triggers/bodies ": "test_single_machine.py makes and restores a backup",
+    "triggers tail --once --inbox default | TRIGGERS_URL=": "it needs a second server; test_single_machine.py has one",
 }
 
 _SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -43,7 +47,7 @@ class Command(msgspec.Struct, frozen=True):
     @property
     def is_run(self) -> bool:
         """Return whether it can run against the embedded stack."""
-        return self.text.startswith(RUN)
+        return self.text.startswith(RUN) and self.elsewhere is None
 
     @property
     def elsewhere(self) -> str | None:

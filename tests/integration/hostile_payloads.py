@@ -80,7 +80,7 @@ REFUSED: Mapping[bytes, str] = {
     event(b"[1,]"): _MALFORMED,
     event(b""): _MALFORMED,
     event(b"1") + event(b"2"): _MALFORMED,
-    b"\xef\xbb\xbf" + event(b"1"): r"JSON is malformed: .* \(byte 0\)",
+    b"\xef\xbb\xbf" * 2 + event(b"1"): r"JSON is malformed: .* \(byte 0\)",
     event(b"[1,2")[:-1]: r"ends unexpectedly.* \(byte \d+\)",
     b"": "The body is empty",
     b" \r\n": "The body is empty",
