@@ -34,7 +34,7 @@ def test_values_that_aws_would_refuse_are_refused(context: dict[str, str], words
 
 
 def test_large_batches_need_a_window() -> None:
-    with pytest.raises(ValueError, match="window of a second"):
+    with pytest.raises(ValueError, match="window of at least a second"):
         replace(config.STAGES["dev"], worker_window_seconds=0)
 
 
