@@ -3,7 +3,6 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
-from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 import msgspec
@@ -13,7 +12,7 @@ from ingest.formats import attributes
 from ingest.formats.attributes import OURS
 from ingest.formats.json import Batch, RequestDefaults
 from ingest.formats.raw_json import fields_of
-from ingest.formats.validation import NOT_AN_OBJECT, count_fault, duplicate_faults, invalid, malformed
+from ingest.formats.validation import NOT_AN_OBJECT, count_fault, duplicate_faults, invalid, malformed, utf8
 from shared.model.errors import Fault
 from shared.model.event import Event
 
@@ -47,14 +46,12 @@ def event_of(fields: Mapping[str, bytes], defaults: RequestDefaults) -> Event:
 
 
 def _read(body: bytes, defaults: RequestDefaults, *, single: bool) -> Batch:
-    body = body.removeprefix(BOM_UTF8)
+    body = utf8(body)
     try:
-        # msgspec skips values: it checks their grammar, but not their UTF-8.
-        body.decode()
         items = _items(body, single=single)
         faults: list[Fault] = []
         events = [_fields(item, "" if single else f"/{index}", faults) for index, item in enumerate(items)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise malformed(body, error) from None
     if faults:
         raise invalid(faults, single=single)

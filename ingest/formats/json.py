@@ -1,6 +1,5 @@
 """`application/json`: events in our own envelope. `data` is checked, but never parsed."""
 
-from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from ingest.formats.fields import MAX_TEXT_LENGTH, PostedEvent, is_sound, is_text
-from ingest.formats.validation import explain, malformed
+from ingest.formats.validation import explain, malformed, utf8
 from ingest.trace_context import Trace
 from shared.model.errors import Fault, InvalidEvent, InvalidRequest
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, MAX_EVENTS_PER_REQUEST, Event
@@ -57,14 +56,12 @@ _encoder = msgspec.json.Encoder()
 
 def read_json(body: bytes, defaults: RequestDefaults) -> Batch:
     """Read one event or an array of 1 to 1,000; raise `InvalidEvent` with every fault."""
-    body = body.removeprefix(BOM_UTF8)
+    body = utf8(body)
     try:
-        # msgspec skips `data`: it checks its grammar, but not its UTF-8.
-        body.decode()
         posted = _decoder.decode(body)
     except msgspec.ValidationError:
         raise _explained(body) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise malformed(body, error) from None
     single = isinstance(posted, PostedEvent)
     items = [posted] if isinstance(posted, PostedEvent) else posted

@@ -1,6 +1,5 @@
 """NDJSON: one event per line, in the same envelope as in `application/json`. Blank lines are ignored."""
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import msgspec
@@ -8,7 +7,7 @@ import msgspec
 from ingest.formats.fields import PostedEvent, is_sound
 from ingest.formats.json import Batch, RequestDefaults, batch_of
 from ingest.formats.raw_json import duplicates, fields_of
-from ingest.formats.validation import count_fault, faults_of, invalid, malformed, reason
+from ingest.formats.validation import count_fault, faults_of, invalid, reason, utf8
 from shared.model.errors import Fault, InvalidEvent
 
 _decoder = msgspec.json.Decoder(PostedEvent)
@@ -16,12 +15,7 @@ _decoder = msgspec.json.Decoder(PostedEvent)
 
 def read_ndjson(body: bytes, defaults: RequestDefaults) -> Batch:
     """Read 1 to 1,000 lines; raise `InvalidEvent` with every fault and its line."""
-    body = body.removeprefix(BOM_UTF8)
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise malformed(body, error) from None
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(utf8(body).split(b"\n"), 1) if line.strip()]
     if fault := count_fault(len(lines)):
         raise fault
     try:

@@ -1,5 +1,6 @@
-"""The slow path: reads a body that the fast decoder refused again, to list every fault."""
+"""Checks a body's UTF-8, and reads a body that the fast decoder refused again, to list every fault."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -18,6 +19,19 @@ TOO_DEEP = f"`data` nests deeper than {MAX_DATA_DEPTH} levels."
 NOT_AN_OBJECT = "An event must be a JSON object."
 
 _batch = msgspec.json.Decoder(list[Raw])
+
+
+def utf8(body: bytes) -> bytes:
+    """Return `body` without its byte order mark; raise `InvalidEvent` unless it is UTF-8.
+
+    msgspec checks the grammar of values that it skips, but not their UTF-8.
+    """
+    body = body.removeprefix(BOM_UTF8)
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise malformed(body, error) from None
+    return body
 
 
 def malformed(body: bytes, error: Exception) -> InvalidEvent:
