@@ -128,13 +128,8 @@ class _Look:
         """Check the DLQ."""
         state, problems, _ = await self._queue(self._named.dlq_name, "DLQ_NAME")
         # Messages in flight are only being inspected.
-        if dead := (state.waiting or 0) + (state.in_flight or 0):
-            some = "1 message is" if dead == 1 else f"{dead:,} messages are"
-            problems.append(
-                f"{some} in the DLQ {state.name}: `triggers dlq list` shows why; once the cause is fixed, run"
-                " `triggers dlq redrive --all`."
-            )
-        return state, problems
+        dead = (state.waiting or 0) + (state.in_flight or 0)
+        return state, problems + dead_letter_problems(dead, f"the DLQ {state.name}")
 
     async def _queue(self, name: str, variable: str) -> tuple[QueueState, list[str], dict[str, str]]:
         async def ask() -> dict[str, str]:
@@ -217,6 +212,16 @@ class _Look:
             if isinstance(error, ClientError) and aws_error_messages.is_missing(error):
                 return None, False, [aws_error_messages.missing(what, name, variable, self._named.aws_region)]
             return None, None, [aws_error_messages.explain(error, self._named) or type(error).__name__]
+
+
+def dead_letter_problems(count: int, dlq: str) -> list[str]:
+    """Return the problem that `count` messages are in `dlq`, if there are any."""
+    if not count:
+        return []
+    some = "1 message is" if count == 1 else f"{count:,} messages are"
+    return [
+        f"{some} in {dlq}: `triggers dlq list` shows why; once the cause is fixed, run `triggers dlq redrive --all`."
+    ]
 
 
 def _number(attributes: dict[str, str], name: str) -> int | None:

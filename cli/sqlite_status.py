@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api_state import ApiState, look_at_api
+from cli.inspection import dead_letter_problems
 from cli.output import print_table
 from cli.status_table import api_text, problems_text
 from shared.clock import SystemClock
@@ -39,12 +40,8 @@ async def inspect(settings: Settings, url: str | None) -> SqliteReport:
     files = file_states(directory)
     problems = [f"{file.name} does not exist: start `triggers dev`." for file in files if file.bytes is None]
     queue, dlq = (_counts(directory, name, problems) for name in (settings.queue_name, settings.dlq_name))
-    if dlq is not None and (dead := dlq.waiting + dlq.in_flight):
-        some = "1 message is" if dead == 1 else f"{dead:,} messages are"
-        problems.append(
-            f"{some} in the DLQ: `triggers dlq list` shows why; once the cause is fixed, run"
-            " `triggers dlq redrive --all`."
-        )
+    if dlq is not None:
+        problems += dead_letter_problems(dlq.waiting + dlq.in_flight, "the DLQ")
     free_bytes = shutil.disk_usage(directory).free
     if free_bytes < _LEAST_FREE_BYTES:
         problems.append(f"Only {free_bytes // _MIB:,} MiB are free in {directory}: a full disk refuses events.")
