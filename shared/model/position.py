@@ -70,6 +70,11 @@ def shard_of(position: str, shards: int) -> int:
     return int(position[-2:], 16) % shards
 
 
+def successor(position: str) -> str:
+    """Return the smallest text of this form above `position`: an exclusive bound that includes it."""
+    return _text(int(position.replace("-", ""), 16) + 1)
+
+
 def is_position(text: str) -> bool:
     """Return whether `text` is a canonical UUIDv7."""
     try:
