@@ -58,7 +58,7 @@ class GroupStore(Protocol):
     async def retries(
         self, group: GroupName, epoch: int, *, limit: int, before: int | None = None, after: tuple[int, str] = (0, "")
     ) -> list[Retry]:
-        """Return up to `limit` retries due before `before` (None: all), in the order of due times, following `after`."""
+        """Return up to `limit` retries due before `before` (None: all), by due time and position, following `after`."""
         ...
 
     async def find_retries(self, group: GroupName, epoch: int, names: Sequence[tuple[int, str]]) -> list[Retry]:

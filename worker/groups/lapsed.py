@@ -6,6 +6,7 @@ the event at fault goes into quarantine. With few attempts allowed, a window is 
 
 import enum
 from collections.abc import Sequence
+from typing import NoReturn
 
 from msgspec.structs import replace
 
@@ -118,7 +119,7 @@ class Lapsed:
 
     async def _exclusively(
         self, turn: Turn, key: str, seen: RangeWindow | RetryWindow, fenced: RangeWindow | RetryWindow
-    ) -> None:
+    ) -> NoReturn:
         """Turn a window into retries or put its event into quarantine, then remove it; always raise `Again`.
 
         Under a new key first, since until then the member that had the window may ack it. If this process dies

@@ -42,7 +42,7 @@ class Counts:
     async def undelivered(
         self, tenant: str, inbox: str, types: tuple[str, ...], after: str = position.FIRST
     ) -> int | str:
-        """Return how many events of `types` an inbox lists after the position `after`, or `N+` for at least N if counting stopped early.
+        """Return how many events of `types` an inbox lists after a position, or `N+` for at least N.
 
         Counting stops at `MAX_COUNT`, or after `_MAX_QUERIES` per shard. The count is up to `REMEMBERED_MS` old. Raises
         `Unavailable` or `Unclear` if the table does not answer.
