@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from shared.group_ports import GroupStore
 from shared.model.api_key import ApiKey
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
@@ -275,6 +276,10 @@ class Backend(Protocol):
 
     async def budget(self) -> Budget:
         """Return the token budgets that processes share."""
+        ...
+
+    async def groups(self) -> GroupStore:
+        """Return the consumer groups."""
         ...
 
     async def maintain(self) -> None:

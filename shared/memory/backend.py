@@ -4,6 +4,7 @@ from shared.clock import Clock, SystemClock
 from shared.memory.bodies import MemoryBodies
 from shared.memory.budget import MemoryBudget
 from shared.memory.event_store import MemoryStore
+from shared.memory.group_store import MemoryGroupStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.ports import BodyStore, EventQueue, EventStore, KeyStore
@@ -29,6 +30,7 @@ class MemoryBackend:
         self._bodies = bodies or MemoryBodies()
         self._keys = keys or MemoryKeyStore()
         self._budget = MemoryBudget()
+        self._groups = MemoryGroupStore()
 
     async def queue(self) -> EventQueue:
         """Return the queue of packs."""
@@ -61,6 +63,10 @@ class MemoryBackend:
     async def budget(self) -> MemoryBudget:
         """Return the token budgets."""
         return self._budget
+
+    async def groups(self) -> MemoryGroupStore:
+        """Return the consumer groups."""
+        return self._groups
 
     async def maintain(self) -> None:
         """Do nothing: nothing is deleted here."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from shared.clock import Clock
 from shared.ports import Budget, EventQueue, EventReader, EventStore, KeyStore
 from shared.settings import Settings
-from shared.sqlite import event_rows, key_store, layout
+from shared.sqlite import event_rows, group_store, key_store, layout
 from shared.sqlite import queue as queues
 from shared.sqlite.bodies import FileBodies
 from shared.sqlite.budget import SqliteBudget
@@ -14,6 +14,7 @@ from shared.sqlite.errors import file_failed
 from shared.sqlite.event_reader import SqliteReader
 from shared.sqlite.event_store import SqliteStore
 from shared.sqlite.files import make_directory, make_private_tree
+from shared.sqlite.group_store import SqliteGroupStore
 from shared.sqlite.key_store import SqliteKeyStore
 from shared.sqlite.queue import SqliteQueue
 from shared.sqlite.schema import Migration
@@ -76,6 +77,10 @@ class SqliteBackend:
         """Return the token budgets that processes share."""
         return SqliteBudget(await self.key_file())
 
+    async def groups(self) -> SqliteGroupStore:
+        """Return the consumer groups."""
+        return SqliteGroupStore(await self.group_file())
+
     async def maintain(self) -> None:
         """Delete expired data until cancelled."""
         await Sweeper(self, self._settings, self._clock).run()
@@ -97,6 +102,10 @@ class SqliteBackend:
     async def key_file(self) -> FileDatabase:
         """Return `keys.db`, open."""
         return await self._open("keys.db", key_store.MIGRATIONS)
+
+    async def group_file(self) -> FileDatabase:
+        """Return `groups.db`, open."""
+        return await self._open("groups.db", group_store.MIGRATIONS)
 
     async def _queue(self, name: str, *, dlq: str | None = None, max_receives: int = 5) -> SqliteQueue:
         database = await self.messages()

@@ -45,6 +45,7 @@ class Admin:
     def __init__(
         self,
         store: GroupStore,
+        *,
         ledgers: Ledgers,
         events: GroupEvents,
         retries: Retries,

@@ -47,7 +47,15 @@ class Groups:
         fresh = Fresh(self._ledgers, self._events)
         self._leases = Leases(self._ledgers, (self._lapsed, self._retries, fresh), clock)
         self._held = Held(self._ledgers, self._events, self._retries, clock)
-        self.admin = Admin(store, self._ledgers, self._events, self._retries, reader, clock, settings)
+        self.admin = Admin(
+            store,
+            ledgers=self._ledgers,
+            events=self._events,
+            retries=self._retries,
+            reader=reader,
+            clock=clock,
+            settings=settings,
+        )
         self._polls = LongPolls(reader, clock, shards=settings.inbox_shards, settle_ms=settings.settle_ms)
         self._waiting = Waiting(clock, next_event=self._next_event, next_due=self._next_due)
         # Two takers of one process would only get in each other's way. A lock that is dropped costs a retry.

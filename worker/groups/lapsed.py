@@ -81,19 +81,21 @@ class Lapsed:
             await self._exclusively(turn, key, window, replace(window, until=turn.until_ms, handed=0))
         if division is Division.HALVES:
             window_left = replace(window, halvings=window.halvings + 1)
-            return await self._give(turn, key, window, window_left, events, (len(events) + 1) // 2)
-        return await self._give(turn, key, window, window, events, len(events))
+            return await self._give(turn, key, window_left, events, (len(events) + 1) // 2)
+        return await self._give(turn, key, window, events, len(events))
 
     async def _give(
         self,
         turn: Turn,
         key: str,
-        seen: RangeWindow,
         left: RangeWindow,
         events: Sequence[StoredEvent],
         most: int,
     ) -> Lease:
-        """Lease the first of `events`, up to `most`; what follows them stays, as a window of its own."""
+        """Lease the first of the `events` of window `key`, up to `most`; `left` is what the next lease is based on.
+
+        The events that follow them stay, as a window of their own.
+        """
         given = events[: min(most, turn.limit)]
         finished = await self._events.finish(given)
         if not finished.events:
@@ -112,7 +114,7 @@ class Lapsed:
         if is_divided:
             check_room(turn.ledger, 1)
             windows[self._ledgers.new_key()] = replace(left, start=end, until=0, handed=0)
-        if not await self._ledgers.exchange(turn.group, key, seen, windows):
+        if not await self._ledgers.exchange(turn.group, key, turn.ledger.windows[key], windows):
             raise Again
         contents = [content for _, content in finished.events]
         return Lease(key=new_key, until_ms=held.until, attempt=held.attempt, events=contents, more=True)

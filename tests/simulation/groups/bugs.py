@@ -8,14 +8,13 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from shared.memory.group_store import MemoryGroupStore
+from shared.model import groups as records
 from shared.model.groups import GroupName, Ledger, RangeWindow, RetryWindow, Window
-from shared.model.records import StoredEvent
-from tests.simulation.groups.world import SETTINGS
-from worker.groups import fresh
+from worker.groups import fresh, held
 from worker.groups.events import GroupEvents
-from worker.groups.held import Held, Release
+from worker.groups.held import Done, Held, Release, _Change
 from worker.groups.lapsed import Lapsed
-from worker.groups.ledgers import Ledgers
+from worker.groups.ledgers import Again, Ledgers
 from worker.groups.retries import Retries
 
 BUGS: dict[str, Callable[[], Any]] = {}
@@ -63,7 +62,7 @@ def take_over_keeps_the_key() -> Iterator[Any]:
 
     async def keep(self: Ledgers, group: GroupName, key: str, seen: Window, windows: Mapping[str, Window]) -> bool:
         if len(windows) == 1 and key not in windows and isinstance(seen, RangeWindow):
-            windows = {key: window for window in windows.values()}
+            windows = dict.fromkeys([key], *windows.values())
         return await exchange(self, group, key, seen, windows)
 
     yield patch.object(Ledgers, "exchange", keep)
@@ -164,8 +163,6 @@ def divided_while_it_can_be_acked() -> Iterator[Any]:
         await self._ledgers.exchange(turn.group, key, replace(seen), {})
         raise Again
 
-    from worker.groups.ledgers import Again  # noqa: PLC0415
-
     yield patch.object(Lapsed, "_exclusively", unfenced)
 
 
@@ -217,11 +214,7 @@ def frontier_at_now() -> Iterator[Any]:
 def two_events_with_one_digest() -> Iterator[Any]:
     """A window may hold two events with one digest; when one is done, so is the other."""
     yield patch.object(fresh, "distinct", lambda events: events)
-    from shared.model import groups as records  # noqa: PLC0415
-
     yield patch.object(records, "digest_of", _short)
-    from worker.groups import held  # noqa: PLC0415
-
     yield patch.object(held, "digest_of", _short)
 
 
@@ -233,10 +226,9 @@ def _short(position: str) -> bytes:
 def removed_when_the_count_says_so() -> Iterator[Any]:
     """An ack of positions that name no event of the group counts, and the window ends with events left."""
 
-    async def trust(self: Held, _: Any, __: Any, key: str, window: RangeWindow, fresh: Sequence[str]) -> Any:
-        from worker.groups.held import Done, _Change, digest_of  # noqa: PLC0415
-
-        marked = replace(window, done=window.done + b"".join(map(digest_of, fresh)))
+    async def trust(_: Held, *given: Any) -> Any:
+        _, _, key, window, fresh = given
+        marked = replace(window, done=window.done + b"".join(map(records.digest_of, fresh)))
         windows = {key: marked} if marked.left else {}
         return _Change(windows, Done(done=len(fresh), left=marked.left))
 
@@ -253,7 +245,3 @@ def released_before_its_delay() -> Iterator[Any]:
         self._skew_ms = 0
 
     yield patch.object(Retries, "__init__", no_skew)
-
-
-assert StoredEvent
-assert SETTINGS

@@ -17,6 +17,7 @@ class Grant(msgspec.Struct, kw_only=True, eq=False):
     live: set[str]
     left: set[str]
     until: int
+    seeks: int  # before the lease: an ack that took effect before a seek may be answered after it
 
 
 class History:
@@ -25,7 +26,7 @@ class History:
     def __init__(self, *, late: bool) -> None:
         # Calls may take effect late, so that a row that is gone comes back.
         self._is_loose = late
-        self._has_sought = False
+        self._seeks = 0
         self.violations: list[str] = []
         self.admitted: Counter[str] = Counter()
         self.acked: set[str] = set()  # by a call that may have taken effect
@@ -40,7 +41,7 @@ class History:
     def grant(self, token: str, positions: Iterable[str], *, now: int, until: int) -> Grant:
         """Record a lease, and check it."""
         given = frozenset(positions)
-        grant = Grant(token=token, positions=given, live=set(given), left=set(given), until=until)
+        grant = Grant(token=token, positions=given, live=set(given), left=set(given), until=until, seeks=self._seeks)
         self._grants = [other for other in self._grants if other.until > now and other.live]
         for position in sorted(given):
             self.handed[position] += 1
@@ -59,7 +60,8 @@ class History:
 
     def ack_confirmed(self, grant: Grant, positions: Iterable[str]) -> None:
         """The ack was answered with success."""
-        self._confirmed.update(positions)
+        if grant.seeks == self._seeks:
+            self._confirmed.update(positions)
         grant.left.difference_update(positions)
 
     def release_sent(self, grant: Grant, positions: Iterable[str]) -> None:
@@ -76,7 +78,8 @@ class History:
         for position in positions:
             if position not in was_doubtful:
                 self._doubtful.discard(position)
-            self._not_before[position] = not_before
+            if grant.seeks == self._seeks:
+                self._not_before[position] = not_before
 
     def doubtful(self) -> set[str]:
         """Return the positions of releases without an answer."""
@@ -85,7 +88,7 @@ class History:
     def quarantine_released(self) -> None:
         """What was in quarantine may be leased at once, and after a seek in addition to what the seek leases."""
         self._not_before.clear()
-        self._is_loose |= self._has_sought
+        self._is_loose |= self._seeks > 0
 
     def seek(self, after: str) -> None:
         """Everything after a position is leased anew."""
@@ -93,7 +96,7 @@ class History:
             grant.live.clear()
         self.acked = {position for position in self.acked if position <= after}
         self.skipped_to = after
-        self._has_sought = True
+        self._seeks += 1
         self._confirmed.clear()
         self._not_before.clear()
 

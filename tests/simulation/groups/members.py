@@ -8,7 +8,6 @@ import msgspec
 from shared.model.errors import LeaseLost, Unavailable, Unclear
 from tests.simulation.groups.history import Grant
 from tests.simulation.groups.world import GROUP, POISON, Lost, Server, World
-from tests.simulation.virtual import EPOCH_MS
 from worker.groups.held import Release
 from worker.groups.turn import Lease
 
@@ -67,15 +66,7 @@ class Member:
         fine = [event.position for event in events if event.data != POISON]
         await asyncio.sleep(rng.choice((0.0, 0.2)) * rng.random())
         if poison:
-            # One that is handled in order fails at the poison, and what came before it is done, or not.
-            match rng.choice(("die", "release all", "release some", "ack others")):
-                case "release all":
-                    await self._release(server, lease, grant, None)
-                case "release some":
-                    await self._ack(server, lease, grant, rng.sample(fine, rng.randint(0, len(fine))))
-                    await self._release(server, lease, grant, poison)
-                case "ack others":
-                    await self._ack(server, lease, grant, fine)
+            await self._fail(server, lease, grant, poison)
             return
         match habit:
             case "ack":
@@ -98,6 +89,18 @@ class Member:
                 await self._extend(server, lease, grant)
                 await asyncio.sleep(rng.random() * 2)
                 await self._ack(server, lease, grant, None)
+
+    async def _fail(self, server: Server, lease: Lease, grant: Grant, poison: Sequence[str]) -> None:
+        """Handle events of which some make every member fail."""
+        rng, fine = self._rng, sorted(grant.positions.difference(poison))
+        match rng.choice(("die", "release all", "release some", "ack others")):
+            case "release all":
+                await self._release(server, lease, grant, None)
+            case "release some":
+                await self._ack(server, lease, grant, rng.sample(fine, rng.randint(0, len(fine))))
+                await self._release(server, lease, grant, poison)
+            case "ack others":
+                await self._ack(server, lease, grant, fine)
 
     async def _ack(self, server: Server, lease: Lease, grant: Grant, positions: Sequence[str] | None) -> None:
         acked = sorted(grant.left) if positions is None else positions
@@ -131,6 +134,3 @@ class Member:
         except (LeaseLost, *_NO_ANSWER):
             return
         self._history.release_confirmed(grant, released, not_before=started + 1000 * delay, was_doubtful=before)
-
-
-assert EPOCH_MS

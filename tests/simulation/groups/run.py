@@ -128,7 +128,7 @@ class _Run:
                 ledger = await self._ledger()
                 retries = await world.operator.groups._store.retries(GROUP, ledger.epoch, limit=1)  # noqa: SLF001
                 idle = 0 if ledger.windows or retries else idle + 1
-                if idle == 2:  # noqa: PLR2004
+                if idle == 2:
                     return
                 await asyncio.sleep(2.0)
         world.history.violations.append("the group does not drain")

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -11,10 +11,9 @@ from shared.group_ports import GroupStore
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.group_store import MemoryGroupStore
-from shared.model.errors import Unavailable
 from shared.model.event import Identity
 from shared.model.groups import GroupName, Ledger, Window
-from shared.model.position import Minter, floor_of, time_of
+from shared.model.position import Minter, floor_of
 from shared.model.records import Guard, Place, StoredEvent
 from shared.ports import EventReader
 from shared.settings import Settings
@@ -32,10 +31,6 @@ POISON = "poison"
 TYPE, OTHER_TYPE = "order.created", "other"
 _LONGEST_COMMIT_MS = SETTINGS.settle_ms - SETTINGS.clock_skew_ms - 1
 _EXPIRES_AT = EPOCH_MS // 1000 + 100 * 86_400
-
-
-class _Store(GroupStore, Protocol):
-    """A group store whose methods never wait."""
 
 
 class _CheckedStore:
@@ -96,9 +91,7 @@ class Server:
 class World:
     """Everything in one run. All randomness comes from `rng`."""
 
-    def __init__(
-        self, loop: VirtualLoop, seed: int, make_store: Callable[[], GroupStore] = MemoryGroupStore
-    ) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, make_store: Callable[[], GroupStore] = MemoryGroupStore) -> None:
         self.loop = loop
         self.rng = random.Random(seed)  # noqa: S311 - a seed must replay
         self.profile = PROFILES[seed % len(PROFILES)]
@@ -239,6 +232,3 @@ def run(call: Awaitable[T]) -> T:
     except StopIteration as done:
         return cast("T", done.value)
     raise AssertionError("an in-memory service waited")
-
-
-__all__ = ["GROUP", "SETTINGS", "Lost", "Server", "Unavailable", "World", "time_of"]
