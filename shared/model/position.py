@@ -24,6 +24,9 @@ _MAX_LEAD_MS = 100
 FIRST = "00000000-0000-7000-8000-000000000000"
 """Smaller than every minted position."""
 
+LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+"""Greater than every minted position."""
+
 
 class Minter:
     """Generates UUIDv7s in increasing order. Not thread-safe; one per process is enough."""

@@ -1,6 +1,6 @@
 """Creates, configures, shows, rewinds and deletes groups, and lists and releases what is in quarantine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -8,7 +8,7 @@ from shared.clock import Clock
 from shared.containers import batches
 from shared.group_ports import MAX_ROWS, GroupStore
 from shared.model import position as positions
-from shared.model.errors import NoSuchGroup
+from shared.model.errors import InvalidRequest, NoSuchGroup
 from shared.model.groups import GroupConfig, GroupName, Ledger, Quarantined, RangeWindow, Retry
 from shared.ports import EventReader
 from shared.settings import Settings
@@ -16,6 +16,9 @@ from worker.groups.events import GroupEvents
 from worker.groups.ledgers import Ledgers
 from worker.groups.retries import Retries
 from worker.inbox.counts import Counts
+
+MAX_GROUPS = 100
+"""Groups of an inbox. Listing them reads all their ledgers."""
 
 MAX_ROWS_COUNTED = 1000
 """A larger number of retries or events in quarantine is shown as `1000+`."""
@@ -37,6 +40,14 @@ class GroupState(msgspec.Struct, frozen=True, kw_only=True):
     leased: int
     retries: int | str
     quarantined: int | str
+
+
+class QuarantinePage(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a quarantine. `contents` are finished JSON objects by position, of events that the inbox still has."""
+
+    events: Sequence[Quarantined]
+    contents: Mapping[str, bytes]
+    more: bool
 
 
 class Admin:
@@ -65,8 +76,13 @@ class Admin:
         return await self._ledgers.read(group)
 
     async def create(self, group: GroupName, config: GroupConfig, start: str = positions.FIRST) -> Ledger:
-        """Return the ledger of `group`, which begins after the position `start` if this call creates it."""
+        """Return the ledger of `group`, which begins after the position `start` if this call creates it.
+
+        Raises `InvalidRequest` if the inbox has `MAX_GROUPS` groups already.
+        """
         while (ledger := await self._store.read(group)) is None:
+            if len(await self._store.groups_of(group.tenant, group.inbox)) >= MAX_GROUPS:
+                raise InvalidRequest(f"An inbox may have up to {MAX_GROUPS} groups.")
             now_ms = self._clock.wall_ms()
             frontier = min(start, self._events.bound())
             new = Ledger(born=now_ms, epoch=now_ms, serial=0, frontier=frontier, config=config, windows={})
@@ -97,10 +113,6 @@ class Admin:
             if await self._store.seek(group, ledger, target, epoch):
                 return await self._ledgers.read(group)
 
-    def end(self) -> str:
-        """Return the position before which nothing can be stored any more: the latest that a group can seek."""
-        return self._events.bound()
-
     async def groups_of(self, tenant: str, inbox: str) -> list[tuple[GroupName, Ledger]]:
         """Return the groups of an inbox, sorted by name."""
         return await self._store.groups_of(tenant, inbox)
@@ -122,10 +134,16 @@ class Admin:
             quarantined=_number(len(failed)),
         )
 
-    async def quarantined(self, group: GroupName, *, limit: int, after: str = "") -> list[Quarantined]:
-        """Return up to `limit` events in quarantine, by position. Raises `NoSuchGroup`."""
-        ledger = await self._ledgers.read(group)
-        return await self._store.quarantined(group, ledger.born, limit=limit, after=after)
+    async def quarantine(self, group: GroupName, ledger: Ledger, *, limit: int, after: str = "") -> QuarantinePage:
+        """Return up to `limit` events in quarantine that follow a position, by position."""
+        found = await self._store.quarantined(group, ledger.born, limit=limit + 1, after=after)
+        failed, more = found[:limit], len(found) > limit
+        stored = await self._events.at(group, [event.position for event in failed], ())
+        finished = await self._events.finish([event for event in stored if event is not None])
+        if finished.is_cut:
+            failed, more = [event for event in failed if event.position <= finished.end], True
+        contents = {event.place.position: content for event, content in finished.events}
+        return QuarantinePage(events=failed, contents=contents, more=more)
 
     async def release_quarantined(self, group: GroupName, places: Sequence[str] | None) -> int:
         """Lease events in quarantine again, those at `places` or all, with all their attempts; return how many.

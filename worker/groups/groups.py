@@ -59,6 +59,7 @@ class Groups:
         self._polls = LongPolls(reader, clock, shards=settings.inbox_shards, settle_ms=settings.settle_ms)
         self._waiting = Waiting(clock, next_event=self._next_event, next_due=self._next_due)
         # Two takers of one process would only get in each other's way. A lock that is dropped costs a retry.
+        self._releases: set[asyncio.Task[Done]] = set()
         self._locks = BoundedDict[GroupName, asyncio.Lock](_MAX_LOCKS)
 
     @property
@@ -73,8 +74,12 @@ class Groups:
         """
 
         async def take() -> Lease | None:
-            async with self._lock(group):
-                return await self._leases.take(group, limit=limit, seconds=seconds)
+            taking = asyncio.create_task(self._take(group, limit, seconds))
+            try:
+                return await asyncio.shield(taking)
+            except asyncio.CancelledError:
+                taking.add_done_callback(lambda taken: self._give_back(group, taken))
+                raise
 
         return await (self._waiting.lease(group, wait_seconds, take) if wait_seconds else take())
 
@@ -94,6 +99,10 @@ class Groups:
         self._waiting.notify(group)
         return done
 
+    def notify(self, group: GroupName) -> None:
+        """Let a member of this process that waits look for work: events were released."""
+        self._waiting.notify(group)
+
     async def ready(self) -> None:
         """Check both tables; raise `Unavailable` if one does not answer."""
         await self._store.ready()
@@ -108,7 +117,25 @@ class Groups:
         """Cancel what runs in the background."""
         self.stop_waiting()
         await self._polls.aclose()
+        await asyncio.gather(*self._releases, return_exceptions=True)
         await self.admin.aclose()
+
+    async def _take(self, group: GroupName, limit: int, seconds: int) -> Lease | None:
+        async with self._lock(group):
+            return await self._leases.take(group, limit=limit, seconds=seconds)
+
+    def _give_back(self, group: GroupName, taken: "asyncio.Task[Lease | None]") -> None:
+        """Release a lease whose member has left before it was given, so that its events need not wait for its end."""
+        if taken.cancelled() or taken.exception() or (lease := taken.result()) is None:
+            return
+        task = asyncio.create_task(self.release(group, lease.key, Release(delay_seconds=0)))
+        self._releases.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, release: "asyncio.Task[Done]") -> None:
+        self._releases.discard(release)
+        if not release.cancelled():
+            release.exception()  # marks it as retrieved: if it failed, the lease lapses
 
     def _lock(self, group: GroupName) -> asyncio.Lock:
         lock = self._locks.get(group)

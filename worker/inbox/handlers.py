@@ -60,7 +60,7 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         key: ApiKey = request.auth
         page_request = _page_request(key, query)
         reading = inbox().read(page_request, query.wait_seconds)
-        page = await (_unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
+        page = await (unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
         context_of(request.scope).events = len(page.events)
@@ -103,7 +103,7 @@ def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
     return request if query.after is None else request._replace(after=query.after)
 
 
-async def _unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
+async def unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
     """Return what `reading` returns. If the client disconnects first, cancel it and return None."""
 
     async def disconnected() -> None:
