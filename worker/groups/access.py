@@ -10,7 +10,7 @@ from shared.web.auth import access_of
 
 
 async def admit(scope: Scope, *, acks: bool = True) -> ApiKey:
-    """Authenticate a request that reads and, unless told otherwise, acks; charge it one and return its key.
+    """Authenticate a request that reads and, with `acks`, also acks; charge it one and return its key.
 
     Raises what `Access.authenticate` and `Access.charge` do.
     """

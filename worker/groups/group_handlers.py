@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from shared.model import position as positions
 from shared.model.api_key import ApiKey
@@ -51,7 +52,7 @@ def _reading(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
         return _json(views.Groups(groups=states))
 
     @get(GROUP_PATH, include_in_schema=False)
-    async def show_group(request: _AnyRequest, group: str) -> Response[bytes]:
+    async def show_group(request: _AnyRequest, group: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope, acks=False)
         name = _name(request, key, group)
         return await _shown(groups().admin, name, await groups().admin.find(name))
@@ -61,7 +62,7 @@ def _reading(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
 
 def _changing(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
     @put(GROUP_PATH, include_in_schema=False)
-    async def put_group(request: _AnyRequest, group: str) -> Response[bytes]:
+    async def put_group(request: _AnyRequest, group: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope)
         name, asked, admin = _name(request, key, group), await group_request(request), groups().admin
         config = GroupConfig(
@@ -78,14 +79,14 @@ def _changing(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
         return await _shown(admin, name, ledger)
 
     @delete(GROUP_PATH, status_code=HTTPStatus.NO_CONTENT, include_in_schema=False)
-    async def delete_group(request: _AnyRequest, group: str) -> None:
+    async def delete_group(request: _AnyRequest, group: FromPath[str]) -> None:
         key = await admit(request.scope)
         name = _name(request, key, group)
         await _covered(groups().admin, key, name)
         await groups().admin.delete(name)
 
     @post(SEEK_PATH, status_code=HTTPStatus.OK, include_in_schema=False)
-    async def seek(request: _AnyRequest, group: str) -> Response[bytes]:
+    async def seek(request: _AnyRequest, group: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope)
         name = _name(request, key, group)
         target = await seek_request(request, name.inbox)
@@ -99,7 +100,7 @@ def _changing(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
 
 def _of_quarantine(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
     @get(QUARANTINE_PATH, include_in_schema=False)
-    async def show_quarantine(request: _AnyRequest, group: str) -> Response[bytes]:
+    async def show_quarantine(request: _AnyRequest, group: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope, acks=False)
         query = quarantine_query(request.scope["query_string"])
         name = GroupName(key.tenant, query.inbox, group)
@@ -108,7 +109,7 @@ def _of_quarantine(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
         return _json(quarantine_view(page.events, page.contents, more=page.more))
 
     @post(RELEASE_QUARANTINED_PATH, status_code=HTTPStatus.OK, include_in_schema=False)
-    async def release_quarantined(request: _AnyRequest, group: str) -> Response[bytes]:
+    async def release_quarantined(request: _AnyRequest, group: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope)
         name = _name(request, key, group)
         places = await release_quarantined_request(request)

@@ -100,7 +100,7 @@ class Groups:
         return done
 
     def notify(self, group: GroupName) -> None:
-        """Let a member of this process that waits look for work: events were released."""
+        """Let a waiting member of this process poll: events were released."""
         self._waiting.notify(group)
 
     async def ready(self) -> None:
@@ -147,7 +147,7 @@ class Groups:
         ledger = await self._ledgers.read(group)
         place = Place(group.tenant, group.inbox, "")
         found = await self._polls.wait(place, self._events.bound(), ledger.config.types)
-        if found is None:  # too many wait already: this member looks now and then
+        if found is None:  # too many wait already: this member polls every two seconds
             await asyncio.Event().wait()
 
     async def _next_due(self, group: GroupName) -> int | None:

@@ -1,4 +1,4 @@
-"""What a member does with its lease: ack, extend or release it, as long as nobody has taken it over."""
+"""What a member does with its lease: ack, extend or release it, unless another member has taken it over."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from shared.clock import rfc3339
 from shared.model import position as positions
@@ -63,7 +64,7 @@ def handlers(groups: Callable[[], Groups], removals: Callable[[], Removals]) -> 
             return await answer(body, MediaType.JSON, preferences, {"Cache-Control": "no-store"})
 
     @post(ACK_PATH, status_code=200, include_in_schema=False)
-    async def ack(request: _AnyRequest, lease: str) -> Response[bytes]:
+    async def ack(request: _AnyRequest, lease: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope)
         asked = await ack_request(request)
         name = token.decode(lease, key.tenant)
@@ -73,14 +74,14 @@ def handlers(groups: Callable[[], Groups], removals: Callable[[], Removals]) -> 
         return _json(done)
 
     @post(EXTEND_PATH, status_code=200, include_in_schema=False)
-    async def extend(request: _AnyRequest, lease: str) -> Response[bytes]:
+    async def extend(request: _AnyRequest, lease: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope)
         seconds = await extend_request(request)
         name = token.decode(lease, key.tenant)
         return _json(Until(until=rfc3339(await groups().extend(name.group, name.key, seconds))))
 
     @post(RELEASE_PATH, status_code=200, include_in_schema=False)
-    async def release(request: _AnyRequest, lease: str) -> Response[bytes]:
+    async def release(request: _AnyRequest, lease: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope)
         asked = await release_request(request)
         name = token.decode(lease, key.tenant)

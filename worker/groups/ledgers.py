@@ -52,7 +52,7 @@ class Ledgers:
             is_done = await self._store.open(group, seen, frontier, windows)
         except Unclear:
             # The key is new, so if it is there, the call took effect. If not, the call may yet take effect, unless
-            # another has opened a window first: that window would lapse with nobody holding it.
+            # another has opened a window first: that window would lapse without a holder.
             found = await self._store.read(group)
             is_done = found is not None and bool(windows) and windows.keys() <= found.windows.keys()
         if not is_done:

@@ -32,23 +32,21 @@ NAME_RULE = "must be 1 to 64 characters (a-z, 0-9, dot, hyphen, underscore) and 
 START_RULE = "`start` must be oldest, newest, or an RFC 3339 time, such as 2026-11-22T17:03:11Z."
 SEEK_RULE = "The body must have one of `since` (an RFC 3339 time), `after` (a cursor), `start: true` and `end: true`."
 _BACKOFF_RULE = (
-    f"`backoff` must be an object with `min` and `max`, whole numbers of seconds from 0 to {MAX_DELAY_SECONDS}, of"
-    " which `min` is not the larger."
+    f"`backoff` must be an object with `min` and `max`, whole numbers of seconds from 0 to {MAX_DELAY_SECONDS}."
 )
 
 Name = Annotated[str, Meta(max_length=64, pattern=f"\\A{INBOX_PATTERN.pattern}\\Z")]
-_Seconds = Annotated[int, Meta(ge=0, le=MAX_DELAY_SECONDS)]
 _Positions = Annotated[list[str], Meta(min_length=1, max_length=MAX_LIMIT)]
 _Time = Annotated[datetime, Meta(tz=True)]
 
 _AnyRequest = Request[Any, Any, Any]
 
 
-class Backoff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """How long a released event waits: `min` seconds at first, twice as long after each attempt, at most `max`."""
 
-    min: _Seconds = GroupConfig().backoff_min_seconds
-    max: _Seconds = GroupConfig().backoff_max_seconds
+    min: int = GroupConfig().backoff_min_seconds
+    max: int = GroupConfig().backoff_max_seconds
 
 
 class LeaseRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,14 +128,11 @@ async def release_request(request: _AnyRequest) -> Release:
 async def group_request(request: _AnyRequest) -> GroupRequest:
     """Read the configuration of a group."""
     body = await body_of(request, ("types", "start", "max_attempts", "backoff"))
-    backoff = body.get("backoff", Backoff, _BACKOFF_RULE, Backoff())
-    if backoff.min > backoff.max:
-        body.fault("backoff", _BACKOFF_RULE)
     read = GroupRequest(
         types=_types(body),
         start=_start(body),
         max_attempts=_number(body, "max_attempts", GroupConfig().max_attempts, 1, MAX_ATTEMPTS),
-        backoff=backoff,
+        backoff=_backoff(body),
     )
     body.check()
     return read
@@ -208,8 +203,28 @@ def _inbox(query: Query) -> str:
 
 
 def _number(body: Body, name: str, default: int, least: int, most: int) -> int:
-    kind = Annotated[int, Meta(ge=least, le=most)]
-    return body.get(name, kind, f"`{name}` must be a whole number from {least} to {most}.", default)
+    rule = f"`{name}` must be a whole number from {least} to {most}."
+    value = body.get(name, int | float, rule, default)
+    if _is_whole(value) and least <= value <= most:
+        return int(value)
+    body.fault(name, rule)
+    return default
+
+
+def _is_whole(value: float) -> bool:
+    """Return whether JSON Schema takes `value` for an integer, as it does 1.0."""
+    return isinstance(value, int) or value.is_integer()
+
+
+def _backoff(body: Body) -> Backoff:
+    """Return the backoff; one whose `min` is the larger is constant."""
+    given: dict[str, float] = body.get("backoff", dict[str, int | float], _BACKOFF_RULE, {})
+    known = Backoff.__struct_fields__
+    if not all(name in known and _is_whole(value) and 0 <= value <= MAX_DELAY_SECONDS for name, value in given.items()):
+        body.fault("backoff", _BACKOFF_RULE)
+        return Backoff()
+    read = Backoff(**{name: int(value) for name, value in given.items()})
+    return Backoff(min=read.min, max=max(read.min, read.max))
 
 
 def _positions(body: Body) -> list[str] | None:

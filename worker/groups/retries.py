@@ -83,7 +83,7 @@ class Retries:
             await self._store.put_quarantined(group, ledger.born, batch, self._expiry())
 
     async def release_lapsed(self, turn: Turn, window: RetryWindow) -> None:
-        """Count the attempt of the retries in `window`, which lapsed and which nobody else can change.
+        """Count the attempt of the retries in `window`, which lapsed and has a new key.
 
         An event that was alone and has used up its attempts goes into quarantine; the others are leased alone.
         """

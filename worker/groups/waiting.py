@@ -1,6 +1,6 @@
-"""Members that wait for work: of those that wait for one group in a process, only the first looks for it.
+"""Members that wait for work: of those that wait for one group in a process, only the first polls.
 
-When it has found some, the next one looks, and so on until one finds nothing and waits. So an event wakes one member,
+When it has found some, the next one polls, and so on until one finds nothing and waits. So an event wakes one member,
 and a thousand idle members cost as much as one.
 """
 
@@ -12,8 +12,8 @@ from shared.clock import Clock
 from shared.model.groups import GroupName
 from worker.groups.turn import Lease
 
-LOOK_MS = 2000
-"""Longest time between two looks at a ledger: what other processes release is found by then."""
+POLL_MS = 2000
+"""Longest time between two reads of a ledger: what other processes release is found by then."""
 
 Take = Callable[[], Awaitable[Lease | None]]
 
@@ -22,7 +22,7 @@ class _Queue:
     """The members of one process that wait for one group."""
 
     def __init__(self) -> None:
-        self.head = asyncio.Lock()  # its holder looks for work; the lock is fair
+        self.head = asyncio.Lock()  # its holder polls; the lock is fair
         self.changed = asyncio.Event()
         self.members = 0
 
@@ -61,12 +61,12 @@ class Waiting:
             except TimeoutError:
                 return None
             try:
-                return await self._look(group, queue, end_ms, take)
+                return await self._poll(group, queue, end_ms, take)
             finally:
                 queue.head.release()
 
     def notify(self, group: GroupName) -> None:
-        """Let a waiting member look again: events of `group` were released in this process."""
+        """Let a waiting member poll again: events of `group` were released in this process."""
         if queue := self._queues.get(group):
             queue.changed.set()
 
@@ -87,7 +87,7 @@ class Waiting:
             if not queue.members:
                 del self._queues[group]
 
-    async def _look(self, group: GroupName, queue: _Queue, end_ms: float, take: Take) -> Lease | None:
+    async def _poll(self, group: GroupName, queue: _Queue, end_ms: float, take: Take) -> Lease | None:
         while True:
             queue.changed.clear()
             lease = await take()
@@ -95,8 +95,8 @@ class Waiting:
             if lease is not None or left_ms <= 0 or self._is_stopped:
                 return lease
             due_ms = await self._next_due(group)
-            pause_ms = LOOK_MS if due_ms is None else max(1, due_ms - self._clock.wall_ms())
-            await self._pause(group, queue, min(pause_ms, LOOK_MS, left_ms))
+            pause_ms = POLL_MS if due_ms is None else max(1, due_ms - self._clock.wall_ms())
+            await self._pause(group, queue, min(pause_ms, POLL_MS, left_ms))
 
     async def _pause(self, group: GroupName, queue: _Queue, most_ms: float) -> None:
         """Wait for an event, a release or `most_ms`, whichever comes first."""
