@@ -7,6 +7,7 @@ from shared.model.errors import Forbidden
 from shared.model.groups import GroupConfig
 from shared.model.type_pattern import matches_any
 from shared.web.auth import access_of
+from shared.web.context import context_of
 
 
 async def admit(scope: Scope, *, acks: bool = True) -> ApiKey:
@@ -20,6 +21,14 @@ async def admit(scope: Scope, *, acks: bool = True) -> ApiKey:
     if acks and INBOX_ACK not in key.scopes:
         raise Forbidden(f"The API key lacks the scope {INBOX_ACK}.")
     return key
+
+
+async def charge_more(scope: Scope, key: ApiKey, cost: int) -> None:
+    """Charge an admitted request `cost` in addition; its response states the limits after that."""
+    context = context_of(scope)
+    others = [header for header in context.response_headers if not header[0].startswith(b"ratelimit")]
+    context.response_headers[:] = others
+    await access_of(scope).charge(scope, key, cost)
 
 
 def check_types(key: ApiKey, config: GroupConfig) -> None:

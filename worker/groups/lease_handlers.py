@@ -15,10 +15,9 @@ from shared.model import position as positions
 from shared.model.api_key import ApiKey
 from shared.model.errors import NoSuchGroup
 from shared.model.groups import GroupConfig, GroupName, Ledger
-from shared.web.auth import access_of
 from shared.web.context import context_of
 from worker.groups import token
-from worker.groups.access import admit, check_types
+from worker.groups.access import admit, charge_more, check_types
 from worker.groups.groups import Groups
 from worker.groups.held import Remove
 from worker.groups.removal import Removals
@@ -107,7 +106,7 @@ async def _named(leasing: Any) -> tuple[Lease | None]:  # noqa: ANN401 - a corou
 def _removing(request: _AnyRequest, removals: Removals, key: ApiKey, group: GroupName) -> Remove:
     async def remove(places: Sequence[str]) -> None:
         # Each costs the queue and the table as much as an event.
-        await access_of(request.scope).charge(request.scope, key, len(places))
+        await charge_more(request.scope, key, len(places))
         await removals.send(group, key.key_id, places)
 
     return remove
