@@ -65,6 +65,7 @@ class Alarms(Construct):
                 ("Writes", metrics.throttled_writes),
                 ("Reads", metrics.throttled_reads),
                 ("Keys", metrics.throttled_keys),
+                ("Groups", metrics.throttled_groups),
             )
         ]
 

@@ -10,6 +10,7 @@ from cdk.nag import acknowledge, shown
 
 _READ_EVENTS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
 _WRITE_EVENTS = ("dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:UpdateItem")
+_WRITE_GROUPS = ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 _COUNTED = ("full_us", "last_used_at", "pk", "ttl")
 _SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 _CONSUME = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
@@ -26,6 +27,13 @@ def allow_inbox(role: iam.IRole, data: DataStack) -> None:
     _keys(role, data)
     _allow(role, _READ_EVENTS, data.tables.events.table_arn)
     _bodies(role, data, "s3:GetObject")
+
+
+def allow_groups(role: iam.IRole, data: DataStack) -> None:
+    """Allow verifying keys, reading events, writing groups, and sending acks."""
+    allow_inbox(role, data)
+    _allow(role, (*_READ_EVENTS, *_WRITE_GROUPS), data.tables.groups.table_arn)
+    _allow(role, _SEND, data.queues.events.queue_arn)
 
 
 def allow_worker(role: iam.IRole, data: DataStack) -> None:

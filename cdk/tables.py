@@ -1,4 +1,4 @@
-"""The tables of events and of API keys."""
+"""The tables of events, API keys and consumer groups."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -9,13 +9,14 @@ from shared.aws.provision import Table, declare
 
 
 class Tables(Construct):
-    """Both tables as `shared.aws.provision` declares them: on demand, encrypted, with point-in-time recovery."""
+    """All tables as `shared.aws.provision` declares them: on demand, encrypted, with point-in-time recovery."""
 
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)
         declared = declare(config.settings())
         self.events = _table(self, "Events", declared.events, config)
         self.api_keys = _table(self, "ApiKeys", declared.api_keys, config)
+        self.groups = _table(self, "Groups", declared.groups, config)
 
 
 def _table(scope: Construct, name: str, declared: Table, config: Config) -> dynamodb.TableV2:

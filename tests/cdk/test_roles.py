@@ -12,6 +12,7 @@ COUNTS = {"dynamodb:UpdateItem"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 SENDS = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
 CONSUMES = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+WRITES_GROUPS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 WRITES = {
     "dynamodb:PartiQLDelete",
     "dynamodb:PartiQLInsert",
@@ -49,7 +50,7 @@ def test_no_function_has_a_managed_policy(each: Assembly) -> None:
         for role in each.properties("IAM::Role", "Service")
         if "lambda.amazonaws.com" in str(role["AssumeRolePolicyDocument"])
     ]
-    assert len(roles) == 3
+    assert len(roles) == 4
     assert not any(role.get("ManagedPolicyArns") for role in roles)
 
 
@@ -58,6 +59,7 @@ def test_no_function_has_a_managed_policy(each: Assembly) -> None:
     [
         ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem"}),
         ("Inbox", READS | LOGS | COUNTS),
+        ("Groups", READS | LOGS | COUNTS | SENDS | WRITES_GROUPS),
         ("WorkWorker", SENDS | CONSUMES | READS | WRITES | LOGS),
     ],
 )
@@ -69,6 +71,17 @@ def test_the_inbox_writes_no_events(each: Assembly) -> None:
     statements = each.statements_of("Inbox", "Service")
     assert actions(on(statements, "TablesEvents")) == {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
     assert not on(statements, "Queues")
+    assert not on(statements, "TablesGroups")
+
+
+def test_the_groups_write_their_own_table_alone(each: Assembly) -> None:
+    statements = each.statements_of("Groups", "Service")
+    reads = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+    assert actions(on(statements, "TablesEvents")) == reads
+    assert actions(on(statements, "TablesGroups")) == reads | WRITES_GROUPS
+    assert actions(on(statements, "Queues")) == SENDS
+    assert not on(statements, "DeadLetters")
+    assert "s3:PutObject" not in actions(statements)
 
 
 def test_ingest_never_reaches_the_events(each: Assembly) -> None:
@@ -77,10 +90,10 @@ def test_ingest_never_reaches_the_events(each: Assembly) -> None:
     assert not on(statements, "bodies")
 
 
-@pytest.mark.parametrize("role", ["Ingest", "Inbox"])
+@pytest.mark.parametrize("role", ["Ingest", "Inbox", "Groups"])
 def test_an_api_may_count_what_a_key_spends_but_not_change_what_it_may_do(each: Assembly, role: str) -> None:
-    (update,) = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
-    assert "TablesApiKeys" in str(update["Resource"])
+    statements = on(each.statements_of(role, "Service"), "TablesApiKeys")
+    (update,) = [one for one in statements if "dynamodb:UpdateItem" in listed(one["Action"])]
     assert update["Condition"] == {
         "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "last_used_at", "pk", "ttl"]}
     }
@@ -88,7 +101,12 @@ def test_an_api_may_count_what_a_key_spends_but_not_change_what_it_may_do(each: 
 
 @pytest.mark.parametrize(
     ("task", "function"),
-    [("ContainersIngest", "Ingest"), ("ContainersInbox", "Inbox"), ("ContainersWorker", "WorkWorker")],
+    [
+        ("ContainersIngest", "Ingest"),
+        ("ContainersInbox", "Inbox"),
+        ("ContainersGroups", "Groups"),
+        ("ContainersWorker", "WorkWorker"),
+    ],
 )
 def test_a_container_may_do_what_its_function_may(fargate: Assembly, task: str, function: str) -> None:
     of_task = fargate.statements_of(f"{task}Role", "Fargate")

@@ -37,7 +37,14 @@ def localstack(monkeypatch: pytest.MonkeyPatch) -> str:
 
 async def made() -> Settings:
     unique = uuid.uuid4().hex[:12]
-    names = ("queue_name", "dlq_name", "dynamodb_table_events", "dynamodb_table_api_keys", "bodies_bucket")
+    names = (
+        "queue_name",
+        "dlq_name",
+        "dynamodb_table_events",
+        "dynamodb_table_api_keys",
+        "dynamodb_table_groups",
+        "bodies_bucket",
+    )
     own = {name: f"{name.replace('_', '-')}-{unique}" for name in names}
     settings = replace(Settings(), **SUITS, **own)
     await provision(settings)

@@ -99,6 +99,7 @@ def _functions(lambda_: Any) -> dict[str, str]:
     parts = {
         "ingest.lambda_handler": "ingest",
         "worker.inbox.lambda_handler": "inbox",
+        "worker.groups.lambda_handler": "groups",
         "worker.commit.lambda_handler": "worker",
     }
     found = lambda_.list_functions()["Functions"]

@@ -25,9 +25,12 @@ class Roles:
         """Try what must work and what must not; return how many calls each role was allowed and denied."""
         calls = self._calls()
         keys = {"read a key", "note a key's use"}
+        reads = {"read an event", "read a body", *keys}
+        groups = {"read a group", "write a group", "change a group", "delete a group"}
         allowed = {
-            "worker": set(calls) - keys,
-            "inbox": {"read an event", "read a body", *keys},
+            "worker": set(calls) - keys - groups,
+            "inbox": reads,
+            "groups": reads | groups | {"send to the queue"},
             "ingest": {"send to the queue", *keys},
         }
         for role, expected in allowed.items():
@@ -37,6 +40,7 @@ class Roles:
 
     def _calls(self) -> dict[str, Call]:
         events, keys = self._names["DYNAMODB_TABLE_EVENTS"], self._names["DYNAMODB_TABLE_API_KEYS"]
+        groups = self._names["DYNAMODB_TABLE_GROUPS"]
         bucket, queue = self._names["BODIES_BUCKET"], self._names["QUEUE_URL"]
         insert = f"INSERT INTO \"{events}\" VALUE {{'pk':'probe','sk':'partiql'}}"
         delete = f"DELETE FROM \"{events}\" WHERE pk = 'probe' AND sk = 'partiql'"  # noqa: S608 (nothing of a client's)
@@ -59,6 +63,10 @@ class Roles:
             "read a key": ("dynamodb", "get_item", {"TableName": keys, "Key": _API_KEY}),
             # Which attributes a role may update, the emulator does not check; tests/cdk holds the policy to it.
             "note a key's use": ("dynamodb", "update_item", {"TableName": keys, "Key": _API_KEY, **used}),
+            "read a group": ("dynamodb", "get_item", {"TableName": groups, "Key": _KEY}),
+            "write a group": ("dynamodb", "put_item", {"TableName": groups, "Item": _KEY}),
+            "change a group": ("dynamodb", "update_item", {"TableName": groups, "Key": _KEY, **change}),
+            "delete a group": ("dynamodb", "delete_item", {"TableName": groups, "Key": _KEY}),
             "send to the queue": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "probe"}),
         }
 

@@ -97,8 +97,11 @@ def test_a_denied_identity_and_action_are_quoted_from_aws() -> None:
         ("GetObject", "s3:GetObject on bucket triggers-bodies"),
         ("SendMessageBatch", "sqs:SendMessage on queue packs or triggers-dlq"),
         ("CreateQueue", "sqs:CreateQueue on queue packs or triggers-dlq"),
-        ("BatchExecuteStatement", "dynamodb:PartiQLInsert on table triggers-events or triggers-api-keys"),
-        ("Scan", "dynamodb:Scan on table triggers-events or triggers-api-keys"),
+        (
+            "BatchExecuteStatement",
+            "dynamodb:PartiQLInsert on table triggers-events, triggers-api-keys or triggers-groups",
+        ),
+        ("Scan", "dynamodb:Scan on table triggers-events, triggers-api-keys or triggers-groups"),
     ],
 )
 def test_details_missing_from_the_error_come_from_the_call(operation: str, words: str) -> None:
