@@ -8,6 +8,8 @@ with Client("http://127.0.0.1:8000", api_key) as client:
         handle(page.events)
         save(page.cursor)
         client.ack(page.events)
+    for lease in client.leases("billing"):  # several workers share the events
+        handle(lease.events)
 """
 
 from triggers_client.batches import Event
@@ -16,6 +18,7 @@ from triggers_client.errors import (
     Fault,
     Forbidden,
     InvalidRequest,
+    LeaseLost,
     NotFound,
     Refused,
     TooLarge,
@@ -23,6 +26,7 @@ from triggers_client.errors import (
     Unauthorized,
     Unavailable,
 )
+from triggers_client.leases import Lease
 
 __all__ = [
     "Accepted",
@@ -31,6 +35,8 @@ __all__ = [
     "Fault",
     "Forbidden",
     "InvalidRequest",
+    "Lease",
+    "LeaseLost",
     "NotFound",
     "Page",
     "Refused",
