@@ -13,7 +13,7 @@ from tests.unit.triggers_client.talking import Api, problem
 
 EVENTS = [{"id": "1", "position": "p1"}, {"id": "2", "position": "p2"}]
 LEASED = {"lease": "L", "until": "2026-11-22T17:08:11.042Z", "attempt": 2, "events": EVENTS, "more": True}
-NONE = {"lease": None, "events": [], "more": False}
+NONE: dict[str, Any] = {"lease": None, "events": [], "more": False}
 
 
 class Group:
