@@ -2,15 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from shared.clock import Clock
 from shared.containers import BoundedDict
 from shared.group_ports import GroupStore
+from shared.model.errors import LeaseLost
 from shared.model.groups import GroupName
 from shared.model.records import Place
 from shared.ports import BodyStore, EventReader
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from worker.groups.admin import Admin
 from worker.groups.events import GroupEvents
 from worker.groups.fresh import Fresh
@@ -37,15 +40,17 @@ class Groups:
         clock: Clock,
         settings: Settings,
         *,
+        metrics: Metrics | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        metrics = metrics or Metrics()
         self._store = store
         self._events = GroupEvents(reader, bodies, clock, settings)
         self._ledgers = Ledgers(store, clock, random_bytes=random_bytes)
-        self._retries = Retries(store, self._ledgers, self._events, clock, settings)
+        self._retries = Retries(store, self._ledgers, self._events, clock=clock, settings=settings, metrics=metrics)
         self._lapsed = Lapsed(self._ledgers, self._events, self._retries, settings)
         fresh = Fresh(self._ledgers, self._events)
-        self._leases = Leases(self._ledgers, (self._lapsed, self._retries, fresh), clock)
+        self._leases = Leases(self._ledgers, (self._lapsed, self._retries, fresh), clock, metrics)
         self._held = Held(self._ledgers, self._events, self._retries, clock)
         self.admin = Admin(
             store,
@@ -58,6 +63,9 @@ class Groups:
         )
         self._polls = LongPolls(reader, clock, shards=settings.inbox_shards, settle_ms=settings.settle_ms)
         self._waiting = Waiting(clock, next_event=self._next_event, next_due=self._next_due)
+        self._acked, self._released = (metrics.group_events.of(result) for result in ("acked", "released"))
+        self._lost = metrics.leases_lost.of()
+        metrics.members_waiting.of().read = lambda: self._waiting.members
         # Two takers of one process would only get in each other's way. A lock that is dropped costs a retry.
         self._releases: set[asyncio.Task[Done]] = set()
         self._locks = BoundedDict[GroupName, asyncio.Lock](_MAX_LOCKS)
@@ -87,15 +95,21 @@ class Groups:
         self, group: GroupName, key: str, positions: Sequence[str] | None = None, remove: Remove | None = None
     ) -> Done:
         """End events of a lease, all that are left if `positions` is None; see `Held.ack`."""
-        return await self._held.ack(group, key, positions, remove)
+        with self._counting_lost():
+            done = await self._held.ack(group, key, positions, remove)
+        self._acked.add(done.done)
+        return done
 
     async def extend(self, group: GroupName, key: str, seconds: int) -> int:
         """Make a lease last for `seconds` from now; return until when (epoch milliseconds)."""
-        return await self._held.extend(group, key, seconds)
+        with self._counting_lost():
+            return await self._held.extend(group, key, seconds)
 
     async def release(self, group: GroupName, key: str, release: Release) -> Done:
         """Give events of a lease back; see `Held.release`."""
-        done = await self._held.release(group, key, release)
+        with self._counting_lost():
+            done = await self._held.release(group, key, release)
+        self._released.add(done.done)
         self._waiting.notify(group)
         return done
 
@@ -119,6 +133,14 @@ class Groups:
         await self._polls.aclose()
         await asyncio.gather(*self._releases, return_exceptions=True)
         await self.admin.aclose()
+
+    @contextmanager
+    def _counting_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except LeaseLost:
+            self._lost.add()
+            raise
 
     async def _take(self, group: GroupName, limit: int, seconds: int) -> Lease | None:
         async with self._lock(group):

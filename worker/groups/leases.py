@@ -3,6 +3,8 @@
 from shared.clock import Clock
 from shared.model.errors import Unavailable
 from shared.model.groups import GroupName
+from shared.telemetry.catalog import GROUP_SOURCES, Metrics
+from shared.telemetry.instruments import Counter
 from worker.groups.fresh import Fresh
 from worker.groups.lapsed import Lapsed
 from worker.groups.ledgers import Again, Ledgers
@@ -13,6 +15,9 @@ _MAX_STEPS = 100
 """Changes of the ledger that one request makes or yields to before it gives up."""
 
 
+Source = Lapsed | Retries | Fresh
+
+
 class Leases:
     """Takes leases of groups."""
 
@@ -21,10 +26,14 @@ class Leases:
         ledgers: Ledgers,
         sources: tuple[Lapsed, Retries, Fresh],
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._ledgers = ledgers
-        self._sources = sources
+        counters = map(metrics.leases.of, GROUP_SOURCES)
+        self._sources: list[tuple[Source, Counter]] = list(zip(sources, counters, strict=True))
         self._clock = clock
+        self._events = metrics.lease_events.of()
+        self._conflicts = metrics.lease_conflicts.of()
 
     async def take(self, group: GroupName, *, limit: int, seconds: int) -> Lease | None:
         """Lease up to `limit` events for `seconds`; return None if there are none.
@@ -36,10 +45,13 @@ class Leases:
             now_ms = self._clock.wall_ms()
             turn = Turn(group=group, ledger=ledger, limit=limit, now_ms=now_ms, until_ms=now_ms + seconds * 1000)
             try:
-                for source in self._sources:
+                for source, leases in self._sources:
                     if lease := await source.take(turn):
+                        leases.add()
+                        self._events.observe(len(lease.events))
                         return lease
             except Again:
+                self._conflicts.add()
                 await self._ledgers.pause(min(attempt, 5))
             else:
                 return None

@@ -12,6 +12,7 @@ from shared.group_ports import MAX_ROWS, GroupStore
 from shared.model import position as positions
 from shared.model.groups import GroupName, Ledger, Quarantined, Retry, RetryWindow, Single
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from worker.groups.events import GroupEvents
 from worker.groups.ledgers import Again, Ledgers
 from worker.groups.turn import LAPSED, Lease, Turn
@@ -24,13 +25,21 @@ class Retries:
     """The retries and the quarantine of groups."""
 
     def __init__(
-        self, store: GroupStore, ledgers: Ledgers, events: GroupEvents, clock: Clock, settings: Settings
+        self,
+        store: GroupStore,
+        ledgers: Ledgers,
+        events: GroupEvents,
+        *,
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._ledgers = ledgers
         self._events = events
         self._clock = clock
         self._skew_ms = settings.clock_skew_ms
+        self._quarantined = metrics.group_events.of("quarantined")
         # An event is gone after EVENT_TTL_DAYS, so its rows need not live longer.
         self._kept_seconds = (settings.event_ttl_days + 1) * _DAY_SECONDS
 
@@ -81,6 +90,7 @@ class Retries:
         ]
         for batch in batches(failed, MAX_ROWS):
             await self._store.put_quarantined(group, ledger.born, batch, self._expiry())
+            self._quarantined.add(len(batch))
 
     async def release_lapsed(self, turn: Turn, window: RetryWindow) -> None:
         """Count the attempt of the retries in `window`, which lapsed and has a new key.

@@ -240,8 +240,8 @@ def released_before_its_delay() -> Iterator[Any]:
     """A retry is due by the clock of the taker, which may be ahead of the one that set the time."""
     init = Retries.__init__
 
-    def no_skew(self: Retries, *args: Any) -> None:
-        init(self, *args)
+    def no_skew(self: Retries, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
         self._skew_ms = 0
 
     yield patch.object(Retries, "__init__", no_skew)

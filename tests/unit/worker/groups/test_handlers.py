@@ -15,6 +15,7 @@ from shared.model.position import Minter
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
 from shared.web.app import stop_waiting
+from tests.counted import counted
 from tests.fakes.app import DEFAULT, AppWorld, check_problem
 from tests.fakes.clock import START_MS, FakeClock
 from tests.fakes.waiting import until
@@ -261,6 +262,28 @@ async def test_waiting_members_are_answered_on_shutdown(world: Served) -> None:
     stop_waiting(world.app)
     world.store.unblocked.set()
     assert (await waiting)["lease"] is None
+
+
+async def test_leases_and_events_are_counted(world: Served) -> None:
+    put = await world.put("1", "2", "3")
+    await world.put_group(b'{"max_attempts":1}')
+    lease = await world.lease()
+    await world.of(lease, "release", b'{"positions":["%b"]}' % put[0].encode())
+    await world.of(lease, "ack")
+    await world.of(lease, "extend")
+    assert counted(world.metrics, "group_") == {
+        "group_leases_total fresh": 1,
+        "group_lease_events": 1,
+        "group_events_total released": 1,
+        "group_events_total quarantined": 1,
+        "group_events_total acked": 2,
+        "group_leases_lost_total": 1,
+    }
+    assert counted(world.metrics, "http_request_duration_seconds").keys() >= {
+        "http_request_duration_seconds POST /v1/leases/{lease} 2xx",
+        "http_request_duration_seconds POST /v1/leases/{lease} 4xx",
+        "http_request_duration_seconds PUT /v1/groups 2xx",
+    }
 
 
 async def test_ready_while_the_tables_answer(world: Served) -> None:
