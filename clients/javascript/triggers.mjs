@@ -59,7 +59,7 @@ export class Client {
 
   /**
    * Yield leases of a consumer group forever, extending each while it is handled. Asking for the next one acks what is
-   * left of the last one; an exception or `break` in the loop releases it instead. To go on after an event that failed,
+   * left of the last one; an exception or `break` in the loop releases it instead. To continue after an event that failed,
    * catch its exception and call `lease.release([event])`.
    */
   async *leases(group, { inbox = "default", limit = 100, seconds = 300, wait = 20, start } = {}) {

@@ -17,7 +17,7 @@ NONE: dict[str, Any] = {"lease": None, "events": [], "more": False}
 
 
 class Group:
-    """An API that gives leases, and records what is done with them."""
+    """An API that gives leases, and records their use."""
 
     def __init__(self, *leases: dict[str, Any], lost: bool = False) -> None:
         self.leases = list(leases)
