@@ -1,0 +1,84 @@
+"""From a delivery to the event that it becomes: a CloudEvent whose data is the body, byte for byte."""
+
+import base64
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Raw
+
+from ingest.formats.json import SPEC_VERSION
+from ingest.sources import limits
+from ingest.sources.content import Content
+from ingest.sources.webhook import Webhook
+from ingest.trace_context import Trace
+from shared.model.event import Event
+from shared.model.source import Source, may_hold_credential
+
+MAX_HEADER_LENGTH = 1024
+"""Of what is kept of a header."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Attributes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an event besides its body; all within the limits of an event."""
+
+    receipt: str
+    id: str
+    type: str
+    time: str
+    subject: str | None = None
+    trace: Trace | None = None
+
+
+def event_of(
+    source: Source, webhook: Webhook, content: Content, attributes: Attributes, kept: Sequence[str] = ()
+) -> Event:
+    """Return the event that `webhook` becomes in the source's inbox; `kept` are headers that become attributes.
+
+    A JSON body is `data`, any other `data_base64`, and an empty one neither. It comes last, as it was sent.
+    """
+    members = [
+        _member("specversion", SPEC_VERSION),
+        _member("id", attributes.id),
+        _member("source", source.uri),
+        _member("type", attributes.type),
+        _member("time", attributes.time),
+    ]
+    if attributes.subject is not None:
+        members.append(_member("subject", attributes.subject))
+    if limits.media_type(webhook.content_type):
+        members.append(_member("datacontenttype", webhook.content_type))
+    if attributes.trace is not None:
+        members.append(attributes.trace.members)
+    members += _extensions(webhook, kept)
+    if webhook.body:
+        members.append(_data(webhook.body, content))
+    return Event(
+        receipt=attributes.receipt,
+        id=attributes.id,
+        source=source.uri,
+        inbox=source.inbox,
+        type=attributes.type,
+        body=Raw(b"{%b}" % b",".join(members)),
+    )
+
+
+def _data(body: bytes, content: Content) -> bytes:
+    if content.is_json:
+        return b'"data":%b' % body
+    return b'"data_base64":"%b"' % base64.b64encode(body)
+
+
+def _extensions(webhook: Webhook, kept: Sequence[str]) -> Iterator[bytes]:
+    taken: set[str] = set()
+    for header in kept:
+        value = webhook.header(header)
+        name = limits.extension_name(header)
+        if value and name not in taken and not may_hold_credential(header):
+            taken.add(name)
+            yield _member(name, limits.text(value, MAX_HEADER_LENGTH))
+
+
+def _member(name: str, value: str) -> bytes:
+    return b'"%b":%b' % (name.encode(), _encode(value))

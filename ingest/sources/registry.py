@@ -1,0 +1,129 @@
+"""The sources that this process knows: read from the table once every `cache_seconds`, with their secrets opened.
+
+A source that was disabled or rotated is believed up to `cache_seconds` longer. While the table does not answer, a known
+source keeps working for `STALE_SECONDS`: a delivery is worth more than the chance that it was disabled just now.
+"""
+
+import asyncio
+from typing import TypeVar
+
+from ingest.sources.receive import Receiver
+from ingest.sources.schemes.base import NotAuthentic
+from ingest.sources.schemes.registry import scheme_of
+from ingest.sources.secrets import context_of
+from ingest.sources.store_port import SecretBox, SourceReader
+from shared.clock import Clock
+from shared.concurrency import SingleFlight
+from shared.model import source as sources
+from shared.model.errors import InvalidRequest, Poison, Unavailable
+from shared.model.source import SealedSecret, Source
+
+T = TypeVar("T")
+
+MAX_ENTRIES = 10_000
+"""Ids remembered, known and unknown ones each; past it the one read longest ago is forgotten."""
+
+STALE_SECONDS = 300
+
+_UNKNOWN_SECONDS = 5
+"""Short, for the id may be that of a source that is just being created."""
+_RETRY_SECONDS = 2
+_READ_SECONDS = 2
+
+
+class _Entry:
+    """A known source. Times are the steady clock's milliseconds."""
+
+    __slots__ = ("fresh_until_ms", "opened", "receiver", "stale_until_ms")
+
+    def __init__(self, receiver: Receiver, opened: dict[SealedSecret, bytes]) -> None:
+        self.receiver = receiver
+        self.opened = opened
+        self.fresh_until_ms = 0
+        self.stale_until_ms = 0
+
+
+class SourceRegistry:
+    """Finds receivers by the token of a URL. One per process; not thread-safe."""
+
+    def __init__(self, reader: SourceReader, box: SecretBox, clock: Clock, *, cache_seconds: int) -> None:
+        self._reader = reader
+        self._box = box
+        self._clock = clock
+        self._cache_ms = cache_seconds * 1000
+        self._entries: dict[str, _Entry] = {}
+        self._unknown: dict[str, int] = {}
+        self._reads: SingleFlight[str, _Entry | None] = SingleFlight()
+
+    async def find(self, token: str) -> Receiver:
+        """Return the receiver of the source whose URL holds `token`.
+
+        Raises `NotAuthentic` if there is none, and `Unavailable` if the table or what opens the secrets does not answer
+        and the source was not read lately.
+        """
+        parts = sources.parse(token)
+        entry = await self._entry(parts[0]) if parts else None
+        if parts is None or entry is None or not entry.receiver.source.has_url_secret(parts[1]):
+            raise NotAuthentic("unknown")
+        return entry.receiver
+
+    async def aclose(self) -> None:
+        """Cancel the reads under way."""
+        await self._reads.aclose()
+
+    async def _entry(self, source_id: str) -> _Entry | None:
+        now_ms = self._clock.monotonic_ms()
+        entry = self._entries.get(source_id)
+        if entry is not None and now_ms < entry.fresh_until_ms:
+            return entry
+        if now_ms < self._unknown.get(source_id, 0):
+            return None
+        return await self._reads.run(source_id, lambda: self._read(source_id))
+
+    async def _read(self, source_id: str) -> _Entry | None:
+        old = self._entries.get(source_id)
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                source = await self._reader.get(source_id)
+                entry = None if source is None else await self._made(source, old)
+        except (Unavailable, TimeoutError) as error:
+            return self._stale(old, error)
+        now_ms = self._clock.monotonic_ms()
+        self._entries.pop(source_id, None)
+        self._unknown.pop(source_id, None)
+        if entry is None:
+            _put(self._unknown, source_id, now_ms + _UNKNOWN_SECONDS * 1000)
+            return None
+        entry.fresh_until_ms = now_ms + self._cache_ms
+        entry.stale_until_ms = now_ms + STALE_SECONDS * 1000
+        _put(self._entries, source_id, entry)
+        return entry
+
+    def _stale(self, entry: _Entry | None, error: Exception) -> _Entry:
+        now_ms = self._clock.monotonic_ms()
+        if entry is None or now_ms >= entry.stale_until_ms:
+            raise Unavailable(f"the table of sources does not answer: {error}") from error
+        entry.fresh_until_ms = now_ms + _RETRY_SECONDS * 1000
+        return entry
+
+    async def _made(self, source: Source, old: _Entry | None) -> _Entry:
+        """Return an entry for `source`; what has not changed since `old` is taken from there."""
+        if old is not None and old.receiver.source == source:
+            return old
+        known = old.opened if old is not None else {}
+        context = context_of(source)
+        try:
+            opened = {
+                secret: known.get(secret) or await self._box.open(secret.sealed, context) for secret in source.secrets
+            }
+            scheme = scheme_of(source.scheme, list(opened.values()), source.options)
+        except (Poison, InvalidRequest) as error:
+            # Its owner must hear of it, and its sender try again: this is nothing that the sender did.
+            raise Unavailable(f"the secrets of source {source.source_id} can't be used: {error}") from error
+        return _Entry(Receiver(source, scheme), opened)
+
+
+def _put(table: dict[str, T], name: str, value: T) -> None:
+    if len(table) >= MAX_ENTRIES:
+        del table[next(iter(table))]
+    table[name] = value

@@ -1,0 +1,79 @@
+"""A request to a source's URL, apart from any web framework."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+_MAX_FIELDS = 1000
+
+
+class Webhook:
+    """One request. `url` is the whole URL as the sender knows it; `headers` as they came, names in lower case."""
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        *,
+        url: str = "",
+        method: str = "POST",
+    ) -> None:
+        self.body = body
+        self.headers = headers
+        self.url = url
+        self.method = method
+
+    def __repr__(self) -> str:
+        """Name neither the body nor the headers nor the URL: any may hold a secret."""
+        return f"<Webhook {self.method}, {len(self.body)} bytes>"
+
+    def header(self, name: str) -> str | None:
+        """Return the header `name` (in lower case), None if it was not sent; several become one list."""
+        return self._texts.get(name)
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type, empty if none was sent."""
+        return self.header("content-type") or ""
+
+    @cached_property
+    def is_form(self) -> bool:
+        """Whether the body says that it is a form."""
+        return self.content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+
+    @cached_property
+    def form(self) -> list[tuple[str, str]]:
+        """The fields of a form in the order sent; none if the body is no form, or has more than 1,000 fields."""
+        if not self.is_form:
+            return []
+        try:
+            # What is not UTF-8 goes through unchanged, so that a signature of it can still be right.
+            return parse_qsl(
+                self.body.decode("utf-8", "surrogateescape"),
+                keep_blank_values=True,
+                errors="surrogateescape",
+                max_num_fields=_MAX_FIELDS,
+            )
+        except ValueError:
+            return []
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for raw_name, raw_value in self.headers:
+            name, value = raw_name.decode("latin-1").lower(), text_of(raw_value)
+            texts[name] = f"{texts[name]},{value}" if name in texts else value
+        return texts
+
+    def signed_with(self, headers: dict[str, str], *, url: str | None = None) -> "Webhook":
+        """Return this request with more `headers`, as its sender would send it."""
+        added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        return Webhook(self.body, [*self.headers, *added], url=url or self.url, method=self.method)
+
+
+def text_of(value: bytes) -> str:
+    """Return a header's value as text: UTF-8 where it is that, else Latin-1, which any bytes are."""
+    try:
+        return value.decode().strip()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip()

@@ -1,0 +1,294 @@
+"""Sources: URLs that take another service's webhooks as they are: `src_<id>_<secret>` is the last part of the path.
+
+The id finds the record. Of the URL's secret only its SHA-256 is kept: 256 random bits can't be found from it. Signing
+secrets can't be hashed, since a signature is computed with them; they are kept encrypted.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.model.errors import Fault, InvalidRequest, NotFound, Unavailable
+from shared.model.event import DEFAULT_INBOX, INBOX_PATTERN
+from shared.model.source_rules import Rules, rule_faults
+
+SchemeName = Literal[
+    "stripe", "github", "gitlab", "shopify", "slack", "twilio", "standard", "hmac", "header", "basic", "none"
+]
+SCHEMES: tuple[SchemeName, ...] = SchemeName.__args__  # type: ignore[attr-defined] # the names that a Literal lists
+
+DEFAULT_WINDOW_SECONDS = 7 * 86_400
+"""Longer than any provider repeats a delivery: Stripe does for three days."""
+MAX_WINDOW_SECONDS = 30 * 86_400
+MAX_SECRETS = 5
+"""At once: a rotation needs two; every delivery is held against all of them."""
+MAX_SECRET_BYTES = 1024
+MAX_KEPT_HEADERS = 20
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""A name is part of the events' `source`, so it has only characters that a URI takes as they are."""
+
+_MAX_TENANT_LENGTH = 64
+_ID_LENGTH = 10
+_SECRET_BYTES = 32
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_TOKEN = re.compile(r"src_([a-z2-7]{4,32})_([A-Za-z0-9_-]{43})")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_PLACEHOLDER = re.compile(r"\{([a-z]*)\}")
+_PLACEHOLDERS = ("body", "timestamp", "url", "method")
+# What may hold a credential never becomes part of an event.
+_CREDENTIAL = re.compile(r"auth|cookie|signature|hmac|secret|token|passw|api-?key", re.IGNORECASE)
+
+
+class SchemeOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the schemes `hmac` and `header` have to know. All other schemes take no options.
+
+    `header` holds the signature or the shared secret, after `prefix`. `signed` says what is signed: a text in which
+    {body}, {timestamp} (what `timestamp_header` holds), {url} and {method} are replaced.
+    """
+
+    header: str | None = None
+    prefix: str = ""
+    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    signed: str = "{body}"
+    timestamp_header: str | None = None
+
+
+class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A signing secret, encrypted. `secret_id` names it to people; `created_at` is in epoch milliseconds."""
+
+    secret_id: str
+    sealed: bytes
+    created_at: int
+
+    def __repr__(self) -> str:
+        """Name the secret without its ciphertext."""
+        return f"SealedSecret(secret_id={self.secret_id!r}, created_at={self.created_at})"
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the table of sources holds of one. `secrets` are newest first. Times are epoch milliseconds.
+
+    `rules` and `keep_headers` add to what the scheme brings along. `version` rises with every change.
+    """
+
+    source_id: str
+    tenant: str
+    name: str
+    inbox: str = DEFAULT_INBOX
+    scheme: SchemeName
+    options: SchemeOptions = SchemeOptions()
+    rules: Rules = Rules()
+    keep_headers: tuple[str, ...] = ()
+    secrets: tuple[SealedSecret, ...] = ()
+    window_seconds: int = DEFAULT_WINDOW_SECONDS
+    url_hash: str
+    created_at: int
+    disabled_at: int | None = None
+    version: int = 1
+
+    @property
+    def uri(self) -> str:
+        """The `source` of the events that come from here."""
+        return f"/sources/{self.name}"
+
+    def has_url_secret(self, secret: bytes) -> bool:
+        """Return, in constant time, whether `secret` is the one in this source's URL."""
+        return hmac.compare_digest(_hash(secret), self.url_hash)
+
+
+def create(
+    *,
+    tenant: str,
+    name: str,
+    scheme: str,
+    now_ms: int,
+    inbox: str = DEFAULT_INBOX,
+    options: SchemeOptions | None = None,
+    rules: Rules | None = None,
+    keep_headers: Sequence[str] = (),
+    window_seconds: int = DEFAULT_WINDOW_SECONDS,
+) -> tuple[Source, str]:
+    """Make a source without signing secrets; return its record and its URL's token, which is nowhere else.
+
+    Raises `InvalidRequest` with every fault of the arguments.
+    """
+    options, rules = options or SchemeOptions(), rules or Rules()
+    faults = [
+        *_name_faults(tenant, name, inbox),
+        *_scheme_faults(scheme, options),
+        *rule_faults(rules),
+        *_header_faults(keep_headers),
+    ]
+    if not 1 <= window_seconds <= MAX_WINDOW_SECONDS:
+        faults.append(Fault(detail=f"A window is 1..{MAX_WINDOW_SECONDS} seconds.", pointer="/window_seconds"))
+    if faults:
+        raise InvalidRequest("The source can't be created.", faults)
+    source_id = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+    source = Source(
+        source_id=source_id,
+        tenant=tenant,
+        name=name,
+        inbox=inbox,
+        scheme=scheme,  # type: ignore[arg-type] # found among SCHEMES above
+        options=options,
+        rules=rules,
+        keep_headers=tuple(header.lower() for header in keep_headers),
+        window_seconds=window_seconds,
+        url_hash="",
+        created_at=now_ms,
+    )
+    return _with_new_url(source)
+
+
+def with_secret(source: Source, secret: SealedSecret) -> Source:
+    """Return `source` with one more signing secret, the newest; raise `InvalidRequest` if it has `MAX_SECRETS`."""
+    if len(source.secrets) >= MAX_SECRETS:
+        detail = f"A source has at most {MAX_SECRETS} signing secrets; remove one first."
+        raise InvalidRequest("The signing secret can't be added.", [Fault(detail=detail)])
+    return _changed(source, secrets=(secret, *source.secrets))
+
+
+def without_secret(source: Source, secret_id: str) -> Source:
+    """Return `source` without one of its signing secrets; raise `NotFound` if it has no such secret.
+
+    Raises `InvalidRequest` for the last one: without a secret every delivery would be refused.
+    """
+    kept = tuple(secret for secret in source.secrets if secret.secret_id != secret_id)
+    if len(kept) == len(source.secrets):
+        raise NotFound(f"Source {source.name} has no signing secret {secret_id}.")
+    if not kept:
+        detail = "This is the only signing secret; add another first, or disable the source."
+        raise InvalidRequest("The signing secret can't be removed.", [Fault(detail=detail)])
+    return _changed(source, secrets=kept)
+
+
+def with_new_url(source: Source) -> tuple[Source, str]:
+    """Return `source` with another URL, and that URL's token; the old one stops working."""
+    return _with_new_url(_changed(source))
+
+
+def disabled(source: Source, now_ms: int) -> Source:
+    """Return `source` such that it refuses every delivery; a second time changes nothing."""
+    return source if source.disabled_at is not None else _changed(source, disabled_at=now_ms)
+
+
+def enabled(source: Source) -> Source:
+    """Return `source` such that it takes deliveries again."""
+    return source if source.disabled_at is None else _changed(source, disabled_at=None)
+
+
+def parse(token: str) -> tuple[str, bytes] | None:
+    """Return the id and the secret of a URL's `token`, None if it has not the form of one."""
+    match = _TOKEN.fullmatch(token)
+    return (match[1], match[2].encode()) if match else None
+
+
+def may_hold_credential(header: str) -> bool:
+    """Return whether a header of this name may hold a credential."""
+    return _CREDENTIAL.search(header) is not None
+
+
+def in_order(sources: Iterable[Source], tenant: str | None) -> list[Source]:
+    """Return one tenant's sources, or all, by tenant and name."""
+    found = (source for source in sources if tenant in (None, source.tenant))
+    return sorted(found, key=lambda source: (source.tenant, source.name))
+
+
+def name_taken(source: Source) -> InvalidRequest:
+    """Return the error of a source whose tenant has another of the same name."""
+    fault = Fault(detail=f"The tenant has a source {source.name!r} already.", pointer="/name")
+    return InvalidRequest("The source can't be created.", [fault])
+
+
+def unknown_source(name: str) -> NotFound:
+    """Return the error of a name or id that no source has."""
+    return NotFound(f"There is no source {name}.")
+
+
+def changed_meanwhile(source: Source) -> Unavailable:
+    """Return the error of a change to a version of `source` that is not the current one."""
+    return Unavailable(f"source {source.name} was changed meanwhile; try again")
+
+
+def _changed(source: Source, **changes: object) -> Source:
+    return replace(source, version=source.version + 1, **changes)
+
+
+def _with_new_url(source: Source) -> tuple[Source, str]:
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    return replace(source, url_hash=_hash(secret.encode())), f"src_{source.source_id}_{secret}"
+
+
+def _hash(secret: bytes) -> str:
+    return hashlib.sha256(secret).hexdigest()
+
+
+def _name_faults(tenant: str, name: str, inbox: str) -> list[Fault]:
+    faults = []
+    if not (1 <= len(tenant) <= _MAX_TENANT_LENGTH and tenant.isprintable()):
+        faults.append(Fault(detail="A tenant has 1..64 printable characters.", pointer="/tenant"))
+    form = "is 1..64 of a-z, 0-9, dot, hyphen and underscore, and starts with a letter or digit."
+    if not NAME_PATTERN.fullmatch(name):
+        faults.append(Fault(detail=f"A name {form}", pointer="/name"))
+    if not INBOX_PATTERN.fullmatch(inbox):
+        faults.append(Fault(detail=f"An inbox {form}", pointer="/inbox"))
+    return faults
+
+
+def _scheme_faults(scheme: str, options: SchemeOptions) -> list[Fault]:
+    if scheme not in SCHEMES:
+        return [Fault(detail=f"{scheme!r} is no scheme; there are {', '.join(SCHEMES)}.", pointer="/scheme")]
+    if scheme == "hmac":
+        return [*_option_header_faults(options.header, "/options/header"), *_signed_faults(options)]
+    if scheme == "header":
+        faults = _option_header_faults(options.header, "/options/header")
+        if replace(options, header=None, prefix="") != SchemeOptions():
+            faults.append(Fault(detail="The scheme header takes a header and a prefix only.", pointer="/options"))
+        return faults
+    if options != SchemeOptions():
+        return [Fault(detail=f"The scheme {scheme} takes no options.", pointer="/options")]
+    return []
+
+
+def _signed_faults(options: SchemeOptions) -> list[Fault]:
+    pointer = "/options/signed"
+    names = _PLACEHOLDER.findall(options.signed)
+    faults = [
+        Fault(detail=f"{{{name}}} is no part of a request; there are {', '.join(_PLACEHOLDERS)}.", pointer=pointer)
+        for name in names
+        if name not in _PLACEHOLDERS
+    ]
+    if "body" not in names:
+        faults.append(Fault(detail="What is signed must hold {body}, or anyone could change it.", pointer=pointer))
+    if "timestamp" in names:
+        faults += _option_header_faults(options.timestamp_header, "/options/timestamp_header")
+    elif options.timestamp_header is not None:
+        faults.append(Fault(detail="A timestamp_header needs {timestamp} in what is signed.", pointer=pointer))
+    return faults
+
+
+def _option_header_faults(header: str | None, pointer: str) -> list[Fault]:
+    if header is not None and _HEADER.fullmatch(header):
+        return []
+    return [Fault(detail="This scheme needs the name of a header.", pointer=pointer)]
+
+
+def _header_faults(headers: Sequence[str]) -> list[Fault]:
+    faults = []
+    if len(headers) > MAX_KEPT_HEADERS:
+        faults.append(Fault(detail=f"A source keeps at most {MAX_KEPT_HEADERS} headers.", pointer="/keep_headers"))
+    for index, header in enumerate(headers):
+        if not _HEADER.fullmatch(header):
+            faults.append(Fault(detail=f"{header!r} is no name of a header.", pointer=f"/keep_headers/{index}"))
+        elif may_hold_credential(header):
+            detail = f"{header} may hold a credential, which must not become part of an event."
+            faults.append(Fault(detail=detail, pointer=f"/keep_headers/{index}"))
+    return faults
