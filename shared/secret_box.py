@@ -12,9 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from shared.model.errors import InvalidSettings, Poison
+from shared.model.errors import InvalidSettings, Poison, Unavailable
 
 KEY_BYTES = 32
+KEY_FILE = "sources.key"
+"""In the data directory."""
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -48,6 +50,42 @@ class LocalSecretBox:
             return self._cipher.decrypt(nonce, rest, _encode(context))
         except InvalidTag:
             raise Poison("a sealed secret does not open with this key") from None
+
+
+class KeyFileBox:
+    """Seals with the key in a file, which is made for the first secret and read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._box: LocalSecretBox | None = None
+
+    @classmethod
+    def in_directory(cls, directory: str | Path) -> "KeyFileBox":
+        """Return the box of a data directory."""
+        return cls(Path(directory) / KEY_FILE)
+
+    async def seal(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Return `secret` encrypted; raise `InvalidSettings` if the key can't be used."""
+        return await self._opened(make=True).seal(secret, context)
+
+    async def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
+        """Return what was sealed; raise `Unavailable` if there is no key, `Poison` if it does not fit."""
+        try:
+            return await self._opened(make=False).open(sealed, context)
+        except InvalidSettings as error:
+            raise Unavailable(str(error)) from None
+
+    def _opened(self, *, make: bool) -> LocalSecretBox:
+        if self._box is None:
+            if not make and not self._path.exists():
+                # A new key would open nothing: this process has another directory than the one that sealed.
+                raise Unavailable(f"{self._path}, the key of the sources' secrets, does not exist")
+            try:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._box = LocalSecretBox(load_key(self._path))
+            except OSError as error:
+                raise Unavailable(f"{self._path}: {error.strerror}") from None
+        return self._box
 
 
 def load_key(path: Path) -> bytes:

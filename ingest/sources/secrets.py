@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.schemes.standard import PREFIX
-from ingest.sources.store_port import SecretBox
 from shared.model.errors import Fault, InvalidRequest
 from shared.model.source import MAX_SECRET_BYTES, SealedSecret, Source
+from shared.ports import SecretBox
 
 _SECRET_BYTES = 32
 _ID_BYTES = 4

@@ -1,13 +1,11 @@
-"""The table of sources and the one in memory keep the same promises."""
+"""The sources in a DynamoDB table, in SQLite and in memory keep the same promises."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
 
-from ingest.sources.store_port import SourceStore
 from shared.aws.clients import AwsClients
 from shared.aws.source_store import DynamoSourceStore
 from shared.memory.source_store import MemorySourceStore
@@ -15,40 +13,21 @@ from shared.model import source as sources
 from shared.model.errors import InvalidRequest, NotFound, Unavailable
 from shared.model.source import SchemeOptions, SealedSecret, Source
 from shared.model.source_rules import Rules
+from shared.ports import SourceStore
 from shared.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def sources_table(deployment: Settings) -> str:
-    name = f"{deployment.dynamodb_table_api_keys}-sources"
-    asyncio.run(_make_table(deployment, name))
-    return name
-
-
-async def _make_table(deployment: Settings, name: str) -> None:
-    async with AwsClients(deployment).dynamodb() as client:
-        await client.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+from tests.contract.build import sqlite_backend
 
 
 @pytest.fixture
-def where(backend: Settings | None, request: pytest.FixtureRequest) -> tuple[Settings, str] | None:
-    """The deployment and the table to test against, or None for memory."""
-    return None if backend is None else (backend, request.getfixturevalue("sources_table"))
-
-
-@pytest.fixture
-async def store(where: tuple[Settings, str] | None) -> AsyncIterator[SourceStore]:
-    if where is None:
+async def store(backend: Settings | None) -> AsyncIterator[SourceStore]:
+    if backend is None:
         yield MemorySourceStore()
-        return
-    settings, table = where
-    async with AwsClients(settings).dynamodb() as client:
-        yield DynamoSourceStore(client, table)
+    elif backend.backend == "sqlite":
+        async with sqlite_backend(backend) as opened:
+            yield await opened.sources()
+    else:
+        async with AwsClients(backend).dynamodb() as client:
+            yield DynamoSourceStore(client, backend.dynamodb_table_sources)
 
 
 @pytest.fixture
@@ -155,7 +134,7 @@ async def test_a_store_that_answers_is_ready(store: SourceStore) -> None:
 
 async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings, tenant: str) -> None:
     async with AwsClients(deployment).dynamodb() as client:
-        store = DynamoSourceStore(client, f"{deployment.dynamodb_table_api_keys}-not")
+        store = DynamoSourceStore(client, f"{deployment.dynamodb_table_sources}-not")
         source = a_source(tenant)
         for call in (
             store.ready(),
@@ -169,11 +148,9 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings, te
                 await call
 
 
-async def test_a_list_longer_than_a_page_is_read_to_its_end(
-    deployment: Settings, sources_table: str, tenant: str
-) -> None:
+async def test_a_list_longer_than_a_page_is_read_to_its_end(deployment: Settings, tenant: str) -> None:
     async with AwsClients(deployment).dynamodb() as client:
-        store = DynamoSourceStore(client, sources_table)
+        store = DynamoSourceStore(client, deployment.dynamodb_table_sources)
         big = Rules(subject=("constant:" + "n" * 200_000,))  # a page is 1 MB
         made = [replace(a_source(tenant, f"s{number}"), rules=big) for number in range(8)]
         for source in made:

@@ -29,6 +29,7 @@ async def described(settings: Settings) -> dict[str, Any]:
     async with aws.dynamodb() as dynamodb:
         found["events"] = await _table(dynamodb, settings.dynamodb_table_events)
         found["api_keys"] = await _table(dynamodb, settings.dynamodb_table_api_keys)
+        found["sources"] = await _table(dynamodb, settings.dynamodb_table_sources)
     return found
 
 

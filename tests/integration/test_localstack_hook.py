@@ -10,7 +10,14 @@ from shared.settings import Settings
 from tests.integration import awslocal
 from tests.integration.described import described
 
-NAMES = ("queue_name", "dlq_name", "dynamodb_table_events", "dynamodb_table_api_keys", "bodies_bucket")
+NAMES = (
+    "queue_name",
+    "dlq_name",
+    "dynamodb_table_events",
+    "dynamodb_table_api_keys",
+    "dynamodb_table_sources",
+    "bodies_bucket",
+)
 
 
 def renamed(settings: Settings, suffix: str) -> Settings:

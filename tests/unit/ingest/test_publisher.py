@@ -49,7 +49,7 @@ async def test_only_events_with_the_same_window_share_a_pack(make: Make) -> None
     world.queue.unblocked.set()
     await asyncio.gather(*posting)
     assert names_of(world.queue) == [["first"], ["0", "4"], ["1", "3"], ["2"]]
-    assert [each.window_seconds for each in packs_of(world.queue)] == [None, None, 7, 8]
+    assert [each.window_seconds for each in world.queue.packs] == [None, None, 7, 8]
 
 
 async def test_calls_in_flight_are_limited(make: Make) -> None:
