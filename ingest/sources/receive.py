@@ -16,11 +16,11 @@ from ingest.sources.handshakes import (
     is_sns,
 )
 from ingest.sources.presets import kept_headers, rules_of
-from ingest.sources.schemes.base import NotAuthentic, Scheme
+from ingest.sources.schemes.base import Scheme
 from ingest.sources.webhook import Webhook
 from ingest.trace_context import Trace
 from shared.clock import rfc3339
-from shared.model.errors import TooLarge
+from shared.model.errors import NotAuthentic, TooLarge
 from shared.model.event import Event
 from shared.model.source import Source
 

@@ -8,13 +8,12 @@ import asyncio
 from typing import TypeVar
 
 from ingest.sources.receive import Receiver
-from ingest.sources.schemes.base import NotAuthentic
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.secrets import context_of
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
 from shared.model import source as sources
-from shared.model.errors import InvalidRequest, Poison, Unavailable
+from shared.model.errors import InvalidRequest, NotAuthentic, Poison, Unavailable
 from shared.model.source import SealedSecret, Source
 from shared.ports import SecretBox, SourceReader
 

@@ -16,6 +16,25 @@ class Charge(NamedTuple):
     retry_after_seconds: float
 
 
+class Limited(Protocol):
+    """What has a limit of its own: `rate` tokens a second, `burst` at once."""
+
+    @property
+    def key_id(self) -> str:
+        """What tells its bucket from others."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Tokens a second."""
+        ...
+
+    @property
+    def burst(self) -> int:
+        """Tokens at once."""
+        ...
+
+
 class RateLimiter(Protocol):
     """Charges keys. `TokenBucketLimiter` counts in one process, `LeasedLimiter` across processes."""
 

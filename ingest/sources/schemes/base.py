@@ -3,32 +3,17 @@
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ingest.sources.webhook import Webhook
-from shared.model.errors import Unauthorized
+from shared.model.errors import NotAuthentic
 
 TOLERANCE_SECONDS = 300
 """How far a signed time may be from now, before or after: what Stripe, Slack and Standard Webhooks recommend."""
 
-Reason = Literal["missing", "malformed", "stale", "mismatch", "unknown", "disabled"]
-
 _epoch = re.compile(r"[0-9]{1,16}", re.ASCII).fullmatch
 _FIRST_MILLISECONDS = 100_000_000_000
 """As seconds it is the year 5138, as milliseconds 1973: from here on a number means milliseconds."""
-
-
-class NotAuthentic(Unauthorized):
-    """A delivery that its source does not vouch for.
-
-    The answer never says why: that would help those who guess. `reason` is for metrics and logs. `challenge` is what
-    WWW-Authenticate asks for, if anything.
-    """
-
-    def __init__(self, reason: Reason, challenge: str | None = None) -> None:
-        super().__init__("The delivery is not authentic.")
-        self.reason = reason
-        self.challenge = challenge
 
 
 class Scheme(Protocol):

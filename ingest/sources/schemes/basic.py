@@ -6,8 +6,9 @@ https://datatracker.ietf.org/doc/html/rfc7617
 import base64
 from collections.abc import Sequence
 
-from ingest.sources.schemes.base import NotAuthentic, check_match
+from ingest.sources.schemes.base import check_match
 from ingest.sources.webhook import Webhook
+from shared.model.errors import NotAuthentic
 
 _HEADER = "authorization"
 _CHALLENGE = 'Basic realm="source", charset="UTF-8"'

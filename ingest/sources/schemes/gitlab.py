@@ -7,10 +7,11 @@ https://docs.gitlab.com/user/project/integrations/webhooks/
 
 from collections.abc import Sequence
 
-from ingest.sources.schemes.base import NotAuthentic, Scheme
+from ingest.sources.schemes.base import Scheme
 from ingest.sources.schemes.header import Header
 from ingest.sources.schemes.standard import PREFIX, Standard
 from ingest.sources.webhook import Webhook
+from shared.model.errors import NotAuthentic
 
 _HEADER = "X-Gitlab-Token"
 

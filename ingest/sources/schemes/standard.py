@@ -12,9 +12,9 @@ import hmac
 import secrets as random
 from collections.abc import Sequence
 
-from ingest.sources.schemes.base import NotAuthentic, check_match, check_time, required
+from ingest.sources.schemes.base import check_match, check_time, required
 from ingest.sources.webhook import Webhook
-from shared.model.errors import Fault, InvalidRequest
+from shared.model.errors import Fault, InvalidRequest, NotAuthentic
 
 PREFIX = "whsec_"
 _VERSION = "v1,"

@@ -8,8 +8,9 @@ https://docs.stripe.com/webhooks#verify-manually
 import hmac
 from collections.abc import Sequence
 
-from ingest.sources.schemes.base import NotAuthentic, check_match, check_time, required
+from ingest.sources.schemes.base import check_match, check_time, required
 from ingest.sources.webhook import Webhook
+from shared.model.errors import NotAuthentic
 
 _HEADER = "stripe-signature"
 

@@ -13,8 +13,9 @@ import hmac
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from ingest.sources.schemes.base import NotAuthentic, check_match, required
+from ingest.sources.schemes.base import check_match, required
 from ingest.sources.webhook import Webhook
+from shared.model.errors import NotAuthentic
 
 _HEADER = "x-twilio-signature"
 _SETTINGS = "x-twilio-webhooks-signature-settings"

@@ -3,8 +3,8 @@
 import pytest
 
 from ingest.sources.handshakes import Answer
-from ingest.sources.schemes.base import NotAuthentic
 from ingest.sources.webhook import Webhook
+from shared.model.errors import NotAuthentic
 from shared.model.source import SchemeName
 from tests.manual import START_MS
 from tests.unit.ingest.sources.making import RECEIPT, delivered, post, receiver

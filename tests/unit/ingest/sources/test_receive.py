@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from ingest.formats.attributes import faults_of
 from ingest.formats.raw_json import duplicates, fields_of
 from ingest.sources.receive import MAX_BODY_BYTES, Delivery
-from ingest.sources.schemes.base import NotAuthentic
 from ingest.sources.webhook import Webhook
 from ingest.trace_context import Trace
 from shared.model import source as sources
-from shared.model.errors import TooLarge
+from shared.model.errors import NotAuthentic, TooLarge
 from shared.model.event import MAX_DATA_DEPTH
 from shared.model.source import SchemeOptions
 from shared.model.source_rules import Rules

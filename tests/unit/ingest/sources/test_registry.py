@@ -5,11 +5,10 @@ import pytest
 
 from ingest.sources import registry
 from ingest.sources.registry import STALE_SECONDS, SourceRegistry
-from ingest.sources.schemes.base import NotAuthentic
 from ingest.sources.secrets import new_secret, seal
 from shared.memory.source_store import MemorySourceStore
 from shared.model import source as sources
-from shared.model.errors import Unavailable
+from shared.model.errors import NotAuthentic, Unavailable
 from shared.model.source import Source
 from shared.secret_box import LocalSecretBox
 from tests.manual import START_MS, ManualClock

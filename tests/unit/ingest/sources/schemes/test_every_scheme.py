@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sources.schemes.base import TOLERANCE_SECONDS, NotAuthentic
+from ingest.sources.schemes.base import TOLERANCE_SECONDS
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.webhook import Webhook
-from shared.model.errors import InvalidRequest
+from shared.model.errors import InvalidRequest, NotAuthentic
 from shared.model.source import SCHEMES, SchemeOptions
 from tests.deliveries import SAMPLES, Sample
 from tests.manual import START_MS

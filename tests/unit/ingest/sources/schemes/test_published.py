@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingest.sources.schemes.base import NotAuthentic
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.webhook import Webhook
+from shared.model.errors import NotAuthentic
 from shared.model.source import SchemeName, SchemeOptions
 
 FORM = "application/x-www-form-urlencoded"
