@@ -1,7 +1,8 @@
 """Sources: URLs that take another service's webhooks as they are: `src_<id>_<secret>` is the last part of the path.
 
-The id finds the record. Of the URL's secret only its SHA-256 is kept: 256 random bits can't be found from it. Signing
-secrets can't be hashed, since a signature is computed with them; they are kept encrypted.
+The id finds the record. The URL's secret is checked by its SHA-256: 256 random bits can't be found from it. Signing
+secrets can't be hashed, since a signature is computed with them; they are kept encrypted. So is the token, for the
+people who run a source.
 """
 
 import hashlib
@@ -76,6 +77,7 @@ class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the table of sources holds of one. `secrets` are newest first. Times are epoch milliseconds.
 
+    `sealed_token` is the token of the URL, encrypted; ingest does not use it.
     `rules` and `keep_headers` add to what the scheme brings along. `version` rises with every change.
     """
 
@@ -90,6 +92,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     secrets: tuple[SealedSecret, ...] = ()
     window_seconds: int = DEFAULT_WINDOW_SECONDS
     url_hash: str
+    sealed_token: bytes = b""
     created_at: int
     disabled_at: int | None = None
     version: int = 1
@@ -168,6 +171,11 @@ def without_secret(source: Source, secret_id: str) -> Source:
         detail = "This is the only signing secret; add another first, or disable the source."
         raise InvalidRequest("The signing secret can't be removed.", [Fault(detail=detail)])
     return _changed(source, secrets=kept)
+
+
+def with_newest_secret(source: Source) -> Source:
+    """Return `source` with its newest signing secret alone; with one or none, nothing changes."""
+    return source if len(source.secrets) <= 1 else _changed(source, secrets=source.secrets[:1])
 
 
 def with_new_url(source: Source) -> tuple[Source, str]:

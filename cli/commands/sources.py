@@ -1,0 +1,297 @@
+"""`triggers sources`: create, list, show, rotate, disable, delete and test sources of webhooks."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import click
+from msgspec.structs import replace
+
+from cli.local.data_option import data_option
+from cli.output import json_option, print_json, print_table
+from cli.source_options import options_of, rules_of, scheme_options
+from cli.time_span import TimeSpan, complete_span
+from shared.model.errors import InvalidRequest, NotFound
+from shared.model.source import SCHEMES, Source
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
+_COLUMNS = "name", "tenant", "inbox", "scheme", "secrets", "window", "status"
+
+
+def _named(command: _F) -> _F:
+    tenant = click.option("--tenant", help="Whose source; needed where several tenants have one of this name.")
+    return click.argument("name", metavar="NAME")(tenant(command))
+
+
+_url = click.option("--url", help="URL of the API.  [default: PUBLIC_URL, or the server on this machine]")
+_secret_file = click.option(
+    "--secret-file", help="A file with the provider's signing secret; - is standard input.  [default: make one]"
+)
+
+
+@click.group()
+@data_option("Work on the sources of the script/server that runs with this directory.")
+def sources() -> None:
+    """Create, list, show, rotate, disable, delete and test sources: URLs that take any webhook as it is.
+
+    Works on the table that DYNAMODB_TABLE_SOURCES names, with the AWS credentials and endpoint of the environment;
+    with --data on that of a server on this machine.
+    """
+
+
+@sources.command()
+@click.option("--tenant", required=True, help="Whose events they become.")
+@click.option("--name", required=True, help="Part of the events' source: /sources/NAME.")
+@click.option("--inbox", default="default", show_default=True, help="Where the events go.")
+@click.option("--scheme", required=True, type=click.Choice(SCHEMES), help="Who signs, and how.")
+@_secret_file
+@click.option(
+    "--window",
+    "window_ms",
+    default="7d",
+    show_default=True,
+    type=TimeSpan(),
+    shell_complete=complete_span,
+    help="A delivery with the same id is a repeat this long.",
+)
+@click.option("--keep-header", "keep_headers", multiple=True, help="A header that becomes an attribute; repeatable.")
+@scheme_options
+@_url
+@json_option
+def create(
+    *,
+    tenant: str,
+    name: str,
+    inbox: str,
+    scheme: str,
+    secret_file: str | None,
+    window_ms: int,
+    keep_headers: tuple[str, ...],
+    url: str | None,
+    as_json: bool,
+    **more: Any,  # noqa: ANN401 - of `scheme_options`
+) -> None:
+    """Create a source and print its URL, and its signing secret if one was made: this once."""
+    from cli import source_records as records  # noqa: PLC0415 (loads what verifies signatures)
+    from shared.model import source as model  # noqa: PLC0415 (`sources` is the group)
+
+    given = records.read_secret(secret_file)
+
+    async def put() -> tuple[Source, str, str | None]:
+        source, token = model.create(
+            tenant=tenant,
+            name=name,
+            scheme=scheme,
+            now_ms=records.now_ms(),
+            inbox=inbox,
+            options=options_of(more),
+            rules=rules_of(more),
+            keep_headers=keep_headers,
+            window_seconds=window_ms // 1000,
+        )
+        async with records.opened() as (store, box):
+            source, made = await records.with_secret(box, source, given)
+            source = replace(await records.with_token(box, source, token), version=1)
+            await store.put(source)
+        return source, token, made
+
+    source, token, made = _run(put())
+    _print_made(source, records.url_of(url, token), made, as_json=as_json)
+
+
+@sources.command("list")
+@click.option("--tenant", help="This tenant's only.")
+@json_option
+def list_(*, tenant: str | None, as_json: bool) -> None:
+    """List sources, never their secrets."""
+    from cli import source_records as records  # noqa: PLC0415
+
+    async def read() -> list[Source]:
+        async with records.opened() as (store, _):
+            return await store.sources_of(tenant)
+
+    found = [records.shown(source) for source in _run(read())]
+    if as_json:
+        print_json(found)
+    else:
+        _print_table(found)
+
+
+@sources.command()
+@_named
+@click.option("--with-url", is_flag=True, help="Print the URL, too, which is a secret.")
+@_url
+@json_option
+def show(*, name: str, tenant: str | None, with_url: bool, url: str | None, as_json: bool) -> None:
+    """Show the source NAME, never its signing secrets."""
+    from cli import source_records as records  # noqa: PLC0415
+
+    async def read() -> dict[str, Any]:
+        async with records.opened() as (store, box):
+            source = await records.find(store, name, tenant)
+            own = {"url": records.url_of(url, await records.token_of(box, source))} if with_url else {}
+            return records.shown(source) | own
+
+    _print(_run(read()), as_json=as_json)
+
+
+@sources.command()
+@_named
+@_secret_file
+@click.option("--finish", is_flag=True, help="Remove all secrets but the newest; make none.")
+@click.option("--new-url", is_flag=True, help="Replace the URL; make no secret. The old URL stops working.")
+@_url
+@json_option
+def rotate(
+    *,
+    name: str,
+    tenant: str | None,
+    secret_file: str | None,
+    finish: bool,
+    new_url: bool,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Add a signing secret to the source NAME; the old ones keep working until `rotate NAME --finish`."""
+    from cli import source_records as records  # noqa: PLC0415
+    from shared.model import source as model  # noqa: PLC0415
+
+    if sum((finish, new_url, secret_file is not None)) > 1:
+        raise click.UsageError("--secret-file, --finish and --new-url exclude each other.")
+    given = records.read_secret(secret_file)
+
+    async def change() -> tuple[Source, str | None, str | None]:
+        token = made = None
+        async with records.opened() as (store, box):
+            old = source = await records.find(store, name, tenant)
+            if new_url:
+                source, token = model.with_new_url(source)
+                source = await records.with_token(box, source, token)
+            elif finish:
+                source = model.with_newest_secret(source)
+            else:
+                source, made = await records.with_secret(box, source, given)
+            if source is not old:
+                await store.replace(source)
+            return source, token, made
+
+    source, token, made = _run(change())
+    _print_made(source, None if token is None else records.url_of(url, token), made, as_json=as_json)
+
+
+@sources.command()
+@_named
+@click.option("--undo", is_flag=True, help="Let it take deliveries again.")
+@json_option
+def disable(*, name: str, tenant: str | None, undo: bool, as_json: bool) -> None:
+    """Refuse deliveries to the source NAME within KEY_CACHE_SECONDS (30 by default)."""
+    from cli import source_records as records  # noqa: PLC0415
+    from shared.model import source as model  # noqa: PLC0415
+
+    async def change() -> Source:
+        async with records.opened() as (store, _):
+            old = await records.find(store, name, tenant)
+            source = model.enabled(old) if undo else model.disabled(old, records.now_ms())
+            if source is not old:
+                await store.replace(source)
+            return source
+
+    _print(records.shown(_run(change())), as_json=as_json)
+
+
+@sources.command()
+@_named
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+def delete(*, name: str, tenant: str | None, yes: bool, as_json: bool) -> None:
+    """Delete the source NAME permanently; its events stay."""
+    from cli import source_records as records  # noqa: PLC0415
+
+    if not yes:
+        click.confirm(f"Delete source {name}? Its URL will never work again.", abort=True, err=True)
+
+    async def remove() -> Source:
+        async with records.opened() as (store, _):
+            source = await records.find(store, name, tenant)
+            await store.delete(source)
+            return source
+
+    _print(records.shown(_run(remove())), as_json=as_json)
+
+
+@sources.command()
+@_named
+@click.option("--file", "path", required=True, help="A file with the body of a delivery; - is standard input.")
+@click.option("--header", "-H", "headers", multiple=True, help="A header, as 'Name: value'; may be repeated.")
+@_url
+@json_option
+def test(*, name: str, tenant: str | None, path: str, headers: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Sign a delivery as the provider of the source NAME would, post it, and print the answer."""
+    from cli import source_delivery  # noqa: PLC0415
+    from cli import source_records as records  # noqa: PLC0415
+
+    webhook = source_delivery.read(path, headers)
+
+    async def deliver() -> source_delivery.Delivered:
+        async with records.opened() as (store, box):
+            source = await records.find(store, name, tenant)
+            to = records.url_of(url, await records.token_of(box, source))
+            return await source_delivery.post(await source_delivery.signed(box, source, webhook, to))
+
+    done = _run(deliver())
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"{done.status} {done.detail}".rstrip())
+    if not done.accepted:
+        raise SystemExit(1)
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        return asyncio.run(work)
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    except InvalidRequest as error:
+        details = " ".join(fault.detail for fault in error.faults)
+        raise click.ClickException(details or str(error)) from None
+
+
+def _print_made(source: Source, url: str | None, secret: str | None, *, as_json: bool) -> None:
+    from cli import source_records as records  # noqa: PLC0415
+
+    made = {name: value for name, value in (("url", url), ("secret", secret)) if value is not None}
+    if as_json:
+        print_json(records.shown(source) | made)
+        return
+    if url is not None:
+        click.echo(f"Source {source.name} of tenant {source.tenant}. Its URL, a secret for its provider:", err=True)
+        click.echo(url)
+    if secret is not None:
+        click.echo("The signing secret. It can't be shown again:", err=True)
+        click.echo(secret)
+    if not made:
+        click.echo(f"Source {source.name} has {len(source.secrets)} signing secrets.", err=True)
+
+
+def _print(fields: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(fields)
+        return
+    secrets = [one["secret_id"] for one in fields["secrets"]]
+    for name, value in {**fields, "secrets": secrets}.items():
+        if value:
+            click.echo(f"{name:<15} {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
+
+
+def _print_table(found: list[dict[str, Any]]) -> None:
+    from rich.table import Table  # noqa: PLC0415 (slow to load)
+    from rich.text import Text  # noqa: PLC0415 (the same)
+
+    table = Table(*_COLUMNS, box=None)
+    for source in found:
+        days = f"{source['window_seconds'] / 86_400:g}d"
+        cells = {**source, "secrets": len(source["secrets"]), "window": days}
+        table.add_row(*(Text(str(cells[column])) for column in _COLUMNS))
+    print_table(table)

@@ -1,0 +1,61 @@
+"""The options of `triggers sources create` that say how deliveries are signed and read."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from shared.model.source import SchemeOptions
+from shared.model.source_rules import Rules
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--header", help="Schemes hmac and header: the header with the signature or the shared secret."),
+    click.option("--prefix", help="The same: what stands before it, such as 'sha256='."),
+    click.option(
+        "--algorithm", type=click.Choice(("sha1", "sha256", "sha512")), help="Scheme hmac.  [default: sha256]"
+    ),
+    click.option("--encoding", type=click.Choice(("hex", "base64")), help="Scheme hmac.  [default: hex]"),
+    click.option(
+        "--signed", help="Scheme hmac: the signed text, with {body}, {timestamp}, {url}, {method}.  [default: {body}]"
+    ),
+    click.option("--timestamp-header", help="Scheme hmac: the header that {timestamp} stands for."),
+)
+_RULES = (
+    click.option(
+        "--type",
+        "type_",
+        multiple=True,
+        help="Where the type is: header:NAME, json:/POINTER, form:FIELD,"
+        " constant:TEXT; may be repeated, the first found counts.  [default: the scheme's]",
+    ),
+    click.option("--type-prefix", help="Text before the type, such as 'stripe.'."),
+    click.option("--id", "id_", multiple=True, help="Where the id is; digest:body is the SHA-256 of the body."),
+    click.option("--subject", multiple=True, help="Where the subject is."),
+    click.option("--time", "time_", multiple=True, help="Where the time is."),
+)
+
+
+def scheme_options(command: _F) -> _F:
+    """Give a command the options of schemes and rules."""
+    for option in reversed((*_OPTIONS, *_RULES)):
+        command = option(command)
+    return command
+
+
+def options_of(given: Mapping[str, Any]) -> SchemeOptions:
+    """Return what the scheme is told, of a command's arguments."""
+    names = SchemeOptions.__struct_fields__
+    return SchemeOptions(**{name: given[name] for name in names if given.get(name) is not None})
+
+
+def rules_of(given: Mapping[str, Any]) -> Rules:
+    """Return the rules, of a command's arguments."""
+    return Rules(
+        type=given["type_"],
+        type_prefix=given["type_prefix"] or "",
+        id=given["id_"],
+        subject=given["subject"],
+        time=given["time_"],
+    )
