@@ -146,7 +146,7 @@ async def test_no_secret_or_payload_leaks(stack: Stack) -> None:
             said.append(client.get(f"http://127.0.0.1:{stack.metrics_port}/metrics").text)
         said += await asyncio.gather(stack.command("dlq", "list", "--json"), on_lambda(stack, bodies))
     said.append(stack.out.read_text())
-    url_secret = url.rpartition("_")[2]
+    url_secret = url[-43:]
     everything = "\n".join(said)
     assert '"name": "process message"' in everything
     assert '"_aws"' in everything
@@ -177,7 +177,7 @@ async def a_source(stack: Stack) -> str:
     url: str = msgspec.json.decode(made.splitlines()[-1])["url"]
     for command in (("list", "--json"), ("show", "shop")):
         shown = await stack.command("sources", *command)
-        assert not any(one in shown for one in (SIGNING_SECRET.decode(), url.rpartition("_")[2]))
+        assert not any(one in shown for one in (SIGNING_SECRET.decode(), url[-43:]))
     return url
 
 
