@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw
@@ -74,10 +75,18 @@ def _extensions(webhook: Webhook, kept: Sequence[str]) -> Iterator[bytes]:
     taken: set[str] = set()
     for header in kept:
         value = webhook.header(header)
-        name = limits.extension_name(header)
-        if value and name not in taken and not may_hold_credential(header):
+        if not value:
+            continue
+        name = _extension_of(header)
+        if name is not None and name not in taken:
             taken.add(name)
             yield _member(name, limits.text(value, MAX_HEADER_LENGTH))
+
+
+@lru_cache(maxsize=1024)  # sources keep few headers
+def _extension_of(header: str) -> str | None:
+    """Return the name of the attribute that holds `header`, None if that may hold a credential."""
+    return None if may_hold_credential(header) else limits.extension_name(header)
 
 
 def _member(name: str, value: str) -> bytes:
