@@ -1,6 +1,6 @@
 """The tables of events, of API keys and of sources, and the key that encrypts the sources' secrets."""
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -25,6 +25,7 @@ class Tables(Construct):
             enable_key_rotation=True,
             removal_policy=_removal(config),
         )
+        CfnOutput(self, "SourcesKeyId", value=self.sources_key.key_id)
 
 
 def _table(scope: Construct, name: str, declared: Table, config: Config) -> dynamodb.TableV2:

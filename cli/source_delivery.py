@@ -14,7 +14,7 @@ from ingest.sources.webhook import Webhook
 from shared.model.source import Source
 
 if TYPE_CHECKING:
-    from shared.ports import SecretBox
+    from shared.source_ports import SecretBox
 
 _TIMEOUT_SECONDS = 30.0
 _DEFAULT_TYPE = (b"content-type", b"application/json")

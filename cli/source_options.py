@@ -20,7 +20,7 @@ _OPTIONS = (
     click.option(
         "--signed", help="Scheme hmac: the signed text, with {body}, {timestamp}, {url}, {method}.  [default: {body}]"
     ),
-    click.option("--timestamp-header", help="Scheme hmac: the header that {timestamp} stands for."),
+    click.option("--timestamp-header", help="Scheme hmac: the header with the {timestamp}."),
 )
 _RULES = (
     click.option(
@@ -45,7 +45,7 @@ def scheme_options(command: _F) -> _F:
 
 
 def options_of(given: Mapping[str, Any]) -> SchemeOptions:
-    """Return what the scheme is told, of a command's arguments."""
+    """Return the options of the scheme, of a command's arguments."""
     names = SchemeOptions.__struct_fields__
     return SchemeOptions(**{name: given[name] for name in names if given.get(name) is not None})
 

@@ -21,7 +21,7 @@ from shared.model.errors import NotFound
 from shared.model.source import MAX_SECRET_BYTES, Source
 
 if TYPE_CHECKING:
-    from shared.ports import SecretBox, SourceStore
+    from shared.source_ports import SecretBox, SourceStore
 
 _DEV_DIRECTORY = Path(".triggers")
 _HIDDEN = ("secrets", "url_hash", "sealed_token")
@@ -52,7 +52,7 @@ async def find(store: "SourceStore", name: str, tenant: str | None) -> Source:
 
 
 async def with_secret(box: "SecretBox", source: Source, given: bytes | None) -> tuple[Source, str | None]:
-    """Return `source` with a new signing secret, and that secret if it was not `given`: nobody else has it."""
+    """Return `source` with a new signing secret, and that secret if it was not `given`."""
     from shared.model import source as sources  # noqa: PLC0415 (the module of that name)
 
     if source.scheme == "none" and given is None:

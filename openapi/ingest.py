@@ -57,7 +57,7 @@ def paths() -> dict[str, Any]:
     """Return the path items."""
     return {
         events.PATH: {"post": _post_events()},
-        deliveries.PATH: {"parameters": [_TOKEN], "post": _post_delivery(), "options": _ask_for_delivery()},
+        deliveries.PATH: {"post": _post_delivery(), "options": _ask_for_delivery()},
         acks.PATH: {"post": _post_acks()},
         EVENT_PATH: {"delete": _delete()},
     }
@@ -107,7 +107,7 @@ def _post_delivery() -> dict[str, Any]:
             " the source's scheme says where its attributes are. Needs no API key: the URL is a secret."
         ),
         "security": [],
-        "parameters": [*_trace(), REQUEST_ID],
+        "parameters": [_TOKEN, *_trace(), REQUEST_ID],
         "requestBody": {"content": {"*/*": {"schema": {}}}},
         "responses": {
             "200": {
@@ -131,6 +131,7 @@ def _ask_for_delivery() -> dict[str, Any]:
         "description": "The handshake of CloudEvents' webhooks and of Azure Event Grid.",
         "security": [],
         "parameters": [
+            _TOKEN,
             header("WebHook-Request-Origin", "Who asks; `WebHook-Allowed-Origin` repeats it.", "events.example.com"),
             REQUEST_ID,
         ],

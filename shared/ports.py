@@ -15,8 +15,8 @@ import msgspec
 from shared.model.api_key import ApiKey
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
-from shared.model.source import Source
 from shared.model.token_budget import Lease
+from shared.source_ports import SecretBox, SourceStore
 
 MAX_STATEMENTS = 25
 """DynamoDB: statements in one BatchExecuteStatement."""
@@ -225,57 +225,6 @@ class KeyStore(Protocol):
 
     async def ready(self) -> None:
         """Return if keys can be read, else raise `Unavailable`."""
-        ...
-
-
-class SourceReader(Protocol):
-    """What ingest asks of the sources."""
-
-    async def get(self, source_id: str) -> Source | None:
-        """Return the source `source_id` (a consistent read), None if there is none; raise `Unavailable`."""
-        ...
-
-
-class SourceStore(SourceReader, Protocol):
-    """Sources. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
-
-    async def find(self, tenant: str, name: str) -> Source | None:
-        """Return the tenant's source of this name (a consistent read), None if there is none."""
-        ...
-
-    async def put(self, source: Source) -> None:
-        """Add a source; raise `InvalidRequest` if its tenant has one of this name."""
-        ...
-
-    async def sources_of(self, tenant: str | None = None) -> list[Source]:
-        """Return all sources, or one tenant's, by tenant and name. Reads the whole table."""
-        ...
-
-    async def replace(self, source: Source) -> None:
-        """Store a changed `source`, whose version is one more than the stored one's.
-
-        Raises `NotFound` if there is none, and `Unavailable` if it was changed meanwhile: read it again.
-        """
-        ...
-
-    async def delete(self, source: Source) -> None:
-        """Remove a source and free its name; one that is not there is no error."""
-        ...
-
-    async def ready(self) -> None:
-        """Return if sources can be read; raise `Unavailable` if not."""
-        ...
-
-
-class SecretBox(Protocol):
-    """Encrypts short secrets, bound to a context: what was sealed opens in the same context only."""
-
-    async def seal(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """Return `secret`, of at most 4,096 bytes, encrypted; raise `Unavailable`."""
-        ...
-
-    async def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was sealed; raise `Unavailable`, or `Poison` if it was not sealed here in this context."""
         ...
 
 

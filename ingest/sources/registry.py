@@ -15,7 +15,7 @@ from shared.concurrency import SingleFlight
 from shared.model import source as sources
 from shared.model.errors import InvalidRequest, NotAuthentic, Poison, Unavailable
 from shared.model.source import SealedSecret, Source
-from shared.ports import SecretBox, SourceReader
+from shared.source_ports import SecretBox, SourceReader
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.schemes.standard import PREFIX
 from shared.model.errors import Fault, InvalidRequest
 from shared.model.source import MAX_SECRET_BYTES, SealedSecret, Source
-from shared.ports import SecretBox
+from shared.source_ports import SecretBox
 
 _SECRET_BYTES = 32
 _ID_BYTES = 4

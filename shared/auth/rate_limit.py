@@ -21,7 +21,7 @@ class Limited(Protocol):
 
     @property
     def key_id(self) -> str:
-        """What tells its bucket from others."""
+        """The name of its bucket."""
         ...
 
     @property

@@ -17,9 +17,9 @@ from shared.aws.s3 import S3Bodies
 from shared.aws.source_store import DynamoSourceStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock
-from shared.ports import SecretBox
 from shared.secret_box import KeyFileBox
 from shared.settings import Settings
+from shared.source_ports import SecretBox
 
 if TYPE_CHECKING:  # the clients' types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient

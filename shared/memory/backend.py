@@ -9,8 +9,9 @@ from shared.memory.event_store import MemoryStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.memory.source_store import MemorySourceStore
-from shared.ports import BodyStore, EventQueue, EventStore, KeyStore, SecretBox, SourceStore
+from shared.ports import BodyStore, EventQueue, EventStore, KeyStore
 from shared.secret_box import KEY_BYTES, LocalSecretBox
+from shared.source_ports import SecretBox, SourceStore
 
 
 class MemoryBackend:

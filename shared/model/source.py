@@ -1,8 +1,7 @@
 """Sources: URLs that take another service's webhooks as they are: `src_<id>_<secret>` is the last part of the path.
 
 The id finds the record. The URL's secret is checked by its SHA-256: 256 random bits can't be found from it. Signing
-secrets can't be hashed, since a signature is computed with them; they are kept encrypted. So is the token, for the
-people who run a source.
+secrets can't be hashed, since a signature is computed with them; they are encrypted, and so is a copy of the token.
 """
 
 import hashlib
@@ -43,7 +42,6 @@ _TOKEN = re.compile(r"src_([a-z2-7]{4,32})_([A-Za-z0-9_-]{43})")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _PLACEHOLDER = re.compile(r"\{([a-z]*)\}")
 _PLACEHOLDERS = ("body", "timestamp", "url", "method")
-# What may hold a credential never becomes part of an event.
 _CREDENTIAL = re.compile(r"auth|cookie|signature|hmac|secret|token|passw|api-?key", re.IGNORECASE)
 
 
@@ -222,7 +220,7 @@ def unknown_source(name: str) -> NotFound:
 
 
 def changed_meanwhile(source: Source) -> Unavailable:
-    """Return the error of a change to a version of `source` that is not the current one."""
+    """Return the error of a change to an old version of `source`."""
     return Unavailable(f"source {source.name} was changed meanwhile; try again")
 
 

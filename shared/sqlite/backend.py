@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.ports import Budget, EventQueue, EventReader, EventStore, KeyStore, SecretBox, SourceStore
+from shared.ports import Budget, EventQueue, EventReader, EventStore, KeyStore
 from shared.secret_box import KeyFileBox
 from shared.settings import Settings
+from shared.source_ports import SecretBox, SourceStore
 from shared.sqlite import event_rows, key_store, layout
 from shared.sqlite import queue as queues
 from shared.sqlite.bodies import FileBodies

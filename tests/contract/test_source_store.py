@@ -13,8 +13,8 @@ from shared.model import source as sources
 from shared.model.errors import InvalidRequest, NotFound, Unavailable
 from shared.model.source import SchemeOptions, SealedSecret, Source
 from shared.model.source_rules import Rules
-from shared.ports import SourceStore
 from shared.settings import Settings
+from shared.source_ports import SourceStore
 from tests.contract.build import sqlite_backend
 
 
