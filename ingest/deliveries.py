@@ -105,7 +105,7 @@ class Deliveries:
 
     async def _take(self, receiver: Receiver, webhook: Webhook, line: RequestContext) -> Answer:
         """Return the answer to an authentic request; a delivery is in the queue by then."""
-        trace = trace_of(line.given)
+        trace = trace_of(line.headers)
         taken = receiver.receive(webhook, now_ms=self._clock.wall_ms(), mint=self._minter.mint, trace=trace)
         if isinstance(taken, Delivery):
             await self._publish(receiver.source, taken, trace.parent if trace else None)
@@ -162,9 +162,9 @@ def _key_id(source: Source) -> str:
 
 def _origin_of(scope: Scope) -> str:
     """Return scheme and host as the client knows them, if proxies say so. A wrong one makes a signature wrong."""
-    given = context_of(scope).given
-    protocol = given.get(b"x-forwarded-proto") or scope.get("scheme", "http").encode()
-    host = given.get(b"x-forwarded-host") or given.get(b"host", b"")
+    headers = context_of(scope).headers
+    protocol = headers.get(b"x-forwarded-proto") or scope.get("scheme", "http").encode()
+    host = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
     return f"{_first(protocol)}://{_first(host)}"
 
 

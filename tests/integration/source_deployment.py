@@ -19,14 +19,14 @@ from shared.sqlite.backend import SqliteBackend
 from shared.telemetry.catalog import Metrics
 from shared.web.app import build_app
 from tests.deliveries import Sample
-from tests.manual import ManualClock
+from tests.fakes.clock import FakeClock
 from tests.serving import client_of
 from worker.commit.dead_letters import DeadLetters
 from worker.commit.event_commit import CommitRules
 from worker.commit.processor import Processor
 from worker.inbox.app import part as inbox_part
 
-DAY_MS = 86_400_000
+DAY_SECONDS = 86_400
 MIB = 1024 * 1024
 
 
@@ -37,7 +37,7 @@ class Deployment:
         self.settings: Settings = load(
             {"BACKEND": "sqlite", "DATA_DIR": str(directory), "PUBLIC_URL": "https://in.example"}
         )
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.metrics = Metrics()
         self.backend = SqliteBackend(self.settings, self.clock)
         parts = [make(self.settings, clock=self.clock, metrics=self.metrics) for make in (ingest_part, inbox_part)]
@@ -100,7 +100,7 @@ class Deployment:
     async def listed(self) -> list[dict[str, msgspec.Raw]]:
         """Return the events in the inbox, members as they are; the worker has stored what was queued."""
         await self.work()
-        self.clock.now_ms += self.settings.settle_ms + 1
+        self.clock.advance(self.settings.settle_ms / 1000 + 0.001)
         key, token = api_key.create(tenant="acme", name="r", scopes=["inbox:read"], now_ms=self.clock.wall_ms())
         await (await self.backend.keys()).put(key)
         answer = await self.client.get(

@@ -13,7 +13,7 @@ from shared.model import api_key
 from shared.model import source as sources
 from tests.counted import counted
 from tests.deliveries import SAMPLES, Sample
-from tests.integration.source_deployment import DAY_MS, Deployment, body_of, check_refused, text
+from tests.integration.source_deployment import DAY_SECONDS, Deployment, body_of, check_refused, text
 from tests.serving import serving
 
 
@@ -42,7 +42,7 @@ async def test_a_delivery_is_read_back_as_it_was_sent_and_a_repeat_is_listed_onc
         answer = await deployment.send(deployment.signed(sample, path))
         assert (answer.status_code, answer.content) == (200, b"")
         await deployment.work()
-        deployment.clock.now_ms += 3 * DAY_MS
+        deployment.clock.advance(3 * DAY_SECONDS)
     [event] = await deployment.listed()
     assert body_of(event) == sample.body
     assert text(event, "type") == sample.type
@@ -86,11 +86,11 @@ async def test_both_secrets_work_while_they_rotate_and_the_old_one_does_not_afte
     old_id = source.secrets[0].secret_id
     source = sources.with_secret(source, await seal(box, source, b"new", deployment.clock.wall_ms()))
     await store.replace(source)
-    deployment.clock.now_ms += 60_000
+    deployment.clock.advance(60)
     for secret in (sample.secret, b"new"):
         assert (await deployment.send(deployment.signed(sample, path, secret=secret))).status_code == 200
     await store.replace(sources.without_secret(source, old_id))
-    deployment.clock.now_ms += 60_000
+    deployment.clock.advance(60)
     check_refused(await deployment.send(deployment.signed(sample, path)))
     assert (await deployment.send(deployment.signed(sample, path, secret=b"new"))).status_code == 200
 
@@ -101,10 +101,10 @@ async def test_three_days_of_retries_are_one_event_and_a_repeat_after_the_window
     sample = SAMPLES[0]
     _, path = await deployment.source(sample.scheme, sample.secret)
     for hours in (0, 1, 2, 5, 13, 24, 27):
-        deployment.clock.now_ms += hours * 3_600_000
+        deployment.clock.advance(hours * 3600)
         assert (await deployment.send(deployment.signed(sample, path))).status_code == 200
         await deployment.work()
-    deployment.clock.now_ms += 8 * DAY_MS
+    deployment.clock.advance(8 * DAY_SECONDS)
     assert len(await deployment.listed()) == 1
     assert (await deployment.send(deployment.signed(sample, path))).status_code == 200
     assert len(await deployment.listed()) == 2

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model.errors import InvalidSettings, Poison
-from shared.secret_box import KEY_BYTES, LocalSecretBox, load_key
+from shared.model.errors import InvalidSettings, Poison, Unavailable
+from shared.secret_box import KEY_BYTES, KEY_FILE, KeyFileBox, LocalSecretBox, load_key
 
 KEY = bytes(range(32))
 HERE = {"tenant": "a", "source": "b"}
@@ -76,3 +76,20 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     path.chmod(0o600)
     with pytest.raises(InvalidSettings, match="32 bytes"):
         load_key(path)
+
+
+async def test_a_key_file_is_made_for_the_first_secret_and_its_owner_s_alone(tmp_path: Path) -> None:
+    box = KeyFileBox.in_directory(tmp_path / "data")
+    with pytest.raises(Unavailable, match="does not exist"):
+        await box.open(b"sealed", HERE)
+    sealed = await box.seal(b"secret", HERE)
+    assert (tmp_path / "data" / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert await KeyFileBox.in_directory(tmp_path / "data").open(sealed, HERE) == b"secret"
+
+
+async def test_a_key_file_that_others_may_read_is_not_used(tmp_path: Path) -> None:
+    box = KeyFileBox.in_directory(tmp_path)
+    sealed = await box.seal(b"secret", HERE)
+    (tmp_path / KEY_FILE).chmod(0o644)
+    with pytest.raises(Unavailable, match="others may read"):
+        await KeyFileBox.in_directory(tmp_path).open(sealed, HERE)

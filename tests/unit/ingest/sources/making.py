@@ -7,7 +7,7 @@ from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.webhook import Webhook
 from shared.model.source import SchemeName, SchemeOptions, Source, create
 from tests.deliveries import Sample
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 
 RECEIPT = "019b0000-0000-7000-8000-000000000000"
 

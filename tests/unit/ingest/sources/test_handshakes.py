@@ -6,7 +6,7 @@ from ingest.sources.handshakes import Answer
 from ingest.sources.webhook import Webhook
 from shared.model.errors import NotAuthentic
 from shared.model.source import SchemeName
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import RECEIPT, delivered, post, receiver
 
 JSON = "application/json"

@@ -8,7 +8,7 @@ from ingest.sources.presets import KEPT, KEPT_ALWAYS, KEPT_OF_ANY, PRESETS, kept
 from ingest.sources.webhook import Webhook
 from shared.model.source import SCHEMES, SchemeName, may_hold_credential
 from shared.model.source_rules import Rules, rule_faults
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import delivered, receiver
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -19,7 +19,7 @@ from shared.model.event import MAX_DATA_DEPTH
 from shared.model.source import SchemeOptions
 from shared.model.source_rules import Rules
 from tests.deliveries import SAMPLES, XML, Sample
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import RECEIPT, a_source, delivered, post, receiver, receiver_of, signed
 
 JSON = "application/json"

@@ -11,7 +11,7 @@ from shared.model import source as sources
 from shared.model.errors import NotAuthentic, Unavailable
 from shared.model.source import Source
 from shared.secret_box import LocalSecretBox
-from tests.manual import START_MS, ManualClock
+from tests.fakes.clock import START_MS, FakeClock
 
 CACHE_SECONDS = 30
 KEY = bytes(range(32))
@@ -47,7 +47,7 @@ class CountingBox(LocalSecretBox):
 
 class World:
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.store = CountingStore()
         self.box = CountingBox()
         self.registry = SourceRegistry(self.store, self.box, self.clock, cache_seconds=CACHE_SECONDS)

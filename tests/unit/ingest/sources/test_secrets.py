@@ -4,7 +4,7 @@ from ingest.sources.secrets import seal
 from shared.model.errors import InvalidRequest
 from shared.model.source import MAX_SECRET_BYTES, SchemeName
 from shared.secret_box import LocalSecretBox
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import a_source
 
 

@@ -4,7 +4,7 @@ from shared.model import source as sources
 from shared.model.errors import InvalidRequest, NotFound
 from shared.model.source import MAX_SECRETS, SchemeOptions, SealedSecret, Source
 from shared.model.source_rules import Rules
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 
 
 def make(**changes: object) -> tuple[Source, str]:

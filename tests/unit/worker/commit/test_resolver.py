@@ -274,7 +274,7 @@ async def test_a_failed_move_is_retried() -> None:
 async def test_the_window_of_the_pack_decides_what_is_a_repeat(window_seconds: int | None, listed: int) -> None:
     rig = Rig()
     await rig.process(rig.pack("e", window_seconds=window_seconds))
-    rig.clock.now_ms += 2 * WINDOW_MS
+    rig.clock.advance(2 * WINDOW_MS / 1000)
     await rig.process(rig.pack("e", window_seconds=window_seconds))
     assert len(rig.listed()) == listed
 

@@ -10,7 +10,7 @@ from ingest.sources.webhook import Webhook
 from shared.model.errors import InvalidRequest, NotAuthentic
 from shared.model.source import SCHEMES, SchemeOptions
 from tests.deliveries import SAMPLES, Sample
-from tests.manual import START_MS
+from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import changed, receiver_of, signed
 
 OTHER = b"whsec_b3RoZXI6b3RoZXI6b3RoZXI="
