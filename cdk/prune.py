@@ -26,7 +26,7 @@ _NOT_IN_A_FUNCTION = (
     "bin",
     "cffi",
     "click",
-    "cryptography",  # seals secrets where there is no KMS
+    "cryptography",  # functions use KMS
     "h11",
     "httpcore",
     "httptools",

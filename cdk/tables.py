@@ -1,4 +1,4 @@
-"""The tables of events, of API keys and of sources, and the key that encrypts the sources' secrets."""
+"""The tables of events, API keys and sources, and the KMS key for the secrets of sources."""
 
 from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb

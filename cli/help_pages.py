@@ -31,11 +31,11 @@ _QUEUES = {"DLQ_NAME, QUEUE_NAME": "the queues", **_AWS}
 _KEYS = {"DYNAMODB_TABLE_API_KEYS": "the table of keys", **_AWS}
 _SOURCES = {
     "DYNAMODB_TABLE_SOURCES": "the table of sources",
-    "KMS_KEY_ID": "the key that encrypts their secrets",
-    "DATA_DIR": "without it, the directory of sources.key",
+    "KMS_KEY_ID": "the KMS key for their secrets",
+    "DATA_DIR": "without KMS_KEY_ID, the directory of sources.key",
     **_AWS,
 }
-_SOURCE_URLS = {"PUBLIC_URL": "URL of the API as providers know it", **_SOURCES}
+_SOURCE_URLS = {"PUBLIC_URL": "the base URL that providers use", **_SOURCES}
 _NAMES = {
     "QUEUE_NAME, DLQ_NAME": "the queues",
     "DYNAMODB_TABLE_EVENTS": "the table of events",
@@ -108,7 +108,7 @@ PAGES = {
     ),
     "keys revoke": Page(summary="Revoke a key.", examples=["triggers keys revoke KEYID"], variables=_KEYS),
     "sources": Page(
-        summary="Create and look after URLs that take any webhook.",
+        summary="Create and manage URLs that accept any webhook.",
         examples=[
             "triggers sources list",
             "triggers sources --data .triggers create --tenant dev --name gh --scheme github",
@@ -124,7 +124,7 @@ PAGES = {
         variables=_SOURCE_URLS,
     ),
     "sources list": Page(
-        summary="List sources, never their secrets.",
+        summary="List sources, without their secrets.",
         examples=["triggers sources list --tenant acme", "triggers sources list --json | jq -r '.[].name'"],
         variables=_SOURCES,
     ),
@@ -152,7 +152,7 @@ PAGES = {
         summary="Delete a source permanently.",
         examples=["triggers sources delete stripe --yes"],
         variables=_SOURCES,
-        exits={"1": "no such source, or the answer was no"},
+        exits={"1": "no such source, or not confirmed"},
     ),
     "sources test": Page(
         summary="Sign and post a delivery as the provider would.",

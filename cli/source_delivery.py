@@ -29,7 +29,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(path: str, headers: tuple[str, ...]) -> Webhook:
-    """Return the delivery in a file, not signed yet; JSON unless a Content-Type is given."""
+    """Return the unsigned delivery in a file; its type is JSON unless `headers` contain a Content-Type."""
     try:
         with click.open_file(path, "rb") as file:
             body: bytes = file.read()
@@ -42,7 +42,7 @@ def read(path: str, headers: tuple[str, ...]) -> Webhook:
 async def signed(box: "SecretBox", source: Source, webhook: Webhook, url: str) -> Webhook:
     """Return `webhook` to `url`, signed with the source's newest secret."""
     if not url.startswith("http"):
-        raise click.ClickException("Where is the API? Give --url or set PUBLIC_URL.")
+        raise click.ClickException("The URL of the API is unknown: use --url or set PUBLIC_URL.")
     secrets = [await box.open(one.sealed, context_of(source)) for one in source.secrets[:1]]
     scheme = scheme_of(source.scheme, secrets, source.options)
     return scheme.sign(Webhook(webhook.body, webhook.headers, url=url), now_ms())
@@ -56,7 +56,7 @@ async def post(webhook: Webhook) -> Delivered:
         try:
             answer = await client.post(webhook.url, content=webhook.body, headers=list(webhook.headers))
         except httpx.HTTPError as error:
-            # Without the URL, which is a secret.
+            # The URL is a secret.
             raise click.ClickException(f"The API can't be reached: {type(error).__name__}.") from None
     if answer.status_code == HTTPStatus.OK:
         return Delivered(accepted=True, status=answer.status_code, detail=answer.text or "accepted")
@@ -68,5 +68,5 @@ async def post(webhook: Webhook) -> Delivered:
 def _header(text: str) -> tuple[bytes, bytes]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise click.ClickException(f"{text!r} is no header such as 'X-GitHub-Event: push'.")
+        raise click.ClickException(f"{text!r} is not a header such as 'X-GitHub-Event: push'.")
     return name.strip().lower().encode(), value.strip().encode()

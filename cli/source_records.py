@@ -1,4 +1,4 @@
-"""What the commands on sources share: opening the store, making secrets and URLs, and what is shown of a source."""
+"""Shared by the commands on sources: opening the store, creating secrets and URLs, and the printed form of a source."""
 
 import os
 import time
@@ -28,7 +28,7 @@ _HIDDEN = ("secrets", "url_hash", "sealed_token")
 
 
 class Opened(NamedTuple):
-    """The sources of a deployment, and what encrypts their secrets."""
+    """The sources of a deployment, and the encryption of their secrets."""
 
     store: "SourceStore"
     box: "SecretBox"
@@ -42,17 +42,17 @@ async def opened() -> AsyncIterator[Opened]:
 
 
 async def find(store: "SourceStore", name: str, tenant: str | None) -> Source:
-    """Return the source of this name; raise `NotFound`, also if several tenants have one and none is given."""
+    """Return the source of this name; raise `NotFound` if there is none, or several and no `tenant` is given."""
     found = [source for source in await store.sources_of(tenant) if source.name == name]
     if len(found) > 1:
-        raise NotFound(f"{len(found)} tenants have a source {name}: give --tenant.")
+        raise NotFound(f"{len(found)} tenants have a source {name}: use --tenant.")
     if not found:
         raise NotFound(f"No source {name}.")
     return found[0]
 
 
 async def with_secret(box: "SecretBox", source: Source, given: bytes | None) -> tuple[Source, str | None]:
-    """Return `source` with a new signing secret, and that secret if it was not `given`."""
+    """Return `source` with another signing secret, and that secret unless it was `given`."""
     from shared.model import source as sources  # noqa: PLC0415 (the module of that name)
 
     if source.scheme == "none" and given is None:
@@ -73,7 +73,7 @@ async def token_of(box: "SecretBox", source: Source) -> str:
 
 
 def read_secret(path: str | None) -> bytes | None:
-    """Return the secret in a file, `-` being standard input, without the line break at its end."""
+    """Return the secret in a file (`-`: standard input) without its final line break."""
     if path is None:
         return None
     try:
@@ -85,13 +85,10 @@ def read_secret(path: str | None) -> bytes | None:
 
 
 def url_of(base: str | None, token: str) -> str:
-    """Return the URL of a source.
-
-    Where the API is comes from `base`, PUBLIC_URL, or the server on this machine; else the URL is a path.
-    """
+    """Return the URL of a source at `base`, PUBLIC_URL or the server on this machine; without these, its path."""
     base = base or settings.load(os.environ).public_url or _local_url()
     if base is None:
-        click.echo("Set PUBLIC_URL, or give --url, for a whole URL.", err=True)
+        click.echo("The URL of the API is unknown: set PUBLIC_URL or use --url to get a complete URL.", err=True)
         return f"/v1/in/{token}"
     return f"{url_checked(base)}/v1/in/{token}"
 
@@ -103,7 +100,7 @@ def _local_url() -> str | None:
 
 
 def shown(source: Source) -> dict[str, Any]:
-    """Return what may be shown of a source."""
+    """Return the fields of a source that are not secret."""
     fields = {name: getattr(source, name) for name in Source.__struct_fields__ if name not in _HIDDEN}
     return {
         **msgspec.to_builtins(fields),

@@ -20,20 +20,20 @@ from shared.web.lifespan import WhileServing
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
     """Return ingest as one part of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
-    publisher, registry = WhileServing[Publisher](), WhileServing[SourceRegistry]()
+    publisher, sources = WhileServing[Publisher](), WhileServing[SourceRegistry]()
 
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
         """Open the queue and the sources; send pending packs before closing them."""
         opened = Publisher(await backend.queue_sender(), settings, clock, metrics)
-        known = SourceRegistry(
+        registry = SourceRegistry(
             await backend.sources(), await backend.secret_box(), clock, cache_seconds=settings.key_cache_seconds
         )
-        with publisher.holding(opened), registry.holding(known):
+        with publisher.holding(opened), sources.holding(registry):
             try:
                 yield
             finally:
-                await known.aclose()
+                await registry.aclose()
                 await opened.aclose()
 
     async def ready() -> None:
@@ -41,7 +41,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
 
     load_shedder = LoadShedder(clock, metrics, settings.max_posts)
     posts = events.Events(publisher, load_shedder, clock, metrics)
-    taken = deliveries.Deliveries(registry, publisher, load_shedder, clock, metrics, public_url=settings.public_url)
+    webhooks = deliveries.Deliveries(sources, publisher, load_shedder, clock, metrics, public_url=settings.public_url)
     return Part(
         name="ingest",
         handlers=[
@@ -51,7 +51,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
         ],
         routes={
             ("POST", events.PATH): posts,
-            **{(method, deliveries.PATH): taken for method in deliveries.METHODS},
+            **{(method, deliveries.PATH): webhooks for method in deliveries.METHODS},
         },
         lifespan=lifespan,
         ready=ready,

@@ -1,6 +1,6 @@
-"""`POST /v1/in/{token}`: takes a delivery of another service as it is, and queues the event that it becomes.
+"""`POST /v1/in/{token}`: accepts a delivery of another service unchanged, and queues its event.
 
-The token in the path is a secret: only the route's template goes into logs, traces and problems.
+The token in the path is a secret: logs, traces and problems contain only the template of the route.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ _UNKNOWN = "unknown"
 
 
 class _Limit(NamedTuple):
-    """What the limiter has to know of a source."""
+    """The limit of a source."""
 
     key_id: str
     rate: int = DEFAULT_RATE
@@ -49,7 +49,7 @@ class _Limit(NamedTuple):
 class Deliveries:
     """The handler, as a raw ASGI app. `registry` and `publisher` are called for each request.
 
-    `public_url` is the API's address as senders know it, for schemes that sign the URL; empty: what the request says.
+    `public_url` is the base URL that senders use, for schemes that sign the URL; if empty, the request's headers apply.
     """
 
     def __init__(
@@ -94,25 +94,25 @@ class Deliveries:
             self._charge(line.key_id)
             body = await read_body(scope, receive, MAX_BODY_BYTES)
             webhook = Webhook(body, list(scope["headers"]), url=self._url(scope), method=str(scope.get("method")))
-            answer = await self._take(receiver, webhook, line)
+            answer = await self._handle(receiver, webhook, line)
         except TriggersError as error:
             if isinstance(error, NotAuthentic):
                 line.error = f"not authentic: {error.reason}"
             self._count(scheme, _outcome_of(error))
             raise
-        self._count(scheme, "accepted" if answer is _TAKEN else "handshake")
+        self._count(scheme, "accepted" if answer is _ACCEPTED else "handshake")
         return answer
 
-    async def _take(self, receiver: Receiver, webhook: Webhook, line: RequestContext) -> Answer:
-        """Return the answer to an authentic request; a delivery is in the queue by then."""
+    async def _handle(self, receiver: Receiver, webhook: Webhook, line: RequestContext) -> Answer:
+        """Return the answer to an authentic request, once the queue holds its event."""
         trace = trace_of(line.headers)
-        taken = receiver.receive(webhook, now_ms=self._clock.wall_ms(), mint=self._minter.mint, trace=trace)
-        if isinstance(taken, Delivery):
-            await self._publish(receiver.source, taken, trace.parent if trace else None)
+        received = receiver.receive(webhook, now_ms=self._clock.wall_ms(), mint=self._minter.mint, trace=trace)
+        if isinstance(received, Delivery):
+            await self._publish(receiver.source, received, trace.parent if trace else None)
             line.events = 1
             self._accepted.add()
-            return _TAKEN
-        return taken
+            return _ACCEPTED
+        return received
 
     async def _publish(self, source: Source, delivery: Delivery, traceparent: str | None) -> None:
         try:
@@ -124,13 +124,13 @@ class Deliveries:
                 window_seconds=delivery.window_seconds,
             )
         except TooLarge:
-            detail = f"The delivery does not fit a message of {MAX_MESSAGE_BYTES:,} bytes, even compressed."
+            detail = f"The delivery does not fit in a message of {MAX_MESSAGE_BYTES:,} bytes, even compressed."
             raise TooLarge(MAX_BODY_BYTES, detail) from None
 
     def _charge(self, key_id: str) -> None:
         charge = self._limits.charge(_Limit(key_id), 1)
         if charge.retry_after_seconds:
-            raise RateLimited(f"A source takes {DEFAULT_RATE:,} deliveries a second.", charge.retry_after_seconds)
+            raise RateLimited(f"A source accepts {DEFAULT_RATE:,} deliveries per second.", charge.retry_after_seconds)
 
     def _url(self, scope: Scope) -> str:
         path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
@@ -141,11 +141,11 @@ class Deliveries:
         self._deliveries.of(scheme or _UNKNOWN, outcome).add()
 
 
-_TAKEN = Answer()
+_ACCEPTED = Answer()
 
 
 def handler() -> HTTPRouteHandler:
-    """Return the handler of what `Deliveries` does not answer: other methods, and other spellings of the path."""
+    """Return the handler for what reaches Litestar: other methods, and other spellings of the path."""
 
     @route(PATH.replace("}", ":str}"), http_method=_OTHER_METHODS, include_in_schema=False)
     async def refuse(request: Request[Any, Any, Any]) -> None:
@@ -161,7 +161,7 @@ def _key_id(source: Source) -> str:
 
 
 def _origin_of(scope: Scope) -> str:
-    """Return scheme and host as the client knows them, if proxies say so. A wrong one makes a signature wrong."""
+    """Return scheme and host as the sender used them, according to proxies. If wrong, signatures of the URL fail."""
     headers = context_of(scope).headers
     protocol = headers.get(b"x-forwarded-proto") or scope.get("scheme", "http").encode()
     host = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")

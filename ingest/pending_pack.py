@@ -52,8 +52,8 @@ class PendingPack:
         )
 
     @property
-    def sharing(self) -> tuple[str, str, int | None]:
-        """What the events of one pack have in common: tenant, key and window."""
+    def key(self) -> tuple[str, str, int | None]:
+        """Tenant, key and window, which all events of a pack share."""
         return self.tenant, self.key_id, self.window_seconds
 
     def outgoing(self, *, fair: bool) -> Outgoing:

@@ -70,7 +70,7 @@ class Publisher:
         *,
         window_seconds: int | None = None,
     ) -> None:
-        """Return once the queue holds all `events`, in one pack, with a deduplication window of their own if given.
+        """Return once the queue holds all `events`, in one pack; `window_seconds` overrides the deduplication window.
 
         Raises `Unavailable` if the queue did not confirm them, the buffer is full, or the process is shutting down;
         `TooLarge` if they do not fit in one message.
@@ -126,7 +126,7 @@ class Publisher:
         pending = self._open.get((tenant, key_id, window_seconds))
         if pending is None or pending.size + size > pack.MAX_PLAIN_BYTES:
             pending = PendingPack(tenant, key_id, self._clock.wall_ms(), window_seconds=window_seconds)
-            self._open[pending.sharing] = pending
+            self._open[pending.key] = pending
             self._pending.append(pending)
         return pending
 
@@ -175,8 +175,8 @@ class Publisher:
         room = pack.MAX_MESSAGE_BYTES
         while self._pending and len(call) < MAX_MESSAGES:
             pending = self._pending.popleft()
-            if self._open.get(pending.sharing) is pending:
-                del self._open[pending.sharing]
+            if self._open.get(pending.key) is pending:
+                del self._open[pending.key]
             call.append(pending)
             if pending.body is None:
                 await asyncio.to_thread(pending.encode) if pending.size > _THREAD_BYTES else pending.encode()

@@ -36,14 +36,14 @@ _TOKEN = {
     "in": "path",
     "name": "token",
     "required": True,
-    "description": "The last part of the source's URL, `src_<id>_<secret>`.",
+    "description": "The last part of the source's URL: `src_<id>_<secret>`.",
     "schema": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_-]+$"},
     "example": "src_4k7w2xqpzm_" + "x" * 43,
 }
 _NOT_DELIVERED = (
-    (NotAuthentic("mismatch"), "No source has this URL, it is disabled, or the signature is missing or wrong."),
-    (RateLimited("A source takes 1,000 deliveries a second.", 1), "The source is over its rate."),
-    (Unavailable(""), "The queue or the table of sources does not answer. Repeat the request."),
+    (NotAuthentic("mismatch"), "Unknown URL, disabled source, or a missing or invalid signature."),
+    (RateLimited("A source accepts 1,000 deliveries per second.", 1), "The source exceeds its rate limit."),
+    (Unavailable(""), "The queue or the table of sources does not respond. Retry the request."),
 )
 
 _NO_TYPE = InvalidEvent("The event is invalid.", [Fault(detail="`type` is missing.", pointer="/type")])
@@ -57,7 +57,7 @@ def paths() -> dict[str, Any]:
     """Return the path items."""
     return {
         events.PATH: {"post": _post_events()},
-        deliveries.PATH: {"post": _post_delivery(), "options": _ask_for_delivery()},
+        deliveries.PATH: {"post": _post_delivery(), "options": _options_of_delivery()},
         acks.PATH: {"post": _post_acks()},
         EVENT_PATH: {"delete": _delete()},
     }
@@ -103,39 +103,39 @@ def _post_delivery() -> dict[str, Any]:
         "tags": ["events"],
         "summary": "Deliver a webhook",
         "description": (
-            "For other services, which sign their deliveries. Any body of up to 1 MiB becomes an event, byte for byte;"
-            " the source's scheme says where its attributes are. Needs no API key: the URL is a secret."
+            "For webhooks of other services. Any body of up to 1 MiB becomes an event, byte for byte; the scheme of the"
+            " source verifies the signature and finds the attributes. No API key is needed: the URL is a secret."
         ),
         "security": [],
         "parameters": [_TOKEN, *_trace(), REQUEST_ID],
         "requestBody": {"content": {"*/*": {"schema": {}}}},
         "responses": {
             "200": {
-                "description": "The queue holds the event, or a handshake is answered. The body is empty otherwise.",
+                "description": "The queue holds the event, and the body is empty; or the response to a handshake.",
                 "headers": _SENT_ID,
             },
             **refusals(
                 *_NOT_DELIVERED,
-                (TooLarge(MAX_BODY_BYTES), "The body is larger than 1 MiB, or does not fit a message of the queue."),
+                (TooLarge(MAX_BODY_BYTES), "The body is larger than 1 MiB, or does not fit in a message of the queue."),
                 (TooSlow(BODY_SECONDS), "The body took too long."),
             ),
         },
     }
 
 
-def _ask_for_delivery() -> dict[str, Any]:
+def _options_of_delivery() -> dict[str, Any]:
     return {
-        "operationId": "AskForDelivery",
+        "operationId": "RequestDelivery",
         "tags": ["events"],
-        "summary": "Ask whether webhooks may be delivered",
-        "description": "The handshake of CloudEvents' webhooks and of Azure Event Grid.",
+        "summary": "Request permission to deliver",
+        "description": "The handshake of CloudEvents webhooks and Azure Event Grid.",
         "security": [],
         "parameters": [
             _TOKEN,
-            header("WebHook-Request-Origin", "Who asks; `WebHook-Allowed-Origin` repeats it.", "events.example.com"),
+            header("WebHook-Request-Origin", "The sender; `WebHook-Allowed-Origin` repeats it.", "events.example.com"),
             REQUEST_ID,
         ],
-        "responses": {"200": {"description": "They may.", "headers": _SENT_ID}, **refusals(*_NOT_DELIVERED)},
+        "responses": {"200": {"description": "Permission granted.", "headers": _SENT_ID}, **refusals(*_NOT_DELIVERED)},
     }
 
 

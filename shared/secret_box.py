@@ -1,7 +1,7 @@
-"""A `SecretBox` with a key in a local file: AES-256-GCM, for a deployment on one machine.
+"""A `SecretBox` with a key in a local file, for deployments on one machine: AES-256-GCM.
 
-What is sealed is a version byte, a nonce of 96 random bits, and the ciphertext with its tag. A key may so seal some
-four billion secrets before two nonces are likely enough to meet (NIST SP 800-38D, 8.3).
+The result consists of a version byte, a nonce of 96 random bits, and the ciphertext with its tag. One key is good for
+four billion secrets (NIST SP 800-38D, 8.3).
 """
 
 import os
@@ -16,7 +16,7 @@ from shared.model.errors import InvalidSettings, Poison, Unavailable
 
 KEY_BYTES = 32
 KEY_FILE = "sources.key"
-"""In the data directory."""
+"""The name of the key file in the data directory."""
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class LocalSecretBox:
-    """Seals with one key, which it never shows."""
+    """Encrypts with `key`."""
 
     def __init__(self, key: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 (loads OpenSSL: 30 ms)
@@ -40,20 +40,20 @@ class LocalSecretBox:
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, _encode(context))
 
     async def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was sealed; raise `Poison` if it was not, with this key and in this context."""
+        """Return the secret; raise `Poison` unless it was encrypted with this key and context."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415
 
         head, nonce, rest = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         if head != _VERSION or len(nonce) < _NONCE_BYTES:
-            raise Poison("a sealed secret has an unknown form")
+            raise Poison("a secret has an unknown format")
         try:
             return self._cipher.decrypt(nonce, rest, _encode(context))
         except InvalidTag:
-            raise Poison("a sealed secret does not open with this key") from None
+            raise Poison("a secret can't be decrypted with this key") from None
 
 
 class KeyFileBox:
-    """Seals with the key in a file, which is made for the first secret and read once."""
+    """Encrypts with the key in a file, which is created for the first secret and read once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -69,7 +69,7 @@ class KeyFileBox:
         return await self._opened(make=True).seal(secret, context)
 
     async def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was sealed; raise `Unavailable` if there is no key, `Poison` if it does not fit."""
+        """Return the secret; raise `Unavailable` without a key file, `Poison` if it has another key or context."""
         try:
             return await self._opened(make=False).open(sealed, context)
         except InvalidSettings as error:
@@ -78,8 +78,8 @@ class KeyFileBox:
     def _opened(self, *, make: bool) -> LocalSecretBox:
         if self._box is None:
             if not make and not self._path.exists():
-                # A new key would open nothing: this process has another directory than the one that sealed.
-                raise Unavailable(f"{self._path}, the key of the sources' secrets, does not exist")
+                # A new key could decrypt nothing: the secrets were encrypted with that of another directory.
+                raise Unavailable(f"{self._path}, the key for the secrets of sources, does not exist")
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._box = LocalSecretBox(load_key(self._path))
@@ -89,22 +89,22 @@ class KeyFileBox:
 
 
 def load_key(path: Path) -> bytes:
-    """Return the key in the file at `path`, made if there is none; two processes that start at once get the same.
+    """Return the key in the file at `path`; create it atomically if it does not exist.
 
-    Raises `InvalidSettings` if others may read the file, or what it holds is no key.
+    Raises `InvalidSettings` if other users may read the file, or it is not a key.
     """
     if not path.exists():
         _make(path)
     if path.stat().st_mode & _OTHERS:
-        raise InvalidSettings([f"{path}: others may read the key; run: chmod 600 {path}"])
+        raise InvalidSettings([f"{path}: other users may read the key; run: chmod 600 {path}"])
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise InvalidSettings([f"{path}: a key has {KEY_BYTES} bytes, this file {len(key)}"])
+        raise InvalidSettings([f"{path}: a key has {KEY_BYTES} bytes, this file has {len(key)}"])
     return key
 
 
 def _make(path: Path) -> None:
-    # Written in full under another name first: the file is complete when it appears. mkstemp's mode is 0600.
+    # Linked only once complete, so that a concurrent process never reads a part.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""The ports of sources: where they are kept, and what encrypts their secrets. `shared.ports` has all others."""
+"""The ports for sources and their secrets. `shared.ports` has all others."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,10 +7,10 @@ from shared.model.source import Source
 
 
 class SourceReader(Protocol):
-    """What ingest asks of the sources."""
+    """The part of the sources that ingest needs."""
 
     async def get(self, source_id: str) -> Source | None:
-        """Return the source `source_id` (a consistent read), None if there is none; raise `Unavailable`."""
+        """Return the source `source_id` (a consistent read), None if it does not exist; raise `Unavailable`."""
         ...
 
 
@@ -18,11 +18,11 @@ class SourceStore(SourceReader, Protocol):
     """Sources. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
 
     async def find(self, tenant: str, name: str) -> Source | None:
-        """Return the tenant's source of this name (a consistent read), None if there is none."""
+        """Return the tenant's source of this name (a consistent read), None if it does not exist."""
         ...
 
     async def put(self, source: Source) -> None:
-        """Add a source; raise `InvalidRequest` if its tenant has one of this name."""
+        """Add a source; raise `InvalidRequest` if its tenant already has one of this name."""
         ...
 
     async def sources_of(self, tenant: str | None = None) -> list[Source]:
@@ -30,14 +30,14 @@ class SourceStore(SourceReader, Protocol):
         ...
 
     async def replace(self, source: Source) -> None:
-        """Store a changed `source`, whose version is one more than the stored one's.
+        """Store a changed `source` whose version is one higher than the stored one's.
 
-        Raises `NotFound` if there is none, and `Unavailable` if it was changed meanwhile: read it again.
+        Raises `NotFound` if it does not exist, and `Unavailable` if it was changed concurrently: read it again.
         """
         ...
 
     async def delete(self, source: Source) -> None:
-        """Remove a source and free its name; one that is not there is no error."""
+        """Delete a source and free its name, if it exists."""
         ...
 
     async def ready(self) -> None:
@@ -46,12 +46,12 @@ class SourceStore(SourceReader, Protocol):
 
 
 class SecretBox(Protocol):
-    """Encrypts short secrets, bound to a context: what was sealed opens in the same context only."""
+    """Encrypts short secrets. A secret can be decrypted only with the context that it was encrypted with."""
 
     async def seal(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Return `secret`, of at most 4,096 bytes, encrypted; raise `Unavailable`."""
         ...
 
     async def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was sealed; raise `Unavailable`, or `Poison` if it was not sealed here in this context."""
+        """Return the secret; raise `Unavailable`, or `Poison` if it has another key or context."""
         ...

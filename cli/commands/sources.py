@@ -20,20 +20,22 @@ _COLUMNS = "name", "tenant", "inbox", "scheme", "secrets", "window", "status"
 
 
 def _named(command: _F) -> _F:
-    tenant = click.option("--tenant", help="Whose source; needed where several tenants have one of this name.")
+    tenant = click.option(
+        "--tenant", help="The tenant of the source; required if several tenants have one of this name."
+    )
     return click.argument("name", metavar="NAME")(tenant(command))
 
 
 _url = click.option("--url", help="URL of the API.  [default: PUBLIC_URL, or the server on this machine]")
 _secret_file = click.option(
-    "--secret-file", help="A file with the provider's signing secret; - is standard input.  [default: make one]"
+    "--secret-file", help="File with the provider's signing secret; - is standard input.  [default: generate one]"
 )
 
 
 @click.group()
-@data_option("Work on the sources of the script/server that runs with this directory.")
+@data_option("Use the sources of this data directory instead of AWS.")
 def sources() -> None:
-    """Create, list, show, rotate, disable, delete and test sources: URLs that take any webhook as it is.
+    """Create, list, show, rotate, disable, delete and test sources: URLs that accept any webhook unchanged.
 
     Works on the table that DYNAMODB_TABLE_SOURCES names, with the AWS credentials and endpoint of the environment;
     with --data on that of a server on this machine.
@@ -41,10 +43,10 @@ def sources() -> None:
 
 
 @sources.command()
-@click.option("--tenant", required=True, help="Whose events they become.")
-@click.option("--name", required=True, help="Part of the events' source: /sources/NAME.")
-@click.option("--inbox", default="default", show_default=True, help="Where the events go.")
-@click.option("--scheme", required=True, type=click.Choice(SCHEMES), help="Who signs, and how.")
+@click.option("--tenant", required=True, help="The tenant that gets the events.")
+@click.option("--name", required=True, help="Name of the source; the events' source is /sources/NAME.")
+@click.option("--inbox", default="default", show_default=True, help="Inbox of the events.")
+@click.option("--scheme", required=True, type=click.Choice(SCHEMES), help="How deliveries are signed.")
 @_secret_file
 @click.option(
     "--window",
@@ -53,9 +55,9 @@ def sources() -> None:
     show_default=True,
     type=TimeSpan(),
     shell_complete=complete_span,
-    help="A delivery with the same id is a repeat this long.",
+    help="Time in which a delivery with the same id is a duplicate.",
 )
-@click.option("--keep-header", "keep_headers", multiple=True, help="A header that becomes an attribute; repeatable.")
+@click.option("--keep-header", "keep_headers", multiple=True, help="Header that becomes an attribute; may be repeated.")
 @scheme_options
 @_url
 @json_option
@@ -70,10 +72,10 @@ def create(
     keep_headers: tuple[str, ...],
     url: str | None,
     as_json: bool,
-    **more: Any,  # noqa: ANN401 - of `scheme_options`
+    **more: Any,  # noqa: ANN401 - the options of `scheme_options`
 ) -> None:
-    """Create a source and print its URL, and its signing secret if one was made: this once."""
-    from cli import source_records as records  # noqa: PLC0415 (loads what verifies signatures)
+    """Create a source and print its URL and, if generated, its signing secret, which can't be shown again."""
+    from cli import source_records as records  # noqa: PLC0415 (loads the schemes)
     from shared.model import source as model  # noqa: PLC0415 (`sources` is the group)
 
     given = records.read_secret(secret_file)
@@ -97,14 +99,14 @@ def create(
         return source, token, made
 
     source, token, made = _run(put())
-    _print_made(source, records.url_of(url, token), made, as_json=as_json)
+    _print_created(source, records.url_of(url, token), made, as_json=as_json)
 
 
 @sources.command("list")
 @click.option("--tenant", help="This tenant's only.")
 @json_option
 def list_(*, tenant: str | None, as_json: bool) -> None:
-    """List sources, never their secrets."""
+    """List sources, without their secrets."""
     from cli import source_records as records  # noqa: PLC0415
 
     async def read() -> list[Source]:
@@ -120,11 +122,11 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
 
 @sources.command()
 @_named
-@click.option("--with-url", is_flag=True, help="Print the URL, too, which is a secret.")
+@click.option("--with-url", is_flag=True, help="Also print the URL, which is a secret.")
 @_url
 @json_option
 def show(*, name: str, tenant: str | None, with_url: bool, url: str | None, as_json: bool) -> None:
-    """Show the source NAME, never its signing secrets."""
+    """Show the source NAME, without its signing secrets."""
     from cli import source_records as records  # noqa: PLC0415
 
     async def read() -> dict[str, Any]:
@@ -139,8 +141,8 @@ def show(*, name: str, tenant: str | None, with_url: bool, url: str | None, as_j
 @sources.command()
 @_named
 @_secret_file
-@click.option("--finish", is_flag=True, help="Remove all secrets but the newest; make none.")
-@click.option("--new-url", is_flag=True, help="Replace the URL; make no secret. The old URL stops working.")
+@click.option("--finish", is_flag=True, help="Remove all secrets except the newest.")
+@click.option("--new-url", is_flag=True, help="Replace the URL; the old one stops working.")
 @_url
 @json_option
 def rotate(
@@ -153,12 +155,12 @@ def rotate(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Add a signing secret to the source NAME; the old ones keep working until `rotate NAME --finish`."""
+    """Add a signing secret to the source NAME; the old ones remain valid until `rotate NAME --finish`."""
     from cli import source_records as records  # noqa: PLC0415
     from shared.model import source as model  # noqa: PLC0415
 
     if sum((finish, new_url, secret_file is not None)) > 1:
-        raise click.UsageError("--secret-file, --finish and --new-url exclude each other.")
+        raise click.UsageError("--secret-file, --finish and --new-url can't be combined.")
     given = records.read_secret(secret_file)
 
     async def change() -> tuple[Source, str | None, str | None]:
@@ -177,15 +179,15 @@ def rotate(
             return source, token, made
 
     source, token, made = _run(change())
-    _print_made(source, None if token is None else records.url_of(url, token), made, as_json=as_json)
+    _print_created(source, None if token is None else records.url_of(url, token), made, as_json=as_json)
 
 
 @sources.command()
 @_named
-@click.option("--undo", is_flag=True, help="Let it take deliveries again.")
+@click.option("--undo", is_flag=True, help="Enable the source again.")
 @json_option
 def disable(*, name: str, tenant: str | None, undo: bool, as_json: bool) -> None:
-    """Refuse deliveries to the source NAME within KEY_CACHE_SECONDS (30 by default)."""
+    """Refuse deliveries to the source NAME; takes effect within KEY_CACHE_SECONDS (30 by default)."""
     from cli import source_records as records  # noqa: PLC0415
     from shared.model import source as model  # noqa: PLC0415
 
@@ -202,10 +204,10 @@ def disable(*, name: str, tenant: str | None, undo: bool, as_json: bool) -> None
 
 @sources.command()
 @_named
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def delete(*, name: str, tenant: str | None, yes: bool, as_json: bool) -> None:
-    """Delete the source NAME permanently; its events stay."""
+    """Delete the source NAME permanently; its events are kept."""
     from cli import source_records as records  # noqa: PLC0415
 
     if not yes:
@@ -222,8 +224,8 @@ def delete(*, name: str, tenant: str | None, yes: bool, as_json: bool) -> None:
 
 @sources.command()
 @_named
-@click.option("--file", "path", required=True, help="A file with the body of a delivery; - is standard input.")
-@click.option("--header", "-H", "headers", multiple=True, help="A header, as 'Name: value'; may be repeated.")
+@click.option("--file", "path", required=True, help="File with the body of a delivery; - is standard input.")
+@click.option("--header", "-H", "headers", multiple=True, help="Header, as 'Name: value'; may be repeated.")
 @_url
 @json_option
 def test(*, name: str, tenant: str | None, path: str, headers: tuple[str, ...], url: str | None, as_json: bool) -> None:
@@ -258,7 +260,7 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
         raise click.ClickException(details or str(error)) from None
 
 
-def _print_made(source: Source, url: str | None, secret: str | None, *, as_json: bool) -> None:
+def _print_created(source: Source, url: str | None, secret: str | None, *, as_json: bool) -> None:
     from cli import source_records as records  # noqa: PLC0415
 
     made = {name: value for name, value in (("url", url), ("secret", secret)) if value is not None}
@@ -266,13 +268,13 @@ def _print_made(source: Source, url: str | None, secret: str | None, *, as_json:
         print_json(records.shown(source) | made)
         return
     if url is not None:
-        click.echo(f"Source {source.name} of tenant {source.tenant}. Its URL, a secret for its provider:", err=True)
+        click.echo(f"URL of source {source.name} of tenant {source.tenant}; treat it as a secret:", err=True)
         click.echo(url)
     if secret is not None:
-        click.echo("The signing secret. It can't be shown again:", err=True)
+        click.echo("Signing secret; it can't be shown again:", err=True)
         click.echo(secret)
     if not made:
-        click.echo(f"Source {source.name} has {len(source.secrets)} signing secrets.", err=True)
+        click.echo(f"Signing secrets of source {source.name}: {len(source.secrets)}", err=True)
 
 
 def _print(fields: dict[str, Any], *, as_json: bool) -> None:

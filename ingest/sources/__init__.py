@@ -1,1 +1,1 @@
-"""Sources: URLs that take another service's webhooks as they are, and make an event of each delivery."""
+"""Sources: URLs that accept webhooks of other services unchanged and turn each delivery into an event."""

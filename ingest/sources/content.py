@@ -1,4 +1,4 @@
-"""What a body is: JSON, of which single values are read without parsing the rest, or bytes."""
+"""The body of a delivery: bytes, or JSON whose single values are read without parsing the rest."""
 
 import re
 from functools import cached_property
@@ -23,19 +23,19 @@ _scalar: "msgspec.json.Decoder[str | int | float | bool | None]" = msgspec.json.
 
 
 class Content:
-    """The body of `webhook`. `as_json` treats it as JSON whatever type it says."""
+    """The body of `webhook`. `as_json` treats it as JSON regardless of its media type."""
 
     def __init__(self, webhook: Webhook, *, as_json: bool = False) -> None:
         self._body = webhook.body
-        self._may_be_json = as_json or _says_json(webhook.content_type)
+        self._may_be_json = as_json or _is_json_type(webhook.content_type)
 
     @cached_property
     def is_json(self) -> bool:
-        """Whether the body is well-formed JSON in UTF-8, and says so, and nests no deeper than `MAX_DATA_DEPTH`."""
+        """Whether the body is declared as JSON and is valid JSON in UTF-8, nested at most `MAX_DATA_DEPTH` deep."""
         if not self._may_be_json:
             return False
         try:
-            # msgspec checks the grammar of what it skips over, but not its UTF-8.
+            # msgspec checks the grammar of values that it skips, but not their UTF-8.
             self._body.decode()
             _any.decode(self._body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -43,7 +43,7 @@ class Content:
         return not deeper_than(MAX_DATA_DEPTH, self._body)
 
     def value_at(self, pointer: str) -> str | None:
-        """Return the string, number or boolean that a JSON pointer leads to, as text; None if there is none."""
+        """Return the string, number or boolean at a JSON pointer, as text; None if there is none."""
         if not self.is_json:
             return None
         found = self._body
@@ -59,7 +59,7 @@ class Content:
         return _object.decode(self._body)
 
     def _child(self, value: bytes, token: str) -> bytes | None:
-        # Most pointers start at the same object, so that is split once.
+        # Most pointers start at the top-level object, so it is split once.
         try:
             members = self._members if value is self._body else _object.decode(value)
         except msgspec.ValidationError:
@@ -80,15 +80,15 @@ def _item(value: bytes, token: str) -> bytes | None:
 def _text_of(value: bytes) -> str | None:
     try:
         scalar = _scalar.decode(value)
-    except (msgspec.DecodeError, ValueError):  # an object, an array, or a string with half a surrogate pair
+    except (msgspec.DecodeError, ValueError):  # an object, an array, or a string with a lone surrogate
         return None
     if scalar is None or isinstance(scalar, str):
         return scalar or None
-    # A number as it is written: 1.0 and 1 are two ids.
+    # A number as it was written: 1.0 and 1 are different ids.
     return value.decode().strip()
 
 
-def _says_json(content_type: str) -> bool:
+def _is_json_type(content_type: str) -> bool:
     if not content_type:
         return True
     charset = _charset(content_type)

@@ -1,4 +1,4 @@
-"""From a delivery to the event that it becomes: a CloudEvent whose data is the body, byte for byte."""
+"""Builds the event of a delivery: a CloudEvent whose data is the body, byte for byte."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -16,13 +16,13 @@ from shared.model.event import Event
 from shared.model.source import Source, may_hold_credential
 
 MAX_HEADER_LENGTH = 1024
-"""Of what is kept of a header."""
+"""Longer values of kept headers are truncated."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Attributes(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an event besides its body; all within the limits of an event."""
+    """The attributes of an event, all within the limits of an event."""
 
     receipt: str
     id: str
@@ -35,9 +35,9 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 def event_of(
     source: Source, webhook: Webhook, content: Content, attributes: Attributes, kept: Sequence[str] = ()
 ) -> Event:
-    """Return the event that `webhook` becomes in the source's inbox; `kept` are headers that become attributes.
+    """Return the event of `webhook` for the source's inbox; `kept` names the headers that become attributes.
 
-    A JSON body is `data`, any other `data_base64`, and an empty one neither. It comes last, as it was sent.
+    A JSON body becomes `data`, any other `data_base64`, an empty one neither. It comes last, unchanged.
     """
     members = [
         _member("specversion", SPEC_VERSION),
@@ -85,7 +85,7 @@ def _extensions(webhook: Webhook, kept: Sequence[str]) -> Iterator[bytes]:
 
 @lru_cache(maxsize=1024)  # sources keep few headers
 def _extension_of(header: str) -> str | None:
-    """Return the name of the attribute that holds `header`, None if that may hold a credential."""
+    """Return the name of the attribute for `header`, None if the header may hold a credential."""
     return None if may_hold_credential(header) else limits.extension_name(header)
 
 

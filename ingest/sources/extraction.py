@@ -1,4 +1,4 @@
-"""From rules to functions: where a delivery's type, id, subject and time are."""
+"""Reads the type, id, subject and time of a delivery, as a source's rules specify."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from shared.model.source_rules import Rules, split
 Read = Callable[[Webhook, Content], str | None]
 
 DEFAULT_TYPE = "webhook"
-"""Of a delivery in which no type is found."""
+"""The type of a delivery in which the rules find none."""
 
 
 class Extraction:
-    """A source's rules, made ready once for all its deliveries."""
+    """The rules of a source, compiled once for all its deliveries."""
 
     def __init__(self, rules: Rules) -> None:
         self._prefix = rules.type_prefix
@@ -32,7 +32,7 @@ class Extraction:
         return limits.text(f"{self._prefix}{found}.{suffix}" if suffix else f"{self._prefix}{found}")
 
     def id_of(self, webhook: Webhook, content: Content) -> str:
-        """Return the id, the body's SHA-256 if none is found."""
+        """Return the id; the body's SHA-256 if none is found."""
         return limits.unique_text(self._id(webhook, content) or "")
 
     def subject_of(self, webhook: Webhook, content: Content) -> str | None:
@@ -41,13 +41,13 @@ class Extraction:
         return limits.text(found) if found else None
 
     def time_of(self, webhook: Webhook, content: Content) -> str | None:
-        """Return the time, None if none is found or what is found is no time."""
+        """Return the time, None if none is found or the value is not a time."""
         found = self._time(webhook, content)
         return limits.time(found) if found else None
 
 
 def _first(rules: Sequence[str]) -> Read:
-    """Return a function that reads what the first rule yields that yields something."""
+    """Return a function that returns the value of the first rule that has one."""
     reads = [_read_of(rule) for rule in rules]
 
     def read(webhook: Webhook, content: Content) -> str | None:

@@ -1,7 +1,7 @@
-"""Requests that ask whether a URL may be sent to. They are answered, and become no event.
+"""Requests that ask for permission to send to a URL. They are answered and do not become events.
 
-GitHub's ping is none of these: it is an event like any other. Neither is SNS's SubscriptionConfirmation: the URL in
-it is never fetched. It becomes an event, so that whoever runs the source sees it, and confirms it or not.
+GitHub's ping is an event like any other. So is SNS's SubscriptionConfirmation: the URL in it is never fetched, and the
+operator sees the event and decides.
 """
 
 import re
@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What to answer. The default, 200 without a body, is what every delivery gets: some senders show a body."""
+    """A response. The default, 200 without a body, is that of every delivery, since some senders display a body."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -31,7 +31,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def answer_options(webhook: Webhook) -> Answer:
-    """Return the answer to OPTIONS: CloudEvents' webhooks, and so Azure Event Grid, ask for permission by it.
+    """Return the answer to OPTIONS, with which CloudEvents webhooks and Azure Event Grid ask for permission.
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
     """
@@ -43,7 +43,7 @@ def answer_options(webhook: Webhook) -> Answer:
 
 
 def answer_handshake(source: Source, webhook: Webhook, content: Content) -> Answer | None:
-    """Return the answer to a handshake of this source's sender; None if `webhook`, an authentic one, is a delivery."""
+    """Return the answer to a handshake of this source's sender; None if `webhook`, already verified, is a delivery."""
     if source.scheme == "slack":
         return _slack(content)
     if source.scheme in _UNKNOWN_SENDERS:
@@ -52,7 +52,7 @@ def answer_handshake(source: Source, webhook: Webhook, content: Content) -> Answ
 
 
 def is_sns(source: Source, webhook: Webhook) -> bool:
-    """Tell whether SNS sent this: JSON that says it is plain text."""
+    """Return whether SNS sent this. SNS declares its JSON as plain text."""
     return source.scheme in _UNKNOWN_SENDERS and webhook.header(SNS_MESSAGE_TYPE) is not None
 
 

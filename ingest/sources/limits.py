@@ -1,4 +1,4 @@
-"""Brings what a sender wrote into the limits of an event's attributes: always the same way, never by refusing."""
+"""Fits the text of senders into the limits of event attributes: deterministically, without rejecting anything."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from shared.model.event import TEXT_CHARACTER
 _REPLACEMENT = "\ufffd"
 _bad = re.compile(rf"(?!{TEXT_CHARACTER})[\s\S]|[\ud800-\udfff]")
 _number = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,9})?", re.ASCII).fullmatch
-_FIRST_MILLISECONDS = 100_000_000_000
+_FIRST_MILLISECONDS = 100_000_000_000  # smaller numbers are seconds
 _LAST_MS = 253_402_300_799_999  # the year 9999
 _MARK = "~"
 _MAX_NAME = 20
@@ -27,12 +27,12 @@ _DIGEST_LENGTH = 64
 
 
 def text(value: str, length: int = MAX_TEXT_LENGTH) -> str:
-    """Return `value` with U+FFFD for what no attribute may hold, cut to `length` characters."""
+    """Return `value` with U+FFFD for characters that attributes can't hold, truncated to `length` characters."""
     return _bad.sub(_REPLACEMENT, value[:length])
 
 
 def unique_text(value: str) -> str:
-    """Return `value` if it may be an id, else its beginning and its SHA-256: two that differ never become the same."""
+    """Return `value` if it is a valid id, otherwise its start and its SHA-256, which keeps different values apart."""
     clean = text(value)
     if clean == value:
         return value
@@ -41,7 +41,7 @@ def unique_text(value: str) -> str:
 
 
 def time(value: str) -> str | None:
-    """Return an RFC 3339 time as it is, epoch seconds or milliseconds as one; None for anything else."""
+    """Return an RFC 3339 time unchanged, and epoch seconds or milliseconds as one; None for anything else."""
     if _number(value):
         number = float(value)
         time_ms = int(number if number >= _FIRST_MILLISECONDS else number * 1000)
@@ -54,14 +54,14 @@ def time(value: str) -> str | None:
 
 
 def media_type(value: str) -> bool:
-    """Tell whether `value` may be a `datacontenttype`."""
+    """Return whether `value` is a valid `datacontenttype`."""
     return len(value) <= MAX_TEXT_LENGTH and _media_type(value) is not None
 
 
 def extension_name(header: str) -> str:
-    """Return the name of the attribute that holds a header: up to 20 of a-z and 0-9.
+    """Return the attribute name for a header: up to 20 of a-z and 0-9.
 
-    X-GitHub-Hook-ID becomes githubhookid. A longer one is cut, and ends in digits that tell it from its likes.
+    X-GitHub-Hook-ID becomes githubhookid. A longer name is truncated and ends with four digits of its hash.
     """
     name = "".join(character for character in header.lower().removeprefix("x-") if character in _NAME_CHARACTERS)
     if len(name) > _MAX_NAME:

@@ -1,7 +1,7 @@
-"""What each scheme brings along: where its providers put type, id, subject and time, and which headers to keep.
+"""The defaults of each scheme: where its provider puts type, id, subject and time, and which headers to keep.
 
-A type is spelled as the provider spells it. An id must name the event, not the attempt, and must be another for every
-event: else a repeat would be listed twice, or an event dropped as a repeat.
+A type keeps the spelling of the provider. An id must identify the event, not the attempt, and must be unique: otherwise
+a retry would be listed twice, or an event dropped as a duplicate.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from shared.model.source_rules import Rules
 
 _DIGEST = "digest:body"
 
-# For senders that nothing is known of. An `id` in the body often names the object and not the event, so none is read.
+# For unknown senders. An `id` in the body often identifies the object rather than the event, so it is not used.
 _ANY = Rules(
     type=("header:ce-type", "header:x-amz-sns-message-type", "json:/type", "json:/event_type", "json:/event"),
     id=("header:ce-id", "header:webhook-id", "header:x-amz-sns-message-id", "header:idempotency-key", _DIGEST),
@@ -29,28 +29,28 @@ PRESETS: Mapping[SchemeName, Rules] = {
         id=("header:x-github-delivery", _DIGEST),
         subject=("json:/repository/full_name", "json:/organization/login"),
     ),
-    # Idempotency-Key stays the same when GitLab repeats a delivery (17.4 and newer). X-Gitlab-Event-UUID is the last
-    # resort: webhooks that set off one another share it.
+    # Idempotency-Key stays the same when GitLab retries a delivery (17.4 and newer). X-Gitlab-Event-UUID is the last
+    # resort: webhooks that trigger one another share it.
     "gitlab": Rules(
         type=("header:x-gitlab-event", "json:/object_kind"),
         id=("header:webhook-id", "header:idempotency-key", "header:x-gitlab-event-uuid", _DIGEST),
         subject=("json:/project/path_with_namespace",),
     ),
-    # Not X-Shopify-Event-Id: all topics that one action of a merchant sets off share it.
+    # Not X-Shopify-Event-Id: all topics of one merchant action share it.
     "shopify": Rules(
         type=("header:x-shopify-topic",),
         id=("header:x-shopify-webhook-id", _DIGEST),
         subject=("json:/admin_graphql_api_id", "header:x-shopify-shop-domain"),
         time=("header:x-shopify-triggered-at",),
     ),
-    # The Events API sends JSON, slash commands a form.
+    # The Events API sends JSON; slash commands send forms.
     "slack": Rules(
         type=("json:/event/type", "json:/type", "form:command", "constant:interaction"),
         id=("json:/event_id", "form:trigger_id", _DIGEST),
         subject=("json:/event/channel", "form:channel_id"),
         time=("json:/event_time",),
     ),
-    # A message's status is sent several times under one SID, so the SID alone is no id.
+    # The statuses of a message have the same SID, so the SID is not an id.
     "twilio": Rules(
         type=("form:EventType", "form:MessageStatus", "form:CallStatus", "form:SmsStatus", "json:/type"),
         id=("header:i-twilio-idempotency-token", _DIGEST),
@@ -73,15 +73,15 @@ KEPT: Mapping[SchemeName, tuple[str, ...]] = {
     "shopify": ("x-shopify-topic", "x-shopify-shop-domain", "x-shopify-api-version", "x-shopify-event-id"),
     "slack": ("x-slack-retry-num", "x-slack-retry-reason"),
 }
-"""Headers that become extension attributes, besides those that every source keeps and those that its owner names."""
+"""Headers that become extension attributes, in addition to `KEPT_ALWAYS` and the source's own."""
 
 KEPT_ALWAYS = ("content-encoding",)
 KEPT_OF_ANY = ("ce-source", "x-amz-sns-message-type", "x-amz-sns-topic-arn", "aeg-event-type", "webhook-request-origin")
-"""Of senders that nothing is known of."""
+"""The same for unknown senders."""
 
 
 def rules_of(scheme: SchemeName, own: Rules) -> Rules:
-    """Return a source's `own` rules, with the scheme's where it has none."""
+    """Return a source's `own` rules, completed with those of its scheme."""
     preset = PRESETS[scheme]
     return Rules(
         type=own.type or preset.type,

@@ -1,4 +1,4 @@
-"""What becomes of a request to a source's URL: an event, an answer, or a refusal. Knows no web framework."""
+"""Handles a request to a source's URL, independently of the web framework: returns an event or an answer, or raises."""
 
 from collections.abc import Callable
 
@@ -25,22 +25,22 @@ from shared.model.event import Event
 from shared.model.source import Source
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Of one delivery. Whether the pack with it fits a message turns out when it is encoded."""
+"""The limit of one delivery. Whether its pack fits in a message is known only once it is encoded."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An authentic delivery, as an event, and how long a repeat of it counts as one."""
+    """The event of a verified delivery, and its deduplication window."""
 
     event: Event
     window_seconds: int
 
     def __repr__(self) -> str:
-        """Name the event, not what it holds."""
+        """Show the receipt, not the payload."""
         return f"Delivery(receipt={self.event.receipt!r})"
 
 
 class Receiver:
-    """Takes the deliveries of one source, whose `scheme` knows its secrets."""
+    """Receives the deliveries of one source; `scheme` holds its secrets."""
 
     def __init__(self, source: Source, scheme: Scheme) -> None:
         self.source = source
@@ -52,7 +52,7 @@ class Receiver:
     def receive(
         self, webhook: Webhook, *, now_ms: int, mint: Callable[[], str], trace: Trace | None = None
     ) -> Delivery | Answer:
-        """Return the event that `webhook` becomes, or the answer to a handshake.
+        """Return the event of `webhook`, or the answer to a handshake.
 
         Raises `NotAuthentic`, and `TooLarge` for a body of more than `MAX_BODY_BYTES`.
         """
@@ -69,7 +69,7 @@ class Receiver:
         return self._delivery(webhook, content, now_ms, mint(), trace)
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:
-        """Return `webhook` as this source's sender would send it."""
+        """Return `webhook` signed as this source's sender would sign it."""
         return self._scheme.sign(webhook, now_ms)
 
     def _delivery(self, webhook: Webhook, content: Content, now_ms: int, receipt: str, trace: Trace | None) -> Delivery:
@@ -85,7 +85,7 @@ class Receiver:
         return Delivery(event=event, window_seconds=self.source.window_seconds)
 
     def _type_of(self, webhook: Webhook, content: Content) -> str:
-        # Whatever the source's rules: a confirmation that is not seen is a subscription that never starts.
+        # Regardless of the source's rules: a subscription starts only after the operator has seen the confirmation.
         if is_sns(self.source, webhook) and (sns := webhook.header(SNS_MESSAGE_TYPE)) in SNS_CONFIRMATIONS:
             return str(sns)
         return self._extraction.type_of(webhook, content)

@@ -1,7 +1,7 @@
-"""The sources that this process knows: read from the table once every `cache_seconds`, with their secrets opened.
+"""Caches sources and their decrypted secrets for `cache_seconds`.
 
-A source that was disabled or rotated is believed up to `cache_seconds` longer. While the table does not answer, a known
-source keeps working for `STALE_SECONDS`: a delivery is worth more than the chance that it was disabled just now.
+Disabling or rotating a source takes effect within `cache_seconds`. While the table does not respond, a cached source
+stays in use for `STALE_SECONDS`: losing deliveries is worse than a late change.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from shared.source_ports import SecretBox, SourceReader
 T = TypeVar("T")
 
 MAX_ENTRIES = 10_000
-"""Ids remembered, known and unknown ones each; past it the one read longest ago is forgotten."""
+"""Of known and of unknown ids each; beyond this number the oldest is dropped."""
 
 STALE_SECONDS = 300
 
 _UNKNOWN_SECONDS = 5
-"""Short, for the id may be that of a source that is just being created."""
+"""Short, since the source may have been created in the meantime."""
 _RETRY_SECONDS = 2
 _READ_SECONDS = 2
 
 
 class _Entry:
-    """A known source. Times are the steady clock's milliseconds."""
+    """A cached source. Times are milliseconds of the monotonic clock."""
 
     __slots__ = ("fresh_until_ms", "opened", "receiver", "stale_until_ms")
 
@@ -55,10 +55,10 @@ class SourceRegistry:
         self._reads: SingleFlight[str, _Entry | None] = SingleFlight()
 
     async def find(self, token: str) -> Receiver:
-        """Return the receiver of the source whose URL holds `token`.
+        """Return the receiver of the source whose URL contains `token`.
 
-        Raises `NotAuthentic` if there is none, and `Unavailable` if the table or what opens the secrets does not answer
-        and the source was not read lately.
+        Raises `NotAuthentic` if there is none, and `Unavailable` if the table or the key service does not respond and
+        the source is not cached.
         """
         parts = sources.parse(token)
         entry = await self._entry(parts[0]) if parts else None
@@ -67,7 +67,7 @@ class SourceRegistry:
         return entry.receiver
 
     async def aclose(self) -> None:
-        """Cancel the reads under way."""
+        """Cancel reads in progress."""
         await self._reads.aclose()
 
     async def _entry(self, source_id: str) -> _Entry | None:
@@ -84,7 +84,7 @@ class SourceRegistry:
         try:
             async with asyncio.timeout(_READ_SECONDS):
                 source = await self._reader.get(source_id)
-                entry = None if source is None else await self._made(source, old)
+                entry = None if source is None else await self._entry_of(source, old)
         except (Unavailable, TimeoutError) as error:
             return self._stale(old, error)
         now_ms = self._clock.monotonic_ms()
@@ -101,12 +101,12 @@ class SourceRegistry:
     def _stale(self, entry: _Entry | None, error: Exception) -> _Entry:
         now_ms = self._clock.monotonic_ms()
         if entry is None or now_ms >= entry.stale_until_ms:
-            raise Unavailable(f"the table of sources does not answer: {error}") from error
+            raise Unavailable(f"the table of sources does not respond: {error}") from error
         entry.fresh_until_ms = now_ms + _RETRY_SECONDS * 1000
         return entry
 
-    async def _made(self, source: Source, old: _Entry | None) -> _Entry:
-        """Return an entry for `source`; what has not changed since `old` is taken from there."""
+    async def _entry_of(self, source: Source, old: _Entry | None) -> _Entry:
+        """Return an entry for `source`; reuse everything that has not changed since `old`."""
         if old is not None and old.receiver.source == source:
             return old
         known = old.opened if old is not None else {}
@@ -117,7 +117,7 @@ class SourceRegistry:
             }
             scheme = scheme_of(source.scheme, list(opened.values()), source.options)
         except (Poison, InvalidRequest) as error:
-            # Its owner must hear of it, and its sender try again: this is nothing that the sender did.
+            # Not the sender's fault: it must retry, and the operator must see it.
             raise Unavailable(f"the secrets of source {source.source_id} can't be used: {error}") from error
         return _Entry(Receiver(source, scheme), opened)
 

@@ -1,4 +1,4 @@
-"""Signing secrets: made, checked, and sealed for one source."""
+"""Generates, checks and encrypts the signing secrets of a source."""
 
 import base64
 import secrets as random
@@ -15,12 +15,12 @@ _ID_BYTES = 4
 
 
 def context_of(source: Source) -> Mapping[str, str]:
-    """Return what a source's secrets are bound to: a ciphertext that is moved to another source does not open."""
+    """Return the encryption context of a source's secrets: a ciphertext copied to another source can't be decrypted."""
     return {"tenant": source.tenant, "source": source.source_id}
 
 
 def new_secret(source: Source) -> bytes:
-    """Return a secret of 256 random bits, in the form that the source's scheme takes."""
+    """Return a secret of 256 random bits in the format of the source's scheme."""
     match source.scheme:
         case "standard" | "gitlab":
             return PREFIX.encode() + base64.b64encode(random.token_bytes(_SECRET_BYTES))
@@ -33,7 +33,7 @@ def new_secret(source: Source) -> bytes:
 async def seal(box: SecretBox, source: Source, secret: bytes, now_ms: int) -> SealedSecret:
     """Return `secret` encrypted for `source`.
 
-    Raises `InvalidRequest` if the source's scheme can't use it: the error says why, and never what it is.
+    Raises `InvalidRequest` if the scheme can't use it; the error does not contain the secret.
     """
     _check(source, secret)
     return SealedSecret(
@@ -44,17 +44,17 @@ async def seal(box: SecretBox, source: Source, secret: bytes, now_ms: int) -> Se
 def _check(source: Source, secret: bytes) -> None:
     detail = None
     if source.scheme == "none":
-        detail = "The scheme none takes no signing secret."
+        detail = "The scheme none has no signing secret."
     elif not 1 <= len(secret) <= MAX_SECRET_BYTES:
-        detail = f"A signing secret has 1..{MAX_SECRET_BYTES} bytes."
+        detail = f"A signing secret must have 1 to {MAX_SECRET_BYTES:,} bytes."
     elif source.scheme == "basic" and b":" not in secret:
-        detail = "A secret of the scheme basic is user:password."
+        detail = "The secret of the scheme basic must be user:password."
     elif source.scheme in ("header", "gitlab") and not _is_header_value(secret):
-        detail = "A secret that is sent in a header has printable ASCII characters only."
+        detail = "A secret that is sent in a header may contain only printable ASCII characters without spaces."
     if detail:
         raise InvalidRequest("The signing secret is invalid.", [Fault(detail=detail)])
     scheme_of(source.scheme, [secret], source.options)
 
 
 def _is_header_value(secret: bytes) -> bool:
-    return all(0x20 < byte < 0x7F for byte in secret)  # noqa: PLR2004 - ASCII between space and delete
+    return all(0x20 < byte < 0x7F for byte in secret)  # noqa: PLR2004 - printable ASCII

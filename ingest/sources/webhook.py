@@ -1,4 +1,4 @@
-"""A request to a source's URL, apart from any web framework."""
+"""A request to a source's URL, independent of the web framework."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,7 +8,7 @@ _MAX_FIELDS = 1000
 
 
 class Webhook:
-    """One request. `url` is the whole URL as the sender knows it; `headers` as they came, names in lower case."""
+    """One request. `url` is the full URL that the sender used; `headers` are as received, with names in lower case."""
 
     def __init__(
         self,
@@ -25,12 +25,12 @@ class Webhook:
         self._texts: dict[str, str] | None = None
 
     def __repr__(self) -> str:
-        """Name neither the body nor the headers nor the URL: any may hold a secret."""
+        """Omit the body, the headers and the URL, which may contain secrets."""
         return f"<Webhook {self.method}, {len(self.body)} bytes>"
 
     def header(self, name: str) -> str | None:
-        """Return the header `name` (in lower case), None if it was not sent; several become one list."""
-        # No cached_property: its lock costs as much as half of the headers do.
+        """Return the header `name` (in lower case), None if it was not sent; repeated ones are joined with commas."""
+        # Not a cached_property, whose lock costs as much as half of the headers.
         if self._texts is None:
             self._texts = _texts_of(self.headers)
         return self._texts.get(name)
@@ -42,16 +42,16 @@ class Webhook:
 
     @cached_property
     def is_form(self) -> bool:
-        """Whether the body says that it is a form."""
+        """Whether the body is declared as a form."""
         return self.content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
 
     @cached_property
     def form(self) -> list[tuple[str, str]]:
-        """The fields of a form in the order sent; none if the body is no form, or has more than 1,000 fields."""
+        """The fields of a form in order; none if the body is not a form or has more than 1,000 fields."""
         if not self.is_form:
             return []
         try:
-            # What is not UTF-8 goes through unchanged, so that a signature of it can still be right.
+            # Bytes that are not UTF-8 are kept, so that signatures of them can be verified.
             return parse_qsl(
                 self.body.decode("utf-8", "surrogateescape"),
                 keep_blank_values=True,
@@ -62,7 +62,7 @@ class Webhook:
             return []
 
     def signed_with(self, headers: dict[str, str], *, url: str | None = None) -> "Webhook":
-        """Return this request with more `headers`, as its sender would send it."""
+        """Return this request with additional `headers`."""
         added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         return Webhook(self.body, [*self.headers, *added], url=url or self.url, method=self.method)
 
@@ -76,7 +76,7 @@ def _texts_of(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def text_of(value: bytes) -> str:
-    """Return a header's value as text: UTF-8 where it is that, else Latin-1, which any bytes are."""
+    """Return a header's value as text: UTF-8 if valid, otherwise Latin-1."""
     try:
         return value.decode().strip()
     except UnicodeDecodeError:

@@ -17,7 +17,7 @@ class Charge(NamedTuple):
 
 
 class Limited(Protocol):
-    """What has a limit of its own: `rate` tokens a second, `burst` at once."""
+    """Something with its own limit, such as a key or a source."""
 
     @property
     def key_id(self) -> str:
@@ -26,7 +26,7 @@ class Limited(Protocol):
 
     @property
     def rate(self) -> int:
-        """Tokens a second."""
+        """Tokens per second."""
         ...
 
     @property

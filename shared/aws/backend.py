@@ -92,7 +92,7 @@ class AwsBackend:
         return DynamoSourceStore(await self._dynamodb(), self._settings.dynamodb_table_sources)
 
     async def secret_box(self) -> SecretBox:
-        """Return the KMS key that the settings name, or a box with a key in a file if they name none."""
+        """Return encryption with `KMS_KEY_ID` or, if it is empty, with a key in `DATA_DIR`."""
         if not self._settings.kms_key_id:
             return KeyFileBox.in_directory(self._settings.data_dir)
         return KmsSecretBox(await self._client(self._aws.kms), self._settings.kms_key_id)

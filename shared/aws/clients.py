@@ -72,7 +72,7 @@ class AwsClients:
         return self._session.client("s3", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS, path_style=True))
 
     def kms(self) -> AbstractAsyncContextManager["KmsClient"]:
-        """Return a client for the signing secrets of sources."""
+        """Return a client for encrypting the secrets of sources."""
         client: AbstractAsyncContextManager[KmsClient] = self._session.client(
             "kms", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS)
         )

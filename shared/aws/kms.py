@@ -1,7 +1,6 @@
-"""A `SecretBox` that encrypts with an AWS KMS key: 1..4,096 bytes a call, without a data key of our own.
+"""A `SecretBox` that encrypts with an AWS KMS key: up to 4,096 bytes per call, so without data keys.
 
-The context is KMS's encryption context: it must be the same on the way back, and CloudTrail records it, so it may
-hold names, never a secret.
+The context becomes the KMS encryption context, which CloudTrail records: it may contain names, but no secrets.
 """
 
 from collections.abc import Mapping
@@ -19,19 +18,19 @@ _NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 
 
 class KmsClient(Protocol):
-    """The two calls that are made, of aiobotocore's client."""
+    """The two calls of aiobotocore's client that are used."""
 
     def encrypt(self, *, KeyId: str, Plaintext: bytes, EncryptionContext: Mapping[str, str]) -> "Awaitable[Any]":  # noqa: N803 - AWS's names
         """Encrypt up to 4,096 bytes."""
         ...
 
     def decrypt(self, *, KeyId: str, CiphertextBlob: bytes, EncryptionContext: Mapping[str, str]) -> "Awaitable[Any]":  # noqa: N803
-        """Decrypt what `encrypt` returned."""
+        """Decrypt a result of `encrypt`."""
         ...
 
 
 class KmsSecretBox:
-    """Seals with the key `key_id`: an id, an alias or an ARN."""
+    """Encrypts with the key `key_id`: an id, an alias or an ARN."""
 
     def __init__(self, client: KmsClient, key_id: str) -> None:
         self._client = client
@@ -44,7 +43,7 @@ class KmsSecretBox:
         return bytes(answer["CiphertextBlob"])
 
     async def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was sealed; raise `Poison` if it was not, with this key and in this context."""
+        """Return the secret; raise `Poison` unless it was encrypted with this key and context."""
         with translated_read():
             try:
                 answer = await self._client.decrypt(
@@ -52,6 +51,6 @@ class KmsSecretBox:
                 )
             except ClientError as error:
                 if code_of(error) in _NOT_OURS:
-                    raise Poison("a sealed secret does not open with this key") from None
+                    raise Poison("a secret can't be decrypted with this key") from None
                 raise
         return bytes(answer["Plaintext"])

@@ -1,9 +1,9 @@
-"""Sources in a DynamoDB table of their own: a `SourceStore`.
+"""A `SourceStore` in a DynamoDB table.
 
     source#<id>               the source, as JSON, and its version
     name#<tenant>#<name>      the id of the source that has the name
 
-A tenant's names differ, so a source and its name are put, and deleted, in one transaction.
+Names are unique within a tenant, so a source and its name are put and deleted in one transaction.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class DynamoSourceStore:
         self._table = table
 
     async def get(self, source_id: str) -> Source | None:
-        """Return the source, None if there is none."""
+        """Return the source, None if it does not exist."""
         item = await self._item(_pk(source_id))
         return _source(item) if item else None
 
@@ -61,7 +61,7 @@ class DynamoSourceStore:
 
     async def sources_of(self, tenant: str | None = None) -> list[Source]:
         """Return sources by tenant and name."""
-        # A scan: sources are few, and only people at a terminal list them.
+        # A scan: sources are few, and only operators list them.
         found: list[Source] = []
         start: dict[str, Any] = {}
         while True:
@@ -103,7 +103,7 @@ class DynamoSourceStore:
                         "Delete": {
                             "TableName": self._table,
                             "Key": _name_pk(source.tenant, source.name),
-                            # If this source was deleted before, the name may be another's by now.
+                            # If this source was deleted before, another may have the name now.
                             "ConditionExpression": "attribute_not_exists(pk) OR source_id = :id",
                             "ExpressionAttributeValues": {":id": {"S": source.source_id}},
                         }
@@ -112,7 +112,7 @@ class DynamoSourceStore:
             )
 
     async def ready(self) -> None:
-        """Return if the table answers."""
+        """Return if the table responds."""
         await self.get("ready")
 
     async def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:
@@ -127,7 +127,7 @@ class _ConditionFailed(Exception):
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Raise our errors for a write, `_ConditionFailed` if its condition did not hold."""
+    """Translate the errors of a write; raise `_ConditionFailed` if its condition did not hold."""
     try:
         yield
     except ClientError as error:
@@ -157,5 +157,4 @@ def _record(source: Source) -> dict[str, Any]:
 
 
 def _source(item: dict[str, Any]) -> Source:
-    # Fields that a newer version added are left alone.
     return _decode(item["record"]["S"])

@@ -75,7 +75,7 @@ class MemoryBackend:
         return self._sources
 
     async def secret_box(self) -> SecretBox:
-        """Return a box with a key of this backend's own."""
+        """Return encryption with a key of this backend."""
         return LocalSecretBox(self._key)
 
     async def maintain(self) -> None:

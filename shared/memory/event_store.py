@@ -80,7 +80,7 @@ class MemoryStore:
 
     async def read_guards(self, identity: Identity) -> list[Guard]:
         """Return the current guard and the older ones."""
-        # The current one, then by receipt, as SQLite has them: the simulation compares the two call by call.
+        # The current one, then by receipt, as in SQLite: the simulation compares both call by call.
         guards = self._guards.get(identity, {})
         return [guards[key] for key in sorted(guards, key=lambda key: (key != _CURRENT, key))]
 

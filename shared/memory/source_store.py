@@ -1,4 +1,4 @@
-"""Sources in memory, for tests: a `SourceStore`."""
+"""A `SourceStore` in memory, for tests."""
 
 from shared.model.source import Source, changed_meanwhile, in_order, name_taken, unknown_source
 
@@ -10,7 +10,7 @@ class MemorySourceStore:
         self._sources: dict[str, Source] = {}
 
     async def get(self, source_id: str) -> Source | None:
-        """Return the source, None if there is none."""
+        """Return the source, None if it does not exist."""
         return self._sources.get(source_id)
 
     async def find(self, tenant: str, name: str) -> Source | None:
@@ -40,4 +40,4 @@ class MemorySourceStore:
         self._sources.pop(source.source_id, None)
 
     async def ready(self) -> None:
-        """Return: memory answers."""
+        """Return: memory is always ready."""

@@ -73,10 +73,10 @@ class Unauthorized(Rejected):
 
 
 class NotAuthentic(Unauthorized):
-    """A delivery that its source does not vouch for.
+    """A delivery that can't be verified.
 
-    The answer never says why: that would help those who guess. `reason` is for metrics and logs. `challenge` is what
-    WWW-Authenticate asks for, if anything.
+    `reason` is for the log only: in the response it would help attackers. `challenge` is the value of WWW-Authenticate,
+    if any.
     """
 
     def __init__(self, reason: AuthenticityFault, challenge: str | None = None) -> None:

@@ -45,7 +45,7 @@ _ZSTD = "z"
 class EventPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="events"):
     """Events of one tenant, accepted at the same time (`accepted_at`, epoch milliseconds) with one key.
 
-    `window_seconds` is their deduplication window; without it, `DEDUPLICATION_WINDOW_SECONDS` is.
+    `window_seconds` overrides `DEDUPLICATION_WINDOW_SECONDS`.
     """
 
     tenant: str

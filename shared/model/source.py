@@ -1,7 +1,7 @@
-"""Sources: URLs that take another service's webhooks as they are: `src_<id>_<secret>` is the last part of the path.
+"""Webhook sources. The last part of their URL is a token, `src_<id>_<secret>`.
 
-The id finds the record. The URL's secret is checked by its SHA-256: 256 random bits can't be found from it. Signing
-secrets can't be hashed, since a signature is computed with them; they are encrypted, and so is a copy of the token.
+The id finds the record. The secret has 256 random bits and is verified by its SHA-256. Signing secrets can't be hashed,
+since signatures are computed with them: they are encrypted, as is a copy of the token.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ from shared.model.source_rules import Rules, rule_faults
 SchemeName = Literal[
     "stripe", "github", "gitlab", "shopify", "slack", "twilio", "standard", "hmac", "header", "basic", "none"
 ]
-SCHEMES: tuple[SchemeName, ...] = SchemeName.__args__  # type: ignore[attr-defined] # the names that a Literal lists
+SCHEMES: tuple[SchemeName, ...] = SchemeName.__args__  # type: ignore[attr-defined] # the names in the Literal
 
 DEFAULT_WINDOW_SECONDS = 7 * 86_400
-"""Longer than any provider repeats a delivery: Stripe does for three days."""
+"""Longer than any provider retries: Stripe does for three days."""
 MAX_WINDOW_SECONDS = 30 * 86_400
 MAX_SECRETS = 5
-"""At once: a rotation needs two; every delivery is held against all of them."""
+"""A rotation needs two; each delivery is checked with all."""
 MAX_SECRET_BYTES = 1024
 MAX_KEPT_HEADERS = 20
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""A name is part of the events' `source`, so it has only characters that a URI takes as they are."""
+"""A name is part of the events' `source`, so it contains only characters that need no escaping in a URI."""
 
 _MAX_TENANT_LENGTH = 64
 _ID_LENGTH = 10
@@ -46,10 +46,10 @@ _CREDENTIAL = re.compile(r"auth|cookie|signature|hmac|secret|token|passw|api-?ke
 
 
 class SchemeOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the schemes `hmac` and `header` have to know. All other schemes take no options.
+    """Options of the schemes `hmac` and `header`. All other schemes have none.
 
-    `header` holds the signature or the shared secret, after `prefix`. `signed` says what is signed: a text in which
-    {body}, {timestamp} (what `timestamp_header` holds), {url} and {method} are replaced.
+    `header` contains the signature or the shared secret, after `prefix`. `signed` is the signed text, with the
+    placeholders {body}, {timestamp} (the value of `timestamp_header`), {url} and {method}.
     """
 
     header: str | None = None
@@ -61,22 +61,22 @@ class SchemeOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """A signing secret, encrypted. `secret_id` names it to people; `created_at` is in epoch milliseconds."""
+    """An encrypted signing secret. `secret_id` identifies it to operators; `created_at` is in epoch milliseconds."""
 
     secret_id: str
     sealed: bytes
     created_at: int
 
     def __repr__(self) -> str:
-        """Name the secret without its ciphertext."""
+        """Omit the ciphertext."""
         return f"SealedSecret(secret_id={self.secret_id!r}, created_at={self.created_at})"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the table of sources holds of one. `secrets` are newest first. Times are epoch milliseconds.
+    """The record of a source. `secrets` are ordered from newest to oldest. Times are epoch milliseconds.
 
-    `sealed_token` is the token of the URL, encrypted; ingest does not use it.
-    `rules` and `keep_headers` add to what the scheme brings along. `version` rises with every change.
+    `sealed_token` is the encrypted token of the URL; ingest does not use it. `rules` and `keep_headers` add to the
+    presets of the scheme. `version` increases with every change.
     """
 
     source_id: str
@@ -97,7 +97,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def uri(self) -> str:
-        """The `source` of the events that come from here."""
+        """The `source` attribute of its events."""
         return f"/sources/{self.name}"
 
     def has_url_secret(self, secret: bytes) -> bool:
@@ -117,7 +117,7 @@ def create(
     keep_headers: Sequence[str] = (),
     window_seconds: int = DEFAULT_WINDOW_SECONDS,
 ) -> tuple[Source, str]:
-    """Make a source without signing secrets; return its record and its URL's token, which is nowhere else.
+    """Return a new source without signing secrets, and the token of its URL, which the record does not contain.
 
     Raises `InvalidRequest` with every fault of the arguments.
     """
@@ -129,7 +129,9 @@ def create(
         *_header_faults(keep_headers),
     ]
     if not 1 <= window_seconds <= MAX_WINDOW_SECONDS:
-        faults.append(Fault(detail=f"A window is 1..{MAX_WINDOW_SECONDS} seconds.", pointer="/window_seconds"))
+        faults.append(
+            Fault(detail=f"A window is 1 second to {MAX_WINDOW_SECONDS // 86_400} days.", pointer="/window_seconds")
+        )
     if faults:
         raise InvalidRequest("The source can't be created.", faults)
     source_id = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
@@ -172,33 +174,33 @@ def without_secret(source: Source, secret_id: str) -> Source:
 
 
 def with_newest_secret(source: Source) -> Source:
-    """Return `source` with its newest signing secret alone; with one or none, nothing changes."""
+    """Return `source` with only its newest signing secret; unchanged if it has no other."""
     return source if len(source.secrets) <= 1 else _changed(source, secrets=source.secrets[:1])
 
 
 def with_new_url(source: Source) -> tuple[Source, str]:
-    """Return `source` with another URL, and that URL's token; the old one stops working."""
+    """Return `source` with a new URL, and the token of that URL; the old one stops working."""
     return _with_new_url(_changed(source))
 
 
 def disabled(source: Source, now_ms: int) -> Source:
-    """Return `source` such that it refuses every delivery; a second time changes nothing."""
+    """Return `source` disabled; unchanged if it was."""
     return source if source.disabled_at is not None else _changed(source, disabled_at=now_ms)
 
 
 def enabled(source: Source) -> Source:
-    """Return `source` such that it takes deliveries again."""
+    """Return `source` enabled; unchanged if it was."""
     return source if source.disabled_at is None else _changed(source, disabled_at=None)
 
 
 def parse(token: str) -> tuple[str, bytes] | None:
-    """Return the id and the secret of a URL's `token`, None if it has not the form of one."""
+    """Return the id and the secret in `token`, None if it is malformed."""
     match = _TOKEN.fullmatch(token)
     return (match[1], match[2].encode()) if match else None
 
 
 def may_hold_credential(header: str) -> bool:
-    """Return whether a header of this name may hold a credential."""
+    """Return whether a header of this name may contain a credential."""
     return _CREDENTIAL.search(header) is not None
 
 
@@ -209,19 +211,19 @@ def in_order(sources: Iterable[Source], tenant: str | None) -> list[Source]:
 
 
 def name_taken(source: Source) -> InvalidRequest:
-    """Return the error of a source whose tenant has another of the same name."""
-    fault = Fault(detail=f"The tenant has a source {source.name!r} already.", pointer="/name")
+    """Return the error for a name that the tenant has already used."""
+    fault = Fault(detail=f"The tenant already has a source {source.name!r}.", pointer="/name")
     return InvalidRequest("The source can't be created.", [fault])
 
 
 def unknown_source(name: str) -> NotFound:
-    """Return the error of a name or id that no source has."""
-    return NotFound(f"There is no source {name}.")
+    """Return the error for a name or id without a source."""
+    return NotFound(f"No source {name}.")
 
 
 def changed_meanwhile(source: Source) -> Unavailable:
-    """Return the error of a change to an old version of `source`."""
-    return Unavailable(f"source {source.name} was changed meanwhile; try again")
+    """Return the error for a change based on an old version of `source`."""
+    return Unavailable(f"source {source.name} was changed concurrently; try again")
 
 
 def _changed(source: Source, **changes: object) -> Source:
@@ -240,8 +242,8 @@ def _hash(secret: bytes) -> str:
 def _name_faults(tenant: str, name: str, inbox: str) -> list[Fault]:
     faults = []
     if not (1 <= len(tenant) <= _MAX_TENANT_LENGTH and tenant.isprintable()):
-        faults.append(Fault(detail="A tenant has 1..64 printable characters.", pointer="/tenant"))
-    form = "is 1..64 of a-z, 0-9, dot, hyphen and underscore, and starts with a letter or digit."
+        faults.append(Fault(detail="A tenant has 1 to 64 printable characters.", pointer="/tenant"))
+    form = "has 1 to 64 of a-z, 0-9, dot, hyphen and underscore, and starts with a letter or digit."
     if not NAME_PATTERN.fullmatch(name):
         faults.append(Fault(detail=f"A name {form}", pointer="/name"))
     if not INBOX_PATTERN.fullmatch(inbox):
@@ -251,16 +253,16 @@ def _name_faults(tenant: str, name: str, inbox: str) -> list[Fault]:
 
 def _scheme_faults(scheme: str, options: SchemeOptions) -> list[Fault]:
     if scheme not in SCHEMES:
-        return [Fault(detail=f"{scheme!r} is no scheme; there are {', '.join(SCHEMES)}.", pointer="/scheme")]
+        return [Fault(detail=f"Unknown scheme {scheme!r}; one of {', '.join(SCHEMES)}.", pointer="/scheme")]
     if scheme == "hmac":
         return [*_option_header_faults(options.header, "/options/header"), *_signed_faults(options)]
     if scheme == "header":
         faults = _option_header_faults(options.header, "/options/header")
         if replace(options, header=None, prefix="") != SchemeOptions():
-            faults.append(Fault(detail="The scheme header takes a header and a prefix only.", pointer="/options"))
+            faults.append(Fault(detail="The scheme header has only the options header and prefix.", pointer="/options"))
         return faults
     if options != SchemeOptions():
-        return [Fault(detail=f"The scheme {scheme} takes no options.", pointer="/options")]
+        return [Fault(detail=f"The scheme {scheme} has no options.", pointer="/options")]
     return []
 
 
@@ -268,33 +270,40 @@ def _signed_faults(options: SchemeOptions) -> list[Fault]:
     pointer = "/options/signed"
     names = _PLACEHOLDER.findall(options.signed)
     faults = [
-        Fault(detail=f"{{{name}}} is no part of a request; there are {', '.join(_PLACEHOLDERS)}.", pointer=pointer)
+        Fault(
+            detail=f"Unknown placeholder {{{name}}}; one of {', '.join(f'{{{known}}}' for known in _PLACEHOLDERS)}.",
+            pointer=pointer,
+        )
         for name in names
         if name not in _PLACEHOLDERS
     ]
     if "body" not in names:
-        faults.append(Fault(detail="What is signed must hold {body}, or anyone could change it.", pointer=pointer))
+        faults.append(
+            Fault(
+                detail="The signed text must contain {body}; otherwise anyone could change the body.", pointer=pointer
+            )
+        )
     if "timestamp" in names:
         faults += _option_header_faults(options.timestamp_header, "/options/timestamp_header")
     elif options.timestamp_header is not None:
-        faults.append(Fault(detail="A timestamp_header needs {timestamp} in what is signed.", pointer=pointer))
+        faults.append(Fault(detail="A timestamp header requires {timestamp} in the signed text.", pointer=pointer))
     return faults
 
 
 def _option_header_faults(header: str | None, pointer: str) -> list[Fault]:
     if header is not None and _HEADER.fullmatch(header):
         return []
-    return [Fault(detail="This scheme needs the name of a header.", pointer=pointer)]
+    return [Fault(detail="This scheme requires the name of a header.", pointer=pointer)]
 
 
 def _header_faults(headers: Sequence[str]) -> list[Fault]:
     faults = []
     if len(headers) > MAX_KEPT_HEADERS:
-        faults.append(Fault(detail=f"A source keeps at most {MAX_KEPT_HEADERS} headers.", pointer="/keep_headers"))
+        faults.append(Fault(detail=f"A source can keep at most {MAX_KEPT_HEADERS} headers.", pointer="/keep_headers"))
     for index, header in enumerate(headers):
         if not _HEADER.fullmatch(header):
-            faults.append(Fault(detail=f"{header!r} is no name of a header.", pointer=f"/keep_headers/{index}"))
+            faults.append(Fault(detail=f"{header!r} is not a header name.", pointer=f"/keep_headers/{index}"))
         elif may_hold_credential(header):
-            detail = f"{header} may hold a credential, which must not become part of an event."
+            detail = f"{header} may contain a credential, which must not become part of an event."
             faults.append(Fault(detail=detail, pointer=f"/keep_headers/{index}"))
     return faults

@@ -1,10 +1,10 @@
-"""Where a source finds the type, id, subject and time of an event in a delivery.
+"""Rules for the type, id, subject and time of the events of a source.
 
-A rule is a text of one of these forms:
+A rule is one of these:
 
     header:X-GitHub-Event   a header of the request
-    json:/action            a value of a JSON body, by its pointer (RFC 6901)
-    form:MessageSid         a field of a form
+    json:/action            a value in a JSON body, by JSON pointer (RFC 6901)
+    form:MessageSid         a form field
     constant:invoice.paid   this text
     digest:body             the SHA-256 of the body, in hex
 """
@@ -17,7 +17,7 @@ import msgspec
 from shared.model.errors import Fault
 
 MAX_RULES = 10
-"""Of one attribute."""
+"""Per attribute."""
 MAX_RULE_LENGTH = 255
 
 KINDS = ("header", "json", "form", "constant", "digest")
@@ -32,10 +32,10 @@ _ARGUMENT = {
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """For each attribute the rules to try, in order: the first that yields a value counts.
+    """The rules of each attribute, in order: the first that finds a value applies.
 
-    An empty list leaves it to the scheme. A type is `type_prefix`, what `type` yields, and, after a dot, what
-    `type_suffix` yields if it does.
+    Without rules, those of the scheme apply. A type consists of `type_prefix`, the value of `type` and, if
+    `type_suffix` finds a value, a dot and that value.
     """
 
     type: tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def split(rule: str) -> tuple[str, str]:
-    """Return the kind and the argument of a rule that has no fault."""
+    """Return the kind and the argument of a valid rule."""
     kind, _, argument = rule.partition(":")
     return kind, argument
 
 
 def rule_faults(rules: Rules) -> Iterator[Fault]:
-    """Yield all that is wrong with `rules`."""
+    """Yield every fault of `rules`."""
     for name in ("type", "type_suffix", "id", "subject", "time"):
         given: tuple[str, ...] = getattr(rules, name)
         if len(given) > MAX_RULES:
@@ -68,11 +68,11 @@ def rule_faults(rules: Rules) -> Iterator[Fault]:
 def _fault_of(rule: str) -> str | None:
     kind, argument = split(rule)
     if kind not in KINDS:
-        return f"A rule starts with {', '.join(f'{kind}:' for kind in KINDS)}."
+        return f"A rule must start with one of {', '.join(f'{kind}:' for kind in KINDS)}."
     if len(rule) > MAX_RULE_LENGTH:
         return f"A rule has at most {MAX_RULE_LENGTH} characters."
     if not _ARGUMENT[kind].fullmatch(argument):
-        return {"json": "A JSON pointer starts with a slash, and has ~0 for ~ and ~1 for /."}.get(
-            kind, f"This is no argument of {kind}:."
+        return {"json": "A JSON pointer starts with a slash, and has ~0 instead of ~ and ~1 instead of /."}.get(
+            kind, f"The value after {kind}: is invalid."
         )
     return None

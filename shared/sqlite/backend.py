@@ -80,11 +80,11 @@ class SqliteBackend:
         return SqliteBudget(await self.key_file())
 
     async def sources(self) -> SourceStore:
-        """Return the sources, in the file of the keys."""
+        """Return the sources."""
         return SqliteSourceStore(await self.key_file())
 
     async def secret_box(self) -> SecretBox:
-        """Return a box with a key in the data directory."""
+        """Return encryption with a key in the data directory."""
         self._make_directory()
         return KeyFileBox.in_directory(self._directory)
 

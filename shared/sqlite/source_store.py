@@ -1,4 +1,4 @@
-"""Sources in `keys.db`: a `SourceStore`. A record is one JSON object, so a new field needs no migration."""
+"""A `SourceStore` in `keys.db`. A record is one JSON object, so a new field needs no migration."""
 
 import sqlite3
 
@@ -18,7 +18,7 @@ class SqliteSourceStore:
         self._database = database
 
     async def get(self, source_id: str) -> Source | None:
-        """Return the source, None if there is none."""
+        """Return the source, None if it does not exist."""
         return await self._one("SELECT record FROM sources WHERE source_id = ?", source_id)
 
     async def find(self, tenant: str, name: str) -> Source | None:

@@ -39,7 +39,7 @@ QUEUES = ("events", "dlq")
 REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent")
 
 OUTCOMES = ("accepted", "handshake", "unauthentic", "too_large", "limited", "failed")
-"""Of a request to a source's URL."""
+"""Outcomes of a request to a source's URL."""
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 """Seconds of one call or request; a long poll takes up to 20."""

@@ -1,4 +1,4 @@
-"""Ingest, inbox and worker over one data directory, for tests that deliver to sources."""
+"""Ingest, inbox and worker on one data directory, for tests that deliver to sources."""
 
 import base64
 from pathlib import Path
@@ -31,7 +31,7 @@ MIB = 1024 * 1024
 
 
 class Deployment:
-    """Both APIs over one data directory, and a worker that runs when it is asked to."""
+    """Both APIs on one data directory, and a worker that runs on request."""
 
     def __init__(self, directory: Path) -> None:
         self.settings: Settings = load(
@@ -67,7 +67,7 @@ class Deployment:
     def signed(
         self, sample: Sample, path: str, *, secret: bytes | None = None, body: bytes | None = None, late_ms: int = 0
     ) -> Webhook:
-        """Return a delivery as its sender would have sent it `late_ms` ago."""
+        """Return a delivery signed as its sender would have signed it `late_ms` ago."""
         url = f"{self.settings.public_url}{path}"
         webhook = Webhook(sample.body if body is None else body, sample.webhook.headers, url=url)
         scheme = scheme_of(sample.scheme, [secret or sample.secret], sample.options)
@@ -83,7 +83,7 @@ class Deployment:
         return await self.client.post(path, content=content, headers=named)
 
     async def work(self) -> None:
-        """Store what is queued."""
+        """Store the queued events."""
         rules = CommitRules(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
         dead_letters = DeadLetters(await self.backend.dlq(), self.clock, per_minute=100)
         processor = Processor(
@@ -98,7 +98,7 @@ class Deployment:
             await queue.delete(messages)
 
     async def listed(self) -> list[dict[str, msgspec.Raw]]:
-        """Return the events in the inbox, members as they are; the worker has stored what was queued."""
+        """Store the queued events; return the events in the inbox, with each member as raw JSON."""
         await self.work()
         self.clock.advance(self.settings.settle_ms / 1000 + 0.001)
         key, token = api_key.create(tenant="acme", name="r", scopes=["inbox:read"], now_ms=self.clock.wall_ms())
@@ -123,5 +123,5 @@ def body_of(event: dict[str, msgspec.Raw]) -> bytes:
 
 def check_refused(answer: httpx.Response) -> None:
     assert answer.status_code == 401
-    assert answer.json()["title"] == "The delivery is not authentic"
+    assert answer.json()["title"] == "Delivery not authentic"
     assert answer.json()["detail"] == "The delivery is not authentic."

@@ -42,7 +42,7 @@ _WIDE = ("e9", "e10", "e11")
 
 
 def window_seconds_of(id_: str) -> int | None:
-    """Return the window that the pack of this event names, if any: that of the settings, or a wider one."""
+    """Return the window of this event's pack, None for that of the settings."""
     return WIDE_WINDOW_SECONDS if id_ in _WIDE else None
 
 
@@ -56,7 +56,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def window_ms(self) -> int:
-        """The span within which an event of the same identity is a repeat."""
+        """Time in which an event with the same identity is a duplicate."""
         return (window_seconds_of(self.identity.id) or SETTINGS.deduplication_window_seconds) * 1000
 
 

@@ -178,7 +178,7 @@ class EventCommit:
 
     @property
     def _guard_ttl_seconds(self) -> int:
-        # A repeat at the end of the window, which waits in the queue for a while, must still find the guard.
+        # A duplicate from the end of the window may wait in the queue, and must still find the guard.
         return max(self._rules.guard_ttl_seconds, self.window_ms // 1000 + _DAY_SECONDS)
 
     def guard_at(self, position: str) -> Guard:

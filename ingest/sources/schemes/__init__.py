@@ -1,1 +1,1 @@
-"""Signature schemes: who sent a delivery, and whether it is as it was sent. One module for each."""
+"""Signature schemes, one module each: they verify the sender and the integrity of deliveries."""

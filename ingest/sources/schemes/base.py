@@ -1,4 +1,4 @@
-"""What all signature schemes share: their shape, their one refusal, and comparisons in constant time."""
+"""The interface of signature schemes, and their shared checks: constant-time comparison and timestamp tolerance."""
 
 import hmac
 import re
@@ -9,29 +9,29 @@ from ingest.sources.webhook import Webhook
 from shared.model.errors import NotAuthentic
 
 TOLERANCE_SECONDS = 300
-"""How far a signed time may be from now, before or after: what Stripe, Slack and Standard Webhooks recommend."""
+"""Tolerance of a signed timestamp in both directions, as Stripe, Slack and Standard Webhooks recommend."""
 
 _epoch = re.compile(r"[0-9]{1,16}", re.ASCII).fullmatch
 _FIRST_MILLISECONDS = 100_000_000_000
-"""As seconds it is the year 5138, as milliseconds 1973: from here on a number means milliseconds."""
+"""Numbers from here on are milliseconds: as seconds this is the year 5138, as milliseconds 1973."""
 
 
 class Scheme(Protocol):
-    """How one source's deliveries are signed; made of its secrets, newest first."""
+    """Verifies the deliveries of one source; created with its secrets, newest first."""
 
     def verify(self, webhook: Webhook, now_ms: int) -> None:
-        """Return if the sender of `webhook` knows one of the secrets; raise `NotAuthentic` if not."""
+        """Raise `NotAuthentic` unless `webhook` was signed with one of the secrets."""
         ...
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:
-        """Return `webhook` as a sender that knows the newest secret would send it."""
+        """Return `webhook` signed with the newest secret."""
         ...
 
 
 def check_match(expected: Iterable[str], given: Sequence[str]) -> None:
-    """Return if one of `expected` is among `given`; raise `NotAuthentic` if not.
+    """Raise `NotAuthentic` unless one of `expected` is among `given`.
 
-    All pairs are compared, each in constant time: how long it takes says nothing about how much was right.
+    All pairs are compared, each in constant time, so the duration does not depend on how much of a guess is correct.
     """
     candidates = [_bytes(text) for text in given]
     found = False
@@ -44,7 +44,7 @@ def check_match(expected: Iterable[str], given: Sequence[str]) -> None:
 
 
 def required(webhook: Webhook, header: str) -> str:
-    """Return a header that must be there and not empty; raise `NotAuthentic` if it is not."""
+    """Return a required header; raise `NotAuthentic` if it is missing or empty."""
     value = webhook.header(header)
     if not value:
         raise NotAuthentic("missing")
@@ -52,7 +52,7 @@ def required(webhook: Webhook, header: str) -> str:
 
 
 def check_time(text: str, now_ms: int) -> None:
-    """Return if `text`, epoch seconds or milliseconds, is within the tolerance; raise `NotAuthentic` if not."""
+    """Raise `NotAuthentic` unless `text`, epoch seconds or milliseconds, is within the tolerance."""
     if not _epoch(text):
         raise NotAuthentic("malformed")
     number = int(text)

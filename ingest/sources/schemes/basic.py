@@ -1,4 +1,4 @@
-"""`basic`: the user and password of HTTP's Basic authentication; the secret is `user:password`.
+"""`basic`: HTTP Basic authentication; the secret is `user:password`.
 
 https://datatracker.ietf.org/doc/html/rfc7617
 """
@@ -15,12 +15,12 @@ _CHALLENGE = 'Basic realm="source", charset="UTF-8"'
 
 
 class Basic:
-    """Verifies user and password. Some senders (Twilio) send them only when a 401 asks for them."""
+    """Verifies user and password. Some senders (Twilio) send them only after a 401 with a challenge."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._expected = tuple(base64.b64encode(secret).decode() for secret in secrets)
 
-    def verify(self, webhook: Webhook, now_ms: int) -> None:  # noqa: ARG002 - nothing here has a time
+    def verify(self, webhook: Webhook, now_ms: int) -> None:  # noqa: ARG002 - no timestamp
         """Check the header."""
         method, _, credentials = (webhook.header(_HEADER) or "").partition(" ")
         if method.lower() != "basic":

@@ -1,4 +1,4 @@
-"""`github`: X-Hub-Signature-256 holds the HMAC-SHA256 of the body, keyed with the webhook's secret.
+"""`github`: X-Hub-Signature-256 is the HMAC-SHA256 of the body, keyed with the webhook's secret.
 
 https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 """

@@ -1,6 +1,6 @@
-"""`gitlab`: a signing token (`whsec_...`) signs as Standard Webhooks do; a secret token is X-Gitlab-Token itself.
+"""`gitlab`: a signing token (`whsec_...`) is used as in Standard Webhooks; a secret token is sent in X-Gitlab-Token.
 
-Which of the two a secret is shows in the secret, so a webhook can be moved from one to the other as in any rotation.
+The prefix distinguishes them, so a webhook can move from one to the other by rotating the secret.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/
 """
@@ -17,7 +17,7 @@ _HEADER = "X-Gitlab-Token"
 
 
 class Gitlab:
-    """Verifies whichever of the two the request came with."""
+    """Verifies the signature or the token, depending on the request."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         signing = [secret for secret in secrets if secret.startswith(PREFIX.encode())]
@@ -27,7 +27,7 @@ class Gitlab:
             schemes.append(Standard(signing))
         if plain:
             schemes.append(Header(plain, _HEADER))
-        # The newest secret says how to sign.
+        # The kind of the newest secret comes first: `sign` uses it.
         self._schemes = schemes if secrets[0] in signing else schemes[::-1]
 
     def verify(self, webhook: Webhook, now_ms: int) -> None:
@@ -42,5 +42,5 @@ class Gitlab:
             raise refusals[0]
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:
-        """Add the headers of the newest secret's kind."""
+        """Add the headers for the newest secret."""
         return self._schemes[0].sign(webhook, now_ms)

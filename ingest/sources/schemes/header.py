@@ -1,4 +1,4 @@
-"""`header`: a header holds the secret itself. It vouches for the sender, not for the body."""
+"""`header`: a header contains the secret. This authenticates the sender, not the body."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from ingest.sources.webhook import Webhook
 
 
 class Header:
-    """Verifies that `header` is `prefix` and one of the secrets."""
+    """Verifies that `header` is `prefix` followed by one of the secrets."""
 
     def __init__(self, secrets: Sequence[bytes], header: str, prefix: str = "") -> None:
         self._expected = tuple(prefix + secret.decode("utf-8", "surrogateescape") for secret in secrets)
         self._header = header.lower()
 
-    def verify(self, webhook: Webhook, now_ms: int) -> None:  # noqa: ARG002 - nothing here has a time
+    def verify(self, webhook: Webhook, now_ms: int) -> None:  # noqa: ARG002 - no timestamp
         """Check the header."""
         check_match(self._expected, [required(webhook, self._header)])
 

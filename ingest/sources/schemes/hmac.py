@@ -1,4 +1,4 @@
-"""`hmac`: a header holds the HMAC of the body, or of a text with the body in it. Most services sign so."""
+"""`hmac`: a header contains the HMAC of the body, or of a text that includes the body. Most services sign this way."""
 
 import base64
 import hmac
@@ -13,18 +13,18 @@ _placeholders = re.compile(r"\{(body|timestamp|url|method)\}").split
 
 
 class Hmac:
-    """Verifies by `options`, whose `header` is set, and whose `timestamp_header` is if a time is signed."""
+    """Verifies as `options` specify. `header` must be set, and `timestamp_header` if a timestamp is signed."""
 
     def __init__(self, secrets: Sequence[bytes], options: SchemeOptions) -> None:
         self._secrets = tuple(secrets)
         self._options = options
         self._header = (options.header or "").lower()
         self._timestamp_header = (options.timestamp_header or "").lower()
-        # Text and placeholders by turns.
+        # Text at even indexes, placeholders at odd ones.
         self._parts = _placeholders(options.signed)
 
     def verify(self, webhook: Webhook, now_ms: int) -> None:
-        """Check the signature, and the time where one is signed."""
+        """Check the signature, and the timestamp if one is signed."""
         given = required(webhook, self._header)
         timestamp = ""
         if self._timestamp_header:
@@ -33,13 +33,13 @@ class Hmac:
         signed = self._signed(webhook, timestamp)
         expected = [self._signature(secret, signed) for secret in self._secrets]
         if self._options.encoding == "hex":
-            # Some write it in capitals; a mixture is nobody's.
+            # Some senders use upper case; none mixes cases.
             prefix = self._options.prefix
             expected += [prefix + text.removeprefix(prefix).upper() for text in expected]
         check_match(expected, [given])
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:
-        """Add the signature's header, and the time's where one is signed."""
+        """Add the header of the signature, and of the timestamp if one is signed."""
         headers = {}
         if self._timestamp_header:
             headers[self._timestamp_header] = str(now_ms // 1000)

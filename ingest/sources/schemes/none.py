@@ -1,14 +1,14 @@
-"""`none`: nothing is signed; whoever knows the URL may send."""
+"""`none`: no signature; every client with the URL may send."""
 
 from ingest.sources.webhook import Webhook
 
 
 class Unsigned:
-    """Vouches for every request: the secret in the URL is all there is."""
+    """Accepts every request: the secret in the URL is the only protection."""
 
     def verify(self, webhook: Webhook, now_ms: int) -> None:
         """Accept the request."""
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:  # noqa: ARG002
-        """Return the request as it is."""
+        """Return the request unchanged."""
         return webhook

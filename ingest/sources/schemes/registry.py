@@ -1,4 +1,4 @@
-"""The schemes by name. To add one: write its module, name it here and in `shared.model.source`."""
+"""The schemes by name. A new one needs a module, an entry here and its name in `shared.model.source`."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ from ingest.sources.schemes.twilio import Twilio
 from shared.model.errors import Fault, InvalidRequest
 from shared.model.source import SchemeName, SchemeOptions
 
-_MAKE: Mapping[SchemeName, Callable[[Sequence[bytes], SchemeOptions], Scheme]] = {
+_FACTORIES: Mapping[SchemeName, Callable[[Sequence[bytes], SchemeOptions], Scheme]] = {
     "stripe": lambda secrets, _: Stripe(secrets),
     "github": lambda secrets, _: Hmac(secrets, github.OPTIONS),
     "gitlab": lambda secrets, _: Gitlab(secrets),
@@ -33,9 +33,9 @@ _MAKE: Mapping[SchemeName, Callable[[Sequence[bytes], SchemeOptions], Scheme]] =
 def scheme_of(name: SchemeName, secrets: Sequence[bytes], options: SchemeOptions) -> Scheme:
     """Return the scheme `name` with these secrets, newest first.
 
-    Raises `InvalidRequest` if it needs a secret and there is none, or one is not of its form.
+    Raises `InvalidRequest` if a required secret is empty or has the wrong format.
     """
     if name != "none" and not all(secrets or [b""]):
-        detail = f"The scheme {name} needs a signing secret that is not empty."
+        detail = f"The scheme {name} needs a signing secret."
         raise InvalidRequest("The signing secret is invalid.", [Fault(detail=detail)])
-    return _MAKE[name](secrets, options)
+    return _FACTORIES[name](secrets, options)

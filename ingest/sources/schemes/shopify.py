@@ -1,4 +1,4 @@
-"""`shopify`: X-Shopify-Hmac-Sha256 holds the HMAC-SHA256 of the body, keyed with the app's client secret.
+"""`shopify`: X-Shopify-Hmac-Sha256 is the HMAC-SHA256 of the body, keyed with the app's client secret.
 
 https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
 """

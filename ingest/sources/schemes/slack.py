@@ -1,4 +1,4 @@
-"""`slack`: X-Slack-Signature holds the HMAC-SHA256 of version, time and body, keyed with the app's signing secret.
+"""`slack`: X-Slack-Signature is the HMAC-SHA256 of version, timestamp and body, keyed with the app's signing secret.
 
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 """

@@ -1,7 +1,7 @@
-"""`standard`: Standard Webhooks, with the headers `webhook-*` or, as Svix names them, `svix-*`.
+"""`standard`: Standard Webhooks, with headers named `webhook-*` or, by Svix, `svix-*`.
 
-HMAC-SHA256 over id, time and body. The key is what the base64 behind `whsec_` stands for. The header may hold several
-signatures; those of other versions than `v1` (`v1a` is asymmetric) are passed over.
+HMAC-SHA256 of id, timestamp and body. The key is base64 after `whsec_`. The header may contain several signatures;
+versions other than `v1` (`v1a` is asymmetric) are ignored.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -21,13 +21,13 @@ _VERSION = "v1,"
 
 
 class Standard:
-    """Verifies one signature of several. Raises `InvalidRequest` for a secret that is no base64."""
+    """Accepts a delivery if any of its signatures is valid. Raises `InvalidRequest` for a secret that is not base64."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._keys = tuple(map(key_of, secrets))
 
     def verify(self, webhook: Webhook, now_ms: int) -> None:
-        """Check the signatures and the time."""
+        """Check the signatures and the timestamp."""
         family = "webhook" if webhook.header("webhook-signature") else "svix"
         signatures = required(webhook, f"{family}-signature").split()
         message_id, time = required(webhook, f"{family}-id"), required(webhook, f"{family}-timestamp")
@@ -38,7 +38,7 @@ class Standard:
         check_match((_signature(key, message_id, time, webhook.body) for key in self._keys), given)
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:
-        """Add the three headers; an id that is there already is kept."""
+        """Add the three headers; keep an existing id."""
         message_id = webhook.header("webhook-id")
         headers = {} if message_id else {"webhook-id": f"msg_{random.token_hex(12)}"}
         message_id, time = message_id or headers["webhook-id"], str(now_ms // 1000)
@@ -47,13 +47,13 @@ class Standard:
 
 
 def key_of(secret: bytes) -> bytes:
-    """Return the key that a secret stands for; raise `InvalidRequest` if it is no base64."""
+    """Return the key that a secret encodes; raise `InvalidRequest` if it is not base64."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX.encode()), validate=True)
     except binascii.Error:
         key = b""
     if not key:
-        detail = f"A secret of Standard Webhooks is {PREFIX} and base64."
+        detail = f"The secret must be {PREFIX} followed by base64."
         raise InvalidRequest("The signing secret is invalid.", [Fault(detail=detail)])
     return key
 

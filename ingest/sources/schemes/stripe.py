@@ -1,6 +1,6 @@
-"""`stripe`: Stripe-Signature holds a time and the HMAC-SHA256 of it and the body, one for each active secret.
+"""`stripe`: Stripe-Signature contains a timestamp and, per active secret, the HMAC-SHA256 of timestamp and body.
 
-The key is the whole `whsec_...` as it is shown. Only `v1` counts: `v0` is made up, for tests of the sender.
+The key is the secret as displayed, including `whsec_`. Only `v1` is valid; `v0` is a fake for test events.
 
 https://docs.stripe.com/webhooks#verify-manually
 """
@@ -16,13 +16,13 @@ _HEADER = "stripe-signature"
 
 
 class Stripe:
-    """Verifies one signature of several."""
+    """Accepts a delivery if any of its signatures is valid."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
 
     def verify(self, webhook: Webhook, now_ms: int) -> None:
-        """Check the signatures and the time."""
+        """Check the signatures and the timestamp."""
         parts = [part.strip().partition("=") for part in required(webhook, _HEADER).split(",")]
         times = [value for name, _, value in parts if name == "t"]
         signatures = [value for name, _, value in parts if name == "v1"]

@@ -1,8 +1,8 @@
-"""`twilio`: X-Twilio-Signature holds the HMAC of the URL and of a form's fields, keyed with the auth token.
+"""`twilio`: X-Twilio-Signature is the HMAC of the URL and the form fields, keyed with the auth token.
 
-Fields are sorted by name, each written as its name and value; of a field with several values each differing one
-counts, in order. A body that is no form is covered by `bodySHA256` in the URL. SHA-1, unless a webhook rule of
-Twilio's says SHA-256 in a header of its own. Twilio leaves a port out of the URL, or puts it in, so both are right.
+Fields are sorted by name, each written as name and value, without duplicates. For other bodies, the URL contains their
+digest as `bodySHA256`. The algorithm is SHA-1, or SHA-256 if a header says so. Twilio may add or drop the port of the
+URL, so both spellings are accepted.
 
 https://www.twilio.com/docs/usage/webhooks/webhooks-security
 """
@@ -29,8 +29,8 @@ class Twilio:
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
 
-    def verify(self, webhook: Webhook, now_ms: int) -> None:  # noqa: ARG002 - no time is signed
-        """Check the signature, and the digest of a body that is no form."""
+    def verify(self, webhook: Webhook, now_ms: int) -> None:  # noqa: ARG002 - no timestamp
+        """Check the signature, and the digest of a body that is not a form."""
         given = required(webhook, _HEADER)
         algorithm = "sha256" if "HMAC_SHA256" in (webhook.header(_SETTINGS) or "") else "sha1"
         fields = _fields(webhook)
@@ -38,7 +38,7 @@ class Twilio:
             [_signature(secret, url, fields, algorithm) for secret in self._secrets for url in _spellings(webhook.url)],
             [given],
         )
-        # After the signature, which vouches for the URL. What is neither in fields nor digested is not signed at all.
+        # After the signature, which covers the URL. A body without fields and digest is not signed at all.
         digests = parse_qs(urlsplit(webhook.url).query).get(_BODY_DIGEST, [])
         if digests:
             check_match([hashlib.sha256(webhook.body).hexdigest()], digests)
@@ -46,7 +46,7 @@ class Twilio:
             raise NotAuthentic("mismatch")
 
     def sign(self, webhook: Webhook, now_ms: int) -> Webhook:  # noqa: ARG002
-        """Add the signature, and to the URL the digest of a body that is no form."""
+        """Add the signature and, unless the body is a form, its digest to the URL."""
         url = webhook.url
         if webhook.body and not webhook.is_form:
             mark = "&" if urlsplit(url).query else "?"
@@ -59,7 +59,7 @@ def _fields(webhook: Webhook) -> str:
 
 
 def _spellings(url: str) -> list[str]:
-    """Return `url` as it is, and with or without its port."""
+    """Return `url` unchanged and with the port removed, or added if there is none."""
     parts = urlsplit(url)
     try:
         port = parts.port

@@ -183,5 +183,5 @@ def test_a_frame_without_a_declared_size_is_poison() -> None:
         packs.decode("z" + base64.b64encode(frame).decode())
 
 
-def test_a_pack_written_before_windows_were_has_none() -> None:
+def test_a_pack_of_an_older_version_has_no_window() -> None:
     assert packs.decode("p" + base64.b64encode(b'["events","t","k",1,[]]').decode()) == a_pack()

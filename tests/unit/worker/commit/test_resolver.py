@@ -271,7 +271,7 @@ async def test_a_failed_move_is_retried() -> None:
 
 
 @pytest.mark.parametrize(("window_seconds", "listed"), [(None, 2), (3 * WINDOW_MS // 1000, 1), (1, 2)])
-async def test_the_window_of_the_pack_decides_what_is_a_repeat(window_seconds: int | None, listed: int) -> None:
+async def test_the_window_of_the_pack_applies(window_seconds: int | None, listed: int) -> None:
     rig = Rig()
     await rig.process(rig.pack("e", window_seconds=window_seconds))
     rig.clock.advance(2 * WINDOW_MS / 1000)
