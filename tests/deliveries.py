@@ -1,4 +1,4 @@
-"""A delivery of each provider, as its documentation describes it; all secrets are made up."""
+"""A delivery of each provider, according to its documentation, with test secrets."""
 
 from urllib.parse import urlencode
 
@@ -32,7 +32,7 @@ XML = b'<?xml version="1.0" encoding="iso-8859-1"?>\n<order id="7">Stra\xdfe</or
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery, and the event that it must become; `timed` if a time is signed."""
+    """One delivery and its expected event; `timed` if a timestamp is signed."""
 
     scheme: SchemeName
     secret: bytes
@@ -204,4 +204,4 @@ SAMPLES = (
         id=None,
     ),
 )
-"""One of each scheme that checks something."""
+"""At least one per scheme."""

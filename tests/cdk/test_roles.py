@@ -77,7 +77,7 @@ def test_ingest_never_reaches_the_events(each: Assembly) -> None:
     assert not on(statements, "bodies")
 
 
-def test_ingest_alone_reads_sources_and_opens_their_secrets(each: Assembly) -> None:
+def test_only_ingest_reads_sources_and_decrypts_their_secrets(each: Assembly) -> None:
     for role in ("Ingest", "Inbox", "WorkWorker"):
         statements = each.statements_of(role, "Service")
         found = actions([*on(statements, "TablesSources"), *on(statements, "SourcesKey")])

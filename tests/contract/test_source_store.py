@@ -1,4 +1,4 @@
-"""The sources in a DynamoDB table, in SQLite and in memory keep the same promises."""
+"""The contract of `SourceStore`, on DynamoDB, SQLite and memory."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ def a_source(tenant: str, name: str = "shop", **changes: object) -> Source:
     return sources.create(**(arguments | changes))[0]  # type: ignore[arg-type]
 
 
-async def test_a_source_is_read_as_it_was_put(store: SourceStore, tenant: str) -> None:
+async def test_a_source_is_read_back_unchanged(store: SourceStore, tenant: str) -> None:
     plain = a_source(tenant)
     full = a_source(
         tenant,
@@ -60,12 +60,12 @@ async def test_a_source_is_read_as_it_was_put(store: SourceStore, tenant: str) -
         assert await store.find(tenant, source.name) == source
 
 
-async def test_a_source_that_is_not_there_is_none(store: SourceStore, tenant: str) -> None:
+async def test_a_missing_source_is_none(store: SourceStore, tenant: str) -> None:
     assert await store.get("nope") is None
     assert await store.find(tenant, "nope") is None
 
 
-async def test_a_name_is_one_source_s_in_its_tenant(store: SourceStore, tenant: str) -> None:
+async def test_names_are_unique_within_a_tenant(store: SourceStore, tenant: str) -> None:
     first, second = a_source(tenant), a_source(tenant)
     await store.put(first)
     with pytest.raises(InvalidRequest):
@@ -77,7 +77,7 @@ async def test_a_name_is_one_source_s_in_its_tenant(store: SourceStore, tenant: 
     assert await store.find(other.tenant, "shop") == other
 
 
-async def test_an_id_is_never_taken_twice(store: SourceStore, tenant: str) -> None:
+async def test_ids_are_unique(store: SourceStore, tenant: str) -> None:
     first = a_source(tenant)
     await store.put(first)
     with pytest.raises(InvalidRequest):
@@ -94,7 +94,7 @@ async def test_sources_are_listed_by_tenant_and_name(store: SourceStore, tenant:
     assert [source for source in await store.sources_of() if source.tenant.startswith(tenant)] == [early, late, other]
 
 
-async def test_a_change_replaces_the_version_before_it_alone(store: SourceStore, tenant: str) -> None:
+async def test_a_change_replaces_only_the_previous_version(store: SourceStore, tenant: str) -> None:
     source = a_source(tenant)
     await store.put(source)
     off = sources.disabled(source, 5)
@@ -107,7 +107,7 @@ async def test_a_change_replaces_the_version_before_it_alone(store: SourceStore,
     await store.replace(sources.enabled(off))
 
 
-async def test_a_change_to_a_source_that_is_not_there_makes_none(store: SourceStore, tenant: str) -> None:
+async def test_a_change_of_a_missing_source_does_not_create_it(store: SourceStore, tenant: str) -> None:
     source = a_source(tenant)
     with pytest.raises(NotFound):
         await store.replace(sources.disabled(source, 5))
@@ -128,11 +128,11 @@ async def test_a_deleted_source_frees_its_name(store: SourceStore, tenant: str) 
     await store.delete(second)
 
 
-async def test_a_store_that_answers_is_ready(store: SourceStore) -> None:
+async def test_a_store_is_ready(store: SourceStore) -> None:
     await store.ready()
 
 
-async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings, tenant: str) -> None:
+async def test_a_missing_table_is_unavailable(deployment: Settings, tenant: str) -> None:
     async with AwsClients(deployment).dynamodb() as client:
         store = DynamoSourceStore(client, f"{deployment.dynamodb_table_sources}-not")
         source = a_source(tenant)
@@ -148,7 +148,7 @@ async def test_a_table_that_is_not_there_is_unavailable(deployment: Settings, te
                 await call
 
 
-async def test_a_list_longer_than_a_page_is_read_to_its_end(deployment: Settings, tenant: str) -> None:
+async def test_a_list_longer_than_a_page_is_complete(deployment: Settings, tenant: str) -> None:
     async with AwsClients(deployment).dynamodb() as client:
         store = DynamoSourceStore(client, deployment.dynamodb_table_sources)
         big = Rules(subject=("constant:" + "n" * 200_000,))  # a page is 1 MB

@@ -1,4 +1,4 @@
-"""A provider's webhooks, from the URL that `triggers sources` makes to the inbox of a running stack."""
+"""Webhooks from the URL that `triggers sources` creates to the inbox of a running stack."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.local import DEADLINE_SECONDS, Local, client_in, until
 from tests.integration.payloads import webhooks
 
-SECRET = "It's a Secret to Everybody"  # noqa: S105 - everybody knows it
+SECRET = "It's a Secret to Everybody"  # noqa: S105 - a documented example
 
 
 class Sources:
@@ -24,7 +24,7 @@ class Sources:
         self._command = [sys.executable, "-m", "cli", "sources", "--data", str(local.data)]
 
     def run(self, *arguments: str, given: str = "", status: int = 0) -> Any:
-        """Return what a command prints as JSON."""
+        """Return the JSON output of a command."""
         command = [*self._command, *arguments, "--json"]
         done = subprocess.run(  # noqa: S603
             command, input=given.encode(), capture_output=True, timeout=DEADLINE_SECONDS, check=False
@@ -66,9 +66,7 @@ def test_deliveries_become_events_byte_for_byte_and_once(local: Local, sources: 
 
 
 @pytest.mark.parametrize("scheme", ["stripe", "standard", "slack", "twilio", "basic"])
-def test_a_delivery_is_tried_out_without_its_provider(
-    local: Local, sources: Sources, tmp_path: Path, scheme: str
-) -> None:
+def test_a_test_delivery_is_accepted(local: Local, sources: Sources, tmp_path: Path, scheme: str) -> None:
     tenant = f"try-{scheme}"
     sources.run("create", "--tenant", tenant, "--name", scheme, "--scheme", scheme)
     body = tmp_path / "body.json"
@@ -79,7 +77,7 @@ def test_a_delivery_is_tried_out_without_its_provider(
         assert client.page().events[0]["data"] == {"type": "tried.out"}
 
 
-def test_a_refused_trial_says_so(local: Local, sources: Sources, tmp_path: Path) -> None:
+def test_a_refused_test_delivery_is_reported(local: Local, sources: Sources, tmp_path: Path) -> None:
     assert local.url
     sources.run("create", "--tenant", "try", "--name", "off", "--scheme", "github")
     sources.run("disable", "off")

@@ -103,7 +103,7 @@ def refused(key_id: str, secret: str) -> Iterator[Call]:
 
 
 def deliveries(url: str, secret: bytes) -> Iterator[tuple[Call, int]]:
-    """Yield requests to the path `url` of a source of the scheme hmac, with the status of their answer."""
+    """Yield requests to the path `url` of a source with the scheme hmac, each with its expected status."""
     body = b'{"%b":"%b"}' % (_BYTES, _BYTES)
     signature = hmac.digest(secret, body, "sha256").hex()
     yield Call("POST", f"{url}?{MARK}={MARK}", body, {"x-sig": signature, "content-type": JSON}), 200

@@ -182,7 +182,7 @@ async def a_source(stack: Stack) -> str:
 
 
 def deliver(client: httpx.Client, url: str) -> Iterator[str]:
-    """Send deliveries; yield their answers."""
+    """Send deliveries; yield their responses."""
     for call, status in marked.deliveries(url, SIGNING_SECRET):
         answer = client.request(call.method, call.path, content=call.body, headers=call.headers)
         assert answer.status_code == status, (call, answer.text)

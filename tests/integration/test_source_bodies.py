@@ -50,7 +50,7 @@ async def test_a_body_of_any_kind_is_kept_byte_for_byte(deployment: Deployment, 
     assert ("data" in event) == name.endswith(("json", "JSON")) or name == "broken json"
 
 
-async def test_a_body_of_more_than_1_mib_is_refused_by_its_length(deployment: Deployment) -> None:
+async def test_a_body_over_1_mib_is_refused(deployment: Deployment) -> None:
     _, path = await deployment.source("none")
     answer = await deployment.post(path, b"x" * (MIB + 1))
     assert answer.status_code == 413
@@ -58,7 +58,7 @@ async def test_a_body_of_more_than_1_mib_is_refused_by_its_length(deployment: De
     assert await deployment.listed() == []
 
 
-async def test_a_body_that_does_not_fit_a_message_is_refused(deployment: Deployment) -> None:
+async def test_a_body_that_does_not_fit_in_a_message_is_refused(deployment: Deployment) -> None:
     _, path = await deployment.source("none")
     answer = await deployment.post(path, random.Random(1).randbytes(MIB))  # noqa: S311 (not for secrecy)
     assert answer.status_code == 413

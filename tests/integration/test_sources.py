@@ -1,4 +1,4 @@
-"""Deliveries of every provider, from the URL of a source to the inbox: taken as they are, once, or not at all."""
+"""Deliveries of every provider, from the URL of a source to the inbox: unchanged and once, or refused."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ every_signed_sample = pytest.mark.parametrize("sample", signed_samples, ids=name
 
 
 @every_sample
-async def test_a_delivery_is_read_back_as_it_was_sent_and_a_repeat_is_listed_once(
+async def test_a_delivery_is_read_back_byte_for_byte_and_its_retry_is_listed_once(
     deployment: Deployment, sample: Sample
 ) -> None:
     _, path = await deployment.source(sample.scheme, sample.secret, sample.options)
@@ -53,7 +53,7 @@ async def test_a_delivery_is_read_back_as_it_was_sent_and_a_repeat_is_listed_onc
 
 
 @every_signed_sample
-async def test_what_is_not_authentic_is_refused_and_nothing_is_stored(deployment: Deployment, sample: Sample) -> None:
+async def test_other_deliveries_are_refused_and_nothing_is_stored(deployment: Deployment, sample: Sample) -> None:
     _, path = await deployment.source(sample.scheme, sample.secret, sample.options)
     other = scheme_secret(sample)
     refused = [
@@ -72,13 +72,13 @@ async def test_what_is_not_authentic_is_refused_and_nothing_is_stored(deployment
 
 
 def scheme_secret(sample: Sample) -> bytes:
-    """Another secret of the form that the sample's scheme takes."""
+    """Return another secret that is valid for the sample's scheme."""
     if sample.secret.startswith(b"whsec_") and sample.scheme in ("standard", "gitlab"):
         return b"whsec_" + base64.b64encode(b"another secret of 32 bytes, so ok")
     return b"user:another" if sample.scheme == "basic" else b"another"
 
 
-async def test_both_secrets_work_while_they_rotate_and_the_old_one_does_not_after(deployment: Deployment) -> None:
+async def test_both_secrets_work_during_a_rotation_and_the_old_one_not_after_it(deployment: Deployment) -> None:
     sample = next(one for one in SAMPLES if one.scheme == "github")
     source, path = await deployment.source(sample.scheme, sample.secret)
     assert (await deployment.send(deployment.signed(sample, path))).status_code == 200
@@ -95,7 +95,7 @@ async def test_both_secrets_work_while_they_rotate_and_the_old_one_does_not_afte
     assert (await deployment.send(deployment.signed(sample, path, secret=b"new"))).status_code == 200
 
 
-async def test_three_days_of_retries_are_one_event_and_a_repeat_after_the_window_is_another(
+async def test_three_days_of_retries_are_one_event_and_one_after_the_window_is_another(
     deployment: Deployment,
 ) -> None:
     sample = SAMPLES[0]
@@ -118,7 +118,7 @@ async def test_unknown_disabled_and_malformed_urls_are_refused_alike(deployment:
     assert await deployment.listed() == []
 
 
-async def test_basic_asks_for_a_password(deployment: Deployment) -> None:
+async def test_basic_requests_credentials(deployment: Deployment) -> None:
     _, path = await deployment.source("basic", b"user:password")
     answer = await deployment.post(path, b"{}")
     check_refused(answer)
@@ -127,7 +127,7 @@ async def test_basic_asks_for_a_password(deployment: Deployment) -> None:
     assert "www-authenticate" not in (await deployment.post(path, b"{}")).headers
 
 
-async def test_handshakes_are_answered_and_become_no_event(deployment: Deployment) -> None:
+async def test_handshakes_are_answered_and_are_not_events(deployment: Deployment) -> None:
     _, path = await deployment.source("none")
     asked = {"WebHook-Request-Origin": "eventemitter.example.com"}
     answer = await deployment.client.options(path, headers=asked)
@@ -157,7 +157,7 @@ async def test_a_source_over_its_rate_gets_a_429(deployment: Deployment) -> None
     _, path = await deployment.source("none")
     for _ in range(api_key.DEFAULT_BURST):
         assert (await deployment.client.options(path)).status_code == 200
-        await asyncio.sleep(0)  # what arrives within one iteration of the event loop is limited, too
+        await asyncio.sleep(0)  # requests of one event-loop iteration are also limited
     answer = await deployment.post(path)
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) >= 1

@@ -17,14 +17,14 @@ SECRET = "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH"  # noqa: S105 (made up)
 
 
 class Sources:
-    """The command, on one directory."""
+    """The command on one data directory."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir()
         self.environ = {"BACKEND": "sqlite", "DATA_DIR": str(directory), "PUBLIC_URL": "http://triggers"}
 
     async def run(self, *arguments: str, given: str | None = None) -> Result:
-        # In a thread, since the command runs a loop of its own.
+        # In a thread, since the command runs its own event loop.
         return await asyncio.to_thread(CliRunner(env=self.environ).invoke, sources, arguments, input=given)
 
     async def json(self, *arguments: str, given: str | None = None) -> Any:
@@ -33,14 +33,14 @@ class Sources:
         return msgspec.json.decode(done.stdout)
 
     def files(self) -> bytes:
-        """Return all that the directory holds."""
+        """Return the contents of all files in the directory."""
         return b"".join(path.read_bytes() for path in Path(self.environ["DATA_DIR"]).iterdir())
 
     async def create(self, *more: str, given: str | None = None) -> Any:
         return await self.json("create", "--tenant", "acme", "--name", "shop", *more, given=given)
 
     async def post(self, url: str) -> int:
-        """Post an unsigned delivery to an API that has just started."""
+        """Post an unsigned delivery to a newly started API."""
         app = create_app(load(self.environ))
         async with serving(app), client_of(app) as client:
             return (await client.post(url, content=b"{}")).status_code
@@ -68,7 +68,7 @@ async def test_a_url_works_until_it_is_replaced_disabled_or_deleted(command: Sou
     assert await command.json("list") == []
 
 
-async def test_a_secret_is_read_or_made_and_only_a_made_one_is_shown_this_once(command: Sources) -> None:
+async def test_only_a_generated_secret_is_printed_and_only_once(command: Sources) -> None:
     given = await command.run(
         "create",
         "--tenant",
@@ -99,7 +99,7 @@ async def test_a_secret_is_read_or_made_and_only_a_made_one_is_shown_this_once(c
     assert [one for one in hidden if one.encode() in command.files()] == []
 
 
-async def test_the_key_file_is_the_owner_s_alone(command: Sources) -> None:
+async def test_the_key_file_is_readable_by_its_owner_only(command: Sources) -> None:
     await command.create("--scheme", "github")
     assert (Path(command.environ["DATA_DIR"]) / "sources.key").stat().st_mode & 0o777 == 0o600
 
@@ -110,24 +110,24 @@ async def test_the_key_file_is_the_owner_s_alone(command: Sources) -> None:
         (("show", "nope"), "No source nope."),
         (("rotate", "nope"), "No source nope."),
         (("delete", "nope", "--yes"), "No source nope."),
-        (("create", "--tenant", "acme", "--name", "A", "--scheme", "none"), "A name is 1..64"),
-        (("create", "--tenant", "acme", "--name", "a", "--scheme", "hmac"), "needs the name of a header"),
-        (("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--id", "x"), "A rule starts with header:"),
-        (("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--header", "x"), "takes no options"),
+        (("create", "--tenant", "acme", "--name", "A", "--scheme", "none"), "A name has 1 to 64"),
+        (("create", "--tenant", "acme", "--name", "a", "--scheme", "hmac"), "requires the name of a header"),
+        (("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--id", "x"), "A rule must start with one of header:"),
+        (("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--header", "x"), "has no options"),
     ],
 )
-async def test_what_is_wrong_is_one_line(command: Sources, words: tuple[str, ...], said: str) -> None:
+async def test_errors_are_one_line(command: Sources, words: tuple[str, ...], said: str) -> None:
     done = await command.run(*words)
     assert done.exit_code == 1
     assert said in done.output
     assert len(done.output.splitlines()) == 1
 
 
-async def test_a_name_of_two_tenants_needs_the_tenant(command: Sources) -> None:
+async def test_a_name_of_two_tenants_requires_the_tenant(command: Sources) -> None:
     for tenant in ("acme", "other"):
         await command.json("create", "--tenant", tenant, "--name", "shop", "--scheme", "none")
     done = await command.run("show", "shop")
-    assert (done.exit_code, done.output) == (1, "Error: 2 tenants have a source shop: give --tenant.\n")
+    assert (done.exit_code, done.output) == (1, "Error: 2 tenants have a source shop: use --tenant.\n")
     assert (await command.json("show", "shop", "--tenant", "other"))["tenant"] == "other"
     assert len(await command.json("list", "--tenant", "acme")) == 1
 

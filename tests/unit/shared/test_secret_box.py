@@ -14,7 +14,7 @@ HERE = {"tenant": "a", "source": "b"}
 
 
 @given(secret=st.binary(min_size=1, max_size=1024))
-async def test_what_is_sealed_opens(secret: bytes) -> None:
+async def test_a_secret_can_be_decrypted(secret: bytes) -> None:
     box = LocalSecretBox(KEY)
     sealed = await box.seal(secret, HERE)
     assert await box.open(sealed, {"source": "b", "tenant": "a"}) == secret
@@ -22,7 +22,7 @@ async def test_what_is_sealed_opens(secret: bytes) -> None:
 
 
 @given(bit=st.integers(min_value=0, max_value=(1 + 12 + 6 + 16) * 8 - 1))
-async def test_one_flipped_bit_does_not_open(bit: int) -> None:
+async def test_a_flipped_bit_is_poison(bit: int) -> None:
     box = LocalSecretBox(KEY)
     sealed = bytearray(await box.seal(b"secret", HERE))
     sealed[bit // 8] ^= 1 << bit % 8
@@ -31,24 +31,24 @@ async def test_one_flipped_bit_does_not_open(bit: int) -> None:
 
 
 @pytest.mark.parametrize("context", [{}, {"tenant": "a", "source": "c"}, {"tenant": "b", "source": "b"}])
-async def test_another_context_does_not_open(context: dict[str, str]) -> None:
+async def test_another_context_is_poison(context: dict[str, str]) -> None:
     box = LocalSecretBox(KEY)
     with pytest.raises(Poison):
         await box.open(await box.seal(b"secret", HERE), context)
 
 
-async def test_another_key_does_not_open() -> None:
+async def test_another_key_is_poison() -> None:
     with pytest.raises(Poison):
         await LocalSecretBox(bytes(32)).open(await LocalSecretBox(KEY).seal(b"secret", HERE), HERE)
 
 
 @pytest.mark.parametrize("sealed", [b"", b"\x01", b"\x02" + bytes(40), b"\x01" + bytes(12)])
-async def test_what_was_never_sealed_does_not_open(sealed: bytes) -> None:
+async def test_other_bytes_are_poison(sealed: bytes) -> None:
     with pytest.raises(Poison):
         await LocalSecretBox(KEY).open(sealed, HERE)
 
 
-def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "key"
     key = load_key(path)
     assert len(key) == KEY_BYTES
@@ -57,12 +57,12 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["key"]
 
 
-def test_processes_that_start_at_once_share_a_key(tmp_path: Path) -> None:
+def test_processes_that_start_concurrently_share_a_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(load_key, [tmp_path / "key"] * 8))) == 1
 
 
-def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+def test_a_key_that_other_users_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "key"
     load_key(path)
     path.chmod(0o640)
@@ -70,7 +70,7 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
         load_key(path)
 
 
-def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"short")
     path.chmod(0o600)
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
         load_key(path)
 
 
-async def test_a_key_file_is_made_for_the_first_secret_and_its_owner_s_alone(tmp_path: Path) -> None:
+async def test_a_key_file_is_created_for_the_first_secret(tmp_path: Path) -> None:
     box = KeyFileBox.in_directory(tmp_path / "data")
     with pytest.raises(Unavailable, match="does not exist"):
         await box.open(b"sealed", HERE)
@@ -87,9 +87,9 @@ async def test_a_key_file_is_made_for_the_first_secret_and_its_owner_s_alone(tmp
     assert await KeyFileBox.in_directory(tmp_path / "data").open(sealed, HERE) == b"secret"
 
 
-async def test_a_key_file_that_others_may_read_is_not_used(tmp_path: Path) -> None:
+async def test_a_key_file_that_other_users_may_read_is_not_used(tmp_path: Path) -> None:
     box = KeyFileBox.in_directory(tmp_path)
     sealed = await box.seal(b"secret", HERE)
     (tmp_path / KEY_FILE).chmod(0o644)
-    with pytest.raises(Unavailable, match="others may read"):
+    with pytest.raises(Unavailable, match="other users may read"):
         await KeyFileBox.in_directory(tmp_path).open(sealed, HERE)

@@ -1,4 +1,4 @@
-"""Sources whose secrets are known, and what receives for them."""
+"""Sources with known secrets, and their receivers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,7 +52,7 @@ def changed(
     body: bytes | None = None,
     url: str | None = None,
 ) -> Webhook:
-    """Return `webhook` with other `headers` (None takes one away), another body or URL."""
+    """Return `webhook` with other `headers` (None removes one), another body or URL."""
     replaced = {name.encode(): value for name, value in (headers or {}).items()}
     kept = [(name, value) for name, value in webhook.headers if name not in replaced]
     added = [(name, value.encode()) for name, value in replaced.items() if value is not None]

@@ -1,11 +1,11 @@
-"""JSON pointers (RFC 6901), and what counts as JSON."""
+"""JSON pointers (RFC 6901), and the bodies that are JSON."""
 
 import pytest
 
 from ingest.sources.content import Content
 from ingest.sources.webhook import Webhook
 
-# The document of RFC 6901, section 5, with values that are no numbers where that shows more.
+# The document of RFC 6901, section 5, with some numbers replaced.
 DOCUMENT = (
     b' {"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\\\j":5,"k\\"l":6," ":7,"m~n":8,'
     b'"deep":{"list":[{"x":true}]},"none":null,"empty":"","float":1.50,"big":12345678901234567890123,'
@@ -55,17 +55,17 @@ def test_pointers(pointer: str, value: str | None) -> None:
     assert content().value_at(pointer) == value
 
 
-def test_a_body_with_half_a_surrogate_pair_is_no_json() -> None:
+def test_a_body_with_a_lone_surrogate_is_not_json() -> None:
     assert content(b'{"a":1,"half":"\\ud800"}').value_at("/a") is None
 
 
-def test_the_whole_of_a_body_that_is_one_value() -> None:
+def test_the_empty_pointer_is_the_whole_body() -> None:
     assert content(b' "a" ').value_at("") == "a"
     assert content(b"[7]").value_at("/0") == "7"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"a":1}x', b'{"a":"\xff"}', b"[" * 100_000])
-def test_a_body_that_is_no_json_has_no_values(body: bytes) -> None:
+def test_a_body_that_is_not_json_has_no_values(body: bytes) -> None:
     assert content(body).value_at("/a") is None
 
 
@@ -83,5 +83,5 @@ def test_a_body_that_is_no_json_has_no_values(body: bytes) -> None:
         (b"json", False),
     ],
 )
-def test_what_says_that_it_is_json(content_type: bytes, *, is_json: bool) -> None:
+def test_media_types_of_json(content_type: bytes, *, is_json: bool) -> None:
     assert content(content_type=content_type).is_json is is_json

@@ -1,4 +1,4 @@
-"""Requests that ask whether a URL may be sent to."""
+"""Requests for permission to send to a URL."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def answered(scheme: SchemeName, webhook: Webhook) -> Answer:
     return found
 
 
-def test_slacks_challenge_is_answered_once_its_signature_is_right() -> None:
+def test_slacks_challenge_is_answered_if_its_signature_is_valid() -> None:
     webhook = post(b'{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P",'
                    b'"type":"url_verification"}', JSON)  # fmt: skip
     answer = answered("slack", webhook)
@@ -29,13 +29,13 @@ def test_slacks_challenge_is_answered_once_its_signature_is_right() -> None:
 
 
 @pytest.mark.parametrize("challenge", [b"", b',"challenge":{}', b',"challenge":"%b"' % (b"a" * 1025)])
-def test_a_challenge_that_is_none_is_an_event(challenge: bytes) -> None:
+def test_an_invalid_challenge_is_an_event(challenge: bytes) -> None:
     one = receiver("slack", [b"k"])
     webhook = one.sign(post(b'{"type":"url_verification"%b}' % challenge, JSON), START_MS)
     assert delivered(one, webhook).event.type == "url_verification"
 
 
-def test_only_slack_is_answered_a_challenge() -> None:
+def test_only_slacks_challenge_is_answered() -> None:
     webhook = post(b'{"type":"url_verification","challenge":"a"}', JSON)
     assert delivered(receiver(), webhook).event.type == "url_verification"
 

@@ -1,4 +1,4 @@
-"""What senders write is brought into the limits of attributes, always the same way."""
+"""Text of senders is fitted into the limits of attributes."""
 
 import pytest
 from hypothesis import given
@@ -11,24 +11,24 @@ anything = st.text(min_size=1, max_size=600, alphabet=st.characters())
 
 
 @given(value=anything)
-def test_any_text_becomes_one_that_an_attribute_may_hold(value: str) -> None:
+def test_any_text_becomes_valid_in_an_attribute(value: str) -> None:
     assert is_text(limits.text(value))
     assert is_text(limits.unique_text(value))
     limits.unique_text(value).encode()
 
 
 @given(value=st.text(min_size=1, max_size=255).filter(is_text))
-def test_what_is_within_the_limits_stays_as_it_is(value: str) -> None:
+def test_valid_text_is_unchanged(value: str) -> None:
     clean = value.encode("utf-8", "replace").decode()
     assert limits.text(clean) == limits.unique_text(clean) == clean
 
 
 @given(first=anything, second=anything)
-def test_two_ids_that_differ_stay_two(first: str, second: str) -> None:
+def test_different_ids_stay_different(first: str, second: str) -> None:
     assert (limits.unique_text(first) == limits.unique_text(second)) == (first == second)
 
 
-def test_long_ids_that_differ_at_the_end_stay_two() -> None:
+def test_long_ids_that_differ_at_the_end_stay_different() -> None:
     assert limits.unique_text("a" * 300 + "1") != limits.unique_text("a" * 300 + "2")
     assert limits.unique_text("a\n") != limits.unique_text("a\t")
 
@@ -69,7 +69,7 @@ def test_names_of_attributes(header: str, name: str) -> None:
     assert limits.extension_name(header) == name
 
 
-def test_long_names_that_begin_alike_stay_two() -> None:
+def test_long_names_with_the_same_start_stay_different() -> None:
     names = {limits.extension_name(f"X-GitHub-Hook-Installation-Target-{end}") for end in ("ID", "Type")}
     assert len(names) == 2
     assert all(len(name) == 20 and name.isalnum() for name in names)

@@ -1,4 +1,4 @@
-"""What presets find in deliveries of other kinds than the usual one."""
+"""Presets on other kinds of deliveries."""
 
 import hashlib
 
@@ -21,7 +21,7 @@ def digest(body: bytes) -> str:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_presets_have_no_faults_and_end_in_an_id(scheme: SchemeName) -> None:
+def test_presets_are_valid_and_always_find_an_id(scheme: SchemeName) -> None:
     assert not list(rule_faults(PRESETS[scheme]))
     assert PRESETS[scheme].id[-1] == "digest:body"
 
@@ -32,7 +32,7 @@ def test_no_preset_keeps_a_header_that_may_hold_a_credential() -> None:
     assert all(header == header.lower() for header in kept)
 
 
-def test_own_rules_replace_the_preset_s_an_attribute_at_a_time() -> None:
+def test_own_rules_replace_those_of_the_preset_per_attribute() -> None:
     rules = rules_of("github", Rules(id=("digest:body",)))
     assert rules.id == ("digest:body",)
     assert rules.type == PRESETS["github"].type

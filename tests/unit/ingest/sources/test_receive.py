@@ -1,4 +1,4 @@
-"""From a request to an event, an answer, or a refusal."""
+"""Requests become events, answers or refusals."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ JSON = "application/json"
 
 
 def members_of(delivery: Delivery) -> dict[str, str]:
-    """Return the event's attributes, after a check that it is one that ingest would take."""
+    """Return the event's attributes; check that ingest would accept it."""
     fields = fields_of(delivery.event.body)
     assert not list(faults_of(fields, ""))
     assert not duplicates(bytes(delivery.event.body), fields)
@@ -34,14 +34,14 @@ def members_of(delivery: Delivery) -> dict[str, str]:
 
 
 def data_of(delivery: Delivery) -> bytes:
-    """Return the bytes that the event holds as its data."""
+    """Return the data of the event as bytes."""
     body = bytes(delivery.event.body)
     fields = fields_of(body)
     if "data_base64" in fields:
         return base64.b64decode(msgspec.json.decode(fields["data_base64"]))
     if "data" not in fields:
         return b""
-    # Space around it belongs to what was sent.
+    # White space around it belongs to the data.
     return body[body.index(b'"data":') + len(b'"data":') : -1]
 
 
@@ -61,7 +61,7 @@ def test_a_genuine_delivery_becomes_its_event(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.scheme}-{sample.signature}")
-def test_a_repeat_has_the_same_identity_at_any_time(sample: Sample) -> None:
+def test_a_retry_has_the_same_identity(sample: Sample) -> None:
     first = delivered(receiver_of(sample), signed(sample))
     later_ms = START_MS + 3 * 86_400_000
     repeat = delivered(receiver_of(sample), signed(sample, later_ms), later_ms)
@@ -79,7 +79,7 @@ def test_no_signature_and_no_secret_is_part_of_the_event(sample: Sample) -> None
     assert sample.secret not in event
 
 
-def test_the_header_that_holds_the_signature_is_never_kept() -> None:
+def test_the_header_of_the_signature_is_never_kept() -> None:
     options = SchemeOptions(header="X-Acme-Sig")
     one = receiver("hmac", [b"k"], options, keep_headers=["X-Acme-Sig", "X-Acme-Shop"])
     delivery = delivered(one, one.sign(post(b"{}", JSON, x_acme_shop="7"), START_MS))
@@ -97,7 +97,7 @@ def test_the_header_that_holds_the_signature_is_never_kept() -> None:
         st.text(max_size=300),
     ),
 )
-def test_any_body_comes_back_byte_for_byte(body: bytes, content_type: str | None) -> None:
+def test_any_body_is_kept_byte_for_byte(body: bytes, content_type: str | None) -> None:
     given_headers = [] if content_type is None else [(b"content-type", content_type.encode())]
     delivery = delivered(receiver(), Webhook(body, given_headers))
     members_of(delivery)
@@ -112,7 +112,7 @@ json_values = st.recursive(
 
 
 @given(value=json_values, indent=st.sampled_from([0, 2]), tail=st.sampled_from([b"", b"\n", b" \r\n\t"]))
-def test_json_is_kept_as_it_is_written(value: object, indent: int, tail: bytes) -> None:
+def test_json_is_kept_byte_for_byte(value: object, indent: int, tail: bytes) -> None:
     body = msgspec.json.format(msgspec.json.encode(value), indent=indent) + tail
     delivery = delivered(receiver(), post(body, JSON))
     assert b'"data":' in bytes(delivery.event.body)
@@ -136,7 +136,7 @@ def test_json_is_kept_as_it_is_written(value: object, indent: int, tail: bytes) 
         (b" ", None),
     ],
 )
-def test_what_is_no_json_is_kept_as_bytes(body: bytes, content_type: str | None) -> None:
+def test_other_bodies_are_kept_as_bytes(body: bytes, content_type: str | None) -> None:
     delivery = delivered(receiver(), post(body, content_type))
     assert "data_base64" in members_of(delivery)
     assert data_of(delivery) == body
@@ -147,7 +147,7 @@ def test_json_as_deep_as_allowed_is_kept_as_json() -> None:
     assert "data_base64" not in members_of(delivered(receiver(), post(body, JSON)))
 
 
-def test_an_empty_body_is_no_data() -> None:
+def test_an_empty_body_has_no_data() -> None:
     delivery = delivered(receiver(), post(content_type=JSON))
     assert {"data", "data_base64"}.isdisjoint(fields_of(delivery.event.body))
 
@@ -158,14 +158,14 @@ def test_a_compressed_body_is_kept_compressed() -> None:
     assert data_of(delivery) == b"\x1f\x8b\x08"
 
 
-def test_a_body_of_one_mebibyte_is_taken_and_one_byte_more_is_not() -> None:
+def test_a_body_of_one_mebibyte_is_accepted_and_one_byte_more_is_not() -> None:
     body = b'"' + b"a" * (MAX_BODY_BYTES - 2) + b'"'
     assert data_of(delivered(receiver(), post(body, JSON))) == body
     with pytest.raises(TooLarge):
         delivered(receiver(), post(body + b" ", JSON))
 
 
-def test_a_source_s_own_rules_come_first() -> None:
+def test_the_rules_of_a_source_come_first() -> None:
     rules = Rules(
         type=("json:/kind",), type_prefix="acme.", id=("form:none", "json:/key"), time=("header:x-at",),
         subject=("constant:all",),
@@ -179,7 +179,7 @@ def test_a_source_s_own_rules_come_first() -> None:
     assert delivery.window_seconds == 60
 
 
-def test_the_body_s_digest_can_be_the_id_where_the_id_header_is_not_signed() -> None:
+def test_the_digest_of_the_body_can_replace_an_unsigned_id() -> None:
     one = receiver("github", [b"k"], rules=Rules(id=("digest:body",)))
     ids = {
         delivered(one, one.sign(post(b"{}", JSON, x_github_delivery=text), START_MS)).event.id for text in ("a", "b")
@@ -187,7 +187,7 @@ def test_the_body_s_digest_can_be_the_id_where_the_id_header_is_not_signed() -> 
     assert ids == {hashlib.sha256(b"{}").hexdigest()}
 
 
-def test_a_trace_is_carried_on() -> None:
+def test_the_trace_is_kept() -> None:
     trace = Trace(parent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     delivery = receiver().receive(post(), now_ms=START_MS, mint=lambda: RECEIPT, trace=trace)
     assert isinstance(delivery, Delivery)
@@ -201,7 +201,7 @@ def test_githubs_ping_is_an_event() -> None:
 
 
 @pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation"])
-def test_a_confirmation_of_sns_is_an_event_whatever_the_rules(kind: str) -> None:
+def test_a_confirmation_of_sns_is_an_event_regardless_of_the_rules(kind: str) -> None:
     body = b'{"Type":"%b","SubscribeURL":"https://sns.us-west-2.amazonaws.com/?Token=2336412f37"}' % kind.encode()
     one = receiver(rules=Rules(type=("json:/Message",)))
     headers = {"x_amz_sns_message_type": kind, "x_amz_sns_message_id": "165545c9-2a5c-472c-8df2-7ff2be2b3b1b"}
@@ -220,7 +220,7 @@ def test_a_disabled_source_refuses_everything() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.scheme}-{sample.signature}")
-def test_no_secret_shows_in_any_object_or_refusal(sample: Sample) -> None:
+def test_no_secret_appears_in_any_repr_or_error(sample: Sample) -> None:
     one, webhook = receiver_of(sample), signed(sample)
     delivery = delivered(one, webhook)
     with pytest.raises(NotAuthentic) as refused:
@@ -234,5 +234,5 @@ def test_no_secret_shows_in_any_object_or_refusal(sample: Sample) -> None:
             assert signature not in text
 
 
-def test_a_source_names_the_inbox_and_itself() -> None:
+def test_an_event_has_the_inbox_and_name_of_its_source() -> None:
     assert a_source(name="git.hub-1").uri == "/sources/git.hub-1"

@@ -18,7 +18,7 @@ KEY = bytes(range(32))
 
 
 class CountingStore(MemorySourceStore):
-    """Counts reads, and does not answer while `down`."""
+    """Counts reads, and fails while `down`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class CountingStore(MemorySourceStore):
 
 
 class CountingBox(LocalSecretBox):
-    """Counts what it opens."""
+    """Counts decryptions."""
 
     def __init__(self) -> None:
         super().__init__(KEY)
@@ -72,7 +72,7 @@ async def test_a_source_is_read_once_for_many_deliveries(world: World) -> None:
     assert (world.store.reads, world.box.opened) == (1, 1)
 
 
-async def test_it_is_read_again_later_and_its_secrets_are_not_opened_again(world: World) -> None:
+async def test_a_source_is_read_again_without_decrypting_its_secrets_again(world: World) -> None:
     source, token = await world.add()
     first = await world.registry.find(token)
     world.clock.advance(CACHE_SECONDS)
@@ -96,7 +96,7 @@ async def test_a_wrong_or_old_url_is_refused(world: World) -> None:
         await world.registry.find(token)
 
 
-async def test_an_unknown_source_is_looked_for_once_in_a_while(world: World) -> None:
+async def test_an_unknown_source_is_cached_for_seconds(world: World) -> None:
     _, token = sources.create(tenant="acme", name="none", scheme="none", now_ms=START_MS)
     for _ in range(3):
         with pytest.raises(NotAuthentic):
@@ -108,7 +108,7 @@ async def test_an_unknown_source_is_looked_for_once_in_a_while(world: World) -> 
     assert world.store.reads == 2
 
 
-async def test_a_deleted_source_stops_working_in_time(world: World) -> None:
+async def test_a_deleted_source_stops_working(world: World) -> None:
     source, token = await world.add()
     await world.registry.find(token)
     await world.store.delete(source)
@@ -117,7 +117,7 @@ async def test_a_deleted_source_stops_working_in_time(world: World) -> None:
         await world.registry.find(token)
 
 
-async def test_while_the_table_does_not_answer_a_known_source_works_for_a_while(world: World) -> None:
+async def test_a_cached_source_keeps_working_during_an_outage(world: World) -> None:
     _, token = await world.add()
     await world.registry.find(token)
     world.store.down = True
@@ -130,7 +130,7 @@ async def test_while_the_table_does_not_answer_a_known_source_works_for_a_while(
         await world.registry.find(token)
 
 
-async def test_a_source_never_read_before_is_unavailable_while_the_table_does_not_answer(world: World) -> None:
+async def test_other_sources_are_unavailable_during_an_outage(world: World) -> None:
     _, token = await world.add()
     world.store.down = True
     with pytest.raises(Unavailable):
@@ -139,7 +139,7 @@ async def test_a_source_never_read_before_is_unavailable_while_the_table_does_no
     await world.registry.find(token)
 
 
-async def test_a_secret_that_does_not_open_is_unavailable_for_the_sender_to_try_again(world: World) -> None:
+async def test_a_secret_that_can_not_be_decrypted_is_unavailable(world: World) -> None:
     source, token = await world.add()
     moved = sources.create(tenant="acme", name="other", scheme="github", now_ms=START_MS)
     stolen, token = moved[0], moved[1]

@@ -22,9 +22,7 @@ from tests.unit.ingest.sources.making import a_source
         ("standard", b"whsec_"),
     ],
 )
-async def test_a_secret_that_the_scheme_can_not_use_is_refused_without_being_shown(
-    scheme: SchemeName, secret: bytes
-) -> None:
+async def test_an_invalid_secret_is_refused_without_repeating_it(scheme: SchemeName, secret: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
         await seal(LocalSecretBox(bytes(32)), a_source(scheme), secret, START_MS)
     assert len(refused.value.faults) == 1

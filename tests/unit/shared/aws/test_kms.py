@@ -1,4 +1,4 @@
-"""KMS's answers; moto plays KMS where it does so right."""
+"""The responses of KMS; moto simulates KMS where it is accurate."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ HERE = {"tenant": "a", "source": "b"}
 
 
 class Asynchronous:
-    """A client of boto3 as aiobotocore's look."""
+    """A boto3 client with the interface of aiobotocore."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -31,19 +31,19 @@ class Asynchronous:
 def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[KmsSecretBox]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # of the emulator that other tests run on
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # of the emulator that other tests use
     with mock_aws():
         client = boto3.client("kms", region_name="us-east-1")
         yield KmsSecretBox(Asynchronous(client), client.create_key()["KeyMetadata"]["KeyId"])
 
 
-async def test_what_is_sealed_opens_in_its_context(box: KmsSecretBox) -> None:
+async def test_a_secret_can_be_decrypted_in_its_context(box: KmsSecretBox) -> None:
     sealed = await box.seal(b"secret", HERE)
     assert b"secret" not in sealed
     assert await box.open(sealed, HERE) == b"secret"
 
 
-async def test_another_context_or_ciphertext_does_not_open(box: KmsSecretBox) -> None:
+async def test_another_context_or_ciphertext_is_poison(box: KmsSecretBox) -> None:
     sealed = await box.seal(b"secret", HERE)
     with pytest.raises(Poison):
         await box.open(sealed, {"tenant": "a", "source": "c"})
@@ -66,7 +66,7 @@ def refused(code: str, status: int = 400) -> ClientError:
 
 
 @pytest.mark.parametrize("code", ["InvalidCiphertextException", "IncorrectKeyException"])
-async def test_a_ciphertext_that_is_not_ours_is_poison(code: str) -> None:
+async def test_a_foreign_ciphertext_is_poison(code: str) -> None:
     with pytest.raises(Poison):
         await KmsSecretBox(Failing(refused(code)), "k").open(b"x", HERE)
 
@@ -80,7 +80,7 @@ async def test_a_ciphertext_that_is_not_ours_is_poison(code: str) -> None:
         EndpointConnectionError(endpoint_url="https://kms"),
     ],
 )
-async def test_a_key_that_can_not_be_used_now_is_unavailable(error: Exception) -> None:
+async def test_an_unusable_key_is_unavailable(error: Exception) -> None:
     box = KmsSecretBox(Failing(error), "k")
     with pytest.raises(Unavailable):
         await box.open(b"x", HERE)

@@ -16,7 +16,7 @@ def a_secret(number: int = 0) -> SealedSecret:
     return SealedSecret(secret_id=f"s{number}", sealed=b"ciphertext", created_at=START_MS)
 
 
-def test_a_made_source_is_found_by_its_token_and_keeps_no_secret_of_it() -> None:
+def test_a_source_stores_only_the_hash_of_its_token() -> None:
     source, token = make()
     parsed = sources.parse(token)
     assert parsed is not None
@@ -28,7 +28,7 @@ def test_a_made_source_is_found_by_its_token_and_keeps_no_secret_of_it() -> None
 
 
 @pytest.mark.parametrize("token", ["", "src_", "src_abcd_short", "trg_abcd_" + "a" * 43, "src_ABCD_" + "a" * 43])
-def test_what_is_no_token(token: str) -> None:
+def test_malformed_tokens(token: str) -> None:
     assert sources.parse(token) is None
 
 
@@ -77,7 +77,7 @@ HMAC = {"scheme": "hmac"}
         ({"rules": Rules(type_prefix="\n")}, "/rules/type_prefix"),
     ],
 )
-def test_faults_name_their_place(changes: dict[str, object], pointer: str) -> None:
+def test_faults_have_pointers(changes: dict[str, object], pointer: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         make(**changes)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
@@ -89,7 +89,7 @@ def test_every_fault_is_listed() -> None:
     assert len(refused.value.faults) == 5
 
 
-def test_what_is_right_is_taken() -> None:
+def test_valid_arguments_are_accepted() -> None:
     make(scheme="header", options=SchemeOptions(header="Authorization", prefix="Bearer "))
     make(scheme="hmac", options=SchemeOptions(header="X-A", signed="v0:{timestamp}:{body}", timestamp_header="X-T"))
     rules = Rules(id=("json:", "json:/a~1b", "form:a b", "constant:x:y", "header:X-A", "digest:body"))
@@ -128,7 +128,7 @@ def test_a_new_url_replaces_the_old_one() -> None:
     assert changed.version == source.version + 1
 
 
-def test_disabling_keeps_the_first_time_and_enabling_takes_it_back() -> None:
+def test_disabling_twice_keeps_the_first_time_and_enabling_clears_it() -> None:
     source, _ = make()
     off = sources.disabled(source, 5)
     assert off.disabled_at == 5
@@ -137,5 +137,5 @@ def test_disabling_keeps_the_first_time_and_enabling_takes_it_back() -> None:
     assert sources.enabled(source) is source
 
 
-def test_a_ciphertext_does_not_show() -> None:
+def test_a_repr_has_no_ciphertext() -> None:
     assert "ciphertext" not in repr(sources.with_secret(make()[0], a_secret()))

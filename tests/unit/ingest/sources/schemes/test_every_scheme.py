@@ -1,4 +1,4 @@
-"""What holds of every scheme that checks something."""
+"""Properties of every scheme that verifies something."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import changed, receiver_of, signed
 
 OTHER = b"whsec_b3RoZXI6b3RoZXI6b3RoZXI="
-"""A secret that every scheme takes."""
+"""A secret that is valid for every scheme."""
 
 samples = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.scheme}-{sample.signature}")
 any_sample = st.sampled_from(SAMPLES)
@@ -53,7 +53,7 @@ def test_a_delivery_without_a_signature_is_refused(sample: Sample, value: str | 
 
 
 @samples
-def test_a_delivery_that_was_never_signed_is_refused(sample: Sample) -> None:
+def test_an_unsigned_delivery_is_refused(sample: Sample) -> None:
     with pytest.raises(NotAuthentic):
         verify(sample, sample.webhook)
 
@@ -71,9 +71,9 @@ def test_one_flipped_bit_of_the_signature_is_refused(sample: Sample, bit: int) -
     headers = [(name, value if name == sample.signature.encode() else old) for name, old in webhook.headers]
     changed_webhook = Webhook(webhook.body, headers, url=webhook.url)
     if changed_webhook.header(sample.signature) == webhook.header(sample.signature):
-        return  # a space at an end is no part of a header's value
+        return  # spaces at the ends are not part of a header's value
     if sample.scheme == "basic" and value[6:] == header_of(webhook, sample.signature).encode()[6:]:
-        return  # the word Basic may be written in capitals
+        return  # Basic is case-insensitive
     with pytest.raises(NotAuthentic):
         verify(sample, changed_webhook)
 
@@ -84,11 +84,11 @@ def test_one_flipped_bit_of_the_body_is_refused(sample: Sample, bit: int) -> Non
     body = flipped(webhook.body, bit)
     other = changed(webhook, body=body)
     if sample.scheme == "twilio" and sorted(other.form) == sorted(webhook.form):
-        return  # the fields are signed, and %2b and %2B are one character
+        return  # the decoded fields are signed, and %2b and %2B are the same
     if sample.scheme == "twilio" and "".join(map("".join, sorted(other.form))) == "".join(
         map("".join, sorted(webhook.form))
     ):
-        return  # nor does Twilio sign where a name ends and its value begins
+        return  # Twilio does not sign the boundary between name and value
     with pytest.raises(NotAuthentic):
         verify(sample, other)
 
@@ -136,7 +136,7 @@ def test_a_signature_that_is_not_ascii_is_refused(sample: Sample) -> None:
 
 
 @samples
-def test_a_refusal_says_nothing_but_that_it_is_one(sample: Sample) -> None:
+def test_all_refusals_are_alike(sample: Sample) -> None:
     with pytest.raises(NotAuthentic) as unsigned:
         verify(sample, sample.webhook)
     with pytest.raises(NotAuthentic) as wrong:
@@ -146,7 +146,7 @@ def test_a_refusal_says_nothing_but_that_it_is_one(sample: Sample) -> None:
 
 @pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "none"])
 @pytest.mark.parametrize("secrets", [[], [b""], [OTHER, b""]])
-def test_a_scheme_without_a_secret_is_refused_at_once(scheme: str, secrets: list[bytes]) -> None:
+def test_a_scheme_without_its_secret_is_refused(scheme: str, secrets: list[bytes]) -> None:
     with pytest.raises(InvalidRequest):
         scheme_of(scheme, secrets, SchemeOptions(header="X-A"))  # type: ignore[arg-type]
 
@@ -158,7 +158,7 @@ def test_without_a_scheme_every_request_is_accepted_and_signing_changes_nothing(
     assert scheme.sign(webhook, 0) is webhook
 
 
-def test_basic_asks_for_credentials() -> None:
+def test_basic_requests_credentials() -> None:
     scheme = scheme_of("basic", [b"a:b"], SchemeOptions())
     for headers in ([], [(b"authorization", b"Basic x")], [(b"authorization", b"Bearer YTpi")]):
         with pytest.raises(NotAuthentic) as refused:
@@ -167,7 +167,7 @@ def test_basic_asks_for_credentials() -> None:
         assert refused.value.challenge.startswith("Basic ")
 
 
-def test_twilio_sha_256_by_a_webhook_rule() -> None:
+def test_twilio_with_sha_256() -> None:
     import base64  # noqa: PLC0415
     import hmac  # noqa: PLC0415
 
@@ -184,7 +184,7 @@ def test_twilio_sha_256_by_a_webhook_rule() -> None:
         scheme.verify(changed(webhook, {"x-twilio-webhooks-signature-settings": None}), 0)
 
 
-def test_twilio_signs_a_body_that_is_no_form_by_its_digest_in_the_url() -> None:
+def test_twilio_signs_the_digest_of_other_bodies_in_the_url() -> None:
     scheme = scheme_of("twilio", [b"12345"], SchemeOptions())
     webhook = scheme.sign(Webhook(b"{}", [(b"content-type", b"application/json")], url="https://h/x"), 0)
     scheme.verify(webhook, 0)
@@ -205,5 +205,5 @@ def test_any_body_can_be_signed(body: bytes) -> None:
         scheme = scheme_of(sample.scheme, [sample.secret], sample.options)
         webhook = changed(sample.webhook, body=body)
         if sample.scheme == "twilio" and body and not any(map(any, webhook.form)):
-            continue  # a form without fields, in which nothing is signed: Twilio sends none
+            continue  # a form without fields is not signed, and Twilio sends none
         scheme.verify(scheme.sign(webhook, START_MS), START_MS)

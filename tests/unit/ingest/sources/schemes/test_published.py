@@ -1,4 +1,4 @@
-"""The worked examples that providers publish. Where there is none, the signature was made with `openssl dgst`."""
+"""The published examples of providers. Without one, the signature was computed with `openssl dgst`."""
 
 import pytest
 
@@ -110,7 +110,7 @@ def test_twilio_json() -> None:
         verify("twilio", b"12345", TWILIO_JSON.replace(b"true", b"TRUE"), headers, url=url)
 
 
-def test_twilio_json_that_says_it_is_a_form_without_fields() -> None:
+def test_twilio_json_declared_as_a_form() -> None:
     headers = {"Content-Type": FORM, "X-Twilio-Signature": "a9nBmqA0ju/hNViExpshrM61xv4="}
     with pytest.raises(NotAuthentic):
         verify("twilio", b"12345", b"&&&", headers, url=f"{TWILIO_URL}&bodySHA256={TWILIO_DIGEST}")
@@ -150,7 +150,7 @@ def test_stripe(signature: str) -> None:
         ",",
     ],
 )
-def test_stripe_signature_that_is_none(signature: str) -> None:
+def test_malformed_stripe_signatures(signature: str) -> None:
     with pytest.raises(NotAuthentic):
         verify("stripe", b"whsec_test_secret", STRIPE_BODY, {"Stripe-Signature": signature}, now_s=1492774577)
 
