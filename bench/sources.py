@@ -19,7 +19,7 @@ from shared.aws.clients import AwsClients
 from shared.aws.source_store import DynamoSourceStore
 from shared.clock import SystemClock
 from shared.model import source as sources_model
-from shared.model.source import SchemeName
+from shared.model.source_scheme import SchemeName
 from shared.secret_box import KeyFileBox
 from shared.settings import Settings
 

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from shared.model.source import SchemeOptions
 from shared.model.source_rules import Rules
+from shared.model.source_scheme import SchemeOptions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

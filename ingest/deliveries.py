@@ -25,7 +25,8 @@ from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE
 from shared.model.errors import NotAuthentic, RateLimited, TooLarge, TriggersError
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.model.position import Minter
-from shared.model.source import SchemeName, Source
+from shared.model.source import Source
+from shared.model.source_scheme import SchemeName
 from shared.telemetry.catalog import Metrics
 from shared.web.body import read_body
 from shared.web.context import RequestContext, context_of

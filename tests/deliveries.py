@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ingest.sources.webhook import Webhook
-from shared.model.source import SchemeName, SchemeOptions
+from shared.model.source_scheme import SchemeName, SchemeOptions
 
 URL = "https://hooks.example.com/v1/in/src_abcd_efgh"
 

@@ -12,7 +12,8 @@ from cli.output import json_option, print_json, print_table
 from cli.source_options import options_of, rules_of, scheme_options
 from cli.time_span import TimeSpan, complete_span
 from shared.model.errors import InvalidRequest, NotFound
-from shared.model.source import SCHEMES, Source
+from shared.model.source import Source
+from shared.model.source_scheme import SCHEMES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")

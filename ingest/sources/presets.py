@@ -6,8 +6,8 @@ a retry would be listed twice, or an event dropped as a duplicate.
 
 from collections.abc import Mapping
 
-from shared.model.source import SchemeName
 from shared.model.source_rules import Rules
+from shared.model.source_scheme import SchemeName
 
 _DIGEST = "digest:body"
 

@@ -9,7 +9,6 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -17,11 +16,7 @@ from msgspec.structs import replace
 from shared.model.errors import Fault, InvalidRequest, NotFound, Unavailable
 from shared.model.event import DEFAULT_INBOX, INBOX_PATTERN
 from shared.model.source_rules import Rules, rule_faults
-
-SchemeName = Literal[
-    "stripe", "github", "gitlab", "shopify", "slack", "twilio", "standard", "hmac", "header", "basic", "none"
-]
-SCHEMES: tuple[SchemeName, ...] = SchemeName.__args__  # type: ignore[attr-defined] # the names in the Literal
+from shared.model.source_scheme import HEADER, SchemeName, SchemeOptions, scheme_faults
 
 DEFAULT_WINDOW_SECONDS = 7 * 86_400
 """Longer than any provider retries: Stripe does for three days."""
@@ -39,25 +34,7 @@ _ID_LENGTH = 10
 _SECRET_BYTES = 32
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _TOKEN = re.compile(r"src_([a-z2-7]{4,32})_([A-Za-z0-9_-]{43})")
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_PLACEHOLDER = re.compile(r"\{([a-z]*)\}")
-_PLACEHOLDERS = ("body", "timestamp", "url", "method")
 _CREDENTIAL = re.compile(r"auth|cookie|signature|hmac|secret|token|passw|api-?key", re.IGNORECASE)
-
-
-class SchemeOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Options of the schemes `hmac` and `header`. All other schemes have none.
-
-    `header` contains the signature or the shared secret, after `prefix`. `signed` is the signed text, with the
-    placeholders {body}, {timestamp} (the value of `timestamp_header`), {url} and {method}.
-    """
-
-    header: str | None = None
-    prefix: str = ""
-    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    signed: str = "{body}"
-    timestamp_header: str | None = None
 
 
 class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +101,7 @@ def create(
     options, rules = options or SchemeOptions(), rules or Rules()
     faults = [
         *_name_faults(tenant, name, inbox),
-        *_scheme_faults(scheme, options),
+        *scheme_faults(scheme, options),
         *rule_faults(rules),
         *_header_faults(keep_headers),
     ]
@@ -140,7 +117,7 @@ def create(
         tenant=tenant,
         name=name,
         inbox=inbox,
-        scheme=scheme,  # type: ignore[arg-type] # found among SCHEMES above
+        scheme=scheme,  # type: ignore[arg-type] # checked above
         options=options,
         rules=rules,
         keep_headers=tuple(header.lower() for header in keep_headers),
@@ -251,57 +228,12 @@ def _name_faults(tenant: str, name: str, inbox: str) -> list[Fault]:
     return faults
 
 
-def _scheme_faults(scheme: str, options: SchemeOptions) -> list[Fault]:
-    if scheme not in SCHEMES:
-        return [Fault(detail=f"Unknown scheme {scheme!r}; one of {', '.join(SCHEMES)}.", pointer="/scheme")]
-    if scheme == "hmac":
-        return [*_option_header_faults(options.header, "/options/header"), *_signed_faults(options)]
-    if scheme == "header":
-        faults = _option_header_faults(options.header, "/options/header")
-        if replace(options, header=None, prefix="") != SchemeOptions():
-            faults.append(Fault(detail="The scheme header has only the options header and prefix.", pointer="/options"))
-        return faults
-    if options != SchemeOptions():
-        return [Fault(detail=f"The scheme {scheme} has no options.", pointer="/options")]
-    return []
-
-
-def _signed_faults(options: SchemeOptions) -> list[Fault]:
-    pointer = "/options/signed"
-    names = _PLACEHOLDER.findall(options.signed)
-    faults = [
-        Fault(
-            detail=f"Unknown placeholder {{{name}}}; one of {', '.join(f'{{{known}}}' for known in _PLACEHOLDERS)}.",
-            pointer=pointer,
-        )
-        for name in names
-        if name not in _PLACEHOLDERS
-    ]
-    if "body" not in names:
-        faults.append(
-            Fault(
-                detail="The signed text must contain {body}; otherwise anyone could change the body.", pointer=pointer
-            )
-        )
-    if "timestamp" in names:
-        faults += _option_header_faults(options.timestamp_header, "/options/timestamp_header")
-    elif options.timestamp_header is not None:
-        faults.append(Fault(detail="A timestamp header requires {timestamp} in the signed text.", pointer=pointer))
-    return faults
-
-
-def _option_header_faults(header: str | None, pointer: str) -> list[Fault]:
-    if header is not None and _HEADER.fullmatch(header):
-        return []
-    return [Fault(detail="This scheme requires the name of a header.", pointer=pointer)]
-
-
 def _header_faults(headers: Sequence[str]) -> list[Fault]:
     faults = []
     if len(headers) > MAX_KEPT_HEADERS:
         faults.append(Fault(detail=f"A source can keep at most {MAX_KEPT_HEADERS} headers.", pointer="/keep_headers"))
     for index, header in enumerate(headers):
-        if not _HEADER.fullmatch(header):
+        if not HEADER.fullmatch(header):
             faults.append(Fault(detail=f"{header!r} is not a header name.", pointer=f"/keep_headers/{index}"))
         elif may_hold_credential(header):
             detail = f"{header} may contain a credential, which must not become part of an event."

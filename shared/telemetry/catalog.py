@@ -11,7 +11,7 @@ labels: labels have few values, all known in advance.
 from functools import partial
 from typing import TypeVar
 
-from shared.model.source import SCHEMES
+from shared.model.source_scheme import SCHEMES
 from shared.telemetry.instruments import AnyFamily, Counter, Family, Gauge, Histogram, Labels
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other")

@@ -11,8 +11,9 @@ from shared.aws.source_store import DynamoSourceStore
 from shared.memory.source_store import MemorySourceStore
 from shared.model import source as sources
 from shared.model.errors import InvalidRequest, NotFound, Unavailable
-from shared.model.source import SchemeOptions, SealedSecret, Source
+from shared.model.source import SealedSecret, Source
 from shared.model.source_rules import Rules
+from shared.model.source_scheme import SchemeOptions
 from shared.settings import Settings
 from shared.source_ports import SourceStore
 from tests.contract.build import sqlite_backend

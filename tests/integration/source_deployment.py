@@ -13,7 +13,8 @@ from ingest.sources.webhook import Webhook
 from shared.model import api_key
 from shared.model import source as sources
 from shared.model.position import Minter
-from shared.model.source import SchemeName, SchemeOptions, Source
+from shared.model.source import Source
+from shared.model.source_scheme import SchemeName, SchemeOptions
 from shared.settings import Settings, load
 from shared.sqlite.backend import SqliteBackend
 from shared.telemetry.catalog import Metrics

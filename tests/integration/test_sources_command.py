@@ -112,7 +112,10 @@ async def test_the_key_file_is_readable_by_its_owner_only(command: Sources) -> N
         (("delete", "nope", "--yes"), "No source nope."),
         (("create", "--tenant", "acme", "--name", "A", "--scheme", "none"), "A name has 1 to 64"),
         (("create", "--tenant", "acme", "--name", "a", "--scheme", "hmac"), "requires the name of a header"),
-        (("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--id", "x"), "A rule must start with one of header:"),
+        (
+            ("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--id", "x"),
+            "A rule must start with one of header:",
+        ),
         (("create", "--tenant", "acme", "--name", "a", "--scheme", "none", "--header", "x"), "has no options"),
     ],
 )

@@ -3,6 +3,6 @@
 https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 """
 
-from shared.model.source import SchemeOptions
+from shared.model.source_scheme import SchemeOptions
 
 OPTIONS = SchemeOptions(header="X-Hub-Signature-256", prefix="sha256=")

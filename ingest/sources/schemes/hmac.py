@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ingest.sources.schemes.base import check_match, check_time, required
 from ingest.sources.webhook import Webhook
-from shared.model.source import SchemeOptions
+from shared.model.source_scheme import SchemeOptions
 
 _placeholders = re.compile(r"\{(body|timestamp|url|method)\}").split
 

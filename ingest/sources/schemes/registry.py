@@ -1,4 +1,4 @@
-"""The schemes by name. A new one needs a module, an entry here and its name in `shared.model.source`."""
+"""The schemes by name. A new one needs a module, an entry here and its name in `shared.model.source_scheme`."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +13,7 @@ from ingest.sources.schemes.standard import Standard
 from ingest.sources.schemes.stripe import Stripe
 from ingest.sources.schemes.twilio import Twilio
 from shared.model.errors import Fault, InvalidRequest
-from shared.model.source import SchemeName, SchemeOptions
+from shared.model.source_scheme import SchemeName, SchemeOptions
 
 _FACTORIES: Mapping[SchemeName, Callable[[Sequence[bytes], SchemeOptions], Scheme]] = {
     "stripe": lambda secrets, _: Stripe(secrets),

@@ -3,6 +3,6 @@
 https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
 """
 
-from shared.model.source import SchemeOptions
+from shared.model.source_scheme import SchemeOptions
 
 OPTIONS = SchemeOptions(header="X-Shopify-Hmac-Sha256", encoding="base64")

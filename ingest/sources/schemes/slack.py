@@ -3,7 +3,7 @@
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 """
 
-from shared.model.source import SchemeOptions
+from shared.model.source_scheme import SchemeOptions
 
 OPTIONS = SchemeOptions(
     header="X-Slack-Signature",

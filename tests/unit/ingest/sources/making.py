@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from ingest.sources.receive import Delivery, Receiver
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.webhook import Webhook
-from shared.model.source import SchemeName, SchemeOptions, Source, create
+from shared.model.source import Source, create
+from shared.model.source_scheme import SchemeName, SchemeOptions
 from tests.deliveries import Sample
 from tests.fakes.clock import START_MS
 

@@ -5,7 +5,7 @@ import pytest
 from ingest.sources.handshakes import Answer
 from ingest.sources.webhook import Webhook
 from shared.model.errors import NotAuthentic
-from shared.model.source import SchemeName
+from shared.model.source_scheme import SchemeName
 from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import RECEIPT, delivered, post, receiver
 

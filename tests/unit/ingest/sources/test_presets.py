@@ -6,8 +6,9 @@ import pytest
 
 from ingest.sources.presets import KEPT, KEPT_ALWAYS, KEPT_OF_ANY, PRESETS, kept_headers, rules_of
 from ingest.sources.webhook import Webhook
-from shared.model.source import SCHEMES, SchemeName, may_hold_credential
+from shared.model.source import may_hold_credential
 from shared.model.source_rules import Rules, rule_faults
+from shared.model.source_scheme import SCHEMES, SchemeName
 from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import delivered, receiver
 

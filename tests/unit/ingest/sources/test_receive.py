@@ -16,8 +16,8 @@ from ingest.trace_context import Trace
 from shared.model import source as sources
 from shared.model.errors import NotAuthentic, TooLarge
 from shared.model.event import MAX_DATA_DEPTH
-from shared.model.source import SchemeOptions
 from shared.model.source_rules import Rules
+from shared.model.source_scheme import SchemeOptions
 from tests.deliveries import SAMPLES, XML, Sample
 from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import RECEIPT, a_source, delivered, post, receiver, receiver_of, signed

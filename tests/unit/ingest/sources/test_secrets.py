@@ -2,7 +2,8 @@ import pytest
 
 from ingest.sources.secrets import seal
 from shared.model.errors import InvalidRequest
-from shared.model.source import MAX_SECRET_BYTES, SchemeName
+from shared.model.source import MAX_SECRET_BYTES
+from shared.model.source_scheme import SchemeName
 from shared.secret_box import LocalSecretBox
 from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import a_source

@@ -2,8 +2,9 @@ import pytest
 
 from shared.model import source as sources
 from shared.model.errors import InvalidRequest, NotFound
-from shared.model.source import MAX_SECRETS, SchemeOptions, SealedSecret, Source
+from shared.model.source import MAX_SECRETS, SealedSecret, Source
 from shared.model.source_rules import Rules
+from shared.model.source_scheme import SchemeOptions
 from tests.fakes.clock import START_MS
 
 

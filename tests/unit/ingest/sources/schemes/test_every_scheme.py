@@ -8,7 +8,7 @@ from ingest.sources.schemes.base import TOLERANCE_SECONDS
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.webhook import Webhook
 from shared.model.errors import InvalidRequest, NotAuthentic
-from shared.model.source import SCHEMES, SchemeOptions
+from shared.model.source_scheme import SCHEMES, SchemeOptions
 from tests.deliveries import SAMPLES, Sample
 from tests.fakes.clock import START_MS
 from tests.unit.ingest.sources.making import changed, receiver_of, signed

@@ -5,7 +5,7 @@ import pytest
 from ingest.sources.schemes.registry import scheme_of
 from ingest.sources.webhook import Webhook
 from shared.model.errors import NotAuthentic
-from shared.model.source import SchemeName, SchemeOptions
+from shared.model.source_scheme import SchemeName, SchemeOptions
 
 FORM = "application/x-www-form-urlencoded"
 TWILIO_URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
