@@ -54,3 +54,14 @@ class KmsSecretBox:
                     raise Poison("a secret can't be decrypted with this key") from None
                 raise
         return bytes(answer["Plaintext"])
+
+
+async def create_key(client: Any, alias: str) -> None:  # noqa: ANN401 - the types of this client are not installed
+    """Create a key named `alias` that rotates every year, unless it exists."""
+    try:
+        await client.describe_key(KeyId=alias)
+    except client.exceptions.NotFoundException:
+        key = await client.create_key(Description="Encrypts the signing secrets of sources")
+        key_id = key["KeyMetadata"]["KeyId"]
+        await client.enable_key_rotation(KeyId=key_id)
+        await client.create_alias(AliasName=alias, TargetKeyId=key_id)

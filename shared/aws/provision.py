@@ -1,4 +1,4 @@
-"""Declares and creates the queues, tables and bucket of a deployment.
+"""Declares and creates the queues, tables and bucket of a deployment, and its KMS key if the settings name an alias.
 
 The command line and the tests call `provision`; a test compares the CDK stack with `declare`.
 """
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import layout
 from shared.aws.clients import AwsClients
+from shared.aws.kms import create_key
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.settings import Settings
@@ -104,6 +105,9 @@ async def provision(settings: Settings) -> None:
             for table in (resources.events, resources.api_keys, resources.sources):
                 await _make_table(dynamodb, table)
             await layout.claim(dynamodb, settings)
+        if settings.kms_key_id.startswith("alias/"):
+            async with aws.kms() as kms:
+                await create_key(kms, settings.kms_key_id)
     except (BotoCoreError, ClientError) as error:
         raise Unavailable(f"provisioning failed: {error}") from error
 

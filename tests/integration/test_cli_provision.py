@@ -19,5 +19,6 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
         "api_keys_table": "triggers-api-keys",
         "sources_table": "triggers-sources",
         "bucket": "cli-bodies-bucket",
+        "kms_key": None,
     }
     assert reported.stderr == ""
