@@ -14,9 +14,15 @@ _OPTIONS = (
     click.option("--header", help="Schemes hmac and header: header with the signature or the shared secret."),
     click.option("--prefix", help="Schemes hmac and header: text before it, such as 'sha256='."),
     click.option(
-        "--algorithm", type=click.Choice(("sha1", "sha256", "sha512")), help="Scheme hmac.  [default: sha256]"
+        "--algorithm",
+        type=click.Choice(("sha1", "sha256", "sha512")),
+        help="Scheme hmac: hash function.  [default: sha256]",
     ),
-    click.option("--encoding", type=click.Choice(("hex", "base64")), help="Scheme hmac.  [default: hex]"),
+    click.option(
+        "--encoding",
+        type=click.Choice(("hex", "base64")),
+        help="Scheme hmac: encoding of the signature.  [default: hex]",
+    ),
     click.option(
         "--signed", help="Scheme hmac: signed text, with {body}, {timestamp}, {url}, {method}.  [default: {body}]"
     ),

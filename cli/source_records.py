@@ -1,14 +1,13 @@
-"""Shared by the commands on sources: opening the store, creating secrets and URLs, and the printed form of a source."""
+"""Shared by the commands on sources: opening the store, and creating secrets and URLs."""
 
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-import msgspec
 from msgspec.structs import replace
 
 from cli.http import dev_json, url_checked
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from shared.source_ports import SecretBox, SourceStore
 
 _DEV_DIRECTORY = Path(".triggers")
-_HIDDEN = ("secrets", "url_hash", "sealed_token")
 
 
 class Opened(NamedTuple):
@@ -97,16 +95,6 @@ def _local_url() -> str | None:
     directory: Path = click.get_current_context().find_root().meta.get(DATA) or _DEV_DIRECTORY
     path = directory / "dev.json"
     return dev_json(path).url if path.exists() else None
-
-
-def shown(source: Source) -> dict[str, Any]:
-    """Return the fields of a source that are not secret."""
-    fields = {name: getattr(source, name) for name in Source.__struct_fields__ if name not in _HIDDEN}
-    return {
-        **msgspec.to_builtins(fields),
-        "secrets": [{"secret_id": one.secret_id, "created_at": one.created_at} for one in source.secrets],
-        "status": "active" if source.disabled_at is None else "disabled",
-    }
 
 
 def now_ms() -> int:

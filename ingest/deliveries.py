@@ -18,7 +18,7 @@ from ingest.sources.handshakes import Answer
 from ingest.sources.receive import MAX_BODY_BYTES, Delivery, Receiver
 from ingest.sources.registry import SourceRegistry
 from ingest.sources.webhook import Webhook
-from ingest.trace_context import trace_of
+from ingest.trace_context import Trace, trace_of
 from shared.auth.token_bucket import TokenBucketLimiter
 from shared.clock import Clock
 from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE
@@ -107,13 +107,23 @@ class Deliveries:
     async def _handle(self, receiver: Receiver, webhook: Webhook, line: RequestContext) -> Answer:
         """Return the answer to an authentic request, once the queue holds its event."""
         trace = trace_of(line.headers)
-        received = receiver.receive(webhook, now_ms=self._clock.wall_ms(), mint=self._minter.mint, trace=trace)
+        received = await self._receive(receiver, webhook, trace)
         if isinstance(received, Delivery):
             await self._publish(receiver.source, received, trace.parent if trace else None)
             line.events = 1
             self._accepted.add()
             return _ACCEPTED
         return received
+
+    async def _receive(self, receiver: Receiver, webhook: Webhook, trace: Trace | None) -> Delivery | Answer:
+        now_ms = self._clock.wall_ms()
+        try:
+            return receiver.receive(webhook, now_ms=now_ms, mint=self._minter.mint, trace=trace)
+        except NotAuthentic:
+            newer = await self._registry().find_newer(receiver)
+            if newer is None:
+                raise
+            return newer.receive(webhook, now_ms=now_ms, mint=self._minter.mint, trace=trace)
 
     async def _publish(self, source: Source, delivery: Delivery, traceparent: str | None) -> None:
         try:

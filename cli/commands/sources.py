@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import click
 from msgspec.structs import replace
 
+from cli import source_output as output
 from cli.local.data_option import data_option
-from cli.output import json_option, print_json, print_table
+from cli.output import json_option, print_json
 from cli.source_options import options_of, rules_of, scheme_options
 from cli.time_span import TimeSpan, complete_span
 from shared.model.errors import InvalidRequest, NotFound
@@ -17,7 +18,6 @@ from shared.model.source_scheme import SCHEMES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
-_COLUMNS = "name", "tenant", "inbox", "scheme", "secrets", "window", "status"
 
 
 def _named(command: _F) -> _F:
@@ -100,7 +100,7 @@ def create(
         return source, token, made
 
     source, token, made = _run(put())
-    _print_created(source, records.url_of(url, token), made, as_json=as_json)
+    output.print_created(source, records.url_of(url, token), made, as_json=as_json)
 
 
 @sources.command("list")
@@ -114,11 +114,11 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
         async with records.opened() as (store, _):
             return await store.sources_of(tenant)
 
-    found = [records.shown(source) for source in _run(read())]
+    found = _run(read())
     if as_json:
-        print_json(found)
+        print_json([output.shown(source) for source in found])
     else:
-        _print_table(found)
+        output.print_sources(found)
 
 
 @sources.command()
@@ -130,13 +130,16 @@ def show(*, name: str, tenant: str | None, with_url: bool, url: str | None, as_j
     """Show the source NAME, without its signing secrets."""
     from cli import source_records as records  # noqa: PLC0415
 
-    async def read() -> dict[str, Any]:
+    async def read() -> tuple[Source, str | None]:
         async with records.opened() as (store, box):
             source = await records.find(store, name, tenant)
-            own = {"url": records.url_of(url, await records.token_of(box, source))} if with_url else {}
-            return records.shown(source) | own
+            return source, records.url_of(url, await records.token_of(box, source)) if with_url else None
 
-    _print(_run(read()), as_json=as_json)
+    source, url = _run(read())
+    if as_json:
+        print_json(output.shown(source, url=url))
+    else:
+        output.print_source(source, url)
 
 
 @sources.command()
@@ -180,7 +183,7 @@ def rotate(
             return source, token, made
 
     source, token, made = _run(change())
-    _print_created(source, None if token is None else records.url_of(url, token), made, as_json=as_json)
+    output.print_created(source, None if token is None else records.url_of(url, token), made, as_json=as_json)
 
 
 @sources.command()
@@ -200,7 +203,7 @@ def disable(*, name: str, tenant: str | None, undo: bool, as_json: bool) -> None
                 await store.replace(source)
             return source
 
-    _print(records.shown(_run(change())), as_json=as_json)
+    output.print_change(_run(change()), "enabled" if undo else "disabled", as_json=as_json)
 
 
 @sources.command()
@@ -220,7 +223,7 @@ def delete(*, name: str, tenant: str | None, yes: bool, as_json: bool) -> None:
             await store.delete(source)
             return source
 
-    _print(records.shown(_run(remove())), as_json=as_json)
+    output.print_change(_run(remove()), "deleted", as_json=as_json)
 
 
 @sources.command()
@@ -259,42 +262,3 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
     except InvalidRequest as error:
         details = " ".join(fault.detail for fault in error.faults)
         raise click.ClickException(details or str(error)) from None
-
-
-def _print_created(source: Source, url: str | None, secret: str | None, *, as_json: bool) -> None:
-    from cli import source_records as records  # noqa: PLC0415
-
-    made = {name: value for name, value in (("url", url), ("secret", secret)) if value is not None}
-    if as_json:
-        print_json(records.shown(source) | made)
-        return
-    if url is not None:
-        click.echo(f"URL of source {source.name} of tenant {source.tenant}; treat it as a secret:", err=True)
-        click.echo(url)
-    if secret is not None:
-        click.echo("Signing secret; it can't be shown again:", err=True)
-        click.echo(secret)
-    if not made:
-        click.echo(f"Signing secrets of source {source.name}: {len(source.secrets)}", err=True)
-
-
-def _print(fields: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(fields)
-        return
-    secrets = [one["secret_id"] for one in fields["secrets"]]
-    for name, value in {**fields, "secrets": secrets}.items():
-        if value:
-            click.echo(f"{name:<15} {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
-
-
-def _print_table(found: list[dict[str, Any]]) -> None:
-    from rich.table import Table  # noqa: PLC0415 (slow to load)
-    from rich.text import Text  # noqa: PLC0415 (the same)
-
-    table = Table(*_COLUMNS, box=None)
-    for source in found:
-        days = f"{source['window_seconds'] / 86_400:g}d"
-        cells = {**source, "secrets": len(source["secrets"]), "window": days}
-        table.add_row(*(Text(str(cells[column])) for column in _COLUMNS))
-    print_table(table)

@@ -1,10 +1,12 @@
 """Caches sources and their decrypted secrets for `cache_seconds`.
 
-Disabling or rotating a source takes effect within `cache_seconds`. While the table does not respond, a cached source
-stays in use for `STALE_SECONDS`: losing deliveries is worse than a late change.
+Disabling a source or removing a secret takes effect within `cache_seconds`. A new secret or URL works sooner: after a
+delivery that can't be verified, its source is read again, at most once in `REREAD_SECONDS`. While the table does not
+respond, a cached source stays in use for `STALE_SECONDS`: losing deliveries is worse than a late change.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import TypeVar
 
 from ingest.sources.receive import Receiver
@@ -22,6 +24,7 @@ T = TypeVar("T")
 MAX_ENTRIES = 10_000
 """Of known and of unknown ids each; beyond this number the oldest is dropped."""
 
+REREAD_SECONDS = 2
 STALE_SECONDS = 300
 
 _UNKNOWN_SECONDS = 5
@@ -33,11 +36,12 @@ _READ_SECONDS = 2
 class _Entry:
     """A cached source. Times are milliseconds of the monotonic clock."""
 
-    __slots__ = ("fresh_until_ms", "opened", "receiver", "stale_until_ms")
+    __slots__ = ("fresh_until_ms", "opened", "read_at_ms", "receiver", "stale_until_ms")
 
     def __init__(self, receiver: Receiver, opened: dict[SealedSecret, bytes]) -> None:
         self.receiver = receiver
         self.opened = opened
+        self.read_at_ms = 0
         self.fresh_until_ms = 0
         self.stale_until_ms = 0
 
@@ -62,9 +66,23 @@ class SourceRegistry:
         """
         parts = sources.parse(token)
         entry = await self._entry(parts[0]) if parts else None
-        if parts is None or entry is None or not entry.receiver.source.has_url_secret(parts[1]):
+        if parts is None or entry is None:
             raise NotAuthentic("unknown")
-        return entry.receiver
+        if entry.receiver.source.has_url_secret(parts[1]):
+            return entry.receiver
+        newer = await self.find_newer(entry.receiver)
+        if newer is None or not newer.source.has_url_secret(parts[1]):
+            raise NotAuthentic("unknown")
+        return newer
+
+    async def find_newer(self, receiver: Receiver) -> Receiver | None:
+        """Return the receiver of the same source if its record has changed, None otherwise."""
+        source_id = receiver.source.source_id
+        entry = self._entries.get(source_id)
+        if entry is not None and self._clock.monotonic_ms() - entry.read_at_ms >= REREAD_SECONDS * 1000:
+            with suppress(Unavailable):
+                entry = await self._reads.run(source_id, lambda: self._read(source_id))
+        return None if entry is None or entry.receiver is receiver else entry.receiver
 
     async def aclose(self) -> None:
         """Cancel reads in progress."""
@@ -93,6 +111,7 @@ class SourceRegistry:
         if entry is None:
             _put(self._unknown, source_id, now_ms + _UNKNOWN_SECONDS * 1000)
             return None
+        entry.read_at_ms = now_ms
         entry.fresh_until_ms = now_ms + self._cache_ms
         entry.stale_until_ms = now_ms + STALE_SECONDS * 1000
         _put(self._entries, source_id, entry)
@@ -102,6 +121,7 @@ class SourceRegistry:
         now_ms = self._clock.monotonic_ms()
         if entry is None or now_ms >= entry.stale_until_ms:
             raise Unavailable(f"the table of sources does not respond: {error}") from error
+        entry.read_at_ms = now_ms
         entry.fresh_until_ms = now_ms + _RETRY_SECONDS * 1000
         return entry
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.sources.registry import REREAD_SECONDS
 from ingest.sources.secrets import seal
 from ingest.sources.webhook import Webhook
 from shared.model import api_key
@@ -78,21 +79,53 @@ def scheme_secret(sample: Sample) -> bytes:
     return b"user:another" if sample.scheme == "basic" else b"another"
 
 
-async def test_both_secrets_work_during_a_rotation_and_the_old_one_not_after_it(deployment: Deployment) -> None:
-    sample = next(one for one in SAMPLES if one.scheme == "github")
-    source, path = await deployment.source(sample.scheme, sample.secret)
+@every_signed_sample
+async def test_both_secrets_work_during_a_rotation_and_the_old_one_not_after_it(
+    deployment: Deployment, sample: Sample
+) -> None:
+    source, path = await deployment.source(sample.scheme, sample.secret, sample.options)
     assert (await deployment.send(deployment.signed(sample, path))).status_code == 200
-    store, box = await deployment.backend.sources(), await deployment.backend.secret_box()
+    store, box, other = await deployment.backend.sources(), await deployment.backend.secret_box(), scheme_secret(sample)
     old_id = source.secrets[0].secret_id
-    source = sources.with_secret(source, await seal(box, source, b"new", deployment.clock.wall_ms()))
+    source = sources.with_secret(source, await seal(box, source, other, deployment.clock.wall_ms()))
     await store.replace(source)
-    deployment.clock.advance(60)
-    for secret in (sample.secret, b"new"):
+    deployment.clock.advance(REREAD_SECONDS)
+    for secret in (other, sample.secret):
         assert (await deployment.send(deployment.signed(sample, path, secret=secret))).status_code == 200
     await store.replace(sources.without_secret(source, old_id))
-    deployment.clock.advance(60)
+    deployment.clock.advance(deployment.settings.key_cache_seconds)
     check_refused(await deployment.send(deployment.signed(sample, path)))
-    assert (await deployment.send(deployment.signed(sample, path, secret=b"new"))).status_code == 200
+    assert (await deployment.send(deployment.signed(sample, path, secret=other))).status_code == 200
+
+
+@every_signed_sample
+async def test_one_valid_signature_of_two_is_enough_where_the_scheme_allows_several(
+    deployment: Deployment, sample: Sample
+) -> None:
+    _, path = await deployment.source(sample.scheme, sample.secret, sample.options)
+    forged, genuine = (deployment.signed(sample, path, secret=secret) for secret in (scheme_secret(sample), None))
+    answer = await deployment.send(with_both(sample, forged, genuine))
+    if sample.scheme in ("stripe", "standard") or sample.secret.startswith(b"whsec_"):
+        assert answer.status_code == 200
+    else:
+        check_refused(answer)
+    assert len(await deployment.listed()) == (answer.status_code == 200)
+
+
+def with_both(sample: Sample, first: Webhook, second: Webhook) -> Webhook:
+    """Return `second` with the signature of `first` before its own: in one header, or in two of the same name."""
+    name = sample.signature.encode()
+    (before,) = (value for header, value in first.headers if header == name)
+    (own,) = (value for header, value in second.headers if header == name)
+    others = [(header, value) for header, value in second.headers if header != name]
+    match sample.scheme:
+        case "stripe":
+            both = [b"%b,%b" % (own, before.partition(b",")[2])]
+        case "standard" | "gitlab":
+            both = [b"%b %b" % (before, own)]
+        case _:
+            both = [before, own]
+    return Webhook(second.body, [*others, *((name, value) for value in both)], url=second.url)
 
 
 async def test_three_days_of_retries_are_one_event_and_one_after_the_window_is_another(

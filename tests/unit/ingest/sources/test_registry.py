@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import pytest
 
 from ingest.sources import registry
-from ingest.sources.registry import STALE_SECONDS, SourceRegistry
+from ingest.sources.registry import REREAD_SECONDS, STALE_SECONDS, SourceRegistry
 from ingest.sources.secrets import new_secret, seal
 from shared.memory.source_store import MemorySourceStore
 from shared.model import source as sources
@@ -94,6 +94,49 @@ async def test_a_wrong_or_old_url_is_refused(world: World) -> None:
     await world.registry.find(new_token)
     with pytest.raises(NotAuthentic):
         await world.registry.find(token)
+
+
+async def test_a_new_url_works_within_seconds(world: World) -> None:
+    source, token = await world.add()
+    await world.registry.find(token)
+    changed, new_token = sources.with_new_url(source)
+    await world.store.replace(changed)
+    with pytest.raises(NotAuthentic):  # read too recently
+        await world.registry.find(new_token)
+    world.clock.advance(REREAD_SECONDS)
+    assert (await world.registry.find(new_token)).source == changed
+
+
+async def test_a_wrong_url_causes_few_reads(world: World) -> None:
+    _, token = await world.add()
+    await world.registry.find(token)
+    for _ in range(10):
+        world.clock.advance(REREAD_SECONDS / 2)
+        with pytest.raises(NotAuthentic):
+            await world.registry.find(token[:-1] + ("A" if token[-1] != "A" else "B"))
+    assert world.store.reads == 1 + 5
+
+
+async def test_a_source_is_newer_only_if_its_record_changed(world: World) -> None:
+    source, token = await world.add()
+    old = await world.registry.find(token)
+    world.clock.advance(REREAD_SECONDS)
+    assert await world.registry.find_newer(old) is None
+    disabled = sources.disabled(source, START_MS)
+    await world.store.replace(disabled)
+    world.clock.advance(REREAD_SECONDS)
+    newer = await world.registry.find_newer(old)
+    assert newer is not None
+    assert newer.source == disabled
+
+
+async def test_nothing_is_newer_during_an_outage(world: World) -> None:
+    _, token = await world.add()
+    old = await world.registry.find(token)
+    world.store.down = True
+    for seconds in (REREAD_SECONDS, STALE_SECONDS):
+        world.clock.advance(seconds)
+        assert await world.registry.find_newer(old) is None
 
 
 async def test_an_unknown_source_is_cached_for_seconds(world: World) -> None:

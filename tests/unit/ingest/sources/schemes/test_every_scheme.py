@@ -1,5 +1,8 @@
 """Properties of every scheme that verifies something."""
 
+import hmac
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,7 +172,6 @@ def test_basic_requests_credentials() -> None:
 
 def test_twilio_with_sha_256() -> None:
     import base64  # noqa: PLC0415
-    import hmac  # noqa: PLC0415
 
     signature = base64.b64encode(hmac.digest(b"shared key", b"https://h/xAb", "sha256")).decode()
     headers = {
@@ -207,3 +209,26 @@ def test_any_body_can_be_signed(body: bytes) -> None:
         if sample.scheme == "twilio" and body and not any(map(any, webhook.form)):
             continue  # a form without fields is not signed, and Twilio sends none
         scheme.verify(scheme.sign(webhook, START_MS), START_MS)
+
+
+@samples
+def test_the_comparisons_do_not_depend_on_how_much_of_a_signature_is_right(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[int, int]] = []
+
+    def compare_digest(known: bytes, given: bytes) -> bool:
+        compared.append((len(known), len(given)))
+        return hmac.compare_digest(known, given)
+
+    monkeypatch.setattr("ingest.sources.schemes.base.hmac", SimpleNamespace(compare_digest=compare_digest))
+    webhook = signed(sample)
+    value = header_of(webhook, sample.signature)
+    found = []
+    for index in (-8, -3):
+        wrong = f"{value[:index]}{'A' if value[index] != 'A' else 'B'}{value[index:][1:]}"
+        with pytest.raises(NotAuthentic):
+            verify(sample, changed(webhook, {sample.signature: wrong}), sample.secret, OTHER)
+        found.append(compared.copy())
+        compared.clear()
+    assert found[0] == found[1] != []
