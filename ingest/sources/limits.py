@@ -28,6 +28,8 @@ _DIGEST_LENGTH = 64
 
 def text(value: str, length: int = MAX_TEXT_LENGTH) -> str:
     """Return `value` with U+FFFD for characters that attributes can't hold, truncated to `length` characters."""
+    if value.isascii() and value.isprintable():  # nearly always; the pattern takes 3 µs
+        return value[:length]
     return _bad.sub(_REPLACEMENT, value[:length])
 
 
