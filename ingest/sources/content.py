@@ -14,6 +14,8 @@ _UTF_8 = ("", "utf-8", "utf8", "us-ascii")
 
 _json_type = re.compile(r"[^/;]+/(?:[^/;]+\+)?json\s*", re.IGNORECASE).fullmatch
 _charset = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE).search
+# Python's parser refuses integers of more than 4,300 digits, and with them the whole page of an inbox.
+_long_number = re.compile(rb"[0-9]{1001}").search
 _index = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII).fullmatch
 
 _any = msgspec.json.Decoder(Raw)
@@ -31,7 +33,10 @@ class Content:
 
     @cached_property
     def is_json(self) -> bool:
-        """Whether the body is declared as JSON and is valid JSON in UTF-8, nested at most `MAX_DATA_DEPTH` deep."""
+        """Whether the body is declared as JSON and is valid JSON in UTF-8 that common parsers accept.
+
+        Nesting is limited to `MAX_DATA_DEPTH`, numbers to 1,000 digits.
+        """
         if not self._may_be_json:
             return False
         try:
@@ -40,7 +45,7 @@ class Content:
             _any.decode(self._body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        return not deeper_than(MAX_DATA_DEPTH, self._body)
+        return not (_long_number(self._body) or deeper_than(MAX_DATA_DEPTH, self._body))
 
     def value_at(self, pointer: str) -> str | None:
         """Return the string, number or boolean at a JSON pointer, as text; None if there is none."""

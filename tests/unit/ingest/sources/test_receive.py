@@ -130,6 +130,8 @@ def test_json_is_kept_byte_for_byte(value: object, indent: int, tail: bytes) -> 
         (b'"a"', "application/json; charset=utf-16"),
         (b"\xef\xbb\xbf{}", JSON),
         (b"NaN", JSON),
+        (b'{"a":' + b"1" * 5000 + b"}", JSON),
+        (b'"\\ud83d"', JSON),
         (b"{} {}", JSON),
         (b"[" * (MAX_DATA_DEPTH + 1) + b"]" * (MAX_DATA_DEPTH + 1), JSON),
         (b"[" * 100_000, JSON),
