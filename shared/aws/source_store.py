@@ -6,22 +6,20 @@
 Names are unique within a tenant, so a source and its name are put and deleted in one transaction.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
-from botocore.exceptions import ClientError
 
-from shared.aws.errors import AWS_ERRORS, code_of, translate, translated_read
+from shared.aws.errors import translated_read
+from shared.aws.small_table import ConditionFailed, scan, writing
 from shared.model.source import Source, changed_meanwhile, in_order, name_taken, unknown_source
 
 if TYPE_CHECKING:  # the client's types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 _PREFIX = "source#"
-_CONDITION_FAILED = "ConditionalCheckFailed"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Source).decode
@@ -49,53 +47,38 @@ class DynamoSourceStore:
         name = {**_name_pk(source.tenant, source.name), "source_id": {"S": source.source_id}}
         free = "attribute_not_exists(pk)"
         try:
-            with _writing():
+            with writing():
                 await self._client.transact_write_items(
                     TransactItems=[
                         {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": free}}
                         for item in (_record(source), name)
                     ]
                 )
-        except _ConditionFailed:
+        except ConditionFailed:
             raise name_taken(source) from None
 
     async def sources_of(self, tenant: str | None = None) -> list[Source]:
         """Return sources by tenant and name."""
-        # A scan: sources are few, and only operators list them.
-        found: list[Source] = []
-        start: dict[str, Any] = {}
-        while True:
-            with translated_read():
-                page = await self._client.scan(
-                    TableName=self._table,
-                    ConsistentRead=True,
-                    FilterExpression="begins_with(pk, :source)",
-                    ExpressionAttributeValues={":source": {"S": _PREFIX}},
-                    **start,
-                )
-            found += map(_source, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return in_order(found, tenant)
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return in_order(map(_source, await scan(self._client, self._table, _PREFIX)), tenant)
 
     async def replace(self, source: Source) -> None:
         """Store a changed source."""
         try:
-            with _writing():
+            with writing():
                 await self._client.put_item(
                     TableName=self._table,
                     Item=_record(source),
                     ConditionExpression="version = :seen",
                     ExpressionAttributeValues={":seen": {"N": str(source.version - 1)}},
                 )
-        except _ConditionFailed:
+        except ConditionFailed:
             if await self.get(source.source_id) is None:
                 raise unknown_source(source.name) from None
             raise changed_meanwhile(source) from None
 
     async def delete(self, source: Source) -> None:
         """Remove a source."""
-        with suppress(_ConditionFailed), _writing():
+        with suppress(ConditionFailed), writing():
             await self._client.transact_write_items(
                 TransactItems=[
                     {"Delete": {"TableName": self._table, "Key": _pk(source.source_id)}},
@@ -119,24 +102,6 @@ class DynamoSourceStore:
         with translated_read():
             answer = await self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
-
-
-class _ConditionFailed(Exception):
-    """A write's condition did not hold."""
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Translate the errors of a write; raise `_ConditionFailed` if its condition did not hold."""
-    try:
-        yield
-    except ClientError as error:
-        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-        if code_of(error) == f"{_CONDITION_FAILED}Exception" or _CONDITION_FAILED in reasons:
-            raise _ConditionFailed from None
-        raise translate(error) from None
-    except AWS_ERRORS as error:
-        raise translate(error) from None
 
 
 def _pk(source_id: str) -> dict[str, Any]:

@@ -11,6 +11,16 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+NAMES = (
+    "queue_name",
+    "dlq_name",
+    "dynamodb_table_events",
+    "dynamodb_table_api_keys",
+    "dynamodb_table_sources",
+    "bodies_bucket",
+)
+"""The settings that name resources."""
+
 _QUEUE = ("VisibilityTimeout", "ReceiveMessageWaitTimeSeconds", "MessageRetentionPeriod", "MaximumMessageSize")
 
 
