@@ -12,6 +12,7 @@ from cli.commands.provision import provision
 from cli.commands.ready import ready
 from cli.commands.send import send
 from cli.commands.serve import serve
+from cli.commands.sources import sources
 from cli.commands.status import status
 from cli.commands.tail import tail
 from cli.commands.worker import worker
@@ -20,7 +21,7 @@ from cli.root import Root
 triggers = Root(
     sections={
         "Run it": [dev, serve, worker],
-        "Operate it": [provision, status, ready, keys, dlq],
+        "Operate it": [provision, status, ready, keys, sources, dlq],
         "Use it": [send, tail, groups],
         "This command": [completion],
     }

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from shared.clock import Clock
 from shared.ports import Budget, EventQueue, EventReader, EventStore, KeyStore
+from shared.secret_box import KeyFileBox
 from shared.settings import Settings
+from shared.source_ports import SecretBox, SourceStore
 from shared.sqlite import event_rows, group_store, key_store, layout
 from shared.sqlite import queue as queues
 from shared.sqlite.bodies import FileBodies
@@ -18,6 +20,7 @@ from shared.sqlite.group_store import SqliteGroupStore
 from shared.sqlite.key_store import SqliteKeyStore
 from shared.sqlite.queue import SqliteQueue
 from shared.sqlite.schema import Migration
+from shared.sqlite.source_store import SqliteSourceStore
 from shared.sqlite.sweeper import Sweeper
 
 
@@ -80,6 +83,15 @@ class SqliteBackend:
     async def groups(self) -> SqliteGroupStore:
         """Return the consumer groups."""
         return SqliteGroupStore(await self.group_file())
+
+    async def sources(self) -> SourceStore:
+        """Return the sources."""
+        return SqliteSourceStore(await self.key_file())
+
+    async def secret_box(self) -> SecretBox:
+        """Return encryption with a key in the data directory."""
+        self._make_directory()
+        return KeyFileBox.in_directory(self._directory)
 
     async def maintain(self) -> None:
         """Delete expired data until cancelled."""

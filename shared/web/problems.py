@@ -20,6 +20,7 @@ from shared.model.errors import (
     LeaseLost,
     NoSuchGroup,
     NotAcceptable,
+    NotAuthentic,
     NotFound,
     RateLimited,
     StorageFull,
@@ -54,6 +55,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
 _TITLES: Mapping[type[Exception], tuple[str, str]] = {
     InvalidEvent: ("invalid-event", "Invalid event"),
     InvalidRequest: ("invalid-request", "Invalid request"),
+    NotAuthentic: ("not-authentic", "Delivery not authentic"),
     Unauthorized: ("unauthorized", "Valid API key required"),
     Forbidden: ("forbidden", "Insufficient permissions"),
     NoSuchGroup: ("no-such-group", "No such group"),
@@ -165,7 +167,8 @@ def _lookup(table: Mapping[type[Exception], Any], error: Exception) -> Any:  # n
 def _headers_of(error: Exception) -> dict[str, str]:
     match error:
         case Unauthorized():
-            return {"www-authenticate": "Bearer"}
+            challenge = error.challenge if isinstance(error, NotAuthentic) else "Bearer"
+            return {"www-authenticate": challenge} if challenge else {}
         case RateLimited() | Unavailable():
             return {"retry-after": str(max(1, math.ceil(error.retry_after)))}
         case Unclear():

@@ -18,6 +18,8 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
         "events_table": "triggers-events",
         "api_keys_table": "triggers-api-keys",
         "groups_table": "triggers-groups",
+        "sources_table": "triggers-sources",
         "bucket": "cli-bodies-bucket",
+        "kms_key": None,
     }
     assert reported.stderr == ""

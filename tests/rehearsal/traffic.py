@@ -83,7 +83,7 @@ class Client:
         return msgspec.json.decode(answer.content, type=Page)
 
     def lease_all(self, *, release_every: int) -> Counter[str]:
-        """Lease and ack all events as a member of a group, and release every n-th of them once; return the acked ids."""
+        """Lease and ack all events as a member of a group, releasing every n-th of them once; return the acked ids."""
         done: Counter[str] = Counter()
         released: set[str] = set()
         while lease := self._leased():

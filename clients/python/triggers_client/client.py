@@ -193,9 +193,9 @@ class Client:
     ) -> Iterator[Lease]:
         """Yield leases of a consumer group forever, extending each while it is handled.
 
-        Asking for the next lease acks the remaining events of the last one. An exception or `break` in the loop releases it
-        instead, so that its events are leased again after the group's backoff. To continue after an event that failed,
-        catch its exception and call `lease.release([event])`.
+        Asking for the next lease acks the remaining events of the last one. An exception or `break` in the loop
+        releases it instead, so that its events are leased again after the group's backoff. To continue after an event
+        that failed, catch its exception and call `lease.release([event])`.
         """
 
         def ask() -> Iterator[Lease]:

@@ -25,6 +25,7 @@ def test_labels_have_few_values_and_none_that_could_name_a_customer() -> None:
             "queue",
             "read",
             "source",
+            "scheme",
         }
         assert all(0 < len(values) <= 20 for values in family.labels.values())
 
