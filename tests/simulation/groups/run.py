@@ -26,6 +26,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     violations: list[str]
     admitted: Counter[str]
+    faults: dict[str, int]
     events: int
     leases: int
     repeated: int  # events that were leased more than once
@@ -153,6 +154,7 @@ def _report(world: World, seed: int, quarantined: set[str]) -> Report:
         profile=world.profile.name,
         violations=world.history.violations,
         admitted=world.history.admitted,
+        faults=world.faults.counts,
         events=len(handed),
         leases=sum(handed.values()),
         repeated=sum(times > 1 for times in handed.values()),
