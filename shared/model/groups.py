@@ -46,10 +46,10 @@ class GroupConfig(msgspec.Struct, frozen=True, kw_only=True):
 class RangeWindow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="r"):
     """A lease of the group's events in a range of positions, from `start` (exclusive) to `end` (inclusive).
 
-    `until` (epoch milliseconds) is when the lease lapses or, if `handed` is 0, when the window may be leased again.
-    `attempt` counts the leases of the range so far, `handed` the events in the present one. `halvings` says how often
-    the range was halved. `done` holds the digests of events that are done or became retries. `reason` is that of the
-    last release.
+    `until` (epoch milliseconds) is when the lease lapses or, if no member holds it (`is_held`), when the window may be
+    leased again. `attempt` counts the leases of the range so far, `handed` the events in it, including those whose
+    digests `done` holds: they are done, or became retries. `halvings` says how often the range was halved. `reason` is
+    that of the last release.
     """
 
     start: bytes
@@ -57,6 +57,7 @@ class RangeWindow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     until: int
     attempt: int
     handed: int
+    is_held: bool = True
     halvings: int = 0
     done: bytes = b""
     reason: str = ""
@@ -72,13 +73,8 @@ class RangeWindow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
         return positions.from_bytes(self.end)
 
     @property
-    def is_held(self) -> bool:
-        """Whether a member was given this window."""
-        return self.handed > 0
-
-    @property
     def left(self) -> int:
-        """The number of events handed out that are not done; may count events that have left the inbox since."""
+        """The number of events that are not done; may count events that have left the inbox since."""
         return max(0, self.handed - len(self.done) // DIGEST_BYTES)
 
     def spans(self, position: str) -> bool:

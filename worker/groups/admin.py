@@ -9,7 +9,7 @@ from shared.containers import batches
 from shared.group_ports import MAX_ROWS, GroupStore
 from shared.model import position as positions
 from shared.model.errors import InvalidRequest, NoSuchGroup
-from shared.model.groups import GroupConfig, GroupName, Ledger, Quarantined, RangeWindow, Retry
+from shared.model.groups import GroupConfig, GroupName, Ledger, Quarantined, RangeWindow, Retry, RetryWindow
 from shared.ports import EventReader
 from shared.settings import Settings
 from worker.groups.events import GroupEvents
@@ -27,8 +27,9 @@ MAX_ROWS_COUNTED = 1000
 class GroupState(msgspec.Struct, frozen=True, kw_only=True):
     """A group at one time.
 
-    `lag` is the number of events that no member was given yet, `leased` that in the `leases` open leases. `oldest_ms`
-    is when the oldest event that is not done was stored (epoch milliseconds), None if there is none.
+    `lag` is the number of events that no member was given yet, `leased` that in the `leases` open leases, and
+    `retries` that of events to be leased again. `oldest_ms` is when the oldest event that is not done was stored (epoch
+    milliseconds), None if there is none.
     """
 
     group: GroupName
@@ -120,6 +121,7 @@ class Admin:
     async def state(self, group: GroupName, ledger: Ledger) -> GroupState:
         """Return the state of a group; counts are cached and limited as in `Counts`."""
         held = [window for window in ledger.windows.values() if window.is_held]
+        released = [window for window in ledger.windows.values() if not window.is_held]
         retries = await self._store.retries(group, ledger.epoch, limit=MAX_ROWS_COUNTED + 1)
         failed = await self._store.quarantined(group, ledger.born, limit=MAX_ROWS_COUNTED + 1)
         return GroupState(
@@ -130,7 +132,7 @@ class Admin:
             oldest_ms=await self._oldest_ms(group, ledger, retries),
             leases=len(held),
             leased=sum(window.left for window in held),
-            retries=_number(len(retries)),
+            retries=_number(len(retries) - _leased(ledger) + sum(window.left for window in released)),
             quarantined=_number(len(failed)),
         )
 
@@ -177,6 +179,11 @@ class Admin:
             scanned = await self._events.after(group, ledger.frontier, ledger.config.types, 1)
             found += [event.place.position for event in scanned.events]
         return positions.time_of(min(found)) if found else None
+
+
+def _leased(ledger: Ledger) -> int:
+    """Return how many retries are leased: their rows stay meanwhile."""
+    return sum(window.left for window in ledger.windows.values() if isinstance(window, RetryWindow))
 
 
 def _number(count: int) -> int | str:

@@ -107,7 +107,7 @@ class Held:
             due = self._due(ledger, window.attempt, release)
             if release.positions is None:
                 until = 0 if release.delay_seconds == 0 else due
-                kept = replace(window, until=until, handed=0, reason=release.reason)
+                kept = replace(window, until=until, is_held=False, reason=release.reason)
                 return _Change({self._ledgers.new_key(): kept}, Done(done=window.left, left=0))
             fresh = _not_done(window, release.positions)
             retries = [

@@ -78,7 +78,7 @@ class Lapsed:
             raise Again
         division = division_of(window, len(events), turn.config.max_attempts)
         if division in (Division.SINGLES, Division.QUARANTINE):
-            await self._exclusively(turn, key, window, replace(window, until=turn.until_ms, handed=0))
+            await self._exclusively(turn, key, window, replace(window, until=turn.until_ms, is_held=False))
         if division is Division.HALVES:
             window_left = replace(window, halvings=window.halvings + 1)
             return await self._give(turn, key, window_left, events, (len(events) + 1) // 2)
@@ -102,18 +102,21 @@ class Lapsed:
             raise Again
         is_divided = finished.is_cut or len(given) < len(events)
         end = positions.to_bytes(finished.end) if is_divided else left.end
+        done = len(left.done) // DIGEST_BYTES
         held = replace(
             left,
             end=end,
             until=turn.until_ms,
             attempt=left.attempt + 1,
-            handed=len(finished.events) + len(left.done) // DIGEST_BYTES,
+            handed=len(finished.events) + done,
+            is_held=True,
         )
         new_key = self._ledgers.new_key()
         windows = {new_key: held}
         if is_divided:
             check_room(turn.ledger, 1)
-            windows[self._ledgers.new_key()] = replace(left, start=end, until=0, handed=0)
+            others = len(events) - len(finished.events) + done
+            windows[self._ledgers.new_key()] = replace(left, start=end, until=0, handed=others, is_held=False)
         if not await self._ledgers.exchange(turn.group, key, turn.ledger.windows[key], windows):
             raise Again
         contents = [content for _, content in finished.events]

@@ -101,7 +101,7 @@ class History:
         self._not_before.clear()
 
     def _check(self, position: str, what: str, *, is_broken: bool) -> None:
-        if not is_broken:
+        if not is_broken or self.is_seeking:
             return
         if position in self._doubtful or self._is_loose:
             self.admitted[what] += 1

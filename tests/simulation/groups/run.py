@@ -113,8 +113,8 @@ class _Run:
         world = self._world
         target = self._rng.choice((positions.FIRST, positions.floor_of(world.now() - 3000)))
         world.history.is_seeking = True
-        ledger = await world.operator.groups.admin.seek(GROUP, target)
-        world.history.seek(ledger.frontier)
+        await world.operator.groups.admin.seek(GROUP, target)
+        world.history.seek(target)
         await asyncio.sleep(10)  # what was leased while it took effect has lapsed
         world.history.is_seeking = False
 
