@@ -195,7 +195,7 @@ SCHEMAS: Mapping[str, Any] = {
             },
             "leases": _count("Open leases."),
             "leased": _count("Events in open leases."),
-            "retries": _many("Single events that are to be leased again."),
+            "retries": _many("Events that are to be leased again."),
             "quarantined": _many("Events in quarantine."),
         },
     ),
