@@ -156,7 +156,9 @@ class Admin:
         wanted, released, after = None if places is None else set(places), 0, ""
         while page := await self._store.quarantined(group, ledger.born, limit=MAX_ROWS_COUNTED, after=after):
             after = page[-1].position
-            chosen = [event.position for event in page if wanted is None or event.position in wanted]
+            # What is leased as well, after a seek or a crash, is released once its lease has ended.
+            free = [event.position for event in page if not ledger.is_leased(event.position)]
+            chosen = [place for place in free if wanted is None or place in wanted]
             now_ms = self._clock.wall_ms()
             await self._retries.put(
                 group, ledger, [Retry(due=now_ms, position=place, attempt=0, alone=True) for place in chosen]
