@@ -19,7 +19,7 @@ from ingest.publisher import Publisher
 from ingest.request_body import read_content
 from ingest.trace_context import traceparent_of
 from shared.clock import Clock
-from shared.model.api_key import INBOX_ACK, ApiKey
+from shared.model.api_key import INBOX_ACK
 from shared.model.errors import Fault, InvalidRequest, UnsupportedMedia, echo, pointer_to
 from shared.model.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
 from shared.model.pack import AckPack
@@ -59,13 +59,12 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
     @post(PATH, status_code=202, include_in_schema=False)
     async def post_acks(request: Request[Any, Any, Any]) -> Response[bytes]:
         scope = request.scope
-
-        async def read(_: ApiKey) -> tuple[Acks, int]:
-            acks = read_acks(await _body(request))
-            # Each ack costs the table about as much as an event.
-            return acks, len(acks.positions)
-
-        key, acks = await access_of(scope).admit(scope, INBOX_ACK, read)
+        access = access_of(scope)
+        key = await access.authenticate(scope, INBOX_ACK)
+        admission = await access.admit(scope, key)
+        acks = read_acks(await _body(request))
+        # Each ack costs the table about as much as an event.
+        await admission.settle(len(acks.positions))
         pack = AckPack(
             tenant=key.tenant,
             key_id=key.key_id,

@@ -117,8 +117,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 8
     queue_timeout_ms: Annotated[int, Meta(ge=100, description="Timeout of one send to the queue")] = 5000
     max_posts: Annotated[
-        int, Meta(ge=10, description="Concurrent POSTs of events per ingest process; more are answered with 503")
-    ] = 500
+        int,
+        Meta(ge=10, description="Concurrent POSTs per ingest process; a key has as many as are free. More get a 503"),
+    ] = 1000
     buffer_bytes: Annotated[
         int,
         Meta(ge=1_048_576, description="Event bytes buffered per ingest process; more are answered with 503"),

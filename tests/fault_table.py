@@ -42,6 +42,7 @@ _KEYS: Mapping[str, Mapping[str, object]] = {
     "writer": {"scopes": [api_key.EVENTS_WRITE]},
     "orders": {"types": ["order.*"]},
     "slow": {"rate": 1, "burst": 1},
+    "small": {"rate": 1, "burst": 2},
     "revoked": {},
     "expired": {},
 }

@@ -71,7 +71,10 @@ class LeasedLimiter:
         self._try_at_ms = 0
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
-        """Take `cost` tokens (never more than the burst) from the lease of `key`, or none if there are too few."""
+        """Take `cost` tokens (never more than the burst) from the lease of `key`, or none if there are too few.
+
+        A negative cost gives tokens back that were taken before.
+        """
         now_ms = self._clock.monotonic_ms()
         held = self._leases.get(key.key_id) or self._add(key, now_ms)
         if self._alone:

@@ -15,13 +15,14 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive
 
+from shared.fairness import FairSlots
 from shared.model import cursor
 from shared.model.api_key import INBOX_READ, ApiKey
 from shared.model.errors import NotAcceptable
 from shared.model.event import Identity
 from shared.model.type_pattern import intersection
 from shared.web import event_path
-from shared.web.auth import needs
+from shared.web.auth import access_of, needs
 from shared.web.context import context_of
 from worker.inbox import negotiation
 from worker.inbox import query as inbox_query
@@ -41,6 +42,9 @@ _CLIENT_LEFT = 499
 _LARGE_PAGES = 2
 """Large pages, of up to 4 MiB, that are assembled, hashed and compressed at the same time; each is held twice."""
 
+_COUNT_COST = 10
+"""Tokens of a request with `count=true`: counting reads up to 8 MB a shard."""
+
 _AnyRequest = Request[Any, Any, Any]
 _T = TypeVar("_T")
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -48,7 +52,7 @@ _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
     """Return the handler of `GET /v1/inbox`; each request calls `inbox`."""
-    large_pages = asyncio.Semaphore(_LARGE_PAGES)
+    large_pages = FairSlots(_LARGE_PAGES)
 
     @get(INBOX_PATH, guards=[needs(INBOX_READ)], include_in_schema=False)
     async def read_inbox(request: _AnyRequest) -> Response[bytes]:
@@ -58,14 +62,16 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         if media_type is None:
             raise NotAcceptable(f"The inbox is available as {JSON} and, except with format=zapier, as {BATCH}.")
         key: ApiKey = request.auth
+        if query.count:
+            await access_of(request.scope).settle(request.scope, key, min(_COUNT_COST, key.burst), paid=1)
         page_request = _page_request(key, query)
-        reading = inbox().read(page_request, query.wait_seconds)
+        reading = inbox().read(page_request, query.wait_seconds, key.key_id)
         page = await (_unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
         context_of(request.scope).events = len(page.events)
         count = await inbox().undelivered(key.tenant, query.inbox, page_request.types) if query.count else None
-        async with large_pages if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():
+        async with large_pages.slot(key.key_id) if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():
             if not query.zapier and media_type == JSON:
                 return await answer(_object(page, query.inbox, count), JSON, preferences)
             # The body is an array of events only, so the count is a header.

@@ -95,11 +95,12 @@ class Inbox:
         """Return up to `limit` (1..`MAX_LIMIT`) undelivered events after the position `after`; see `read`."""
         return await self.read(PageRequest(tenant, inbox, after or position.FIRST, limit, tuple(types)))
 
-    async def read(self, request: PageRequest, wait_seconds: float = 0) -> Page:
+    async def read(self, request: PageRequest, wait_seconds: float = 0, key_id: str = "") -> Page:
         """Return a page; if it is empty, wait up to `wait_seconds` for an event that belongs on it.
 
         May return fewer events than requested, or none, with `more` set: the bytes of a page are limited, and so is the
-        search for events of `types`. Raises `Unavailable` or `Unclear` if the table or the bucket does not answer.
+        search for events of `types`. `key_id` names who waits, since keys share the polls fairly. Raises `Unavailable`
+        or `Unclear` if the table or the bucket does not answer.
         """
         # A client that joins a read in progress gets a bound some milliseconds older than its own, as if it had sent
         # its request earlier. Its cursor is below that bound too, so it can neither miss nor repeat an event; it only
@@ -111,7 +112,7 @@ class Inbox:
         try:
             async with asyncio.timeout(wait_seconds):
                 while not page.events and not page.more:
-                    found = await self._long_polls.wait(watched, page.before, request.types)
+                    found = await self._long_polls.wait(watched, page.before, request.types, key_id)
                     if found is None:
                         break
                     page = await self._shared(request._replace(after=page.end, found=found))

@@ -59,7 +59,7 @@ async def test_concurrent_requests_are_all_answered(world: World) -> None:
 
 
 async def test_requests_past_the_limit_are_refused_at_once_and_the_others_answered() -> None:
-    async with World(Settings(max_posts=10)).serving() as world:
+    async with World(Settings(max_posts=20)).serving() as world:
         assert (await world.post(b'{"type":"a"}')).status_code == 202  # the key is now cached
         world.queue.unblocked.clear()
         posts = [asyncio.create_task(world.post(b'{"type":"a"}')) for _ in range(11)]
