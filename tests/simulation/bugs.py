@@ -11,6 +11,7 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
+from shared.model.cursor import MAX_RETURNED
 from shared.model.position import floor_of
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from tests.simulation.world import SETTINGS
@@ -19,7 +20,8 @@ from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
-from worker.inbox import scan
+from worker.inbox import early, scan
+from worker.inbox.early import ReturnedEvents
 from worker.inbox.reader import Inbox
 
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
@@ -290,3 +292,39 @@ def early_ack_dropped() -> Iterator[Any]:
 def expired_events_stored() -> Iterator[Any]:
     """A redrive weeks later revives an event."""
     yield patch.object(CommitRules, "is_expired", lambda *_: False)
+
+
+@_bug
+def returned_event_forgotten_above_the_cursor() -> Iterator[Any]:
+    """A cursor of early reads omits the last event that was returned, although it has not settled."""
+    kept = ReturnedEvents.kept
+    yield patch.object(ReturnedEvents, "kept", lambda self, passed_ms: kept(self, passed_ms)[1:])
+
+
+@_bug
+def early_cursor_beyond_what_has_settled() -> Iterator[Any]:
+    """The cursor of an early read points to the last event returned; one stored at a smaller position is missed."""
+    extend = Inbox._with_unsettled
+
+    async def at_the_last(self: Inbox, *args: Any) -> Any:
+        page = await extend(self, *args)
+        return replace(page, end=max([page.end, *(page.unsettled or ())]))
+
+    yield patch.object(Inbox, "_with_unsettled", at_the_last)
+
+
+@_bug
+def full_cursor_drops_its_oldest_event() -> Iterator[Any]:
+    """An early read always has room: returned events that have not settled make way for later ones."""
+    yield patch.object(ReturnedEvents, "room_above", lambda *_: MAX_RETURNED)
+
+
+@_bug
+def identity_without_the_time_of_acceptance() -> Iterator[Any]:
+    """An id that is accepted again after the window is taken for the event that was returned."""
+
+    def timeless(event: StoredEvent, finished: bytes) -> bytes:
+        return digest(replace(event, accepted_at=0), finished)
+
+    digest = early._digest
+    yield patch.object(early, "_digest", timeless)

@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
+from shared.model.cursor import MAX_RETURNED
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
@@ -156,10 +157,12 @@ class World:
         queue = wired_queue(self.queue, self.wire(process), process)
         await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
 
-    def inbox(self, process: Process) -> Inbox:
-        """Return the real inbox, running in `process`."""
+    def inbox(self, process: Process, max_returned: int = MAX_RETURNED) -> Inbox:
+        """Return the real inbox, running in `process`, whose cursors of early reads have room for `max_returned`."""
         store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
-        return Inbox(store, self.bodies, process, SETTINGS)
+        inbox = Inbox(store, self.bodies, process, SETTINGS)
+        inbox._max_returned = max_returned  # noqa: SLF001
+        return inbox
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
         """Accept events (a mapping of ids to inboxes) as one pack, and send it to the queue."""
