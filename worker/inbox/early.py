@@ -127,6 +127,9 @@ _decoder = msgspec.json.Decoder(_Identity)
 
 def _digest(event: StoredEvent, finished: bytes) -> bytes:
     """Return what identifies an event wherever it is. One id may be accepted again after the deduplication window."""
-    identity = _decoder.decode(finished)
-    name = f"{identity.source}\0{identity.id}\0{event.accepted_at}"
+    try:
+        identity = _decoder.decode(finished)
+        name = f"{identity.source}\0{identity.id}\0{event.accepted_at}"
+    except msgspec.MsgspecError:  # not a CloudEvent, which must not stop a reader
+        name = event.place.position
     return hashlib.blake2b(name.encode(), digest_size=DIGEST_BYTES).digest()

@@ -106,7 +106,7 @@ def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
         types=intersection(key.types, query.types),
         delivered=query.delivered,
         newest_first=query.zapier,
-        early=query.early,
+        early=query.early and not (query.delivered or query.zapier),  # which are not for following an inbox
         returned=query.after.returned,
     )
 

@@ -57,7 +57,6 @@ def parse_inbox(query_string: bytes) -> InboxQuery:
     given = _Given(query_string, INBOX_PARAMETERS, repeatable=("type",))
     inbox = given.inbox()
     delivered = given.choice("status", ("undelivered", "delivered")) == "delivered"
-    zapier = given.choice("format", ("json", "zapier")) == "zapier"
     wait_seconds = given.number("wait", 0, 0, MAX_WAIT_SECONDS)
     query = InboxQuery(
         inbox=inbox,
@@ -68,8 +67,8 @@ def parse_inbox(query_string: bytes) -> InboxQuery:
         # Acks do not arrive in the order of positions, so there is nothing to wait for after the last one read.
         wait_seconds=0 if delivered else wait_seconds,
         count=given.choice("count", ("false", "true")) == "true",
-        zapier=zapier,
-        early=given.choice("early", ("false", "true")) == "true" and not (delivered or zapier),
+        zapier=given.choice("format", ("json", "zapier")) == "zapier",
+        early=given.choice("early", ("false", "true")) == "true",
     )
     given.check()
     return query
