@@ -88,7 +88,7 @@ class UnsettledReader:
     ) -> Unsettled:
         """Return up to `limit` events of `types` after `bound`, and add them to `returned` as far as it has room.
 
-        They go on a page of `page_bytes` so far, up to `MAX_PAGE_BYTES`.
+        They are added to a page of `page_bytes` so far, up to `MAX_PAGE_BYTES`.
         """
         bound_ms = time_of(bound.position)
         scanned = await scan(
