@@ -17,10 +17,12 @@ from bench.plan import Plan
 from bench.results import Row
 from bench.single_machine import single_machine
 from bench.soak import soak
+from bench.sources import sources
 from bench.worker import worker
 
 BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "ingest": ingest,  # yields the memory rows, too
+    "sources": sources,
     "worker": worker,
     "inbox": inbox,
     "latency": latency,

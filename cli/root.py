@@ -58,6 +58,8 @@ def errors_in_one_line() -> Iterator[None]:
         for fault in error.faults:
             click.echo(f"Invalid setting: {fault}", err=True)
         sys.exit(_FAILED)
+    except click.ClickException:  # has its message, even if a refusal by AWS is its cause
+        raise
     except Exception as error:
         if (line := error_message(error)) is None:
             raise

@@ -9,9 +9,7 @@ import msgspec
 from shared.compression import expand
 from shared.model.event import Identity
 from shared.model.records import Place, StoredEvent
-from tests.simulation.world import SETTINGS, TENANT, Accepted, World
-
-_WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
+from tests.simulation.world import TENANT, Accepted, World
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -114,7 +112,7 @@ def _accepted_and_listed(world: World, listed: Sequence[Listed]) -> Iterator[str
 
 
 def _repeats(event: Accepted, other: Accepted) -> bool:
-    return event.identity == other.identity and abs(event.accepted_at - other.accepted_at) < _WINDOW_MS
+    return event.identity == other.identity and abs(event.accepted_at - other.accepted_at) < event.window_ms
 
 
 def _is_erased(world: World, event: Accepted) -> bool:
@@ -130,7 +128,7 @@ def _no_repeats(world: World, listed: Sequence[Listed]) -> Iterator[str]:
     for events in kept.values():
         ordered = sorted(events, key=lambda event: event.accepted_at)
         for earlier, later in pairwise(ordered):
-            if later.accepted_at - earlier.accepted_at < _WINDOW_MS:
+            if later.accepted_at - earlier.accepted_at < later.window_ms:
                 yield f"a duplicate is listed: {later.receipt} of {earlier.receipt}"
 
 

@@ -82,9 +82,15 @@ def window_measured_against_now() -> Iterator[Any]:
         age_ms = self._rules.clock.wall_ms() - other.accepted_at
         if other.erased_at is not None and commit.accepted_at <= other.erased_at:
             return Result.ERASED
-        return Result.DUPLICATE if age_ms < self._rules.window_ms else None
+        return Result.DUPLICATE if age_ms < commit.window_ms else None
 
     yield patch.object(Resolver, "_compare", against_now)
+
+
+@bug
+def window_of_the_pack_ignored() -> Iterator[Any]:
+    """Every event has the window of the settings."""
+    yield patch.object(CommitRules, "window_seconds", lambda self, _pack: self.settings.deduplication_window_seconds)
 
 
 @bug
