@@ -103,7 +103,7 @@ def test_a_shell_parses_the_commands_as_intended() -> None:
     assert read.isprintable()
     assert post.isprintable()
     _, _, url, *_ = shlex.split(read)
-    assert url == "http://h/v1/events/it's%3B%20%24(x)%20%60y%60%20%22z%22%20%C3%BC%2F%3F?inbox=i&source=%2Fa+b"
+    assert url == "http://h/v1/events?id=it%27s%3B+%24%28x%29+%60y%60+%22z%22+%C3%BC%2F%3F&inbox=i&source=%2Fa+b"
     *_, body = shlex.split(post)
     assert msgspec.json.decode(body) == {name: value for name, value in event.items() if name != "position"}
 
