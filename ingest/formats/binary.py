@@ -1,6 +1,7 @@
 """CloudEvents 1.0 in the binary mode of HTTP: attributes in `ce-*` headers, the body as `data`.
 
-JSON is kept unchanged. Any other content is kept as `data_base64`, since JSON can't hold bytes.
+JSON is kept unchanged. Any other content is kept as `data_base64`, since JSON can't hold bytes. Without `ce-id`, which
+a sender of fixed headers can't vary, the id is the Idempotency-Key or a fresh one.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -48,6 +49,8 @@ def read_binary(headers: Headers, body: bytes, defaults: RequestDefaults) -> Bat
     if body:
         name, value = _data(body, content_type)
         fields[name] = value
+    if "id" not in fields:
+        fields["id"] = _encode(defaults.idempotency_key or defaults.mint())
     faults += attributes.faults_of(fields, "")
     if faults:
         raise invalid(faults, single=True)
