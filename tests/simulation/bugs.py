@@ -262,6 +262,12 @@ def ack_that_does_not_follow_moves() -> Iterator[Any]:
 
 
 @_bug
+def ack_of_any_type() -> Iterator[Any]:
+    """A key limited to some types acks events of others, whose positions it found out."""
+    yield patch("worker.commit.removal.matches_any", lambda *_: True)
+
+
+@_bug
 def erase_that_leaves_no_marker() -> Iterator[Any]:
     """An erase that finds no event just ends; the event, still in flight, is stored after it."""
     erase_one = Remover._erase_one

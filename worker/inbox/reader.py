@@ -33,14 +33,25 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Events as finished JSON objects, in the requested order.
 
-    `end` is the position up to which everything has been returned; the next read starts there. `more` means that an
-    immediate next read is worthwhile. The read covered positions below `before` only.
+    `end` is the position up to which everything has been returned; the next read starts there. `last` is that of the
+    last returned event. `more` means that an immediate next read is worthwhile. The read covered positions below
+    `before` only.
     """
 
     events: Sequence[bytes]
     end: str
     more: bool
     before: str
+    last: str = position.FIRST
+
+    def without_foreign_positions(self, after: str) -> "Page":
+        """Return the same page, read from `after`, without the position of an event that it does not return.
+
+        The next read starts a little earlier then, and skips that event once more.
+        """
+        if self.end == self.last:
+            return self
+        return msgspec.structs.replace(self, end=max(after, self.last, position.blurred(self.end)))
 
 
 class PageRequest(NamedTuple):
@@ -163,11 +174,12 @@ class Inbox:
     async def _fill(self, scanned: ScanResult, before: str) -> Page:
         """Fill a page with the contents of events, up to `MAX_PAGE_BYTES`."""
         page: list[bytes] = []
-        size, end = 0, scanned.end
+        size, end, last = 0, scanned.end, position.FIRST
         async for event, finished in self._contents.of(scanned.events):
             if page and size + len(finished) > MAX_PAGE_BYTES:
-                return Page(events=page, end=end, more=True, before=before)
+                return Page(events=page, end=end, more=True, before=before, last=last)
             size, end = size + len(finished), event.place.position
             if finished:
                 page.append(finished)
-        return Page(events=page, end=scanned.end, more=scanned.more, before=before)
+                last = event.place.position
+        return Page(events=page, end=scanned.end, more=scanned.more, before=before, last=last)
