@@ -24,6 +24,7 @@ from shared.model.errors import Fault, InvalidRequest, UnsupportedMedia, echo, p
 from shared.model.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
 from shared.model.pack import AckPack
 from shared.model.position import is_position
+from shared.model.type_pattern import selects_all
 from shared.web.auth import access_of
 from shared.web.context import context_of
 
@@ -54,7 +55,7 @@ _position = msgspec.json.Decoder(str)
 
 
 def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandler:
-    """Return the handler. A key limited to types may ack too, since it learns positions only by reading."""
+    """Return the handler. Which events a key limited to types may ack is checked when they are found."""
 
     @post(PATH, status_code=202, include_in_schema=False)
     async def post_acks(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -72,6 +73,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             inbox=acks.inbox,
             # A call to the table may name an item only once.
             positions=list(dict.fromkeys(acks.positions)),
+            types=() if selects_all(key.types) else key.types,
         )
         await publisher().publish_removal(pack, traceparent_of(context_of(scope).headers))
         return answer(len(acks.positions))

@@ -28,9 +28,13 @@ from shared.telemetry.catalog import Metrics
 from shared.web.admission import Admission
 from shared.web.auth import access_of
 from shared.web.context import context_of
+from shared.web.event_path import COLLECTION, location_of
 from shared.web.query import parse_query
 
-PATH = "/v1/events"
+PATH = COLLECTION
+
+_METHODS = "DELETE, GET, HEAD, OPTIONS, POST"
+"""Those of the path, of which GET may be served by another process (`shared.web.event_path`)."""
 
 # A structured-field string (RFC 8941: quotes and backslashes are escaped), or the same without quotes.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
@@ -116,11 +120,11 @@ def handler(events: Events) -> ASGIRouteHandler:
     @asgi(PATH, copy_scope=False)
     async def post_events(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") == "OPTIONS":
-            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", b"OPTIONS, POST")]})
+            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", _METHODS.encode())]})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         if scope.get("method") != "POST":
-            raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
+            raise MethodNotAllowedException(headers={"Allow": _METHODS})
         await events(scope, receive, send)
 
     return post_events
@@ -158,8 +162,8 @@ async def _answer(batch: Batch, send: Send) -> None:
 
 
 def _location_of(event: Accepted) -> str:
-    id_ = event.id if event.id == event.receipt else quote(event.id, safe="")
-    return f"{PATH}/{id_}?source={_quoted(event.source)}&inbox={event.inbox}"
+    path = f"{PATH}/{event.id}" if event.id == event.receipt else location_of(event.id)
+    return f"{path}{'&' if '?' in path else '?'}source={_quoted(event.source)}&inbox={event.inbox}"
 
 
 @lru_cache(maxsize=1024)  # producers have few sources

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openapi.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
 from openapi.inbox_schemas import EVENT, EVENT_STATUS, LINK, PAGES
 from shared.model.api_key import INBOX_READ
 from shared.model.errors import Fault, Forbidden, InvalidRequest, NotAcceptable, NotFound, Unavailable
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
+from shared.web.event_path import COLLECTION
 from worker.inbox.counts import MAX_COUNT
 from worker.inbox.handlers import BATCH, INBOX_PATH, JSON
 from worker.inbox.lookup import NONE_SUCH
@@ -192,4 +193,10 @@ _READ_EVENT = {
     },
 }
 
-PATHS: Mapping[str, Any] = {INBOX_PATH: {"get": _READ_INBOX}, EVENT_PATH: {"get": _READ_EVENT}}
+_READ_EVENT_BY_QUERY = by_query(_READ_EVENT, "readEventByQuery")
+
+PATHS: Mapping[str, Any] = {
+    INBOX_PATH: {"get": _READ_INBOX},
+    EVENT_PATH: {"get": _READ_EVENT},
+    COLLECTION: {"get": _READ_EVENT_BY_QUERY},
+}

@@ -104,6 +104,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Scope of a key's rate limit: each process, or all processes through the key table"),
     ] = "process"
 
+    cors_origins: Annotated[
+        str,
+        Meta(
+            pattern=r"\A(?:\*|(?:https?://[^/,\s]+(?:,https?://[^/,\s]+)*)?)\Z",
+            description="Origins of web pages that may use the API, separated by commas, or `*`; empty: none",
+        ),
+    ] = ""
     max_connections: Annotated[
         int,
         Meta(ge=1, description="Connections to one API process; one more gets a 503. Open files may limit it further"),

@@ -81,6 +81,16 @@ export function stringOf(value) {
   return value?.startsWith('"') ? JSON.parse(value) : "";
 }
 
+/** Return the text in a JSON string of base64, or null if it is not UTF-8. */
+export function textIn(value) {
+  try {
+    const bytes = Uint8Array.from(atob(stringOf(value)), (character) => character.charCodeAt(0));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 /** Return `text` with each invisible character replaced by its escape. */
 export function visible(text) {
   return text.replace(INVISIBLE, escaped);

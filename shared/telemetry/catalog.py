@@ -151,8 +151,9 @@ class Metrics:
         )
         self.removals = self._counter(
             "triggers_worker_removals_total",
-            "Acks and erasures by result: `acked`, `removed` (erased), already `gone`, or `postponed`",
-            {"result": ("acked", "removed", "gone", "postponed")},
+            "Acks and erasures: `acked`, `removed` (erased), `refused` (not a type of the key), already `gone`, or"
+            " `postponed`",
+            {"result": ("acked", "removed", "refused", "gone", "postponed")},
         )
         self.repositions = self._counter(
             "triggers_worker_repositions_total",

@@ -172,8 +172,11 @@ def _acked(world: World, listed: Sequence[Listed]) -> Iterator[str]:
     An ack by identity concerns stored events; others of the identity may still be in flight.
     """
     undelivered = {one.receipt for one in listed if not one.place.delivered}
+    delivered = {one.receipt for one in listed if one.place.delivered}
     times = Counter(event.identity for event in world.accepted)
     for event in world.accepted:
         named_at = world.acked_identities.get(event.identity, -1) if times[event.identity] == 1 else -1
         if event.receipt in undelivered and (event.receipt in world.acked or event.accepted_at <= named_at):
             yield f"in the inbox though acked: {event.receipt}"
+        if event.receipt in delivered - world.acked and event.identity not in world.acked_identities:
+            yield f"delivered though no key for its type acked it: {event.receipt}"

@@ -219,3 +219,9 @@ def early_ack_dropped() -> Iterator[Any]:
 def expired_events_stored() -> Iterator[Any]:
     """A redrive weeks later revives an event."""
     yield patch.object(CommitRules, "is_expired", lambda *_: False)
+
+
+@bug
+def ack_of_any_type() -> Iterator[Any]:
+    """A key limited to some types acks events of others, whose positions it found out."""
+    yield patch("worker.commit.removal.matches_any", lambda *_: True)

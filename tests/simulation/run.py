@@ -121,7 +121,8 @@ class _Run:
                 after = page.end
                 seen = sightings.add(page.events)
                 if sightings.acks and seen and self._has_faults and rng.random() < 0.5:
-                    await world.ack(dict(rng.sample(list(seen.items()), rng.randint(1, len(seen)))))
+                    some = dict(rng.sample(list(seen.items()), rng.randint(1, len(seen))))
+                    await world.ack(some, types=rng.choice(((), ("t",), ("u.*",))))
                 if page.more:
                     continue
                 if is_last:

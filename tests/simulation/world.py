@@ -16,6 +16,7 @@ from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, Record
+from shared.model.type_pattern import matches_any
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
@@ -45,6 +46,11 @@ _WIDE = ("e9", "e10", "e11")
 def window_seconds_of(id_: str) -> int | None:
     """Return the window of this event's pack, None for that of the settings."""
     return WIDE_WINDOW_SECONDS if id_ in _WIDE else None
+
+
+def kind_of(event_id: str) -> str:
+    """Return the type of the events with this id."""
+    return "u.x" if event_id[-1] in "024" else "t"
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,15 +203,17 @@ class World:
         is_old = accepted_at < EPOCH_MS - SETTINGS.event_ttl_days * 86_400_000
         self.accepted.append(Accepted(receipt=receipt, identity=identity, accepted_at=accepted_at, is_old=is_old))
         padding = "".join(self.rng.choices("0123456789abcdef", k=self.rng.choice((0, 0, 0, 0, 900))))
-        body = {"specversion": "1.0", "id": id_, "source": "/", "type": "t", "data": {"r": receipt, "p": padding}}
+        kind = kind_of(id_)
+        body = {"specversion": "1.0", "id": id_, "source": "/", "type": kind, "data": {"r": receipt, "p": padding}}
         raw = msgspec.Raw(msgspec.json.encode(body))
-        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type="t", body=raw)
+        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type=kind, body=raw)
 
-    async def ack(self, seen: Mapping[str, str]) -> None:
-        """Ack events of the followed inbox; `seen` maps their positions to receipts."""
-        self.acked.update(seen.values())
-        now = self.services.wall_ms()
-        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=list(seen)))
+    async def ack(self, seen: Mapping[str, str], types: tuple[str, ...] = ()) -> None:
+        """Ack events of the followed inbox, with a key for `types`; `seen` maps their positions to receipts."""
+        kinds = {event.receipt: kind_of(event.identity.id) for event in self.accepted}
+        self.acked.update(receipt for receipt in seen.values() if matches_any(types, kinds[receipt]))
+        now, named = self.services.wall_ms(), list(seen)
+        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=named, types=types))
 
     async def remove(self, identity: Identity, *, erase: bool) -> None:
         """Ack or erase one event by its identity."""

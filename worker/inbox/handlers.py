@@ -20,7 +20,7 @@ from shared.model import cursor
 from shared.model.api_key import INBOX_READ, ApiKey
 from shared.model.errors import NotAcceptable
 from shared.model.event import Identity
-from shared.model.type_pattern import intersection
+from shared.model.type_pattern import intersection, selects_all
 from shared.web import event_path
 from shared.web.auth import access_of, needs
 from shared.web.context import context_of
@@ -69,6 +69,8 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         page = await (_unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
+        if not selects_all(key.types):
+            page = page.without_foreign_positions(page_request.after)
         context_of(request.scope).events = len(page.events)
         count = await inbox().undelivered(key.tenant, query.inbox, page_request.types) if query.count else None
         async with large_pages.slot(key.key_id) if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():

@@ -33,8 +33,9 @@ MAX_LIMIT = 1000
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Events as finished JSON objects, in the requested order.
 
-    `end` is the position up to which everything has been returned; the next read starts there. `more` means that an
-    immediate next read is worthwhile. The read covered all positions below `before`.
+    `end` is the position up to which everything has been returned; the next read starts there. `last` is that of the
+    last event up to there that has been returned. `more` means that an immediate next read is worthwhile. The read
+    covered all positions below `before`.
 
     `returned` are events from beyond `end` that the next read skips. An early read also covered what is stored at the
     positions `unsettled`, beyond `before`; None if it did not read there.
@@ -44,6 +45,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     end: str
     more: bool
     before: str
+    last: str = position.FIRST
     returned: tuple[Returned, ...] = ()
     unsettled: frozenset[str] | None = None
 
@@ -53,6 +55,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         if self.unsettled is None:
             return None
         return EarlyWait(self.unsettled, latest=max(self.unsettled, default=self.end))
+
+    def without_foreign_positions(self, after: str) -> "Page":
+        """Return the same page, read from `after`, without the position of an event that it does not return.
+
+        The next read starts a little earlier then, and skips that event once more.
+        """
+        if self.end == self.last:
+            return self
+        return replace(self, end=max(after, self.last, position.blurred(self.end)))
 
 
 class PageRequest(NamedTuple):
@@ -188,14 +199,16 @@ class Inbox:
     async def _fill(self, scanned: ScanResult, before: str, returned: ReturnedEvents) -> Page:
         """Fill a page with the contents of events that are not in `returned`, up to `MAX_PAGE_BYTES`."""
         page: list[bytes] = []
-        size, end = 0, scanned.end
+        size, end, last = 0, scanned.end, position.FIRST
         async for event, finished in self._contents.of(scanned.events):
             if page and size + len(finished) > MAX_PAGE_BYTES:
-                return Page(events=page, end=end, more=True, before=before)
+                return Page(events=page, end=end, more=True, before=before, last=last)
             size, end = size + len(finished), event.place.position
-            if finished and not returned.meet(event, finished):
-                page.append(finished)
-        return Page(events=page, end=scanned.end, more=scanned.more, before=before)
+            if finished:
+                last = event.place.position
+                if not returned.meet(event, finished):
+                    page.append(finished)
+        return Page(events=page, end=scanned.end, more=scanned.more, before=before, last=last)
 
     async def _with_unsettled(
         self, request: PageRequest, page: Page, complete_to: str, returned: ReturnedEvents

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx
 
@@ -169,12 +168,14 @@ class Client:
 
         Raises `NotFound` if the event does not exist or is not stored yet.
         """
-        answer: dict[str, Any] = self._request("GET", _path(event_id), params={"source": source, "inbox": inbox})
+        params = {"id": event_id, "source": source, "inbox": inbox}
+        answer: dict[str, Any] = self._request("GET", "/v1/events", params=params)
         return answer
 
     def erase(self, event_id: str, *, source: str = "/", inbox: str = "default") -> None:
         """Permanently remove an event and its payload. Succeeds if the event does not exist. Can be repeated safely."""
-        self._request("DELETE", _path(event_id), params={"source": source, "inbox": inbox, "erase": "true"})
+        params = {"id": event_id, "source": source, "inbox": inbox, "erase": "true"}
+        self._request("DELETE", "/v1/events", params=params)
 
     def _request(self, method: str, path: str, *, first: int = 0, **content: Any) -> Any:  # noqa: ANN401 (it is JSON)
         """Return the API's answer; retry as the class describes."""
@@ -193,10 +194,6 @@ class Client:
             if self._attempts is not None and failures >= self._attempts:
                 raise Unavailable(trouble)
             self._sleep(pause_seconds(failures, retry_after))
-
-
-def _path(event_id: str) -> str:
-    return "/v1/events/" + quote(event_id, safe="")
 
 
 def _read(answer: httpx.Response, first: int) -> Any:  # noqa: ANN401 (it is JSON)

@@ -28,6 +28,7 @@ process.stdout.write(JSON.stringify(given.map(answer)));
 TEXTS = [
     "[-0,1.10,1e5,1E+05,0.0,9007199254740993,1e999]",
     "7" * 5000,
+    r'["\ud800", "\udc00\ud800"]',
     r'{"a":"\u0000\ud83d\ude80\"\\","a":2,"":{}}',
     ' { "a" : [ ] , "b" : [ { } , null , true ] } ',
     '"\x7f\x85\u2028\ufeff\u202e\ufffe"',
@@ -57,6 +58,12 @@ def test_formatting_preserves_the_json_down_to_its_digits() -> None:
         assert plain(indented) == plain(line) == plain(text)
         assert line.isprintable()
         assert indented.replace("\n", "").isprintable()
+
+
+def test_base64_is_shown_as_text_if_it_is_utf_8() -> None:
+    contents = [rb'"\ud800"', "\ufeffü\U0001f680".encode(), b"", b"\xff"]
+    given = [msgspec.json.encode(content).decode() for content in contents]
+    assert run("json.textIn(text)", [*given, "3", '"?"']) == [r'"\ud800"', "\ufeffü\U0001f680", "", None, "", None]
 
 
 def test_json_is_indented() -> None:
@@ -96,7 +103,7 @@ def test_a_shell_parses_the_commands_as_intended() -> None:
     assert read.isprintable()
     assert post.isprintable()
     _, _, url, *_ = shlex.split(read)
-    assert url == "http://h/v1/events/it's%3B%20%24(x)%20%60y%60%20%22z%22%20%C3%BC%2F%3F?inbox=i&source=%2Fa+b"
+    assert url == "http://h/v1/events?id=it%27s%3B+%24%28x%29+%60y%60+%22z%22+%C3%BC%2F%3F&inbox=i&source=%2Fa+b"
     *_, body = shlex.split(post)
     assert msgspec.json.decode(body) == {name: value for name, value in event.items() if name != "position"}
 
