@@ -155,12 +155,26 @@ class EventStore(EventReader, Protocol):
         """Return all guards of `identity`, the current one and the older ones (a consistent read)."""
         ...
 
+    async def move_guards(self, moved: Sequence[Guard]) -> list[Outcome]:
+        """Give up to 25 current guards the positions of `moved`, independently; no event was sent to the old ones.
+
+        `EXISTS`, and no effect, unless the stored guard has the same receipt and a version that is one less.
+        """
+        ...
+
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; keep the old one under its receipt."""
         ...
 
     async def insert_older(self, current: Guard, older: Guard) -> bool:
         """Add the guard of an event accepted before the current guard's event, under its receipt."""
+        ...
+
+    async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move `guard` and insert `event` at the new position, in one transaction.
+
+        Without tombstones: no event may have been sent to the old position.
+        """
         ...
 
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:

@@ -1,10 +1,6 @@
-"""Bugs to plant, one at a time: they show that the simulation can detect faults.
+"""Bugs that the simulation of faults must detect. `BUGS` lists them by name; `planted` activates one."""
 
-Each is a plausible mistake that overlooks one case. `BUGS` lists them by name; `planted` activates one.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +9,8 @@ from msgspec.structs import replace
 from shared.memory.event_store import MemoryStore
 from shared.model.position import floor_of
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
+from tests.simulation.bugs_in_moves import MOVE_BUGS
+from tests.simulation.planting import Bugs
 from tests.simulation.world import SETTINGS
 from worker.commit.consumer import Consumer
 from worker.commit.event_commit import CommitRules, EventCommit, Result
@@ -24,21 +22,9 @@ from worker.inbox.reader import Inbox
 
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
-BUGS: dict[str, Callable[[], Any]] = {}
-
-
-def _bug(plant: Callable[[], Any]) -> Callable[[], Any]:
-    BUGS[plant.__name__] = plant
-    return plant
-
-
-@contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Run with the bug `name` in place."""
-    with ExitStack() as stack:
-        for patched in BUGS[name]():
-            stack.enter_context(patched)
-        yield
+BUGS = Bugs(MOVE_BUGS)
+planted = BUGS.planted
+_bug = BUGS.add
 
 
 @_bug
@@ -78,11 +64,11 @@ def claim_treated_as_a_commit() -> Iterator[Any]:
 def no_reposition() -> Iterator[Any]:
     """An event missing at its position is inserted there late, behind cursors that have passed."""
 
-    async def insert_again(self: Resolver, commit: EventCommit, _: Guard, own: Guard) -> Result | None:
+    async def insert_again(self: Resolver, commit: EventCommit, _: Guard, own: Guard, __: Any) -> Result | None:
         await self._store.insert_events([commit.stored_at(own.position)])
         return Result.STORED
 
-    yield patch.object(Resolver, "_reposition", insert_again)
+    yield patch.object(Resolver, "_move", insert_again)
 
 
 @_bug
@@ -164,7 +150,9 @@ def repair_ignores_acked_events() -> Iterator[Any]:
 
     async def straight_to_reposition(self: Resolver, commit: EventCommit, current: Guard, own: Guard) -> Result | None:
         [record] = await self._store.read_events([commit.stored_at(own.position).place])
-        return Result.STORED if isinstance(record, StoredEvent) else await self._reposition(commit, current, own)
+        if isinstance(record, StoredEvent):
+            return Result.STORED
+        return await self._move(commit, current, own, self._reposition)
 
     yield patch.object(MemoryStore, "reposition", blind)
     yield patch.object(Resolver, "_repair", straight_to_reposition)
