@@ -78,7 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_cache_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="Time within which a revoked API key stops working")
     ] = 30
-    bcrypt_cost: Annotated[int, Meta(ge=10, le=16, description="bcrypt cost factor for new API keys")] = 10
+    bcrypt_cost: Annotated[int, Meta(ge=4, le=16, description="bcrypt cost factor for new API keys")] = 4
     rate_limits: Annotated[
         Literal["process", "shared"],
         Meta(description="Scope of a key's rate limit: each process, or all processes through the key table"),
