@@ -110,10 +110,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 33_554_432
 
     queue_sends: Annotated[
-        int, Meta(ge=1, le=64, description="Maximum concurrent SendMessageBatch calls per ingest process")
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Maximum concurrent sends per ingest process; of full ones four times as many",
+        ),
     ] = 4
     queue_pace_ms: Annotated[
-        int, Meta(ge=0, le=1000, description="Minimum interval between starts of sends while one is in flight")
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Minimum interval between starts of sends while one is in flight; not of full ones",
+        ),
     ] = 8
     queue_timeout_ms: Annotated[int, Meta(ge=100, description="Timeout of one send to the queue")] = 5000
     max_posts: Annotated[
