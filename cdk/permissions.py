@@ -9,7 +9,13 @@ from cdk.data_stack import DataStack
 from cdk.nag import acknowledge, shown
 
 _READ_EVENTS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
-_WRITE_EVENTS = ("dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:UpdateItem")
+_WRITE_EVENTS = (
+    "dynamodb:PartiQLDelete",
+    "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+)
 _COUNTED = ("full_us", "last_used_at", "pk", "ttl")
 _SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 _CONSUME = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")

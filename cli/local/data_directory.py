@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from cli.local.data_option import EMULATOR_PORT
+from shared.key_ports import KeyStore
 from shared.model import api_key as keys
 from shared.model.errors import TriggersError
-from shared.ports import KeyStore
 
 TENANT = "dev"
 _RATE = 100_000

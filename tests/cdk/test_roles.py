@@ -15,6 +15,7 @@ CONSUMES = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMess
 WRITES = {
     "dynamodb:PartiQLDelete",
     "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
     "s3:PutObject",
