@@ -59,7 +59,7 @@ def test_dev_json_exists_only_while_announced(tmp_path: Path) -> None:
 
 
 async def test_new_locks_and_the_emulator_directory_are_private_in_an_existing_directory(tmp_path: Path) -> None:
-    os.chmod(tmp_path, 0o750)  # noqa: PTH101 (pathlib's is refused in a coroutine)
+    os.chmod(tmp_path, 0o755)  # noqa: PTH101, S103 (open to others; pathlib is refused in a coroutine)
     with DataDirectory(tmp_path).locked() as data:
         assert os.listdir(tmp_path) == ["lock"]  # noqa: PTH208 (the same); SQLite needs no emulator directory
         state, lock = await data.lock_emulator_state(wait_seconds=0)
