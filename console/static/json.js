@@ -9,7 +9,7 @@ const TOKEN = /[ \t\r\n]*(?:([[\]{}:,])|("[^"\\]*(?:\\[^][^"\\]*)*")|([^ \t\r\n[
 const SCALAR = /[^ \t\r\n[\]{}:,"]+/y;
 // What is drawn as nothing or as a blank, or changes the text direction, could make one event look like another:
 // everything that Unicode says to draw as nothing, controls, formats, unassigned and private characters, half surrogate
-// pairs, all separators but the space; and letters and symbols that are a blank (Hangul's are among the first).
+// pairs, all separators but the space; and other characters that are a blank (Hangul's are among the first).
 const INVISIBLE = /(?! )[\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]/gu;
 const MAX_LINES = 5000;
 const MAX_CHARACTERS = 400_000;

@@ -1,4 +1,4 @@
-"""Encode an event as JSON, and say where a value is that JSON can't express.
+"""Encode an event as JSON, and name the place of a value that JSON can't represent.
 
 Besides JSON's own types: dates and times become RFC 3339 text, in UTC with `Z` (without a time zone they are refused,
 since readers could not know the instant); a UUID becomes its canonical text; a Decimal becomes text with all its

@@ -1,4 +1,4 @@
-"""The JavaScript client's `send`, run by Node: the usual forms, and values that JSON can't express."""
+"""The JavaScript client's `send`, run by Node: the usual forms, and values that JSON can't represent."""
 
 import json
 import subprocess
