@@ -7,6 +7,7 @@ from rich.console import Console
 
 from bench import chart, report
 from bench.builds import staged
+from bench.calls import calls
 from bench.cost import cost, storage
 from bench.inbox import inbox
 from bench.ingest import ingest
@@ -24,6 +25,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "latency": latency,
     "cost": cost,
     "storage": storage,
+    "calls": calls,
     "overload": overload,
 }
 _ALIASES = {"memory": "ingest"}

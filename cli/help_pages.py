@@ -45,7 +45,10 @@ PAGES = {
     ),
     "serve": Page(
         summary="Run the API: ingest, inbox, or both.",
-        examples=["triggers serve ingest --host 0.0.0.0 --port 8000", "triggers serve all --data .triggers"],
+        examples=[
+            "triggers serve ingest --host 0.0.0.0 --port 8000 --processes 4",
+            "triggers serve all --data .triggers",
+        ],
         variables=_SERVICE,
         exits={"3": "it could not start; the log states the reason"},
     ),

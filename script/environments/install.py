@@ -24,7 +24,6 @@ _PARENT_POLL_SECONDS = 0.1
 _STOP_SECONDS = 2
 _TIED_TO_PARENT = (sys.executable, "-I", "-S", ROOT / "cli" / "local" / "parent_death_signal.py")
 
-
 _Command = Sequence[str | Path]
 
 
@@ -46,10 +45,12 @@ class Installation:
         """Install. Raises `SetupError` if an installer fails; if cancelled, stops it and removes what it wrote."""
         _remove(self._log)
         _remove(self._new)
+        # Read first: the sources may change meanwhile.
+        stamps = {name: self._made.stamp(name) for name in self._made.stamps}
         try:
             await (self._npm() if self._made.directory == NPM else self._pip())
-            for stamp in self._made.stamps:
-                (self._new / stamp).write_bytes(self._made.stamp(stamp))
+            for name, contents in stamps.items():
+                (self._new / name).write_bytes(contents)
             os.sync()  # so that a power failure can't keep the rename and lose the files
             self._replace()
         except _StepFailedError:
