@@ -12,21 +12,21 @@ fail() {
     exit 1
 }
 
-# Sets `python` to the first Python 3.11+ that can make environments.
-find_python() {
+# Makes what is missing, with the first Python 3.11+ that can.
+setup() { # KIND
     found=
     for python in python3 python3.14 python3.13 python3.12 python3.11 python; do
         "$python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
-        found=$python
-        ! "$python" -I -S -c 'import ensurepip, venv' 2>/dev/null || return 0
+        found=$python status=0
+        "$python" -I -S "$ROOT/script/environments" "${0##*/}" "$1" || status=$?
+        case $status in
+        0) return ;;
+        69) ;; # something is missing, and this Python has no venv module
+        *) exit "$status" ;;
+        esac
     done
     [ -z "$found" ] || fail "$found has no venv module; install it (on Debian and Ubuntu: apt install python3-venv)."
     fail "Python 3.11 or newer is needed, and none was found on the PATH."
-}
-
-setup() { # KIND
-    find_python
-    "$python" -I -S "$ROOT/script/environments" "${0##*/}" "$1" || exit
 }
 
 setup_cdk() { # [KIND]

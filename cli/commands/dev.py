@@ -52,7 +52,7 @@ _EMULATOR_DEFAULTS = {
 @click.option(
     "--data",
     default=_ROOT / ".triggers",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
     help="Directory for the SQLite database, or for the state of the emulator with --emulator; it also holds the"
     " API key.  [default: .triggers in the checkout]",
 )

@@ -22,7 +22,7 @@ EMULATOR_PORT = "emulator-port"
 
 def data_option(text: str) -> Callable[[_F], _F]:
     """Return a decorator that adds the option `--data` to a command; `text` begins its help."""
-    kind = click.Path(file_okay=False, path_type=Path)
+    kind = click.Path(file_okay=False, readable=False, path_type=Path)  # `usable` says what to do
     help_text = (
         f"{text} The default is SQLite, in files in this directory; while `triggers dev --emulator` runs there,"
         " its emulator of AWS is used instead. script/server uses .triggers unless another directory is given."

@@ -20,8 +20,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from kinds import ROOT, SetupError, missing
+
+_NO_VENV = 69
+"""Exit code: this Python can't make environments, since its distribution keeps that in another package."""
 
 
 def main(script: str, kind: str) -> int:
@@ -33,6 +37,8 @@ def main(script: str, kind: str) -> int:
 
     if not missing(kind):
         return 0
+    if not all(map(find_spec, ("ensurepip", "venv"))):
+        return _NO_VENV
     try:
         with _locked(say) as lock:
             work = missing(kind)  # another start may have made it meanwhile

@@ -63,7 +63,8 @@ class Installation:
         _remove(self._log)
 
     async def _pip(self) -> None:
-        await self._step([sys.executable, "-I", "-m", "venv", self._new], clean(os.environ))
+        prompt = ["--prompt", self._made.path.name]
+        await self._step([sys.executable, "-I", "-m", "venv", *prompt, self._new], clean(os.environ))
         pip = [self._new / "bin" / "python", "-I", "-m", "pip"]
         listed = await self._output([*pip, "config", "list"], for_listing(os.environ))
         environ = for_installing(os.environ, listed.decode(errors="replace"))

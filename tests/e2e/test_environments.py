@@ -49,6 +49,8 @@ def test_a_start_uses_what_is_installed(installed: Checkout) -> None:
 def test_commands_hold_the_path_of_the_place_they_are_in(installed: Checkout) -> None:
     command = subprocess.run([installed.path / ".venv" / "bin" / "one"], check=True, capture_output=True, text=True)  # noqa: S603
     assert command.stdout == f"{installed.path / '.venv'}\n"
+    scripts = [file for file in (installed.path / ".venv" / "bin").iterdir() if not file.is_symlink()]
+    assert [file.name for file in scripts if b".venv.new" in file.read_bytes()] == []
 
 
 def test_two_first_starts_at_once_install_once(checkout: Checkout) -> None:
@@ -177,6 +179,29 @@ def test_a_checkout_that_can_not_be_written_gives_the_reason(checkout: Checkout)
     _, said = server.communicate(timeout=60)
     assert server.returncode == 1
     assert said == (f"script/server: the environments can't be made: Is a directory: {checkout.path / '.venv.lock'}\n")
+
+
+@pytest.mark.parametrize(
+    ("python", "reason"),
+    [
+        ("exit 1", "Python 3.11 or newer is needed, and none was found on the PATH."),
+        (
+            'case "$*" in *environments*) exit 69 ;; esac',
+            "python has no venv module; install it (on Debian and Ubuntu: apt install python3-venv).",
+        ),
+    ],
+    ids=["too old", "without venv"],
+)
+def test_no_suitable_python_is_reported_in_one_line(
+    checkout: Checkout, tmp_path: Path, python: str, reason: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("python", "python3", *(f"python3.{minor}" for minor in range(11, 15))):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{python}\n", encoding="utf-8")
+        (tmp_path / "bin" / name).chmod(0o755)
+    server = checkout.start(PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert server.communicate(timeout=60) == ("", f"script/server: {reason}\n")
+    assert server.returncode == 1
 
 
 def test_another_kind_has_an_environment_of_its_own(installed: Checkout) -> None:
