@@ -64,7 +64,7 @@ class Roles:
                 "get_item",
                 {"TableName": self._names["DYNAMODB_TABLE_SOURCES"], "Key": _API_KEY},
             ),
-            # Which attributes a role may update, the emulator does not check; tests/cdk holds the policy to it.
+            # Which items and attributes a role may update, the emulator does not check; tests/cdk checks the policy.
             "note a key's use": ("dynamodb", "update_item", {"TableName": keys, "Key": _API_KEY, **used}),
             "send to the queue": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "probe"}),
         }
