@@ -75,11 +75,8 @@ class Deliveries:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises every error of `shared.model.errors` that a request can cause."""
-        self._load_shedder.enter()
-        try:
-            answer = await self._answer(scope, receive)
-        finally:
-            self._load_shedder.leave()
+        self._load_shedder.arrive()
+        answer = await self._answer(scope, receive)
         headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         headers.append((b"content-length", b"%d" % len(answer.body)))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -93,9 +90,13 @@ class Deliveries:
             scheme = receiver.source.scheme
             line.tenant, line.key_id = receiver.source.tenant, _key_id(receiver.source)
             self._charge(line.key_id)
-            body = await read_body(scope, receive, MAX_BODY_BYTES)
-            webhook = Webhook(body, list(scope["headers"]), url=self._url(scope), method=str(scope.get("method")))
-            answer = await self._handle(receiver, webhook, line)
+            self._load_shedder.enter(line.key_id)
+            try:
+                body = await read_body(scope, receive, MAX_BODY_BYTES)
+                webhook = Webhook(body, list(scope["headers"]), url=self._url(scope), method=str(scope.get("method")))
+                answer = await self._handle(receiver, webhook, line)
+            finally:
+                self._load_shedder.leave(line.key_id)
         except TriggersError as error:
             if isinstance(error, NotAuthentic):
                 line.error = f"not authentic: {error.reason}"

@@ -92,5 +92,6 @@ def size_of(events: Sequence[Event]) -> int:
 def size_of_removal(removal: AckPack | Removal) -> tuple[int, int]:
     """Return an upper bound for the bytes that `removal` takes, and the number of events that it removes."""
     if isinstance(removal, AckPack):
-        return _ENVELOPE_BYTES + _POSITION_BYTES * len(removal.positions), len(removal.positions)
+        types = _NAME_BYTES * sum(map(len, removal.types))
+        return _ENVELOPE_BYTES + _POSITION_BYTES * len(removal.positions) + types, len(removal.positions)
     return _ENVELOPE_BYTES + _NAME_BYTES * (len(removal.id) + len(removal.source)), 1

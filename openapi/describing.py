@@ -29,6 +29,15 @@ def query(name: str, description: str, schema: Mapping[str, Any], example: str |
     return described if example is None else {**described, "example": example}
 
 
+def by_query(operation: Mapping[str, Any], operation_id: str) -> dict[str, Any]:
+    """Return an operation on one event with the event's id in the query instead of the path."""
+    path, *others = operation["parameters"]
+    given = {**path, "in": "query", "name": "id", "description": "The event's id."}
+    why = "With the id in the query, for ids that HTTP clients would change in a path, such as `..`. "
+    description = why + operation["description"]
+    return {**operation, "operationId": operation_id, "description": description, "parameters": [given, *others]}
+
+
 def sent(description: str, example: str) -> dict[str, Any]:
     """Return a response header; an integer if `example` is one."""
     if example.isdigit():

@@ -10,7 +10,7 @@ from ingest.request_body import CODINGS
 from ingest.sources.receive import MAX_BODY_BYTES
 from openapi.bodies import ACCEPTED, ACKS, SOURCE, TEXT, content
 from openapi.bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
-from openapi.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
 from shared.model.api_key import EVENTS_WRITE, INBOX_ACK
 from shared.model.errors import (
     Fault,
@@ -56,7 +56,7 @@ _NO_ID = InvalidRequest("The path is invalid.", [Fault(detail=RULES["id"], point
 def paths() -> dict[str, Any]:
     """Return the path items."""
     return {
-        events.PATH: {"post": _post_events()},
+        events.PATH: {"post": _post_events(), "delete": by_query(_delete(), "DeleteEventByQuery")},
         deliveries.PATH: {"post": _post_delivery(), "options": _options_of_delivery()},
         acks.PATH: {"post": _post_acks()},
         EVENT_PATH: {"delete": _delete()},

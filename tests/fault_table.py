@@ -45,6 +45,7 @@ _KEYS: Mapping[str, Mapping[str, object]] = {
     "reader": {"scopes": [api_key.INBOX_READ]},
     "orders": {"types": ["order.*"]},
     "slow": {"rate": 1, "burst": 1},
+    "small": {"rate": 1, "burst": 2},
     "revoked": {},
     "expired": {},
 }

@@ -6,6 +6,7 @@ from functools import cached_property
 import msgspec
 from msgspec import Raw
 
+from ingest.formats.portable import has_large_numbers
 from ingest.formats.raw_json import deeper_than
 from ingest.sources.webhook import Webhook
 from shared.model.event import MAX_DATA_DEPTH
@@ -14,8 +15,6 @@ _UTF_8 = ("", "utf-8", "utf8", "us-ascii")
 
 _json_type = re.compile(r"[^/;]+/(?:[^/;]+\+)?json\s*", re.IGNORECASE).fullmatch
 _charset = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE).search
-# Python's parser refuses integers of more than 4,300 digits, and with them the whole page of an inbox.
-_long_number = re.compile(rb"[0-9]{1001}").search
 _index = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII).fullmatch
 
 _any = msgspec.json.Decoder(Raw)
@@ -45,7 +44,7 @@ class Content:
             _any.decode(self._body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        return not (_long_number(self._body) or deeper_than(MAX_DATA_DEPTH, self._body))
+        return not (has_large_numbers(self._body) or deeper_than(MAX_DATA_DEPTH, self._body))
 
     def value_at(self, pointer: str) -> str | None:
         """Return the string, number or boolean at a JSON pointer, as text; None if there is none."""

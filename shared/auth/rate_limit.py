@@ -39,7 +39,10 @@ class RateLimiter(Protocol):
     """Charges keys. `TokenBucketLimiter` counts in one process, `LeasedLimiter` across processes."""
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
-        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few."""
+        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few.
+
+        A negative cost gives tokens back that were taken before.
+        """
         ...
 
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:

@@ -26,13 +26,16 @@ class TokenBucketLimiter:
         self._buckets = BoundedDict[str, _Bucket](max_buckets)
 
     def charge(self, key: Limited, cost: int) -> Charge:
-        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few."""
+        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few.
+
+        A negative cost gives tokens back that were taken before.
+        """
         now_ms = self._clock.monotonic_ms()
         bucket = self._buckets.get(key.key_id) or self._add(key, now_ms)
         tokens = min(float(key.burst), bucket.tokens + (now_ms - bucket.at_ms) * key.rate / 1000)
         missing = min(cost, key.burst) - tokens
         if missing <= 0:
-            tokens = -missing
+            tokens = min(-missing, float(key.burst))
         bucket.tokens, bucket.at_ms = tokens, now_ms
         return Charge(
             remaining=int(tokens),

@@ -3,6 +3,7 @@
 import os
 
 from shared.clock import Clock, SystemClock
+from shared.key_ports import KeyStore
 from shared.memory.bodies import MemoryBodies
 from shared.memory.budget import MemoryBudget
 from shared.memory.event_store import MemoryStore
@@ -10,7 +11,7 @@ from shared.memory.group_store import MemoryGroupStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.memory.source_store import MemorySourceStore
-from shared.ports import BodyStore, EventQueue, EventStore, KeyStore
+from shared.ports import BodyStore, EventQueue, EventStore
 from shared.secret_box import KEY_BYTES, LocalSecretBox
 from shared.source_ports import SecretBox, SourceStore
 

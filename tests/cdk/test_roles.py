@@ -16,6 +16,7 @@ WRITES_GROUPS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:Put
 WRITES = {
     "dynamodb:PartiQLDelete",
     "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
     "s3:PutObject",
@@ -98,12 +99,20 @@ def test_only_ingest_reads_sources_and_decrypts_their_secrets(each: Assembly) ->
 
 
 @pytest.mark.parametrize("role", ["Ingest", "Inbox", "Groups"])
-def test_an_api_may_count_what_a_key_spends_but_not_change_what_it_may_do(each: Assembly, role: str) -> None:
+def test_an_api_may_record_use_and_count_tokens_but_neither_change_nor_expire_a_key(each: Assembly, role: str) -> None:
     statements = on(each.statements_of(role, "Service"), "TablesApiKeys")
-    (update,) = [one for one in statements if "dynamodb:UpdateItem" in listed(one["Action"])]
-    assert update["Condition"] == {
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "last_used_at", "pk", "ttl"]}
-    }
+    updates = [one for one in statements if "dynamodb:UpdateItem" in listed(one["Action"])]
+    assert all(listed(one["Action"]) == [*COUNTS] for one in updates)
+    assert [one["Condition"] for one in updates] == [
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "pk", "ttl"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["bucket#*"]},
+        },
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["last_used_at", "pk"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["key#*"]},
+        },
+    ]
 
 
 @pytest.mark.parametrize(

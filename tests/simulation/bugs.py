@@ -1,44 +1,27 @@
-"""Bugs to plant, one at a time: they show that the simulation can detect faults.
+"""Bugs that the simulation of faults must detect. `BUGS` lists them by name; `planted` activates one."""
 
-Each is a plausible mistake that overlooks one case. `BUGS` lists them by name; `planted` activates one.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
 from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
-from shared.model.position import floor_of
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
-from tests.simulation.world import SETTINGS
+from tests.simulation.bugs_in_moves import MOVE_BUGS
+from tests.simulation.bugs_in_reads import READ_BUGS
+from tests.simulation.planting import Bugs
 from worker.commit.consumer import Consumer
 from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
-from worker.inbox import scan
-from worker.inbox.reader import Inbox
 
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
-BUGS: dict[str, Callable[[], Any]] = {}
-
-
-def _bug(plant: Callable[[], Any]) -> Callable[[], Any]:
-    BUGS[plant.__name__] = plant
-    return plant
-
-
-@contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Run with the bug `name` in place."""
-    with ExitStack() as stack:
-        for patched in BUGS[name]():
-            stack.enter_context(patched)
-        yield
+BUGS = Bugs(MOVE_BUGS | READ_BUGS)
+planted = BUGS.planted
+_bug = BUGS.add
 
 
 @_bug
@@ -78,11 +61,11 @@ def claim_treated_as_a_commit() -> Iterator[Any]:
 def no_reposition() -> Iterator[Any]:
     """An event missing at its position is inserted there late, behind cursors that have passed."""
 
-    async def insert_again(self: Resolver, commit: EventCommit, _: Guard, own: Guard) -> Result | None:
+    async def insert_again(self: Resolver, commit: EventCommit, _: Guard, own: Guard, __: Any) -> Result | None:
         await self._store.insert_events([commit.stored_at(own.position)])
         return Result.STORED
 
-    yield patch.object(Resolver, "_reposition", insert_again)
+    yield patch.object(Resolver, "_move", insert_again)
 
 
 @_bug
@@ -97,18 +80,6 @@ def no_tombstones() -> Iterator[Any]:
                 positions.remove(place.position)
 
     yield patch.object(MemoryStore, "_bury", leave_empty)
-
-
-@_bug
-def settle_of_zero() -> Iterator[Any]:
-    """A read extends up to now."""
-    init = Inbox.__init__
-
-    def unsettled(self: Inbox, reader: Any, bodies: Any, clock: Any, settings: Any) -> None:
-        init(self, reader, bodies, clock, settings)
-        self._settle_ms = 0
-
-    yield patch.object(Inbox, "__init__", unsettled)
 
 
 @_bug
@@ -170,7 +141,9 @@ def repair_ignores_acked_events() -> Iterator[Any]:
 
     async def straight_to_reposition(self: Resolver, commit: EventCommit, current: Guard, own: Guard) -> Result | None:
         [record] = await self._store.read_events([commit.stored_at(own.position).place])
-        return Result.STORED if isinstance(record, StoredEvent) else await self._reposition(commit, current, own)
+        if isinstance(record, StoredEvent):
+            return Result.STORED
+        return await self._move(commit, current, own, self._reposition)
 
     yield patch.object(MemoryStore, "reposition", blind)
     yield patch.object(Resolver, "_repair", straight_to_reposition)
@@ -191,46 +164,6 @@ def proof_at_any_age() -> Iterator[Any]:
             self.result = Result.STORED
 
     yield patch.object(EventCommit, "confirm", trust)
-
-
-@_bug
-def upper_bound_per_shard() -> Iterator[Any]:
-    """Each query has its own upper bound; an event commits between two of them."""
-    advance = scan._Shard.advance
-
-    async def own_bound(self: Any, limit: int) -> None:
-        clock = self._reader.process
-        await clock.sleep_ms(150 * self._shard)
-        self._before = floor_of(clock.wall_ms() - SETTINGS.settle_ms)
-        await advance(self, limit)
-        if self.frontier == self.last:
-            self.frontier = _LAST
-
-    yield patch.object(scan._Shard, "advance", own_bound)
-
-
-@_bug
-def truncated_shard_ignored() -> Iterator[Any]:
-    """A shard that stopped early does not bound what is returned from the others."""
-    query = MemoryStore.query
-
-    async def never_stopped(self: MemoryStore, *args: Any, **kwargs: Any) -> Any:
-        return replace(await query(self, *args, **kwargs), stopped_at=None)
-
-    yield patch.object(MemoryStore, "query", never_stopped)
-
-
-@_bug
-def cursor_set_to_the_clock() -> Iterator[Any]:
-    """After an empty page the cursor is set to now; events that settle later are behind it."""
-    page = Inbox.page
-
-    async def at_now(self: Inbox, *args: Any) -> Any:
-        answer = await page(self, *args)
-        now = floor_of(self._clock.wall_ms())
-        return answer if answer.events else replace(answer, end=max(now, answer.end))
-
-    yield patch.object(Inbox, "page", at_now)
 
 
 @_bug
@@ -296,3 +229,9 @@ def early_ack_dropped() -> Iterator[Any]:
 def expired_events_stored() -> Iterator[Any]:
     """A redrive weeks later revives an event."""
     yield patch.object(CommitRules, "is_expired", lambda *_: False)
+
+
+@_bug
+def ack_of_any_type() -> Iterator[Any]:
+    """A key limited to some types acks events of others, whose positions it found out."""
+    yield patch("worker.commit.removal.matches_any", lambda *_: True)

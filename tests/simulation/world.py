@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -11,12 +11,15 @@ from shared.clock import Clock
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
+from shared.model.cursor import MAX_RETURNED
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, Record
+from shared.model.type_pattern import matches_any
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
+from tests.simulation.partitions import AMPLE, Capacity, PartitionedStore
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
 from worker.commit.consumer import Consumer
@@ -44,6 +47,11 @@ _WIDE = ("e9", "e10", "e11")
 def window_seconds_of(id_: str) -> int | None:
     """Return the window of this event's pack, None for that of the settings."""
     return WIDE_WINDOW_SECONDS if id_ in _WIDE else None
+
+
+def kind_of(event_id: str) -> str:
+    """Return the type of the events with this id."""
+    return "u.x" if event_id[-1] in "024" else "t"
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +131,7 @@ class World:
             self.services, dlq=self.dlq, max_receives=SETTINGS.max_receives, shuffle=self.rng.shuffle
         )
         self.store = make_store(self.services, shards=SETTINGS.inbox_shards)
+        self.capacity = Capacity(loop.time, rate=self.rng.choice((AMPLE, AMPLE, 20, 8)))
         self.bodies = MemoryBodies()
         self.faults = self._faults()
         self.minter = Minter(self.services, random_bytes=self.rng.randbytes)
@@ -158,7 +167,7 @@ class World:
 
     async def worker(self, process: Process) -> None:
         """Run the real worker in `process` until the world stops."""
-        store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
+        store = self._connect(process)
         rules = CommitRules(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
         dlq = wired_queue(self.dlq, self.wire(process), process)
         processor = Processor(
@@ -170,10 +179,15 @@ class World:
         queue = wired_queue(self.queue, self.wire(process), process)
         await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
 
-    def inbox(self, process: Process) -> Inbox:
-        """Return the real inbox, running in `process`."""
-        store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
-        return Inbox(store, self.bodies, process, SETTINGS)
+    def inbox(self, process: Process, max_returned: int = MAX_RETURNED) -> Inbox:
+        """Return the real inbox, running in `process`, whose cursors of early reads have room for `max_returned`."""
+        inbox = Inbox(self._connect(process), self.bodies, process, SETTINGS)
+        inbox._max_returned = max_returned  # noqa: SLF001
+        return inbox
+
+    def _connect(self, process: Process) -> EventStore:
+        partitioned = PartitionedStore(self.store, self.capacity, shards=SETTINGS.inbox_shards)
+        return wired_store(cast("EventStore", partitioned), self.wire(process), process, self.rng, self.faults)
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
         """Accept events (a mapping of ids to inboxes) as one pack per window, and send the packs to the queue."""
@@ -194,15 +208,17 @@ class World:
         is_old = accepted_at < EPOCH_MS - SETTINGS.event_ttl_days * 86_400_000
         self.accepted.append(Accepted(receipt=receipt, identity=identity, accepted_at=accepted_at, is_old=is_old))
         padding = "".join(self.rng.choices("0123456789abcdef", k=self.rng.choice((0, 0, 0, 0, 900))))
-        body = {"specversion": "1.0", "id": id_, "source": "/", "type": "t", "data": {"r": receipt, "p": padding}}
+        kind = kind_of(id_)
+        body = {"specversion": "1.0", "id": id_, "source": "/", "type": kind, "data": {"r": receipt, "p": padding}}
         raw = msgspec.Raw(msgspec.json.encode(body))
-        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type="t", body=raw)
+        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type=kind, body=raw)
 
-    async def ack(self, seen: Mapping[str, str]) -> None:
-        """Ack events of the followed inbox; `seen` maps their positions to receipts."""
-        self.acked.update(seen.values())
-        now = self.services.wall_ms()
-        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=list(seen)))
+    async def ack(self, seen: Mapping[str, str], types: tuple[str, ...] = ()) -> None:
+        """Ack events of the followed inbox, with a key for `types`; `seen` maps their positions to receipts."""
+        kinds = {event.receipt: kind_of(event.identity.id) for event in self.accepted}
+        self.acked.update(receipt for receipt in seen.values() if matches_any(types, kinds[receipt]))
+        now, named = self.services.wall_ms(), list(seen)
+        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=named, types=types))
 
     async def remove(self, identity: Identity, *, erase: bool) -> None:
         """Ack or erase one event by its identity."""

@@ -7,7 +7,6 @@ from shared.model.errors import Forbidden
 from shared.model.groups import GroupConfig
 from shared.model.type_pattern import matches_any
 from shared.web.auth import access_of
-from shared.web.context import context_of
 
 
 async def admit(scope: Scope, *, acks: bool = True) -> ApiKey:
@@ -23,15 +22,12 @@ async def admit(scope: Scope, *, acks: bool = True) -> ApiKey:
     return key
 
 
-async def charge_more(scope: Scope, key: ApiKey, cost: int) -> None:
-    """Charge an admitted request `cost` in addition; its response states the limits after that."""
-    context = context_of(scope)
-    others = [header for header in context.response_headers if not header[0].startswith(b"ratelimit")]
-    context.response_headers[:] = others
-    await access_of(scope).charge(scope, key, cost)
+def covers(key: ApiKey, config: GroupConfig) -> bool:
+    """Return whether `key` may read all event types of a group."""
+    return all(matches_any(key.types, pattern) for pattern in config.types or ("*",))
 
 
 def check_types(key: ApiKey, config: GroupConfig) -> None:
     """Raise `Forbidden` if a group has events that `key` may not read: it would keep them from other members."""
-    if not all(matches_any(key.types, pattern) for pattern in config.types or ("*",)):
+    if not covers(key, config):
         raise Forbidden("The API key may not read all event types of the group.")

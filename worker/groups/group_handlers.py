@@ -15,7 +15,7 @@ from shared.model.errors import Fault, InvalidRequest, NoSuchGroup
 from shared.model.event import INBOX_PATTERN
 from shared.model.groups import GroupConfig, GroupName, Ledger
 from worker.groups import views
-from worker.groups.access import admit, check_types
+from worker.groups.access import admit, check_types, covers
 from worker.groups.admin import Admin
 from worker.groups.groups import Groups
 from worker.groups.requests import (
@@ -48,14 +48,15 @@ def _reading(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
         key = await admit(request.scope, acks=False)
         inbox, admin = inbox_of(request.scope["query_string"]), groups().admin
         found = await admin.groups_of(key.tenant, inbox)
-        states = [group_view(await admin.state(name, ledger)) for name, ledger in found]
+        shown = [(name, ledger) for name, ledger in found if covers(key, ledger.config)]
+        states = [group_view(await admin.state(name, ledger), key) for name, ledger in shown]
         return _json(views.Groups(groups=states))
 
     @get(GROUP_PATH, include_in_schema=False)
     async def show_group(request: _AnyRequest, group: FromPath[str]) -> Response[bytes]:
         key = await admit(request.scope, acks=False)
         name = _name(request, key, group)
-        return await _shown(groups().admin, name, await groups().admin.find(name))
+        return await _shown(groups().admin, key, name, await _covered(groups().admin, key, name))
 
     return [list_groups, show_group]
 
@@ -76,7 +77,7 @@ def _changing(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
         if ledger.config != config:
             check_types(key, ledger.config)
             ledger = await admin.configure(name, config)
-        return await _shown(admin, name, ledger)
+        return await _shown(admin, key, name, ledger)
 
     @delete(GROUP_PATH, status_code=HTTPStatus.NO_CONTENT, include_in_schema=False)
     async def delete_group(request: _AnyRequest, group: FromPath[str]) -> None:
@@ -93,7 +94,7 @@ def _changing(groups: Callable[[], Groups]) -> list[HTTPRouteHandler]:
         await _covered(groups().admin, key, name)
         ledger = await groups().admin.seek(name, target)
         groups().notify(name)
-        return await _shown(groups().admin, name, ledger)
+        return await _shown(groups().admin, key, name, ledger)
 
     return [put_group, delete_group, seek]
 
@@ -138,8 +139,8 @@ async def _covered(admin: Admin, key: ApiKey, name: GroupName) -> Ledger:
     return ledger
 
 
-async def _shown(admin: Admin, name: GroupName, ledger: Ledger) -> Response[bytes]:
-    return _json(group_view(await admin.state(name, ledger)))
+async def _shown(admin: Admin, key: ApiKey, name: GroupName, ledger: Ledger) -> Response[bytes]:
+    return _json(group_view(await admin.state(name, ledger), key))
 
 
 def _json(content: msgspec.Struct) -> Response[bytes]:

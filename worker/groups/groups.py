@@ -168,7 +168,7 @@ class Groups:
     async def _next_event(self, group: GroupName) -> None:
         ledger = await self._ledgers.read(group)
         place = Place(group.tenant, group.inbox, "")
-        found = await self._polls.wait(place, self._events.bound(), ledger.config.types)
+        found = await self._polls.wait(place, self._events.bound(), ledger.config.types, group.tenant)
         if found is None:  # too many wait already: this member polls every two seconds
             await asyncio.Event().wait()
 

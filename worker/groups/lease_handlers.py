@@ -1,6 +1,5 @@
 """`POST /v1/leases`, and what a member does with its lease."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -11,13 +10,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from shared.clock import rfc3339
+from shared.fairness import FairSlots
 from shared.model import position as positions
 from shared.model.api_key import ApiKey
 from shared.model.errors import NoSuchGroup
 from shared.model.groups import GroupConfig, GroupName, Ledger
+from shared.web.auth import access_of
 from shared.web.context import context_of
 from worker.groups import token
-from worker.groups.access import admit, charge_more, check_types
+from worker.groups.access import admit, check_types
 from worker.groups.groups import Groups
 from worker.groups.held import Remove
 from worker.groups.removal import Removals
@@ -43,7 +44,7 @@ _AnyRequest = Request[Any, Any, Any]
 
 def handlers(groups: Callable[[], Groups], removals: Callable[[], Removals]) -> list[HTTPRouteHandler]:
     """Return the handlers; each request calls `groups` and, to remove events from the inbox, `removals`."""
-    large_leases = asyncio.Semaphore(_LARGE_LEASES)
+    large_leases = FairSlots(_LARGE_LEASES)
 
     @post(LEASES_PATH, status_code=200, include_in_schema=False)
     async def lease(request: _AnyRequest) -> Response[bytes]:
@@ -58,7 +59,7 @@ def handlers(groups: Callable[[], Groups], removals: Callable[[], Removals]) -> 
         [leased] = found
         context_of(request.scope).events = 0 if leased is None else len(leased.events)
         body = NO_LEASE if leased is None else lease_view(group, leased)
-        async with large_leases if len(body) > LARGE_BYTES else nullcontext():
+        async with large_leases.slot(key.key_id) if len(body) > LARGE_BYTES else nullcontext():
             preferences = preferences_of(request.scope)._replace(if_none_match="")
             return await answer(body, MediaType.JSON, preferences, {"Cache-Control": "no-store"})
 
@@ -106,8 +107,8 @@ async def _named(leasing: Any) -> tuple[Lease | None]:  # noqa: ANN401 - a corou
 def _removing(request: _AnyRequest, removals: Removals, key: ApiKey, group: GroupName) -> Remove:
     async def remove(places: Sequence[str]) -> None:
         # Each costs the queue and the table as much as an event.
-        await charge_more(request.scope, key, len(places))
-        await removals.send(group, key.key_id, places)
+        await access_of(request.scope).settle(request.scope, key, 1 + len(places), paid=1)
+        await removals.send(group, key, places)
 
     return remove
 

@@ -263,7 +263,7 @@ def _start(body: Body) -> str | None:
 
 def _after(body: Body, inbox: str) -> str:
     try:
-        return cursor.decode(body.get("after", str, SEEK_RULE, ""), inbox)
+        return cursor.decode(body.get("after", str, SEEK_RULE, ""), inbox).position
     except InvalidRequest as error:
         body.take(error)
         return positions.FIRST

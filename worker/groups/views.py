@@ -6,7 +6,10 @@ import msgspec
 
 from shared.clock import rfc3339
 from shared.model import cursor
+from shared.model import position as positions
+from shared.model.api_key import ApiKey
 from shared.model.groups import GroupName, Quarantined
+from shared.model.type_pattern import selects_all
 from worker.groups import token
 from worker.groups.admin import GroupState
 from worker.groups.requests import Backoff
@@ -80,16 +83,17 @@ def lease_view(group: GroupName, lease: Lease) -> bytes:
     )
 
 
-def group_view(state: GroupState) -> GroupView:
-    """Return a group as the API shows it."""
+def group_view(state: GroupState, key: ApiKey) -> GroupView:
+    """Return a group as the API shows it to `key`: without the position of an event that it may not read."""
     config = state.config
+    frontier = state.frontier if selects_all(key.types) else positions.blurred(state.frontier)
     return GroupView(
         group=state.group.group,
         inbox=state.group.inbox,
         types=config.types,
         max_attempts=config.max_attempts,
         backoff=Backoff(min=config.backoff_min_seconds, max=config.backoff_max_seconds),
-        next=cursor.encode(state.frontier, state.group.inbox),
+        next=cursor.encode(frontier, state.group.inbox),
         lag=state.lag,
         oldest=None if state.oldest_ms is None else rfc3339(state.oldest_ms),
         leases=state.leases,

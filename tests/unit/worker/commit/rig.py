@@ -92,9 +92,9 @@ class Rig:
         [event] = pack.events
         return EventCommit(event, pack, self.rules)
 
-    def acks(self, *positions: str) -> AckPack:
+    def acks(self, *positions: str, types: Sequence[str] = ()) -> AckPack:
         now = self.clock.wall_ms()
-        return AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions)
+        return AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions, types=tuple(types))
 
     def removal(self, name: str = "e", *, erase: bool = False, accepted_ago_ms: int = 0) -> Removal:
         return Removal(
