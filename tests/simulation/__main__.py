@@ -104,7 +104,7 @@ class _Totals:
 
 
 def _catches(bug: str, seed: int, *, of_groups: bool) -> bool:
-    with group_bugs.planted(bug) if of_groups else pipeline_bugs.planted(bug):
+    with (group_bugs.BUGS if of_groups else pipeline_bugs.BUGS).planted(bug):
         return bool((groups.simulate if of_groups else pipeline.simulate)(seed).violations)
 
 

@@ -1,7 +1,6 @@
 """Bugs to plant in consumer groups, one at a time: each is a plausible mistake that overlooks one case."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 from shared.memory.group_store import MemoryGroupStore
 from shared.model import groups as records
 from shared.model.groups import GroupName, Ledger, RangeWindow, RetryWindow, Window
+from tests.simulation.planting import Bugs
 from worker.groups import fresh, held
 from worker.groups.events import GroupEvents
 from worker.groups.held import Done, Held, Release, _Change
@@ -17,24 +17,10 @@ from worker.groups.lapsed import Lapsed
 from worker.groups.ledgers import Again, Ledgers
 from worker.groups.retries import Retries
 
-BUGS: dict[str, Callable[[], Any]] = {}
+BUGS = Bugs()
 
 
-def _bug(plant: Callable[[], Any]) -> Callable[[], Any]:
-    BUGS[plant.__name__] = plant
-    return plant
-
-
-@contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Run with the bug `name` in place."""
-    with ExitStack() as stack:
-        for patched in BUGS[name]():
-            stack.enter_context(patched)
-        yield
-
-
-@_bug
+@BUGS.add
 def take_over_without_condition() -> Iterator[Any]:
     """A window is replaced although it has changed since it was read: two members take it over."""
 
@@ -49,13 +35,13 @@ def take_over_without_condition() -> Iterator[Any]:
     yield patch.object(MemoryGroupStore, "exchange", blind)
 
 
-@_bug
+@BUGS.add
 def take_over_before_every_clock_has_passed_until() -> Iterator[Any]:
     """A window is taken over when it lapses by the clock of the taker, which may be ahead."""
     yield patch.object(Lapsed, "lapses_ms", lambda _, until: until)
 
 
-@_bug
+@BUGS.add
 def take_over_keeps_the_key() -> Iterator[Any]:
     """The member that had the window can still ack it, and ends events of another member."""
     exchange = Ledgers.exchange
@@ -68,7 +54,7 @@ def take_over_keeps_the_key() -> Iterator[Any]:
     yield patch.object(Ledgers, "exchange", keep)
 
 
-@_bug
+@BUGS.add
 def window_of_a_number_of_events() -> Iterator[Any]:
     """A window is a start and a number of events: once some have left the inbox, it reaches into the next window."""
 
@@ -79,7 +65,7 @@ def window_of_a_number_of_events() -> Iterator[Any]:
     yield patch.object(GroupEvents, "within", count)
 
 
-@_bug
+@BUGS.add
 def unconditional_ack() -> Iterator[Any]:
     """An ack of a lease that was taken over ends the window of the new member."""
     held_change = Held._change
@@ -109,7 +95,7 @@ def unconditional_ack() -> Iterator[Any]:
     yield patch.object(Ledgers, "open", remember)
 
 
-@_bug
+@BUGS.add
 def release_that_forgets() -> Iterator[Any]:
     """Events are marked as done before their retries are written; a crash in between loses them."""
     change = Held._change
@@ -135,13 +121,13 @@ def release_that_forgets() -> Iterator[Any]:
     yield patch.object(Held, "release", release)
 
 
-@_bug
+@BUGS.add
 def retry_leased_although_a_window_covers_it() -> Iterator[Any]:
     """A crash between the retry and the mark leaves both, and both are leased."""
     yield patch.object(Ledger, "is_leased", lambda *_: False)
 
 
-@_bug
+@BUGS.add
 def retry_row_kept() -> Iterator[Any]:
     """An ack of retries only closes the window; their rows are leased again."""
 
@@ -151,7 +137,7 @@ def retry_row_kept() -> Iterator[Any]:
     yield patch.object(Retries, "remove", keep)
 
 
-@_bug
+@BUGS.add
 def divided_while_it_can_be_acked() -> Iterator[Any]:
     """A window becomes retries under its old key, so that its member may ack events that are already retries."""
 
@@ -166,7 +152,7 @@ def divided_while_it_can_be_acked() -> Iterator[Any]:
     yield patch.object(Lapsed, "_exclusively", unfenced)
 
 
-@_bug
+@BUGS.add
 def opened_without_condition() -> Iterator[Any]:
     """Two members lease the same events from the same frontier."""
 
@@ -182,7 +168,7 @@ def opened_without_condition() -> Iterator[Any]:
     yield patch.object(MemoryGroupStore, "open", blind)
 
 
-@_bug
+@BUGS.add
 def opened_if_the_frontier_is_unchanged() -> Iterator[Any]:
     """Leases of retries do not move the frontier, so two members lease the same retries."""
 
@@ -198,7 +184,7 @@ def opened_if_the_frontier_is_unchanged() -> Iterator[Any]:
     yield patch.object(MemoryGroupStore, "open", by_frontier)
 
 
-@_bug
+@BUGS.add
 def frontier_at_now() -> Iterator[Any]:
     """A lease extends up to now; events that are stored later are behind the frontier."""
     init = GroupEvents.__init__
@@ -210,7 +196,7 @@ def frontier_at_now() -> Iterator[Any]:
     yield patch.object(GroupEvents, "__init__", unsettled)
 
 
-@_bug
+@BUGS.add
 def two_events_with_one_digest() -> Iterator[Any]:
     """A window may hold two events with one digest; when one is done, so is the other."""
     yield patch.object(fresh, "distinct", lambda events: events)
@@ -222,7 +208,7 @@ def _short(position: str) -> bytes:
     return bytes([0, 0, int(position[-1], 16)])
 
 
-@_bug
+@BUGS.add
 def removed_when_the_count_says_so() -> Iterator[Any]:
     """An ack of positions that name no event of the group counts, and the window ends with events left."""
 
@@ -235,7 +221,7 @@ def removed_when_the_count_says_so() -> Iterator[Any]:
     yield patch.object(Held, "_mark_done", trust)
 
 
-@_bug
+@BUGS.add
 def released_before_its_delay() -> Iterator[Any]:
     """A retry is due by the clock of the taker, which may be ahead of the one that set the time."""
     init = Retries.__init__

@@ -11,7 +11,7 @@ import pytest
 
 from shared.sqlite import group_store
 from shared.sqlite.group_store import SqliteGroupStore
-from tests.simulation.groups.bugs import BUGS, planted
+from tests.simulation.groups.bugs import BUGS
 from tests.simulation.groups.run import Report, simulate
 from tests.simulation.sqlite_store import InlineDatabase
 from tests.simulation.world import PROFILES
@@ -63,5 +63,5 @@ def test_no_seed_breaks_a_guarantee_on_sqlite() -> None:
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_caught(bug: str) -> None:
-    with planted(bug):
+    with BUGS.planted(bug):
         assert any(simulate(seed).violations for seed in range(MAX_SEEDS_PER_BUG))
