@@ -18,6 +18,7 @@ class Grant(msgspec.Struct, kw_only=True, eq=False):
     left: set[str]
     until: int
     seeks: int  # before the lease: an ack that took effect before a seek may be answered after it
+    during_seek: bool
 
 
 class History:
@@ -30,6 +31,7 @@ class History:
         self.violations: list[str] = []
         self.admitted: Counter[str] = Counter()
         self.acked: set[str] = set()  # by a call that may have taken effect
+        self._acked_anew: set[str] = set()  # while a seek took effect, and by leases since it began
         self.is_seeking = False
         self.skipped_to = ""  # by a seek
         self.handed: Counter[str] = Counter()
@@ -38,10 +40,18 @@ class History:
         self._doubtful: set[str] = set()  # released by a call without an answer: leased once more
         self._grants: list[Grant] = []
 
-    def grant(self, token: str, positions: Iterable[str], *, now: int, until: int) -> Grant:
-        """Record a lease, and check it."""
+    def grant(self, token: str, positions: Iterable[str], *, now: int, until: int, is_open: bool) -> Grant:
+        """Record a lease, and check it. A seek may have ended it before its member learned of it (`is_open`)."""
         given = frozenset(positions)
-        grant = Grant(token=token, positions=given, live=set(given), left=set(given), until=until, seeks=self._seeks)
+        grant = Grant(
+            token=token,
+            positions=given,
+            live=set(given) if is_open else set(),
+            left=set(given),
+            until=until,
+            seeks=self._seeks,
+            during_seek=self.is_seeking,
+        )
         self._grants = [other for other in self._grants if other.until > now and other.live]
         for position in sorted(given):
             self.handed[position] += 1
@@ -57,6 +67,8 @@ class History:
         sent = set(positions)
         grant.live -= sent
         self.acked |= sent
+        if grant.during_seek:
+            self._acked_anew |= sent
 
     def ack_confirmed(self, grant: Grant, positions: Iterable[str]) -> None:
         """The ack was answered with success."""
@@ -94,7 +106,7 @@ class History:
         """Everything after a position is leased anew."""
         for grant in self._grants:
             grant.live.clear()
-        self.acked = {position for position in self.acked if position <= after}
+        self.acked = self._acked_anew | {position for position in self.acked if position <= after}
         self.skipped_to = after
         self._seeks += 1
         self._confirmed.clear()
