@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import payloads
+from bench.processes import ROOT
 from bench.server import Server, serving
 from cli.local import emulator
 from shared.aws.group_items import ledger_item
@@ -166,10 +167,10 @@ async def _fill(server: Server, events: int) -> None:
 @contextmanager
 def _groups_server(directory: Path, processes: int) -> Iterator[str]:
     port = emulator.free_port()
-    command = [sys.executable, "-P", "-m", "cli", "serve", "groups", "--data", str(directory / "triggers")]
+    command = [sys.executable, "-m", "cli", "serve", "groups", "--data", str(directory / "triggers")]
     environ = {**os.environ, "LOG_LEVEL": "WARNING"}
     command += ["--port", str(port), "--processes", str(processes)]
-    with subprocess.Popen(command, env=environ) as process:  # noqa: S603
+    with subprocess.Popen(command, env=environ, cwd=ROOT) as process:  # noqa: S603
         try:
             url = f"http://127.0.0.1:{port}"
             while not emulator.answers(f"{url}/readyz"):
