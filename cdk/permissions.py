@@ -16,8 +16,10 @@ _CONSUME = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMess
 
 
 def allow_ingest(role: iam.IRole, data: DataStack) -> None:
-    """Allow verifying keys and sending packs."""
+    """Allow verifying keys, reading sources, decrypting their secrets, and sending packs."""
     _keys(role, data)
+    _allow(role, ("dynamodb:GetItem",), data.tables.sources.table_arn)
+    _allow(role, ("kms:Decrypt",), data.tables.sources_key.key_arn)
     _allow(role, _SEND, data.queues.events.queue_arn)
 
 

@@ -1,7 +1,8 @@
-"""The tables of events and of API keys."""
+"""The tables of events, API keys and sources, and the KMS key for the secrets of sources."""
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from cdk.config import Config
@@ -9,13 +10,22 @@ from shared.aws.provision import Table, declare
 
 
 class Tables(Construct):
-    """Both tables as `shared.aws.provision` declares them: on demand, encrypted, with point-in-time recovery."""
+    """All tables as `shared.aws.provision` declares them: on demand, encrypted, with point-in-time recovery."""
 
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)
         declared = declare(config.settings())
         self.events = _table(self, "Events", declared.events, config)
         self.api_keys = _table(self, "ApiKeys", declared.api_keys, config)
+        self.sources = _table(self, "Sources", declared.sources, config)
+        self.sources_key = kms.Key(
+            self,
+            "SourcesKey",
+            description="Encrypts the signing secrets of sources",
+            enable_key_rotation=True,
+            removal_policy=_removal(config),
+        )
+        CfnOutput(self, "SourcesKeyId", value=self.sources_key.key_id)
 
 
 def _table(scope: Construct, name: str, declared: Table, config: Config) -> dynamodb.TableV2:
@@ -32,8 +42,12 @@ def _table(scope: Construct, name: str, declared: Table, config: Config) -> dyna
             point_in_time_recovery_enabled=True
         ),
         deletion_protection=config.keep_data,
-        removal_policy=RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY,
+        removal_policy=_removal(config),
     )
+
+
+def _removal(config: Config) -> RemovalPolicy:
+    return RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY
 
 
 def _key(name: str) -> dynamodb.Attribute:

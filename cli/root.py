@@ -6,7 +6,8 @@ and those of single commands.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -42,18 +43,28 @@ class Root(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the requested command; report known errors in one line instead of a stack trace."""
-        try:
+        with errors_in_one_line():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            sys.exit(_INTERRUPTED)
-        except InvalidSettings as error:
-            for fault in error.faults:
-                click.echo(f"Invalid setting: {fault}", err=True)
-            sys.exit(_FAILED)
-        except Exception as error:
-            if (line := error_message(error)) is None:
-                raise
-            raise click.ClickException(line) from None
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Report a known error in one line on stderr, and exit with its code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except InvalidSettings as error:
+        for fault in error.faults:
+            click.echo(f"Invalid setting: {fault}", err=True)
+        sys.exit(_FAILED)
+    except click.ClickException:  # has its message, even if a refusal by AWS is its cause
+        raise
+    except Exception as error:
+        if (line := error_message(error)) is None:
+            raise
+        click.ClickException(line).show()
+        sys.exit(_FAILED)
 
 
 def error_message(error: Exception) -> str | None:

@@ -68,11 +68,13 @@ class Events:
     `publisher` is called for each request, since it is opened after the handler is built.
     """
 
-    def __init__(self, publisher: Callable[[], Publisher], clock: Clock, metrics: Metrics, max_posts: int) -> None:
+    def __init__(
+        self, publisher: Callable[[], Publisher], load_shedder: LoadShedder, clock: Clock, metrics: Metrics
+    ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._minter = Minter(clock)
-        self._load_shedder = LoadShedder(clock, metrics, max_posts)
+        self._load_shedder = load_shedder
         self._accepted = metrics.events_accepted.of()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -73,7 +73,8 @@ _ANYWHERE: tuple[tuple[Exception, str], ...] = (
 
 def refusals(*own: tuple[Exception, str]) -> dict[str, Any]:
     """Return the responses to the errors of every operation and to its `own`, each with its description."""
-    return dict(sorted(_refusal(error, description) for error, description in (*_ANYWHERE, *own)))
+    found = dict(_refusal(error, description) for error, description in (*_ANYWHERE, *own))
+    return {status: found[status] for status in sorted(found)}
 
 
 def _refusal(error: Exception, description: str) -> tuple[str, dict[str, Any]]:

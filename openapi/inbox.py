@@ -69,6 +69,13 @@ _INBOX_PARAMETERS = [
         {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
     ),
     query(
+        "early",
+        "`true`: include events as soon as they are stored, instead of once they have settled. `next` then contains up"
+        " to 64 of them, and no event is returned again. A later page may contain an event that was stored slightly"
+        " earlier. Has no effect with `status=delivered` or `format=zapier`.",
+        {"type": "string", "enum": ["false", "true"], "default": "false"},
+    ),
+    query(
         "count",
         "Add the number of `undelivered` events to the response; for a bare array, to its headers.",
         {"type": "string", "enum": ["false", "true"], "default": "false"},

@@ -16,6 +16,7 @@ from shared.model.api_key import ApiKey
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
 from shared.model.token_budget import Lease
+from shared.source_ports import SecretBox, SourceStore
 
 MAX_STATEMENTS = 25
 """DynamoDB: statements in one BatchExecuteStatement."""
@@ -275,6 +276,14 @@ class Backend(Protocol):
 
     async def budget(self) -> Budget:
         """Return the token budgets that processes share."""
+        ...
+
+    async def sources(self) -> SourceStore:
+        """Return the sources of webhooks."""
+        ...
+
+    async def secret_box(self) -> SecretBox:
+        """Return what encrypts the signing secrets of sources."""
         ...
 
     async def maintain(self) -> None:

@@ -14,6 +14,7 @@ from msgspec import Meta
 from shared.model.errors import InvalidSettings
 
 _Name = Meta(min_length=1, max_length=255)
+_Text = Meta(max_length=2048)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "triggers-events"
     )
     dynamodb_table_api_keys: Annotated[str, _Name, Meta(description="DynamoDB table of API keys")] = "triggers-api-keys"
+    dynamodb_table_sources: Annotated[str, _Name, Meta(description="DynamoDB table of webhook sources")] = (
+        "triggers-sources"
+    )
+    kms_key_id: Annotated[
+        str,
+        _Text,
+        Meta(
+            description="KMS key (id, alias or ARN) that encrypts the signing secrets of sources; "
+            "empty: a key in DATA_DIR/sources.key"
+        ),
+    ] = ""
+    public_url: Annotated[
+        str,
+        _Text,
+        Meta(
+            description="Base URL of the API as webhook senders know it, which some sign; "
+            "empty: taken from each request"
+        ),
+    ] = ""
     bodies_bucket: Annotated[str, _Name, Meta(description="S3 bucket for bodies too large for a table item")] = (
         "triggers-bodies"
     )

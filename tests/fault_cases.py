@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ingest.sources.receive import MAX_BODY_BYTES
 from shared.model import cursor
 from shared.model.event import MAX_REQUEST_BYTES
 
@@ -190,11 +191,26 @@ _OPERATING = (
     redrive("A body over 64 KiB", b" " * 65_537),
     redrive("No ids, more than 100 of them, or anything else", b'{"all":true}'),
 )
+_UNKNOWN = "/v1/in/src_abcdefghij_" + "x" * 43
+_LARGE = b"x" * (MAX_BODY_BYTES + 1)
+
+_DELIVERIES = (
+    Case(what="No source has this URL", path=_UNKNOWN, key="none"),
+    Case(what="Not the form of a source's URL", path="/v1/in/x", key="none"),
+    Case(what="No signature", path="/v1/in/{github}", key="none"),
+    Case(what="A wrong signature", path="/v1/in/{github}", headers={"x-hub-signature-256": "sha256=0"}, key="none"),
+    Case(what="No password", path="/v1/in/{basic}", key="none"),
+    Case(what="More than 1 MiB", path="/v1/in/{none}", body=_LARGE, key="none"),
+    Case(what="The queue does not respond", path="/v1/in/{none}", key="none", down=True),
+    Case(what="Another method", method="GET", path="/v1/in/{none}", key="none"),
+)
+
 GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("Any request", _ANY),
     ("`POST /v1/events`", _BODIES),
     ("Events in the envelope of this API", _EVENTS),
     ("CloudEvents", _CLOUDEVENTS),
+    ("`POST /v1/in/{token}`", _DELIVERIES),
     ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
     ("Reading", _READING),
     ("`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`", _OPERATING),

@@ -120,8 +120,7 @@ async def _emulator(children: Children, data: "DataDirectory") -> dict[str, str]
     except FileNotFoundError as error:
         raise TriggersError(str(error)) from None
     port = emulator.free_port()
-    environ = emulator_environment(os.environ, port)
-    os.environ["DATA_DIR"] = str(data.path)
+    environ = {**emulator_environment(os.environ, port), "DATA_DIR": str(data.path)}
     server_environ = emulator.server_environment(os.environ, port=port, state=data.create_emulator_state())
     # When it stops, it prints a harmless stack trace for each connection that is still open.
     await children.start("emulator", command, server_environ, stop_seconds=emulator.STOP_SECONDS, mute_at_stop=True)

@@ -1,15 +1,19 @@
 """`triggers serve`: the HTTP APIs and the live page, served by uvicorn."""
 
 import os
+import socket
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import click
+from msgspec.structs import replace
 
 from cli.local.data_option import data_option
+from cli.process_pool import ProcessPool
 from cli.startup_errors import logging_startup_errors
 from shared import process, settings
-from shared.telemetry import prometheus
+from shared.telemetry import log, prometheus
 from shared.telemetry.catalog import Metrics
 
 if TYPE_CHECKING:
@@ -36,15 +40,30 @@ App = Literal["ingest", "inbox", "console", "all"]
 @click.argument("app", type=click.Choice(["ingest", "inbox", "console", "all"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
-def serve(app: App, host: str, port: int) -> None:
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Share the port among N.")
+def serve(app: App, host: str, port: int, processes: int) -> None:
     """Serve the ingest API, the inbox API, the live page with the operator API, or all under one URL."""
     loaded = settings.load(os.environ)
-    process.set_up(loaded, f"triggers-{app}", os.environ, hold_logs=True)
-    metrics = Metrics()
-    run(create(app, loaded, metrics), loaded, metrics, host=host, port=port)
+    log.configure(loaded.log_level)
+    listener = bind(host, port)
+
+    if processes > 1:  # they are one server to its clients
+        loaded = replace(loaded, rate_limits="shared")
+
+    def serve_one(index: int) -> None:
+        # A port each, since metrics are those of one process.
+        own = replace(loaded, metrics_port=loaded.metrics_port + index) if loaded.metrics_port else loaded
+        process.set_up(own, f"triggers-{app}", os.environ, hold_logs=True)
+        metrics = Metrics()
+        run(create(app, own, metrics), own, metrics, listener)
+
+    if processes == 1:
+        serve_one(0)
+    else:
+        sys.exit(ProcessPool(processes, serve_one).run())
 
 
-def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, *, host: str, port: int) -> None:
+def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, listener: socket.socket) -> None:
     """Serve an app until SIGTERM or SIGINT."""
     import uvicorn  # noqa: PLC0415 (loaded only where it is used)
 
@@ -63,8 +82,6 @@ def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, *, host
     config = uvicorn.Config(
         logging_startup_errors(served),
         interface="asgi3",
-        host=host,
-        port=port,
         loop="uvloop",
         http=bounded(loaded, connections, keep_alive_seconds=KEEP_ALIVE_SECONDS),
         ws="none",
@@ -76,8 +93,14 @@ def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, *, host
     )
     server = Server(config)
     with prometheus.listening(metrics, loaded), suppress(KeyboardInterrupt):  # uvicorn raises it again once drained
-        listener = config.bind_socket()
         server.run([listener, *(listener.dup() for _ in range(_LISTENERS - 1))])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address; exit with code 3 if that is in use."""
+    import uvicorn  # noqa: PLC0415 (loaded only where it is used)
+
+    return uvicorn.Config("", host=host, port=port, log_config=None).bind_socket()
 
 
 def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) -> "Litestar":

@@ -40,7 +40,7 @@ def environment_of(directory: Path) -> dict[str, str]:
         port = int((directory / EMULATOR_PORT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return sqlite_environment(directory)
-    return {"BACKEND": "aws", **emulator.client_environment(port)}
+    return {"BACKEND": "aws", "DATA_DIR": str(directory.absolute()), **emulator.client_environment(port)}
 
 
 def sqlite_environment(directory: Path) -> dict[str, str]:

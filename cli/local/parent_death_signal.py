@@ -14,13 +14,18 @@ import sys
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(command: list[str]) -> None:
-    """Replace this process with `command`; does not return."""
+def end_with_parent() -> None:
+    """Have this process receive SIGTERM when its parent ends; exit if that has already happened."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # it ended before the call
             sys.exit(1)
+
+
+def main(command: list[str]) -> None:
+    """Replace this process with `command`; does not return."""
+    end_with_parent()
     os.execvp(command[0], command)  # noqa: S606 (the point of this file)
 
 

@@ -37,9 +37,9 @@ export class Client {
   }
 
   /** Yield pages `{events, next, more}` forever; without new events, an empty one after `wait` (1 to 20) seconds. */
-  async *follow({ inbox = "default", cursor, types = [], limit = 100, wait = 20 } = {}) {
+  async *follow({ inbox = "default", cursor, types = [], limit = 100, wait = 20, early = true } = {}) {
     while (true) {
-      const query = new URLSearchParams({ inbox, limit, wait });
+      const query = new URLSearchParams({ inbox, limit, wait, early });
       for (const type of types) query.append("type", type);
       if (cursor) query.set("after", cursor);
       const page = await this.request("GET", `/v1/inbox?${query}`);

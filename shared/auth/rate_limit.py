@@ -16,6 +16,25 @@ class Charge(NamedTuple):
     retry_after_seconds: float
 
 
+class Limited(Protocol):
+    """Something with its own limit, such as a key or a source."""
+
+    @property
+    def key_id(self) -> str:
+        """The name of its bucket."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Tokens per second."""
+        ...
+
+    @property
+    def burst(self) -> int:
+        """Tokens at once."""
+        ...
+
+
 class RateLimiter(Protocol):
     """Charges keys. `TokenBucketLimiter` counts in one process, `LeasedLimiter` across processes."""
 

@@ -2,10 +2,9 @@
 
 import math
 
-from shared.auth.rate_limit import Charge
+from shared.auth.rate_limit import Charge, Limited
 from shared.clock import Clock
 from shared.containers import BoundedDict
-from shared.model.api_key import ApiKey
 
 MAX_BUCKETS = 10_000
 """Beyond this number the oldest bucket is dropped, and its key starts again with a full one."""
@@ -26,7 +25,7 @@ class TokenBucketLimiter:
         self._clock = clock
         self._buckets = BoundedDict[str, _Bucket](max_buckets)
 
-    def charge(self, key: ApiKey, cost: int) -> Charge:
+    def charge(self, key: Limited, cost: int) -> Charge:
         """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few.
 
         A negative cost gives tokens back that were taken before.
@@ -37,20 +36,20 @@ class TokenBucketLimiter:
             bucket.tokens = min(-missing, float(key.burst))
         return _charge(key, bucket.tokens, missing)
 
-    def owe(self, key: ApiKey, cost: int) -> Charge:
+    def owe(self, key: Limited, cost: int) -> Charge:
         """Take `cost` tokens, even if there are too few: then the bucket is in debt, of up to a burst, until repaid."""
         bucket = self._refilled(key)
         bucket.tokens = max(bucket.tokens - cost, 1.0 - key.burst)
         return _charge(key, bucket.tokens, 0)
 
-    async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:  # noqa: ARG002 - the port's
+    async def settle(self, key: Limited, cost: int, refused: Charge) -> Charge:  # noqa: ARG002 - the port's
         """Return `refused`: a short wait never helps."""
         return refused
 
     async def aclose(self) -> None:
         """Do nothing: there is no background work."""
 
-    def _refilled(self, key: ApiKey) -> _Bucket:
+    def _refilled(self, key: Limited) -> _Bucket:
         """Return the bucket of `key` with its tokens of now."""
         now_ms = self._clock.monotonic_ms()
         bucket = self._buckets.get(key.key_id)
@@ -61,7 +60,7 @@ class TokenBucketLimiter:
         return bucket
 
 
-def _charge(key: ApiKey, tokens: float, missing: float) -> Charge:
+def _charge(key: Limited, tokens: float, missing: float) -> Charge:
     return Charge(
         remaining=max(0, int(tokens)),
         full_after_seconds=math.ceil((key.burst - tokens) / key.rate),

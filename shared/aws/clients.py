@@ -9,18 +9,21 @@ Each method returns an async context manager.
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import aioboto3
 from aiobotocore.config import AioConfig
 
-from shared.aws import json_protocol
+from shared.aws.direct_calls import DirectClient
+from shared.aws.json_protocol import DYNAMODB_CALLS, SQS_CALLS, dynamodb_decoder, sqs_decoder
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # the clients' types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_sqs import SQSClient
+
+    from shared.aws.kms import KmsClient
 
 _CONNECT_SECONDS = 2.0
 _POOL_CONNECTIONS = 50
@@ -35,23 +38,17 @@ class AwsClients:
         self._settings = settings
         self._session = aioboto3.Session(region_name=settings.aws_region)
 
-    @asynccontextmanager
-    async def sqs(self) -> AsyncIterator["SQSClient"]:
+    def sqs(self) -> AbstractAsyncContextManager["SQSClient"]:
         """Return a client for sends, deletes and visibility changes, with a timeout of about `queue_timeout_ms`."""
         # Two attempts, since SQS may have closed an idle connection. To the worker, a message that is sent twice this
         # way is an ordinary redelivery.
         seconds = self._settings.queue_timeout_ms / 1000 / 2
-        async with self._session.client("sqs", config=_config(seconds, attempts=2)) as client:
-            json_protocol.use_fast_sqs_codec(client)
-            yield client
+        return self._sqs(_config(seconds, attempts=2))
 
-    @asynccontextmanager
-    async def sqs_polling(self) -> AsyncIterator["SQSClient"]:
+    def sqs_polling(self) -> AbstractAsyncContextManager["SQSClient"]:
         """Return a client for receives, separate so that sends never wait behind long polls."""
         seconds = self._settings.poll_seconds + _ANSWER_SECONDS
-        async with self._session.client("sqs", config=_config(seconds, attempts=1)) as client:
-            json_protocol.use_fast_sqs_codec(client)
-            yield client
+        return self._sqs(_config(seconds, attempts=1))
 
     def dynamodb(self) -> AbstractAsyncContextManager["DynamoDBClient"]:
         """Return a client for reads and for writes that may be repeated."""
@@ -69,11 +66,26 @@ class AwsClients:
         # Emulators serve all buckets under one host name, so the path names the bucket.
         return self._session.client("s3", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS, path_style=True))
 
+    def kms(self) -> AbstractAsyncContextManager["KmsClient"]:
+        """Return a client for encrypting the secrets of sources."""
+        client: AbstractAsyncContextManager[KmsClient] = self._session.client(
+            "kms", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS)
+        )
+        return client
+
+    @asynccontextmanager
+    async def _sqs(self, config: AioConfig) -> AsyncIterator["SQSClient"]:
+        async with self._session.client("sqs", config=config) as client:
+            yield cast("SQSClient", DirectClient(client, await self._credentials(), SQS_CALLS, sqs_decoder))
+
     @asynccontextmanager
     async def _dynamodb(self, config: AioConfig) -> AsyncIterator["DynamoDBClient"]:
         async with self._session.client("dynamodb", config=config) as client:
-            json_protocol.use_fast_dynamodb_codec(client)
-            yield client
+            direct = DirectClient(client, await self._credentials(), DYNAMODB_CALLS, dynamodb_decoder)
+            yield cast("DynamoDBClient", direct)
+
+    async def _credentials(self) -> Any:  # noqa: ANN401 (aiobotocore's, refreshed when needed; None if there are none)
+        return await cast("Any", self._session).get_credentials()  # boto3's type, which is not a coroutine
 
 
 def _config(seconds: float, *, attempts: int, path_style: bool = False) -> AioConfig:

@@ -7,7 +7,7 @@ A message body is a version character followed by base64. The character specifie
 
 The JSON is one of these, distinguished by its first element, the tag:
 
-    ["events", tenant, key_id, accepted_at, [[receipt, id, source, inbox, type, {CloudEvent}], ...]]
+    ["events", tenant, key_id, accepted_at, [[receipt, id, source, inbox, type, {CloudEvent}], ...], window_seconds]
     ["acks",   tenant, key_id, accepted_at, inbox, [position, ...], [type pattern, ...]]
     ["remove", tenant, key_id, accepted_at, receipt, inbox, source, id, erase]
 
@@ -43,12 +43,16 @@ _ZSTD = "z"
 
 
 class EventPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="events"):
-    """Events of one tenant, accepted at the same time (`accepted_at`, epoch milliseconds) with one key."""
+    """Events of one tenant, accepted at the same time (`accepted_at`, epoch milliseconds) with one key.
+
+    `window_seconds` overrides `DEDUPLICATION_WINDOW_SECONDS`.
+    """
 
     tenant: str
     key_id: str
     accepted_at: int
     events: Sequence[Event]
+    window_seconds: int | None = None
 
 
 class AckPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="acks"):

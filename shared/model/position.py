@@ -20,6 +20,8 @@ _VARIANT_DIGITS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _LENGTH = 36
 # If the clock is set back by more than this, the minter follows; by less, it stays ahead until the clock catches up.
 _MAX_LEAD_MS = 100
+_RANDOM_BYTES = 8  # of a position
+_POOL = 128  # positions whose random bytes are read at once: a system call for each took half of the time of `mint`
 
 FIRST = "00000000-0000-7000-8000-000000000000"
 """Smaller than every minted position."""
@@ -34,6 +36,7 @@ class Minter:
         self._last_ms = -1
         self._counter = 0
         self._prefix = ""
+        self._random_digits: list[str] = []
 
     def mint(self) -> str:
         """Return a new UUIDv7, greater than all previous ones unless the clock was set back by more than 100 ms."""
@@ -44,8 +47,11 @@ class Minter:
             self._counter += 1
             if self._counter == _COUNTER_LIMIT:
                 self._begin(self._last_ms + 1)
+        if not self._random_digits:
+            pool = self._random_bytes(_RANDOM_BYTES * _POOL).hex()
+            self._random_digits = [pool[start : start + 16] for start in range(0, len(pool), 16)]
+        digits = self._random_digits.pop()
         # Joined as text: formatting and slicing one 128-bit number takes twice as long.
-        digits = self._random_bytes(8).hex()
         return f"{self._prefix}{self._counter:03x}-{_VARIANT_DIGITS[digits[0]]}{digits[1:4]}-{digits[4:]}"
 
     def _begin(self, time_ms: int) -> None:

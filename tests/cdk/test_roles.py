@@ -56,7 +56,7 @@ def test_no_function_has_a_managed_policy(each: Assembly) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem"}),
+        ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem", "kms:Decrypt"}),
         ("Inbox", READS | LOGS | COUNTS),
         ("WorkWorker", SENDS | CONSUMES | READS | WRITES | LOGS),
     ],
@@ -75,6 +75,13 @@ def test_ingest_never_reaches_the_events(each: Assembly) -> None:
     statements = each.statements_of("Ingest", "Service")
     assert not on(statements, "TablesEvents")
     assert not on(statements, "bodies")
+
+
+def test_only_ingest_reads_sources_and_decrypts_their_secrets(each: Assembly) -> None:
+    for role in ("Ingest", "Inbox", "WorkWorker"):
+        statements = each.statements_of(role, "Service")
+        found = actions([*on(statements, "TablesSources"), *on(statements, "SourcesKey")])
+        assert found == ({"dynamodb:GetItem", "kms:Decrypt"} if role == "Ingest" else set())
 
 
 @pytest.mark.parametrize("role", ["Ingest", "Inbox"])

@@ -75,7 +75,9 @@ def main(port: int) -> None:
     parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
     sys.stdout.write(msgspec.json.encode(tokens).decode() + "\n")
     sys.stdout.flush()
-    serve.run(build_app(loaded, parts, backend=backend, metrics=metrics), loaded, metrics, host="127.0.0.1", port=port)
+    serve.run(
+        build_app(loaded, parts, backend=backend, metrics=metrics), loaded, metrics, serve.bind("127.0.0.1", port)
+    )
 
 
 if __name__ == "__main__":

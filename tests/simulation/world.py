@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
+from shared.model.cursor import MAX_RETURNED
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
@@ -38,6 +39,15 @@ SETTINGS = Settings(
 )
 
 
+WIDE_WINDOW_SECONDS = 9
+_WIDE = ("e9", "e10", "e11")
+
+
+def window_seconds_of(id_: str) -> int | None:
+    """Return the window of this event's pack, None for that of the settings."""
+    return WIDE_WINDOW_SECONDS if id_ in _WIDE else None
+
+
 def kind_of(event_id: str) -> str:
     """Return the type of the events with this id."""
     return "u.x" if event_id[-1] in "024" else "t"
@@ -50,6 +60,11 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     accepted_at: int
     is_old: bool = False  # accepted so long ago that it has expired
+
+    @property
+    def window_ms(self) -> int:
+        """Time in which an event with the same identity is a duplicate."""
+        return (window_seconds_of(self.identity.id) or SETTINGS.deduplication_window_seconds) * 1000
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,17 +177,25 @@ class World:
         queue = wired_queue(self.queue, self.wire(process), process)
         await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
 
-    def inbox(self, process: Process) -> Inbox:
-        """Return the real inbox, running in `process`."""
+    def inbox(self, process: Process, max_returned: int = MAX_RETURNED) -> Inbox:
+        """Return the real inbox, running in `process`, whose cursors of early reads have room for `max_returned`."""
         store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
-        return Inbox(store, self.bodies, process, SETTINGS)
+        inbox = Inbox(store, self.bodies, process, SETTINGS)
+        inbox._max_returned = max_returned  # noqa: SLF001
+        return inbox
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
-        """Accept events (a mapping of ids to inboxes) as one pack, and send it to the queue."""
+        """Accept events (a mapping of ids to inboxes) as one pack per window, and send the packs to the queue."""
+        windows = dict.fromkeys(map(window_seconds_of, ids))
+        for window in windows:
+            await self._post({id_: ids[id_] for id_ in ids if window_seconds_of(id_) == window}, window, age_ms)
+
+    async def _post(self, ids: Mapping[str, str], window: int | None, age_ms: int) -> None:
         now = self.services.wall_ms() - age_ms
         events = [self._event(id_, inbox, now) for id_, inbox in ids.items()]
         delay = self.rng.choice((0, 0, 0, self.rng.randint(0, 8)))
-        await self.send(EventPack(tenant=TENANT, key_id="k", accepted_at=now, events=events), delay_seconds=delay)
+        pack = EventPack(tenant=TENANT, key_id="k", accepted_at=now, events=events, window_seconds=window)
+        await self.send(pack, delay_seconds=delay)
 
     def _event(self, id_: str, inbox: str, accepted_at: int) -> Event:
         receipt = self.minter.mint()

@@ -105,16 +105,18 @@ def event_handler(lookup: Callable[[], Lookup]) -> HTTPRouteHandler:
 
 
 def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
-    request = PageRequest(
+    return PageRequest(
         tenant=key.tenant,
         inbox=query.inbox,
+        after=query.after.position,
         limit=query.limit,
         # A key limited to some types reads the inbox as if it contained no others.
         types=intersection(key.types, query.types),
         delivered=query.delivered,
         newest_first=query.zapier,
+        early=query.early and not (query.delivered or query.zapier),  # which are not for following an inbox
+        returned=query.after.returned,
     )
-    return request if query.after is None else request._replace(after=query.after)
 
 
 async def _unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
@@ -137,7 +139,7 @@ async def _unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T
 def _object(page: Page, inbox: str, undelivered: int | str | None) -> bytes:
     more = b"true" if page.more else b"false"
     count = b"" if undelivered is None else b',"undelivered":%b' % msgspec.json.encode(undelivered)
-    end = b'],"next":"%b","more":%b%b}' % (cursor.encode(page.end, inbox).encode(), more, count)
+    end = b'],"next":"%b","more":%b%b}' % (cursor.encode(page.end, inbox, page.returned).encode(), more, count)
     return _array(page.events, b'{"events":[', end)
 
 
@@ -165,10 +167,13 @@ def _for_zapier(event: bytes) -> bytes:
 
 def _link(query: InboxQuery, page: Page) -> str:
     """Return the link to the next page: the same query, from this page's end."""
-    parameters = [("inbox", query.inbox), ("after", cursor.encode(page.end, query.inbox)), ("limit", str(query.limit))]
+    after = cursor.encode(page.end, query.inbox, page.returned)
+    parameters = [("inbox", query.inbox), ("after", after), ("limit", str(query.limit))]
     parameters += [("type", pattern) for pattern in query.types]
     if query.delivered:
         parameters.append(("status", "delivered"))
+    if query.early:
+        parameters.append(("early", "true"))
     if query.wait_seconds:
         parameters.append(("wait", str(query.wait_seconds)))
     if query.count:

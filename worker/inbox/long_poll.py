@@ -35,6 +35,10 @@ POLL_MS = 500
 _TURN_MS = 20
 """A process polls at most 50 inboxes per second (200 queries). With more inboxes it polls each less often."""
 
+EARLY_POLL_MS = 50
+"""The same while an early request waits, for 5 s after an event. Later a hundredth of the time since the last one, so
+that an inbox in which nothing happens costs no more than with other requests."""
+
 _CHANGED_TURN_MS = 1
 """The same if the store has reported a change: a busy one does so constantly."""
 
@@ -56,28 +60,41 @@ class _Polled(NamedTuple):
     type: str | None
 
 
+class EarlyWait(NamedTuple):
+    """A wait that ends once an event is stored, elsewhere than at the positions `unsettled`, which have been read.
+
+    `latest` is the position of the latest known event; polls are frequent for some time after it.
+    """
+
+    unsettled: frozenset[str]
+    latest: str
+
+
 class _Waiter:
-    """A request that waits for an event at or after `start`; `found` resolves to its position, or None on shutdown.
+    """A request that waits for an event at or after `start`; `found` resolves to it, or None on shutdown.
 
     Each poll advances `start`: earlier positions have been polled.
     """
 
-    __slots__ = ("found", "key_id", "start", "types")
+    __slots__ = ("early", "found", "key_id", "start", "types")
 
-    def __init__(self, start: str, types: Sequence[str], key_id: str) -> None:
+    def __init__(self, start: str, types: Sequence[str], key_id: str, early: "EarlyWait | None") -> None:
         self.start = start
         self.types = types
         self.key_id = key_id
-        self.found: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self.early = early
+        self.found: asyncio.Future[_Polled | None] = asyncio.get_running_loop().create_future()
 
     def notify(self, polled: Sequence[_Polled]) -> None:
         """End the wait if `polled`, which is sorted, contains a matching event."""
         for event in polled:
-            if event.position >= self.start and (event.type is None or matches_any(self.types, event.type)):
-                self.end(event.position)
+            if event.position < self.start or (self.early and event.position in self.early.unsettled):
+                continue
+            if event.type is None or matches_any(self.types, event.type):
+                self.end(event)
                 return
 
-    def end(self, found: str | None) -> None:
+    def end(self, found: _Polled | None) -> None:
         """End the wait."""
         if not self.found.done():
             self.found.set_result(found)
@@ -107,8 +124,10 @@ class LongPolls:
         """The number of inboxes with waiting requests."""
         return len(self._watches)
 
-    async def wait(self, inbox: Place, start: str, types: Sequence[str], key_id: str) -> str | None:
-        """Wait for an event of `types` at or after `start` to become readable, and return its position.
+    async def wait(
+        self, inbox: Place, start: str, types: Sequence[str], key_id: str, early: EarlyWait | None = None
+    ) -> str | None:
+        """Wait for an event of `types` at or after `start` to become readable, or stored; return its position.
 
         Returns None if the process is shutting down or has too many waiters. The event may be gone by the time it is
         read. While the table does not answer, this waits.
@@ -119,13 +138,16 @@ class LongPolls:
         if watch is None:
             watch = self._watches[inbox] = _Watch(self, inbox)
         try:
-            found = await watch.wait(start, types, key_id)
+            found = await watch.wait(start, types, key_id, early)
         finally:
             self._places.leave(key_id)
-        if found is not None:
-            readable_ms = position.time_of(found) + self._settle_ms + _MARGIN_MS
+        if found is None:
+            return None
+        # A poll that stopped before the end may have found nothing but tombstones, which are not worth a read yet.
+        if early is None or found.type is None:
+            readable_ms = position.time_of(found.position) + self._settle_ms + _MARGIN_MS
             await self._clock.sleep_ms(max(0, readable_ms - self._clock.wall_ms()))
-        return found
+        return found.position
 
     def stop(self) -> None:
         """End all waits, and let no new request wait."""
@@ -159,12 +181,17 @@ class LongPolls:
         """Return the store's change marker, for `pause`."""
         return self._reader.mark()
 
-    async def pause(self, mark: int) -> int:
+    async def pause(self, mark: int, latest: str | None) -> int:
         """Wait until the next poll is due: after a change, if the store detects changes. Return how long it may take.
 
-        The result is the time in ms until another inbox may be polled.
+        `latest` is the latest known event if an early request waits. The result is the time in ms until another inbox
+        may be polled.
         """
-        await self._reader.wait_for_change(mark, POLL_MS)
+        poll_ms = float(POLL_MS)
+        if latest is not None:
+            idle_ms = self._clock.wall_ms() - position.time_of(latest)
+            poll_ms = min(POLL_MS, max(EARLY_POLL_MS, idle_ms / 100))
+        await self._reader.wait_for_change(mark, poll_ms)
         return _TURN_MS if self._reader.mark() == mark else _CHANGED_TURN_MS
 
     def end_turn(self, after_ms: int) -> None:
@@ -191,10 +218,11 @@ class _Watch:
         self._turn: asyncio.Future[None] | None = None  # while the next poll waits for one
         self.task = asyncio.create_task(self._run())
 
-    async def wait(self, start: str, types: Sequence[str], key_id: str) -> str | None:
-        """Return the position of an event of `types` at or after `start`; None if stopped."""
-        waiter = _Waiter(start, types, key_id)
-        waiter.notify(self._polled)
+    async def wait(self, start: str, types: Sequence[str], key_id: str, early: EarlyWait | None) -> _Polled | None:
+        """Return an event of `types` at or after `start`; None if stopped. See `LongPolls.wait`."""
+        waiter = _Waiter(start, types, key_id, early)
+        if early is None:  # else the request has read later than the last poll, and what that found may be gone
+            waiter.notify(self._polled)
         if self._turn is not None and key_id not in self._key_ids():
             self._long_polls.turns.join(self._turn, key_id)
         self._waiters.add(waiter)
@@ -220,7 +248,7 @@ class _Watch:
                 except (Unavailable, Unclear) as error:
                     # Waiting requests still get an answer: an empty page and an unchanged cursor.
                     _log.warning("a watched inbox can't be read", extra={"error": str(error)})
-                turn_ms = await self._long_polls.pause(mark)
+                turn_ms = await self._long_polls.pause(mark, self._latest())
         finally:
             self._long_polls.forget(self._inbox)
 
@@ -236,6 +264,11 @@ class _Watch:
         finally:
             self._turn = None
         self._long_polls.end_turn(turn_ms)
+
+    def _latest(self) -> str | None:
+        """Return the latest known event if an early request waits, else None."""
+        known = [waiter.early.latest for waiter in self._waiters if waiter.early]
+        return max(known + [event.position for event in self._polled[-1:]]) if known else None
 
     def _key_ids(self) -> set[str]:
         return {waiter.key_id for waiter in self._waiters}

@@ -120,13 +120,15 @@ class Client:
         types: Sequence[str] = (),
         limit: int = 100,
         wait: int = 0,
+        early: bool = True,
     ) -> Page:
         """Return up to `limit` (1 to 1,000) events after `cursor`, or from the oldest stored event if that is None.
 
         `types` limits the result to these types; `order.*` matches all that begin with `order.`. If there are no
-        events, wait up to `wait` (0 to 20) seconds.
+        events, wait up to `wait` (0 to 20) seconds. Without `early`, events are returned once they have settled, in
+        strict order across pages.
         """
-        params = {"inbox": inbox, "limit": limit, "wait": wait, "type": list(types)}
+        params = {"inbox": inbox, "limit": limit, "wait": wait, "early": str(early).lower(), "type": list(types)}
         answer = self._request("GET", "/v1/inbox", params=params if cursor is None else params | {"after": cursor})
         return Page(events=answer["events"], cursor=answer["next"], more=answer["more"])
 
@@ -138,6 +140,7 @@ class Client:
         types: Sequence[str] = (),
         limit: int = 100,
         wait: int = 20,
+        early: bool = True,
     ) -> Iterator[Page]:
         """Yield pages forever: without new events, an empty page after at most `wait` (1 to 20) seconds.
 
@@ -146,7 +149,7 @@ class Client:
         if wait < 1:
             raise ValueError("wait must be at least 1.")
         while True:
-            page = self.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait)
+            page = self.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait, early=early)
             cursor = page.cursor
             yield page
 

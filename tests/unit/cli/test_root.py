@@ -47,6 +47,11 @@ def test_an_error_caused_by_aws_says_it_too(error: Exception) -> None:
     )
 
 
+def test_a_message_of_a_command_is_kept() -> None:
+    done = run(caused(click.ClickException("The name is taken."), by=client_error("TransactionCanceledException")))
+    assert done.stderr == "Error: The name is taken.\n"
+
+
 def test_an_unrelated_context_is_ignored() -> None:
     assert error_message(caused(NotFound("No key k."), by=client_error("ExpiredToken"))) == "No key k."
 

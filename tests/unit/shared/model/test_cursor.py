@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import cursor
+from shared.model.cursor import DIGEST_BYTES, MAX_RETURNED, MAX_SPAN_MS, Cursor, Returned
 from shared.model.errors import InvalidRequest
 from shared.model.position import is_position
 from tests.unit.shared.model.test_position import UUID7S
@@ -21,7 +22,7 @@ CHARACTERS = string.ascii_letters + string.digits + "-_+/=. \n\u00e9\x00"
 def read(text: str, inbox: str = "default") -> str | None:
     """The position behind which `text` stands, None if it is refused."""
     try:
-        return cursor.decode(text, inbox)
+        return cursor.decode(text, inbox).position
     except InvalidRequest:
         return None
 
@@ -29,8 +30,28 @@ def read(text: str, inbox: str = "default") -> str | None:
 @given(UUID7S, INBOXES)
 def test_a_cursor_decodes_to_its_position(position: str, inbox: str) -> None:
     text = cursor.encode(position, inbox)
-    assert cursor.decode(text, inbox) == position
+    assert cursor.decode(text, inbox) == Cursor(position)
+    assert len(text) == 28
     assert set(text) <= set(string.ascii_letters + string.digits + "-_")
+
+
+RETURNED = st.lists(
+    st.builds(
+        Returned,
+        st.integers(0, MAX_SPAN_MS).map(lambda after_ms: 1_764_000_000_000 + after_ms),
+        st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES),
+    ),
+    max_size=MAX_RETURNED,
+).map(tuple)
+
+
+@given(UUID7S, INBOXES, RETURNED)
+def test_a_cursor_decodes_to_its_position_and_returned_events(
+    position: str, inbox: str, returned: tuple[Returned, ...]
+) -> None:
+    text = cursor.encode(position, inbox, returned)
+    assert cursor.decode(text, inbox) == Cursor(position, returned)
+    assert len(text) <= 976
 
 
 def test_every_change_of_one_character_is_refused() -> None:
@@ -80,6 +101,7 @@ def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
         b"\x02" + uuid.UUID(POSITION).bytes + b"\x00\x00",
         b"\x02" + uuid.UUID(POSITION).bytes + b"\x00\x00\x00\x00",
         b"\x02",
+        b"\x02" + uuid.UUID(POSITION).bytes + bytes(16),
         b"\x01" + uuid.UUID(POSITION).bytes,
         b"\x01" + bytes(18),
     ],
