@@ -39,7 +39,7 @@ class Metrics:
         self.dead_letters = dlq.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
 
         self.dead_letters_added = cloudwatch.MathExpression(
-            expression="DIFF(letters)", using_metrics={"letters": self.dead_letters}, period=_MINUTE, label="added"
+            expression="DIFF(held)", using_metrics={"held": self.dead_letters}, period=_MINUTE, label="added"
         )
 
         self.worker_errors = functions["worker"].function.metric_errors(period=_MINUTE, statistic="Sum")

@@ -43,7 +43,7 @@ def test_each_risk_has_an_alarm(each: Assembly) -> None:
 
 def test_a_dlq_that_fills_is_an_alarm_of_its_own(each: Assembly) -> None:
     rate = alarms(each)["DeadLetterRate"]
-    assert "DIFF(letters)" in json.dumps(rate["Metrics"])
+    assert "DIFF(held)" in json.dumps(rate["Metrics"])
     assert rate["Threshold"] == 20
 
 
@@ -115,5 +115,5 @@ def test_the_dashboard_shows_what_the_alarms_watch(each: Assembly) -> None:
     (dashboard,) = each.properties("CloudWatch::Dashboard")
     body = json.dumps(dashboard["DashboardBody"])
     for alarm in alarms(each).values():
-        assert alarm.get("MetricName", "DIFF(letters)") in body
+        assert alarm.get("MetricName", "DIFF(held)") in body
     assert body.count("Fn::GetAtt") >= len(alarms(each))
