@@ -140,6 +140,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=8_388_608, description="Bytes of answers that wait for slow clients; past that pages get a 503"),
     ] = 33_554_432
 
+    max_wait_seconds: Annotated[
+        int, Meta(ge=1, le=20, description="Longest wait of a long poll, whatever `wait` asks for; 2 on Lambda")
+    ] = 20
+
     queue_sends: Annotated[
         int,
         Meta(

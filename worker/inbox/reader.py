@@ -110,6 +110,7 @@ class Inbox:
         self._contents = Contents(reader, body_store)
         self._clock = clock
         self._settle_ms = settings.settle_ms
+        self._max_wait_seconds = settings.max_wait_seconds
         self._shards = settings.inbox_shards
         self._reads: SingleFlight[PageRequest, Page] = SingleFlight()
         self._long_polls = LongPolls(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
@@ -142,7 +143,7 @@ class Inbox:
         watched = request.place._replace(position="")
         early = page.early_wait
         try:
-            async with asyncio.timeout(wait_seconds):
+            async with asyncio.timeout(min(wait_seconds, self._max_wait_seconds)):
                 while not page.events and not page.more:
                     found = await self._long_polls.wait(watched, page.before, request.types, key_id, early)
                     if found is None:
