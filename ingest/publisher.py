@@ -3,9 +3,10 @@
 A call costs about 1 ms of CPU, however little it carries. So the events of a request join a pending pack, and pending
 packs are sent:
 
-* at once if no call is in flight, so an idle service adds no latency;
+* at once if no call is in flight, so an idle service adds no latency, or if they fill a call;
 * otherwise once `queue_pace_ms` have passed since the last call began: small calls would take CPU from other requests;
-* in at most `queue_sends` calls at a time. While those are in flight, pending packs grow until one returns.
+* in at most `queue_sends` calls at a time, full ones in up to four times as many. While those are in flight, pending
+  packs grow until one returns. Packs of many tenants do not grow; they need the additional calls.
 
 A request is answered only after its pack has been confirmed.
 """
@@ -29,6 +30,9 @@ from shared.telemetry.catalog import Metrics
 
 logger = logging.getLogger("triggers.ingest")
 
+_FULL_CALLS = 4
+"""Full calls may be in flight up to this many times `queue_sends`: waiting would not make them any larger."""
+
 _THREAD_BYTES = 128 * 1024
 """A larger pack is encoded in a thread: zstd and base64 take some ms per MiB, which would delay every other request."""
 
@@ -48,6 +52,7 @@ class Publisher:
         self._pending: deque[PendingPack] = deque()
         self._open: dict[tuple[str, str, int | None], PendingPack] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self._loading = 0  # calls that have not taken their packs yet
         self._next_call_at = 0.0  # on the event loop's clock
         self._timer: asyncio.TimerHandle | None = None
         self._held_bytes = 0
@@ -132,14 +137,18 @@ class Publisher:
 
     def _start(self) -> None:
         """Start a call if there is something to send and the pace allows it; otherwise set a timer for it."""
-        if not self._pending or self._timer or len(self._calls) >= self._sends:
+        left = len(self._pending) - self._loading * MAX_MESSAGES
+        is_full = left >= MAX_MESSAGES
+        if left <= 0 or len(self._calls) >= self._sends * (_FULL_CALLS if is_full else 1):
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if self._calls and now < self._next_call_at:
-            self._timer = loop.call_at(self._next_call_at, self._start_on_time)
+        if self._calls and now < self._next_call_at and not is_full:
+            self._timer = self._timer or loop.call_at(self._next_call_at, self._start_on_time)
             return
+        self._stop_timer()
         self._next_call_at = now + self._pace_seconds
+        self._loading += 1
         call = asyncio.create_task(self._call())
         self._calls.add(call)
         call.add_done_callback(self._end)
@@ -150,18 +159,26 @@ class Publisher:
 
     def _end(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
-        if self._timer and not self._calls:
+        if not self._calls:
+            self._stop_timer()
+        self._start()
+
+    def _stop_timer(self) -> None:
+        if self._timer:
             self._timer.cancel()
             self._timer = None
-        self._start()
 
     async def _call(self) -> None:
         """Send the pending packs that fit in one call, and complete the requests in them."""
         call: list[PendingPack] = []
         try:
-            await self._load(call)
+            try:
+                await self._load(call)
+            finally:
+                self._loading -= 1
             if not call:  # an earlier call took them all
                 return
+            self._start()  # for packs that did not fit
             errors = await self._send(call)
         except asyncio.CancelledError:
             self._resolve(call, [Unavailable("ingest was stopped")] * len(call))

@@ -102,7 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_cache_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="Time within which a revoked API key stops working")
     ] = 30
-    bcrypt_cost: Annotated[int, Meta(ge=10, le=16, description="bcrypt cost factor for new API keys")] = 10
+    bcrypt_cost: Annotated[int, Meta(ge=4, le=16, description="bcrypt cost factor for new API keys")] = 4
     rate_limits: Annotated[
         Literal["process", "shared"],
         Meta(description="Scope of a key's rate limit: each process, or all processes through the key table"),
@@ -141,10 +141,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 33_554_432
 
     queue_sends: Annotated[
-        int, Meta(ge=1, le=64, description="Maximum concurrent SendMessageBatch calls per ingest process")
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Maximum concurrent sends per ingest process; of full ones four times as many",
+        ),
     ] = 4
     queue_pace_ms: Annotated[
-        int, Meta(ge=0, le=1000, description="Minimum interval between starts of sends while one is in flight")
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Minimum interval between starts of sends while one is in flight; not of full ones",
+        ),
     ] = 8
     queue_timeout_ms: Annotated[int, Meta(ge=100, description="Timeout of one send to the queue")] = 5000
     max_posts: Annotated[

@@ -1,4 +1,4 @@
-"""The ports for sources and their secrets. `shared.ports` has all others."""
+"""The ports for sources and their secrets. `shared.ports` has their rules."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -22,7 +22,7 @@ from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SC
 from shared.model.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from shared.ports import KeyStore
+    from shared.key_ports import KeyStore
 
 _COLUMNS = "key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "last used", "status"
 

@@ -20,10 +20,10 @@ from shared.auth.rate_limit import Charge
 from shared.auth.token_bucket import MAX_BUCKETS, TokenBucketLimiter
 from shared.clock import Clock
 from shared.containers import BoundedDict
+from shared.key_ports import Budget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
 from shared.model.token_budget import available
-from shared.ports import Budget
 
 logger = logging.getLogger("triggers.limits")
 

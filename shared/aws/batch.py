@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.aws.errors import code_of, status_of, translated
-from shared.aws.items import Item
+from shared.aws.items import Item, guard_key, number, text
 from shared.model.errors import Unavailable, Unclear
-from shared.model.records import Outcome
+from shared.model.records import Guard, Outcome
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -42,6 +42,27 @@ def insert(table: str, item: Item) -> Statement:
     """Return the statement that inserts `item` if its key is free."""
     names = ", ".join(f"'{name}': ?" for name in item)
     return {"Statement": f'INSERT INTO "{table}" VALUE {{{names}}}', "Parameters": list(item.values())}
+
+
+def move_guard(table: str, moved: Guard) -> Statement:
+    """Return the statement that gives a current guard the position and version of `moved`, if its version is one less.
+
+    An UPDATE creates no item: it fails if there is none.
+    """
+    change = 'SET "position" = ?, "version" = ?'
+    where = '"pk" = ? AND "sk" = ? AND "receipt" = ? AND "version" = ?'
+    key = guard_key(moved)
+    return {
+        "Statement": f'UPDATE "{table}" {change} WHERE {where}',
+        "Parameters": [
+            text(moved.position),
+            number(moved.version),
+            key["pk"],
+            key["sk"],
+            text(moved.receipt),
+            number(moved.version - 1),
+        ],
+    }
 
 
 def delete_event(table: str, key: Item) -> Statement:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.aws.batch import delete_event, execute, insert
+from shared.aws.batch import delete_event, execute, insert, move_guard
 from shared.aws.errors import translated_read
 from shared.aws.event_reader import DynamoReader
 from shared.aws.items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
-from shared.aws.transactions import add, put, raise_version, replace_current, transact, update_guard
+from shared.aws.transactions import Part, add, put, raise_version, replace_current, transact, update_guard
 from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
@@ -67,6 +67,10 @@ class DynamoStore(DynamoReader):
                 return guards
             query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
+    async def move_guards(self, moved: Sequence[Guard]) -> list[Outcome]:
+        """Move up to 25 current guards to other positions; each statement succeeds or fails independently."""
+        return await execute(self._client, [move_guard(self._table, guard) for guard in moved])
+
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; keep the old one under its receipt."""
         successor = replace(new, current=True, version=current.version + 1)
@@ -88,14 +92,17 @@ class DynamoStore(DynamoReader):
             ],
         )
 
+    async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move `guard` to the event's position, and insert the event."""
+        return await transact(self._client, self._move(current, guard, event))
+
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
         old, position = event.place._replace(position=guard.position), event.place.position
         return await transact(
             self._client,
             [
-                *update_guard(self._table, current, guard, {"position": text(position)}),
-                add(self._table, record_item(event, self._shards)),
+                *self._move(current, guard, event),
                 put(self._table, self._tombstone(old, position)),
                 # Added, not put: an event there was acked, and must not be replaced.
                 add(self._table, self._tombstone(old._replace(delivered=True), position)),
@@ -113,6 +120,12 @@ class DynamoStore(DynamoReader):
                 put(self._table, self._tombstone(place._replace(delivered=True), None)),
             ],
         )
+
+    def _move(self, current: Guard, guard: Guard, event: StoredEvent) -> list[Part]:
+        return [
+            *update_guard(self._table, current, guard, {"position": text(event.place.position)}),
+            add(self._table, record_item(event, self._shards)),
+        ]
 
     def _tombstone(self, place: Place, moved_to: str | None) -> Item:
         expires_at = self._clock.wall_ms() // 1000 + _TOMBSTONE_SECONDS

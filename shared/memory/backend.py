@@ -3,13 +3,14 @@
 import os
 
 from shared.clock import Clock, SystemClock
+from shared.key_ports import KeyStore
 from shared.memory.bodies import MemoryBodies
 from shared.memory.budget import MemoryBudget
 from shared.memory.event_store import MemoryStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.memory.source_store import MemorySourceStore
-from shared.ports import BodyStore, EventQueue, EventStore, KeyStore
+from shared.ports import BodyStore, EventQueue, EventStore
 from shared.secret_box import KEY_BYTES, LocalSecretBox
 from shared.source_ports import SecretBox, SourceStore
 

@@ -103,6 +103,10 @@ class MemoryStore:
                 del self.records[place]
                 self._shard(place).remove(place.position)
 
+    async def move_guards(self, moved: Sequence[Guard]) -> list[Outcome]:
+        """Move current guards independently."""
+        return [self._move_guard(guard) for guard in moved]
+
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; keep the old one under its receipt."""
         guards = self._unchanged(current)
@@ -121,19 +125,25 @@ class MemoryStore:
         self._raise_version(guards)
         return True
 
-    async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
-        """Move a guard and its event to the event's position."""
+    async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move a guard to the event's position, and insert the event."""
         guards = self._unchanged(current)
-        old = event.place._replace(position=guard.position)
-        delivered = old._replace(delivered=True)
-        if guards is None or delivered in self.records or event.place in self.records:
+        if guards is None or event.place in self.records:
             return False
         self._insert_event(event)
-        self._bury(old, event.place.position)
-        self._bury(delivered, event.place.position)
         key = _key(guard)
         guards[key] = replace(guards[key], position=event.place.position)
         self._raise_version(guards)
+        return True
+
+    async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move a guard and its event to the event's position."""
+        old = event.place._replace(position=guard.position)
+        delivered = old._replace(delivered=True)
+        if delivered in self.records or not await self.move_and_insert(current, guard, event):
+            return False
+        self._bury(old, event.place.position)
+        self._bury(delivered, event.place.position)
         return True
 
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
@@ -163,6 +173,13 @@ class MemoryStore:
         if _CURRENT in guards:
             return Outcome.EXISTS
         guards[_CURRENT] = guard
+        return Outcome.DONE
+
+    def _move_guard(self, moved: Guard) -> Outcome:
+        guards = self._unchanged(replace(moved, version=moved.version - 1))
+        if guards is None:
+            return Outcome.EXISTS
+        guards[_CURRENT] = replace(guards[_CURRENT], position=moved.position, version=moved.version)
         return Outcome.DONE
 
     def _insert_event(self, event: StoredEvent) -> Outcome:

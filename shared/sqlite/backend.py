@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.ports import Budget, EventQueue, EventReader, EventStore, KeyStore
+from shared.key_ports import Budget, KeyStore
+from shared.ports import EventQueue, EventReader, EventStore
 from shared.secret_box import KeyFileBox
 from shared.settings import Settings
 from shared.source_ports import SecretBox, SourceStore

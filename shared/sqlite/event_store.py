@@ -31,6 +31,9 @@ _REMOVE = f"DELETE FROM events WHERE {AT_PLACE} AND type IS NOT NULL"
 _RAISE_VERSION = f"UPDATE guards SET version = version + 1 WHERE {OF_IDENTITY} AND kept = ''"
 _KEEP = f"UPDATE guards SET kept = receipt, version = 0 WHERE {OF_IDENTITY} AND kept = ''"
 _MOVE = f"UPDATE guards SET position = ? WHERE {OF_IDENTITY} AND kept = ?"
+_MOVE_CURRENT = (
+    f"UPDATE guards SET position = ?, version = ? WHERE {OF_IDENTITY} AND kept = '' AND receipt = ? AND version = ?"
+)
 _ERASE = f"UPDATE guards SET erased_at = ? WHERE {OF_IDENTITY} AND kept = ?"
 
 
@@ -63,6 +66,10 @@ class SqliteStore(SqliteReader):
         """Return all guards of `identity`, the current one and the older ones."""
         return await self._database.read(lambda db: find_guards(db, identity))
 
+    async def move_guards(self, moved: Sequence[Guard]) -> list[Outcome]:
+        """Move current guards to other positions; each succeeds or fails independently."""
+        return await self._database.write(lambda db: [_outcome(_move_guard, db, guard) for guard in moved])
+
     async def take_over(self, current: Guard, new: Guard) -> bool:
         """Make `new` the current guard; keep the old one under its receipt."""
 
@@ -84,17 +91,19 @@ class SqliteStore(SqliteReader):
 
         return await self._change(current, change)
 
+    async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
+        """Move `guard` to the event's position, and insert the event."""
+        return await self._change(current, lambda db: self._move(db, current, guard, event))
+
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
         old, position = event.place._replace(position=guard.position), event.place.position
 
         def change(db: sqlite3.Connection) -> None:
-            _check(db.execute(_MOVE, (position, *_key(guard))).rowcount == 1)
-            _check(add_record(db, event, self._shards))
+            self._move(db, current, guard, event)
             # Added, not put: an event there was acked, and must not be replaced.
             _check(add_record(db, self._tombstone(old._replace(delivered=True), position), self._shards))
             put_record(db, self._tombstone(old, position), self._shards)
-            db.execute(_RAISE_VERSION, current.identity)
 
         return await self._change(current, change)
 
@@ -109,6 +118,11 @@ class SqliteStore(SqliteReader):
             db.execute(_RAISE_VERSION, current.identity)
 
         return await self._change(current, change)
+
+    def _move(self, db: sqlite3.Connection, current: Guard, guard: Guard, event: StoredEvent) -> None:
+        _check(db.execute(_MOVE, (event.place.position, *_key(guard))).rowcount == 1)
+        _check(add_record(db, event, self._shards))
+        db.execute(_RAISE_VERSION, current.identity)
 
     async def _change(self, current: Guard, change: Callable[[sqlite3.Connection], None]) -> bool:
         """Make a change if the identity's current guard still matches `current`; return whether it was made."""
@@ -129,6 +143,11 @@ class SqliteStore(SqliteReader):
     def _tombstone(self, place: Place, moved_to: str | None) -> Tombstone:
         expires_at = self._clock.wall_ms() // 1000 + _TOMBSTONE_SECONDS
         return Tombstone(place=place, moved_to=moved_to, expires_at=expires_at)
+
+
+def _move_guard(db: sqlite3.Connection, moved: Guard) -> bool:
+    values = (moved.position, moved.version, *moved.identity, moved.receipt, moved.version - 1)
+    return db.execute(_MOVE_CURRENT, values).rowcount == 1
 
 
 def _outcome(add: Callable[[sqlite3.Connection, T], bool], db: sqlite3.Connection, item: T) -> Outcome:

@@ -137,7 +137,7 @@ class Metrics:
         )
         self.concurrency_limit = self._gauge(
             "triggers_worker_concurrency_limit",
-            "Chunks that a worker may write concurrently; below 8 while the table is slow",
+            "Chunks that a worker may write concurrently; below 8 while the table is slow or throttles",
         )
         self.messages = self._counter(
             "triggers_worker_messages_total",
@@ -158,6 +158,10 @@ class Metrics:
         self.repositions = self._counter(
             "triggers_worker_repositions_total",
             "Events moved to a new position because their commit may have been late",
+        )
+        self.moved_claims = self._counter(
+            "triggers_worker_moved_claims_total",
+            "Claims moved to a new position before anything was inserted there, as for throttled events",
         )
         self.take_overs = self._counter(
             "triggers_worker_take_overs_total",

@@ -17,9 +17,10 @@ from shared.auth.rate_limit import Charge, RateLimiter
 from shared.auth.token_bucket import TokenBucketLimiter
 from shared.auth.verifier import KeyVerifier
 from shared.clock import Clock
+from shared.key_ports import KeyStore
 from shared.model.api_key import ApiKey
 from shared.model.errors import Forbidden, RateLimited, Unauthorized
-from shared.ports import Backend, KeyStore
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.admission import Admission, estimate

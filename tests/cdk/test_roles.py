@@ -15,6 +15,7 @@ CONSUMES = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMess
 WRITES = {
     "dynamodb:PartiQLDelete",
     "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
     "s3:PutObject",
@@ -85,12 +86,19 @@ def test_only_ingest_reads_sources_and_decrypts_their_secrets(each: Assembly) ->
 
 
 @pytest.mark.parametrize("role", ["Ingest", "Inbox"])
-def test_an_api_may_count_what_a_key_spends_but_not_change_what_it_may_do(each: Assembly, role: str) -> None:
-    (update,) = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
-    assert "TablesApiKeys" in str(update["Resource"])
-    assert update["Condition"] == {
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "last_used_at", "pk", "ttl"]}
-    }
+def test_an_api_may_record_use_and_count_tokens_but_neither_change_nor_expire_a_key(each: Assembly, role: str) -> None:
+    updates = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
+    assert all("TablesApiKeys" in str(one["Resource"]) and listed(one["Action"]) == [*COUNTS] for one in updates)
+    assert [one["Condition"] for one in updates] == [
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "pk", "ttl"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["bucket#*"]},
+        },
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["last_used_at", "pk"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["key#*"]},
+        },
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reposition and erase: the transactions that move a guard, its event and its tombstones together."""
+"""Moves and erase: a guard moves alone, with its event, or with tombstones as well, if its version is unchanged."""
 
 import pytest
 from msgspec.structs import replace
@@ -34,6 +34,74 @@ def _lasts_a_day(tombstone: object) -> bool:
 
 def _is_tombstone(record: object, moved_to: str | None) -> bool:
     return isinstance(record, Tombstone) and record.moved_to == moved_to and _lasts_a_day(record)
+
+
+async def test_guards_move_alone_each_on_its_version(store: EventStore, make: Builder) -> None:
+    (first, event), (second, _), unclaimed = await _claim(store, make), await _claim(store, make), make.guard()
+    moved = [replace(guard, position=make.position(), version=1) for guard in (first, second, unclaimed)]
+
+    assert await store.move_guards(moved) == [Outcome.DONE, Outcome.DONE, Outcome.EXISTS]
+
+    assert await store.read_guard(first.identity) == moved[0]
+    assert await store.read_guard(second.identity) == moved[1]
+    assert await store.read_guard(unclaimed.identity) is None
+    assert await _at(store, event.place) == (event, None)
+
+
+async def test_a_guard_that_changed_does_not_move(store: EventStore, make: Builder) -> None:
+    guard, _ = await _claim(store, make)
+    [moved, too_late, other] = [replace(guard, position=make.position(), version=1) for _ in range(3)]
+    assert await store.move_guards([moved]) == [Outcome.DONE]
+
+    assert await store.move_guards([too_late]) == [Outcome.EXISTS]
+    another_receipt = replace(other, receipt=make.position(), version=2)
+    assert await store.move_guards([another_receipt]) == [Outcome.EXISTS]
+
+    assert await store.read_guard(guard.identity) == moved
+
+
+async def test_no_guards_move_without_a_call(store: EventStore) -> None:
+    assert await store.move_guards([]) == []
+
+
+async def test_a_guard_moves_with_its_event_and_leaves_no_tombstones(store: EventStore, make: Builder) -> None:
+    guard, event = await _claim(store, make, committed=False)
+    moved = replace(event, place=make.place())
+
+    assert await store.move_and_insert(guard, guard, moved)
+
+    assert await store.read_guard(guard.identity) == replace(guard, position=moved.place.position, version=1)
+    assert await _at(store, moved.place) == (moved, None)
+    assert await _at(store, event.place) == (None, None)
+    assert not await store.move_and_insert(guard, guard, replace(event, place=make.place()))
+
+
+async def test_an_older_guard_moves_with_its_event(store: EventStore, make: Builder) -> None:
+    guard, event = await _claim(store, make, committed=False)
+    new = make.guard(guard.identity, accepted_at=NOW_MS + 1)
+    assert await store.take_over(guard, new)
+    current, older = replace(new, version=1), replace(guard, current=False)
+    moved = replace(event, place=make.place())
+
+    assert await store.move_and_insert(current, older, moved)
+
+    guards = {found.receipt: found for found in await store.read_guards(guard.identity)}
+    assert guards == {
+        new.receipt: replace(new, version=2),
+        guard.receipt: replace(older, position=moved.place.position),
+    }
+    assert await _at(store, moved.place) == (moved, None)
+
+
+async def test_a_guard_does_not_move_to_a_place_that_is_taken(store: EventStore, make: Builder) -> None:
+    guard, event = await _claim(store, make, committed=False)
+    other = make.event()
+    assert await store.insert_events([other]) == [Outcome.DONE]
+
+    assert not await store.move_and_insert(guard, guard, replace(event, place=other.place))
+
+    assert await store.read_guard(guard.identity) == guard
+    assert await _at(store, other.place) == (other, None)
 
 
 @pytest.mark.parametrize("committed", [True, False])

@@ -39,6 +39,7 @@ class Roles:
         events, keys = self._names["DYNAMODB_TABLE_EVENTS"], self._names["DYNAMODB_TABLE_API_KEYS"]
         bucket, queue = self._names["BODIES_BUCKET"], self._names["QUEUE_URL"]
         insert = f"INSERT INTO \"{events}\" VALUE {{'pk':'probe','sk':'partiql'}}"
+        move = f"UPDATE \"{events}\" SET note = 'probe' WHERE pk = 'probe' AND sk = 'partiql'"  # noqa: S608 (the same)
         delete = f"DELETE FROM \"{events}\" WHERE pk = 'probe' AND sk = 'partiql'"  # noqa: S608 (nothing of a client's)
         change = {"UpdateExpression": "SET note = :n", "ExpressionAttributeValues": {":n": {"S": "probe"}}}
         used = {"UpdateExpression": "SET last_used_at = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}
@@ -46,6 +47,7 @@ class Roles:
         return {
             "write an item": ("dynamodb", "put_item", {"TableName": events, "Item": _KEY}),
             "write by insert": ("dynamodb", "batch_execute_statement", {"Statements": [{"Statement": insert}]}),
+            "write by move": ("dynamodb", "batch_execute_statement", {"Statements": [{"Statement": move}]}),
             "write by delete": ("dynamodb", "execute_statement", {"Statement": delete}),
             "write by update": ("dynamodb", "update_item", {"TableName": events, "Key": _KEY, **change}),
             "write in a transaction": (
@@ -62,7 +64,7 @@ class Roles:
                 "get_item",
                 {"TableName": self._names["DYNAMODB_TABLE_SOURCES"], "Key": _API_KEY},
             ),
-            # Which attributes a role may update, the emulator does not check; tests/cdk holds the policy to it.
+            # Which items and attributes a role may update, the emulator does not check; tests/cdk checks the policy.
             "note a key's use": ("dynamodb", "update_item", {"TableName": keys, "Key": _API_KEY, **used}),
             "send to the queue": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "probe"}),
         }

@@ -15,6 +15,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.simulation.bugs import BUGS, planted
+from tests.simulation.pressure import SCENARIOS, Figures, overload
 from tests.simulation.run import Report, simulate
 
 _CHUNK = 50
@@ -28,13 +29,19 @@ _console = Console()
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--seed", type=int, help="Replay one seed and print its report.")
 @click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
-def main(seeds: int, first: int, seed: int | None, *, bugs: bool) -> None:
-    """Simulate the pipeline under faults; exit 1 if a promise is broken (with --bugs: if a bug is not caught)."""
+@click.option("--pressure", is_flag=True, help="Overload an inbox, and measure what is stored after that.")
+def main(seeds: int, first: int, seed: int | None, *, bugs: bool, pressure: bool) -> None:
+    """Simulate the pipeline under faults.
+
+    Exit 1 if a promise is broken (with --bugs: if a bug is not caught; with --pressure: if a goal is missed).
+    """
     if seed is not None:
         report = simulate(seed)
         _console.print(report)
         raise SystemExit(bool(report.violations))
     with ProcessPoolExecutor(os.cpu_count(), initializer=_prepare) as pool:
+        if pressure:
+            raise SystemExit(_overload(pool))
         failed = _plant_all(pool, seeds) if bugs else _run(pool, range(first, first + seeds))
     raise SystemExit(failed)
 
@@ -100,6 +107,26 @@ def _plant_all(pool: ProcessPoolExecutor, seeds: int) -> bool:
         uncaught = uncaught or not caught
     _console.print(table)
     return uncaught
+
+
+def _overload(pool: ProcessPoolExecutor) -> bool:
+    columns = ("scenario", "events/s: capacity", "in the burst", "just after", "at worst", "units/event", "drained", "")
+    table = Table(*columns, title="Overload of one inbox")
+    failed = False
+    for found in track(pool.map(overload, SCENARIOS), "Overloading", total=len(SCENARIOS), console=_console):
+        table.add_row(*_row(found))
+        failed = failed or bool(found.faults)
+    _console.print(table)
+    return failed
+
+
+def _row(found: Figures) -> Iterator[str]:
+    rates = (found.capacity, found.stored_during, found.stored_at_once, found.stored_at_worst)
+    yield found.name
+    yield from (f"{rate:,.0f}" for rate in rates)
+    yield f"{found.units_per_event:.2f}"
+    yield "no" if found.drained_seconds is None else f"after {found.drained_seconds:.0f} s"
+    yield ", ".join(found.faults)
 
 
 def _where(flags: Iterable[bool]) -> Iterator[int]:

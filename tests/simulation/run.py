@@ -14,6 +14,7 @@ from shared.model.event import Identity
 from shared.model.records import Outcome
 from shared.ports import Outgoing
 from tests.simulation.checks import Sightings, check
+from tests.simulation.partitions import AMPLE
 from tests.simulation.virtual import Process, VirtualLoop
 from tests.simulation.world import INBOX, SETTINGS, TENANT, MakeStore, World
 from worker.inbox.reader import PageRequest
@@ -179,6 +180,7 @@ class _Run:
 
     def _stop_faults(self) -> None:
         self._has_faults = False
+        self._world.capacity.rate = AMPLE
         faults = self._world.faults
         faults.throttled = faults.lost = faults.partly = faults.late = faults.slow = faults.paused = 0.0
 

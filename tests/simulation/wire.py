@@ -60,15 +60,14 @@ class Wire:
             await self._process.awake()
             raise Unavailable("simulated")
         delay = self._delay()
-        is_late = faults.strikes(rng, "late")
-        if is_late:
+        if faults.strikes(rng, "late"):
             delay = self._timeout + rng.uniform(0.0, 6.0)
         if in_parts and faults.strikes(rng, "partly"):
             effect = self._in_parts(effect)
         answer: asyncio.Future[T] = self._process.loop.create_future()
         self._process.loop.call_later(delay, _take_effect, effect, answer)
         try:
-            if is_late or faults.strikes(rng, "lost"):
+            if delay >= self._timeout or faults.strikes(rng, "lost"):
                 await asyncio.sleep(self._timeout)
                 raise Unclear("simulated")
             return await answer
@@ -95,6 +94,9 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
     except StopIteration as done:
         if not answer.done():
             answer.set_result(done.value)
+    except Unavailable as error:
+        if not answer.done():
+            answer.set_exception(error)
     else:
         raise AssertionError("an in-memory service waited")
 
@@ -111,8 +113,8 @@ class _WiredStore:
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         method = getattr(self._store, name)
-        if name in ("insert_guards", "insert_events"):
-            return lambda items: self._insert(method, items)
+        if name in ("insert_guards", "insert_events", "move_guards"):
+            return lambda items: self._batch(method, items)
         return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs))
 
     def mark(self) -> int:
@@ -122,10 +124,10 @@ class _WiredStore:
         """Wait in the process, since a store whose changes readers do not notice has no part in it."""
         await self.process.sleep_ms(timeout_ms)
 
-    async def _insert(
+    async def _batch(
         self, method: Callable[[Sequence[T]], Coroutine[Any, Any, list[Outcome]]], items: Sequence[T]
     ) -> list[Outcome]:
-        """Insert a batch, which is not atomic: some statements may be refused while others take effect."""
+        """Write a batch, which is not atomic: some statements may be refused while others take effect."""
         refused = [self._faults.strikes(self._rng, "throttled") for _ in items]
         taken = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
         outcomes = iter(await self._wire.call(lambda: method(taken), in_parts=True))

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -19,6 +19,7 @@ from shared.model.records import Guard, Place, Record
 from shared.model.type_pattern import matches_any
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
+from tests.simulation.partitions import AMPLE, Capacity, PartitionedStore
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
 from worker.commit.consumer import Consumer
@@ -130,6 +131,7 @@ class World:
             self.services, dlq=self.dlq, max_receives=SETTINGS.max_receives, shuffle=self.rng.shuffle
         )
         self.store = make_store(self.services, shards=SETTINGS.inbox_shards)
+        self.capacity = Capacity(loop.time, rate=self.rng.choice((AMPLE, AMPLE, 20, 8)))
         self.bodies = MemoryBodies()
         self.faults = self._faults()
         self.minter = Minter(self.services, random_bytes=self.rng.randbytes)
@@ -165,7 +167,7 @@ class World:
 
     async def worker(self, process: Process) -> None:
         """Run the real worker in `process` until the world stops."""
-        store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
+        store = self._connect(process)
         rules = CommitRules(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
         dlq = wired_queue(self.dlq, self.wire(process), process)
         processor = Processor(
@@ -179,10 +181,13 @@ class World:
 
     def inbox(self, process: Process, max_returned: int = MAX_RETURNED) -> Inbox:
         """Return the real inbox, running in `process`, whose cursors of early reads have room for `max_returned`."""
-        store = wired_store(self.store, self.wire(process), process, self.rng, self.faults)
-        inbox = Inbox(store, self.bodies, process, SETTINGS)
+        inbox = Inbox(self._connect(process), self.bodies, process, SETTINGS)
         inbox._max_returned = max_returned  # noqa: SLF001
         return inbox
+
+    def _connect(self, process: Process) -> EventStore:
+        partitioned = PartitionedStore(self.store, self.capacity, shards=SETTINGS.inbox_shards)
+        return wired_store(cast("EventStore", partitioned), self.wire(process), process, self.rng, self.faults)
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
         """Accept events (a mapping of ids to inboxes) as one pack per window, and send the packs to the queue."""

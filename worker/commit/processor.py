@@ -10,8 +10,7 @@ import contextlib
 import enum
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -20,18 +19,16 @@ from shared.model import pack as packs
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal
-from shared.model.records import Outcome
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore, Message
 from shared.telemetry.catalog import Metrics
 from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
+from worker.commit.chunk import ChunkWriter
 from worker.commit.dead_letters import DeadLetters
 from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.metrics import ProcessorCounts
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
 from worker.commit.retry import retry_until
-
-T = TypeVar("T")
 
 _log = logging.getLogger("triggers.worker")
 
@@ -94,6 +91,7 @@ class Processor:
         metrics = metrics or Metrics()
         self._counts = ProcessorCounts(metrics)
         self._resolver = Resolver(store, bodies, rules, metrics)
+        self._chunks = ChunkWriter(store, self._resolver, rules, metrics)
         self._remover = Remover(store, bodies, rules)
         self._concurrency = AdaptiveConcurrencyLimit(_MAX_CONCURRENT_CHUNKS)
         metrics.concurrency_limit.of().read = lambda: self._concurrency.current
@@ -152,43 +150,30 @@ class Processor:
 
     async def _store_chunk(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         await self._concurrency.acquire()
-        late = False
+        kept_up = False
         try:
-            await asyncio.gather(*(self._offload_body(commit) for commit in chunk if not commit.is_offloaded))
-            with self._counts.chunk(len(chunk)):
-                began_ms = self._rules.clock.monotonic_ms()
-                claimed = await self._claim([commit for commit in chunk if commit.is_offloaded])
-                took_ms = self._rules.clock.monotonic_ms() - began_ms
-                late = took_ms > self._rules.settings.commit_deadline_ms
-                await self._commit(claimed)
+            kept_up = await self._write_chunk(chunk, give_up)
+            if not kept_up:
+                # Its place stays taken until its events are resolved: others would only add to the load.
+                await self._resolve_rest(chunk, give_up)
         finally:
-            self._concurrency.release(late=late)
+            self._concurrency.release(late=not kept_up)
+        await self._resolve_rest(chunk, give_up)
+
+    async def _write_chunk(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> bool:
+        """Claim and commit `chunk`; return whether the store kept up."""
+        if give_up():
+            return True
+        await asyncio.gather(*(self._offload_body(commit) for commit in chunk if not commit.is_offloaded))
+        with self._counts.chunk(len(chunk)):
+            return await self._chunks.write([commit for commit in chunk if commit.is_offloaded], give_up)
+
+    async def _resolve_rest(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         await self._resolve_all([commit for commit in chunk if commit.result is None], give_up)
 
     async def _offload_body(self, commit: EventCommit) -> None:
         with contextlib.suppress(Unavailable, Unclear):
             await commit.offload_body(self._bodies)
-
-    async def _claim(self, commits: Sequence[EventCommit]) -> list[tuple[EventCommit, str]]:
-        """Insert the guards; return the events whose claims are confirmed, with their positions."""
-        guards = [commit.guard_at(commit.mint()) for commit in commits]
-        outcomes = await _outcomes(self._store.insert_guards, guards)
-        return [
-            (commit, guard.position)
-            for commit, guard, outcome in zip(commits, guards, outcomes, strict=True)
-            if outcome is Outcome.DONE
-        ]
-
-    async def _commit(self, claimed: Sequence[tuple[EventCommit, str]]) -> None:
-        """Insert the events whose positions are young enough; the resolver handles the others."""
-        young = [(commit, position) for commit, position in claimed if commit.may_commit(position)]
-        for commit, position in young:
-            commit.sent.add(position)
-        events = [commit.stored_at(position) for commit, position in young]
-        outcomes = await _outcomes(self._store.insert_events, events)
-        for (commit, position), outcome in zip(young, outcomes, strict=True):
-            commit.record_outcome(position, outcome)
-        await self._resolver.confirm([(commit, at) for commit, at in young if commit.is_in_doubt(at)])
 
     async def _resolve_all(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         for batch in batches(commits, MAX_STATEMENTS):
@@ -240,18 +225,6 @@ class Processor:
         return Disposition(
             action=Action.LEAVE if leave else Action.RETRY, delay_seconds=_delay_seconds(message), reason=reason
         )
-
-
-async def _outcomes(insert: Callable[[Sequence[T]], Awaitable[list[Outcome]]], items: Sequence[T]) -> list[Outcome]:
-    """Call `insert`; return one outcome per item even if the whole call fails."""
-    if not items:
-        return []
-    try:
-        return await insert(items)
-    except Unavailable:
-        return [Outcome.THROTTLED] * len(items)
-    except Unclear:
-        return [Outcome.UNCLEAR] * len(items)
 
 
 def _delay_seconds(message: Message) -> int:

@@ -8,15 +8,24 @@ version, so a round that used outdated data changes nothing and is repeated.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.records import Guard, Outcome, StoredEvent, Tombstone
 from shared.ports import BodyStore, EventStore
 from shared.telemetry.catalog import Metrics
+from shared.telemetry.instruments import Counter
 from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.retry import retry_until
 
 _MAX_CONCURRENT_MOVES = 8
+
+
+class _Change(NamedTuple):
+    """A transaction that moves a guard and stores its event, and the counter of those that took effect."""
+
+    call: Callable[[Guard, Guard, StoredEvent], Awaitable[bool]]
+    counter: Counter
 
 
 class Resolver:
@@ -26,7 +35,8 @@ class Resolver:
         self, store: EventStore, bodies: BodyStore, rules: CommitRules, metrics: Metrics | None = None
     ) -> None:
         metrics = metrics or Metrics()
-        self._repositions = metrics.repositions.of()
+        self._reposition = _Change(store.reposition, metrics.repositions.of())
+        self._move_and_insert = _Change(store.move_and_insert, metrics.moved_claims.of())
         self._take_overs = metrics.take_overs.of()
         self._store = store
         self._bodies = bodies
@@ -113,7 +123,8 @@ class Resolver:
         if commit.is_unsent(own.position):
             if commit.may_commit(own.position):
                 return await self._commit(commit, own)
-            return await self._reposition(commit, current, own)
+            # Nothing was sent there, so nothing can arrive there: no tombstones are needed.
+            return await self._move(commit, current, own, self._move_and_insert)
         return await self._repair(commit, current, own)
 
     async def _commit(self, commit: EventCommit, own: Guard) -> Result | None:
@@ -161,19 +172,20 @@ class Resolver:
         [delivered] = await self._store.read_events([place._replace(delivered=True)])
         if isinstance(delivered, StoredEvent):
             return Result.STORED
-        return await self._reposition(commit, current, own)
+        return await self._move(commit, current, own, self._reposition)
 
-    async def _reposition(self, commit: EventCommit, current: Guard, own: Guard) -> Result | None:
+    async def _move(self, commit: EventCommit, current: Guard, own: Guard, change: _Change) -> Result | None:
+        """Move the guard and store the event there in one transaction: after two calls, both could be too old again."""
         # Minted once a slot is free: if hundreds moved concurrently, all would be too old when they arrive.
         async with self._moves:
             position = commit.mint()
             commit.begin_move(current, position)
             moved = False
             with contextlib.suppress(Unclear):
-                moved = await self._store.reposition(current, own, commit.stored_at(position))
+                moved = await change.call(current, own, commit.stored_at(position))
                 commit.end_move(current)
             if moved:
-                self._repositions.add()
+                change.counter.add()
                 commit.record_outcome(position, Outcome.DONE)
             await self.confirm([(commit, position)])
         return commit.result

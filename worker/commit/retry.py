@@ -9,7 +9,7 @@ from shared.model.errors import Unavailable, Unclear
 
 T = TypeVar("T")
 
-_FIRST_PAUSE_MS = 20
+FIRST_PAUSE_MS = 20
 LONGEST_PAUSE_MS = 5_000
 
 
@@ -21,7 +21,7 @@ async def retry_until(
     An attempt that returns None, or raises `Unavailable` or `Unclear`, is repeated after a pause that doubles
     from 20 ms to 5 s. Other exceptions propagate.
     """
-    pause_ms = _FIRST_PAUSE_MS
+    pause_ms = FIRST_PAUSE_MS
     while not give_up():
         with contextlib.suppress(Unavailable, Unclear):
             result = await attempt()

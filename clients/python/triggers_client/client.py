@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from triggers_client.batches import MAX_EVENTS, Event, batches
+from triggers_client.batches import MAX_EVENTS, batches
+from triggers_client.encoding import Event, encode
 from triggers_client.errors import TriggersError, Unavailable, refused
 from triggers_client.retries import ATTEMPTS, RETRIED_STATUSES, pause_seconds
 
@@ -95,13 +96,16 @@ class Client:
         (up to 240 printable ASCII characters, no quotes or backslashes; random by default), so that a repeated request
         creates no duplicates.
 
-        If this raises, earlier requests may have been accepted. Send the same events again: within the service's
-        deduplication window (five minutes by default), events with ids, and all events sent under the same explicit
-        `idempotency_key`, are stored once.
+        All events are encoded before the first is sent; `InvalidEvent` names the first that can't be encoded. Dates and
+        times become RFC 3339 text, UUIDs their canonical text, Decimals text with all digits.
+
+        If this raises another error, earlier requests may have been accepted. Send the same events again: within the
+        service's deduplication window (five minutes by default), events with ids, and all events sent under the same
+        explicit `idempotency_key`, are stored once.
         """
         key, accepted = idempotency_key or uuid.uuid4().hex, list[Accepted]()
         params = {} if inbox is None else {"inbox": inbox}
-        for batch in batches(events):
+        for batch in batches([encode(event, index) for index, event in enumerate(events)]):
             headers = _JSON | {"Idempotency-Key": f'"{key}-{batch.first}"'}
             answer = self._request(
                 "POST", "/v1/events", params=params, content=batch.body, headers=headers, first=batch.first

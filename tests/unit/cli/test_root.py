@@ -28,6 +28,7 @@ def caused(error: Exception, by: Exception) -> Exception:
         (NotFound("No key k."), 1, ["Error: No key k."]),
         (InvalidSettings(["A=1: no", "B=2: no"]), 1, ["Invalid setting: A=1: no", "Invalid setting: B=2: no"]),
         (click.ClickException("no"), 1, ["Error: no"]),
+        (FileNotFoundError(2, "No such file or directory", b"/a"), 1, ["Error: /a: No such file or directory"]),
         (KeyboardInterrupt(), 130, []),
     ],
 )

@@ -1,13 +1,19 @@
 import asyncio
+from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 
 from shared.model import pack
 from shared.model.errors import TooLarge, Unavailable
 from shared.model.pack import AckPack, Removal
+from shared.model.records import Outcome
+from shared.ports import Outgoing
+from shared.settings import Settings
 from tests.fakes.clock import START_MS
+from tests.fakes.virtual_time import in_virtual_time
 from tests.fakes.waiting import until
-from tests.unit.ingest.publishing import Make, an_event, names_of, noise
+from tests.unit.ingest.publishing import Make, World, an_event, names_of, noise
 
 
 async def test_a_request_is_sent_at_once_as_one_pack(make: Make) -> None:
@@ -88,6 +94,54 @@ async def test_pending_packs_are_sent_as_soon_as_no_call_is_in_flight(make: Make
         world.queue.unblocked.set()
         await posting
     assert world.queue.most_in_flight == 1
+
+
+async def test_a_full_call_does_not_wait_for_the_pace(make: Make) -> None:
+    world = make(queue_pace_ms=3_600_000)
+    await world.occupy()
+    posting = [world.post(str(number), tenant=f"t{number}") for number in range(29)]
+    await until(lambda: world.queue.in_flight == 3)
+    assert [len(call) for call in world.queue.calls] == [1, 10, 10]
+    world.queue.unblocked.set()
+    await asyncio.gather(*posting)
+    assert sorted(event.id for event in world.queue.events) == sorted(["first", *map(str, range(29))])
+
+
+async def test_full_calls_in_flight_are_limited_to_four_times_as_many(make: Make) -> None:
+    world = make(queue_sends=2)
+    await world.occupy()
+    posting = [world.post(str(number), tenant=f"t{number}") for number in range(200)]
+    await until(lambda: world.queue.in_flight == 8)
+    await asyncio.sleep(0.05)
+    world.queue.unblocked.set()
+    await asyncio.gather(*posting)
+    assert world.queue.most_in_flight == 8
+    assert len(world.queue.events) == 201
+
+
+async def test_packs_that_did_not_fit_are_sent_at_the_pace(make: Make) -> None:
+    world = make(queue_pace_ms=50)
+    world.queue.unblocked.clear()
+    posting = [world.post(str(number), tenant=f"t{number}") for number in range(12)]
+    await until(lambda: world.queue.in_flight == 2)
+    assert [len(call) for call in world.queue.calls] == [10, 2]
+    world.queue.unblocked.set()
+    await asyncio.gather(*posting)
+
+
+@in_virtual_time
+async def test_thousands_of_tenants_with_one_event_each_are_not_limited_by_the_pace() -> None:
+    world = World(Settings())
+    answer = world.queue.send
+
+    async def answer_after_10_ms(messages: Sequence[Outgoing]) -> list[Outcome]:
+        await asyncio.sleep(0.01)
+        return await answer(messages)
+
+    with patch.object(world.queue, "send", answer_after_10_ms):
+        await asyncio.gather(*(world.post("e", tenant=f"t{number}") for number in range(4000)))
+    assert len(world.queue.events) == 4000
+    assert asyncio.get_running_loop().time() < 0.5
 
 
 async def test_a_call_that_finds_nothing_left_to_send_sends_nothing(make: Make) -> None:

@@ -79,13 +79,22 @@ async def test_a_key_is_unknown_until_verified_and_then_known_without_reading_or
     assert (world.store.reads, world.slow.runs) == (1, 1)
 
 
-async def test_real_bcrypt_knows_the_secret(world: World) -> None:
-    key, token = api_key.create(tenant="t", name="n", scopes=["inbox:read"], now_ms=START_MS)
+@pytest.mark.parametrize("cost", [4, 10])
+async def test_real_bcrypt_knows_the_secret(world: World, cost: int) -> None:
+    key, token = api_key.create(tenant="t", name="n", scopes=["inbox:read"], now_ms=START_MS, bcrypt_cost=cost)
     await world.store.put(key)
     ring = KeyVerifier(world.store, world.clock, cache_seconds=CACHE_SECONDS)
     assert await ring.verify(token) == key
     with pytest.raises(Unauthorized):
         await ring.verify(token[:-1] + ("a" if token[-1] != "a" else "b"))
+
+
+async def test_after_a_restart_a_thousand_keys_are_verified_at_once(world: World) -> None:
+    made = [api_key.create(tenant="t", name="n", scopes=["inbox:read"], now_ms=START_MS) for _ in range(1000)]
+    for key, _ in made:
+        await world.store.put(key)
+    ring = KeyVerifier(world.store, world.clock, cache_seconds=CACHE_SECONDS)
+    assert await asyncio.gather(*(ring.verify(token) for _, token in made)) == [key for key, _ in made]
 
 
 async def test_concurrent_first_requests_share_one_read_and_one_hash(world: World) -> None:

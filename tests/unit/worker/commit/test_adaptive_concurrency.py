@@ -95,9 +95,10 @@ async def test_late_claims_reduce_later_chunks_to_one_at_a_time() -> None:
 async def test_only_eight_events_move_concurrently_so_that_they_are_in_time() -> None:
     rig = Rig()
     rig.store.on("insert_guards", Concurrency(rig, LATE_MS).step())
+    rig.store.on("move_guards", Concurrency(rig, LATE_MS).step())
     moving = Concurrency(rig, 0)
-    rig.store.on("reposition", *[moving.step()] * 25)
+    rig.store.on("move_and_insert", *[moving.step()] * 25)
     await rig.process(rig.pack(*names(25)))
     assert moving.most == 8
-    assert rig.store.calls.count("reposition") == 25
+    assert rig.store.calls.count("move_and_insert") == 25
     assert sorted(rig.names()) == names(25)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.model.errors import Unavailable
+from shared.model.errors import Unavailable, Unclear
 from shared.ports import Message
 from tests.counted import counted
 from tests.fakes.scripted import fails, meanwhile, refuses
@@ -58,11 +58,16 @@ async def test_the_concurrency_limit_is_reported() -> None:
 
 async def test_moves_and_take_overs_are_counted() -> None:
     rig = Rig()
-    rig.store.on("insert_guards", meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1)))
+    late = meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1))
+    rig.store.on("insert_guards", late)
+    rig.store.on("move_guards", late)
     await rig.process(rig.pack("e", accepted_ago_ms=WINDOW_MS + 1000))
-    assert counted(rig.metrics, "worker_repositions", "worker_take") == {"worker_repositions_total": 1}
+    moves = ("worker_repositions", "worker_moved", "worker_take")
+    assert counted(rig.metrics, *moves) == {"worker_moved_claims_total": 2}
+    rig.store.on("insert_events", fails(Unclear("cut off")))
     await rig.process(rig.pack("e"))
-    assert counted(rig.metrics, "worker_repositions", "worker_take") == {
+    assert counted(rig.metrics, *moves) == {
+        "worker_moved_claims_total": 2,
         "worker_repositions_total": 1,
         "worker_take_overs_total": 1,
     }

@@ -10,16 +10,18 @@ from shared.memory.event_store import MemoryStore
 from shared.model.cursor import MAX_RETURNED
 from shared.model.position import floor_of
 from shared.model.records import StoredEvent
-from tests.simulation.planting import bug
+from tests.simulation.planting import Bugs
 from tests.simulation.world import SETTINGS
 from worker.inbox import early, scan
 from worker.inbox.early import ReturnedEvents
 from worker.inbox.reader import Inbox
 
+READ_BUGS = Bugs()
+
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 
-@bug
+@READ_BUGS.add
 def settle_of_zero() -> Iterator[Any]:
     """A read extends up to now."""
     init = Inbox.__init__
@@ -31,7 +33,7 @@ def settle_of_zero() -> Iterator[Any]:
     yield patch.object(Inbox, "__init__", unsettled)
 
 
-@bug
+@READ_BUGS.add
 def upper_bound_per_shard() -> Iterator[Any]:
     """Each query has its own upper bound; an event commits between two of them."""
     advance = scan._Shard.advance
@@ -47,7 +49,7 @@ def upper_bound_per_shard() -> Iterator[Any]:
     yield patch.object(scan._Shard, "advance", own_bound)
 
 
-@bug
+@READ_BUGS.add
 def truncated_shard_ignored() -> Iterator[Any]:
     """A shard that stopped early does not bound what is returned from the others."""
     query = MemoryStore.query
@@ -58,7 +60,7 @@ def truncated_shard_ignored() -> Iterator[Any]:
     yield patch.object(MemoryStore, "query", never_stopped)
 
 
-@bug
+@READ_BUGS.add
 def cursor_set_to_the_clock() -> Iterator[Any]:
     """After an empty page the cursor is set to now; events that settle later are behind it."""
     page = Inbox.page
@@ -71,14 +73,14 @@ def cursor_set_to_the_clock() -> Iterator[Any]:
     yield patch.object(Inbox, "page", at_now)
 
 
-@bug
+@READ_BUGS.add
 def returned_event_forgotten_above_the_cursor() -> Iterator[Any]:
     """A cursor of early reads omits the last event that was returned, although it has not settled."""
     kept = ReturnedEvents.kept
     yield patch.object(ReturnedEvents, "kept", lambda self, passed_ms: kept(self, passed_ms)[1:])
 
 
-@bug
+@READ_BUGS.add
 def early_cursor_beyond_what_has_settled() -> Iterator[Any]:
     """The cursor of an early read points to the last event returned; one stored at a smaller position is missed."""
     extend = Inbox._with_unsettled
@@ -90,13 +92,13 @@ def early_cursor_beyond_what_has_settled() -> Iterator[Any]:
     yield patch.object(Inbox, "_with_unsettled", at_the_last)
 
 
-@bug
+@READ_BUGS.add
 def full_cursor_drops_its_oldest_event() -> Iterator[Any]:
     """An early read always has room: returned events that have not settled make way for later ones."""
     yield patch.object(ReturnedEvents, "room_above", lambda *_: MAX_RETURNED)
 
 
-@bug
+@READ_BUGS.add
 def identity_without_the_time_of_acceptance() -> Iterator[Any]:
     """An id that is accepted again after the window is taken for the event that was returned."""
 

@@ -1,0 +1,140 @@
+"""A chunk that the store does not take at once: what is throttled is repeated together, and aged claims move."""
+
+import asyncio
+
+import pytest
+
+from shared.model.errors import Unavailable, Unclear
+from shared.model.records import Outcome
+from tests.fakes.scripted import Effect, Step, answers, fails, loses_its_answer, meanwhile
+from tests.unit.worker.commit.rig import SETTINGS, Rig, counts
+
+AGED_MS = SETTINGS.commit_deadline_ms + 1
+THROTTLED = Outcome.THROTTLED
+
+
+def names(count: int) -> list[str]:
+    return [f"e{number:04}" for number in range(count)]
+
+
+def limit(rig: Rig) -> float | None:
+    """The current concurrency limit of chunks."""
+    return rig.metrics.concurrency_limit.of().read()
+
+
+async def test_throttled_claims_are_repeated_in_one_call() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", answers(*[THROTTLED] * 25), answers(*[THROTTLED] * 25))
+    assert counts(await rig.process(rig.pack(*names(25)))) == [{"stored": 25}]
+    assert rig.store.calls == ["insert_guards"] * 3 + ["insert_events"]
+
+
+async def test_throttled_inserts_are_repeated_in_one_call_at_the_same_positions() -> None:
+    rig = Rig()
+    rig.store.on("insert_events", answers(*[THROTTLED] * 25), answers(*[THROTTLED] * 25))
+    assert counts(await rig.process(rig.pack(*names(25)))) == [{"stored": 25}]
+    assert rig.store.calls == ["insert_guards"] + ["insert_events"] * 3
+    assert {guard.version for guard in rig.memory.guards()} == {0}
+    assert rig.names() == names(25)
+
+
+async def test_throttled_claims_that_have_aged_move_in_one_call_without_tombstones() -> None:
+    rig = Rig()
+    wait = meanwhile(rig.passes(AGED_MS), then=answers(*[THROTTLED] * 25))
+    rig.store.on("insert_events", wait, wait)
+    assert counts(await rig.process(rig.pack(*names(25)))) == [{"stored": 25}]
+    again = ["move_guards", "insert_events"]
+    assert rig.store.calls == ["insert_guards", "insert_events", *again, *again]
+    assert {guard.position for guard in rig.memory.guards()} == {event.place.position for event in rig.listed()}
+    assert len(rig.memory.records) == 25
+
+
+async def test_a_throttled_move_is_repeated() -> None:
+    rig = Rig()
+    rig.store.on("insert_events", meanwhile(rig.passes(AGED_MS), then=answers(THROTTLED)))
+    rig.store.on("move_guards", answers(THROTTLED), fails(Unavailable("no")))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", "insert_events", *["move_guards"] * 3, "insert_events"]
+
+
+@pytest.mark.parametrize("move", [loses_its_answer, fails(Unclear("cut off"))])
+async def test_a_move_without_an_answer_is_resolved(move: Step) -> None:
+    rig = Rig()
+    rig.store.on("insert_events", meanwhile(rig.passes(AGED_MS), then=answers(THROTTLED)))
+    rig.store.on("move_guards", move)
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    [guard], [event] = rig.memory.guards(), rig.listed()
+    assert guard.position == event.place.position
+
+
+async def test_a_claim_that_another_worker_moved_meanwhile_is_resolved() -> None:
+    rig = Rig()
+    pack = rig.pack("e")
+    another = rig.commit(pack)
+
+    async def another_moves_it() -> None:
+        [guard] = rig.memory.guards()
+        await rig.memory.reposition(guard, guard, another.stored_at(another.mint()))
+
+    rig.store.on("insert_events", meanwhile(rig.passes(AGED_MS), then=answers(THROTTLED)))
+    rig.store.on("move_guards", meanwhile(another_moves_it))
+    assert counts(await rig.process(pack)) == [{"stored": 1}]
+    assert rig.names() == ["e"]
+    assert rig.store.calls.count("insert_events") == 1
+
+
+async def test_a_claim_whose_move_is_late_too_is_stored_in_one_transaction() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", meanwhile(rig.passes(AGED_MS)))
+    rig.store.on("move_guards", meanwhile(rig.passes(AGED_MS)))
+    rig.store.on("move_and_insert", meanwhile(rig.passes(AGED_MS)))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", "move_guards", "read_guard", "move_and_insert"]
+    assert len(rig.memory.records) == 1
+
+
+async def test_a_throttled_chunk_keeps_its_place_until_its_events_are_resolved() -> None:
+    rig = Rig()
+    running, most = 0, 0
+
+    async def claim(effect: Effect) -> object:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        return await effect()
+
+    async def insert(effect: Effect) -> object:
+        nonlocal running
+        for _ in range(20):  # let all others begin that may
+            await asyncio.sleep(0)
+        running -= 1
+        return await effect()
+
+    rig.store.on("insert_guards", *[claim] * 40)
+    rig.store.on("insert_events", *[answers(*[THROTTLED] * 25)] * 8, *[insert] * 40)
+    await rig.process(rig.pack(*names(1000)))
+    assert most == 8
+    assert limit(rig) == 1 + (40 - 8) // 20
+
+
+async def test_a_claim_that_took_too_long_counts_as_late_although_it_had_no_answer() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", meanwhile(rig.passes(AGED_MS), then=loses_its_answer))
+    await rig.process(rig.pack("e"))
+    assert limit(rig) == 7
+
+
+async def test_after_giving_up_no_chunk_begins() -> None:
+    rig = Rig()
+    assert counts(await rig.process(rig.pack(*names(100)), give_up=lambda: True)) == [{"postponed": 100}]
+    assert rig.store.calls == []
+
+
+async def test_a_throttled_chunk_gives_up() -> None:
+    rig = Rig()
+    rig.store.on("insert_events", *[answers(THROTTLED)] * 100)
+    pack = rig.pack("e")
+    assert counts(await rig.process(pack, give_up=lambda: rig.clock.now_ms > 10_000)) == [{"postponed": 1}]
+    assert rig.clock.now_ms < 16_000
+    rig.store.forget()
+    assert counts(await rig.process(pack, receives=2)) == [{"stored": 1}]
