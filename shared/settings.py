@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 4
     inline_body_bytes: Annotated[
         int, Meta(ge=1, le=350_000, description="Size, after compression, above which a body is stored in the bucket")
-    ] = 350_000
+    ] = 65_536
 
     commit_deadline_ms: Annotated[int, Meta(ge=1, description="Maximum age of a position when its commit is sent")] = (
         300
