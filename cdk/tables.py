@@ -1,4 +1,4 @@
-"""The tables of events, API keys and sources, and the KMS key for the secrets of sources."""
+"""The tables of events, API keys, consumer groups and sources, and the KMS key for the secrets of sources."""
 
 from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -24,8 +24,9 @@ class Tables(Construct):
             billing=dynamodb.Billing.on_demand(max_write_request_units=config.max_write_units),
             warm_throughput=dynamodb.WarmThroughput(write_units_per_second=warm) if warm else None,
         )
-        self.api_keys = _table(self, "ApiKeys", declared.api_keys, config, billing=dynamodb.Billing.on_demand())
-        self.sources = _table(self, "Sources", declared.sources, config, billing=dynamodb.Billing.on_demand())
+        self.api_keys = _table(self, "ApiKeys", declared.api_keys, config)
+        self.groups = _table(self, "Groups", declared.groups, config)
+        self.sources = _table(self, "Sources", declared.sources, config)
         self.sources_key = kms.Key(
             self,
             "SourcesKey",
@@ -42,7 +43,7 @@ def _table(
     declared: Table,
     config: Config,
     *,
-    billing: dynamodb.Billing,
+    billing: dynamodb.Billing | None = None,
     warm_throughput: dynamodb.WarmThroughput | None = None,
 ) -> dynamodb.TableV2:
     return dynamodb.TableV2(
@@ -52,7 +53,7 @@ def _table(
         partition_key=_key(declared.partition_key),
         sort_key=_key(declared.sort_key) if declared.sort_key else None,
         time_to_live_attribute=declared.ttl_attribute,
-        billing=billing,
+        billing=billing or dynamodb.Billing.on_demand(),
         warm_throughput=warm_throughput,
         encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(

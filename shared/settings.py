@@ -33,6 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "triggers-events"
     )
     dynamodb_table_api_keys: Annotated[str, _Name, Meta(description="DynamoDB table of API keys")] = "triggers-api-keys"
+    dynamodb_table_groups: Annotated[str, _Name, Meta(description="DynamoDB table of consumer groups")] = (
+        "triggers-groups"
+    )
     dynamodb_table_sources: Annotated[str, _Name, Meta(description="DynamoDB table of webhook sources")] = (
         "triggers-sources"
     )

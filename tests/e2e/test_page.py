@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from shared.clock import SystemClock
-from shared.model.api_key import EVENTS_WRITE, INBOX_READ, OPERATE
+from shared.model.api_key import EVENTS_WRITE, INBOX_ACK, INBOX_READ, OPERATE
 from shared.model.event import Event
 from shared.model.position import Minter
 from tests.e2e.chromium import Page, browsing, installed
@@ -58,7 +58,7 @@ async def bury(local: Local, tenant: str, event_id: str) -> None:
 
 
 async def test_a_person_sees_events_come_and_redrives_a_dead_letter(page: Page, local: Local) -> None:
-    environment = await asyncio.to_thread(local.environment, "live page", EVENTS_WRITE, INBOX_READ, OPERATE)
+    environment = await asyncio.to_thread(local.environment, "live page", EVENTS_WRITE, INBOX_READ, INBOX_ACK, OPERATE)
     with client_in(environment) as client:
         await asyncio.to_thread(client.send, [{"type": "order.paid", "id": "before", "data": {"n": 1}}])
         await bury(local, "live page", "buried")
@@ -77,6 +77,7 @@ async def test_a_person_sees_events_come_and_redrives_a_dead_letter(page: Page, 
     await what_hurts_is_text(page, environment)
     await types_are_filtered(page)
     await a_dead_letter_is_redriven(page)
+    await groups_are_shown_with_their_lag(page, environment)
 
     assert page.complaints == []
     assert {request.partition("/v1/")[0].partition("/live/")[0].rstrip("/") for request in page.requests} == {local.url}
@@ -159,6 +160,15 @@ async def a_dead_letter_is_redriven(page: Page) -> None:
     await page.until("document.getElementById('dead-letters-note').textContent.startsWith('1 redriven.')")
     await page.until(row_of("buried"))
     await page.until("document.querySelector('#tile-dead .value').textContent === '0'")
+
+
+async def groups_are_shown_with_their_lag(page: Page, environment: dict[str, str]) -> None:
+    assert await page.run("document.getElementById('groups-section').hidden")
+    with client_in(environment) as client:
+        lease = await asyncio.to_thread(client.lease, "billing", limit=1)
+        assert lease is not None
+        cells = "[...document.querySelectorAll('#groups td')].map((cell) => cell.textContent)"
+        await page.until(f"{cells}.slice(0, 5).join() === 'billing,default,all,3,1'")
 
 
 async def test_a_key_sees_what_its_scopes_allow_and_a_wrong_one_nothing(page: Page, local: Local) -> None:

@@ -69,7 +69,7 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
             await access_of(request.scope).settle(request.scope, key, min(_COUNT_COST, key.burst), paid=1)
         page_request = _page_request(key, query)
         reading = inbox().read(page_request, query.wait_seconds, key.key_id)
-        page = await (_unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
+        page = await (unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
         if not selects_all(key.types):
@@ -119,7 +119,7 @@ def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
     )
 
 
-async def _unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
+async def unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
     """Return what `reading` returns. If the client disconnects first, cancel it and return None."""
 
     async def disconnected() -> None:
