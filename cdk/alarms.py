@@ -1,88 +1,134 @@
-"""Alarms, and the topic that they notify."""
+"""The alarms of the functions, the queues and the tables."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from cdk.alerts import Alerts, Severity
 from cdk.config import Config
 from cdk.metrics import Metrics
 
+_DLQ_DAYS = 7
+"""Half of the time that SQS keeps a dead letter."""
 
-class Alarms(Construct):
-    """One alarm for each risk to the guarantees; all notify one topic."""
+
+class Alarms(Alerts):
+    """One alarm for each risk to the guarantees."""
 
     def __init__(self, scope: Construct, name: str, config: Config, metrics: Metrics) -> None:
-        super().__init__(scope, name)
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=config.enforce_tls or None)
-        if config.alarm_email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
-        self.oldest_message = self._alarm(
-            "OldestMessage",
-            metrics.oldest_message_seconds,
-            at_least=config.oldest_message_alarm_seconds,
-            for_minutes=3,
-            means="Events wait: the worker is down, throttled, or slower than the incoming events.",
+        super().__init__(scope, name, config)
+        self._watch_queues(config, metrics)
+        self._watch_functions(config, metrics)
+        self.of_a_release = self._watch_clients(config, metrics)
+        self.of_a_release.append(
+            self.alarm(
+                "WorkerErrors",
+                metrics.worker_errors,
+                at_least=1,
+                for_minutes=3,
+                means="The worker's function fails as a whole: its settings, its memory or its time.",
+            )
         )
-        self.dead_letters = self._alarm(
-            "DeadLetters",
-            metrics.dead_letters,
-            at_least=1,
-            for_minutes=1,
-            means="Events could not be stored and are in the DLQ: `triggers dlq list` shows why.",
-        )
-        self.worker_errors = self._alarm(
-            "WorkerErrors",
-            metrics.worker_errors,
-            at_least=1,
-            for_minutes=3,
-            means="The worker's function fails as a whole: its settings, its memory or its time.",
-        )
-        self.ingest_failures = self._alarm(
-            "IngestFailures",
-            metrics.ingest_failures,
-            at_least=5,
-            for_minutes=3,
-            means="Producers get 5xx: the queue or the key table does not respond, or there are no sandboxes left.",
-        )
-        self.ingest_slow = self._alarm(
-            "IngestSlow",
-            metrics.ingest_p99_ms,
-            at_least=config.ingest_p99_alarm_ms,
-            for_minutes=5,
-            means="One POST of a hundred takes this long: cold starts, or a slow queue.",
-        )
-        self.throttled_tables = [
-            self._alarm(
+        for calls, metric in (
+            ("Writes", metrics.throttled_writes),
+            ("Reads", metrics.throttled_reads),
+            ("Keys", metrics.throttled_keys),
+            ("Groups", metrics.throttled_groups),
+        ):
+            self.alarm(
                 f"Throttled{calls}",
                 metric,
                 at_least=10,
                 for_minutes=3,
                 means="DynamoDB refuses calls: a hot partition or the account's limit. Events wait; none is lost.",
             )
-            for calls, metric in (
-                ("Writes", metrics.throttled_writes),
-                ("Reads", metrics.throttled_reads),
-                ("Keys", metrics.throttled_keys),
-                ("Groups", metrics.throttled_groups),
-            )
+
+    def _watch_queues(self, config: Config, metrics: Metrics) -> None:
+        self.alarm(
+            "OldestMessage",
+            metrics.oldest_message_seconds,
+            at_least=config.oldest_message_alarm_seconds,
+            for_minutes=3,
+            means="Events wait: the worker is down, throttled, or slower than the incoming events.",
+        )
+        self.alarm(
+            "DeadLetters",
+            metrics.dead_letters,
+            at_least=1,
+            for_minutes=1,
+            severity=Severity.TICKET,
+            means="Events could not be stored and are in the DLQ: `triggers dlq list` shows why.",
+        )
+        self.alarm(
+            "DeadLetterRate",
+            metrics.dead_letters_added,
+            at_least=20,
+            for_minutes=3,
+            means="The DLQ fills by the minute: a bad release, or a producer whose events can't be stored.",
+        )
+        self.alarm(
+            "DeadLetterAge",
+            metrics.oldest_dead_letter_seconds,
+            at_least=_DLQ_DAYS * 86_400,
+            for_minutes=3,
+            means="A dead letter is a week old. SQS deletes it after another: redrive or save it.",
+        )
+        self.alarm(
+            "MessagesDropped",
+            metrics.messages_dropped,
+            at_least=1,
+            for_minutes=1,
+            means="Lambda drops messages that the worker sends to its own queue: its recursion guard is on.",
+        )
+
+    def _watch_clients(self, config: Config, metrics: Metrics) -> list[cloudwatch.Alarm]:
+        """Return the alarms on failures, by which a release is judged."""
+        self.alarm(
+            "IngestSlow",
+            metrics.ingest_p99_ms,
+            at_least=config.ingest_p99_alarm_ms,
+            for_minutes=5,
+            severity=Severity.TICKET,
+            means="One POST of a hundred takes this long: cold starts, or a slow queue.",
+        )
+        self.alarm(
+            "InboxSlow",
+            metrics.inbox_p99_ms,
+            at_least=config.inbox_p99_alarm_ms,
+            for_minutes=5,
+            severity=Severity.TICKET,
+            means="One read of a hundred takes this long: cold starts, or a slow table. Long polls take 2 s.",
+        )
+        return [
+            self.alarm(
+                "IngestFailures",
+                metrics.ingest_failures,
+                at_least=5,
+                for_minutes=3,
+                means="Producers get 5xx: the queue or the key table does not respond, or there are no sandboxes left.",
+            ),
+            self.alarm(
+                "InboxFailures",
+                metrics.inbox_failures,
+                at_least=5,
+                for_minutes=3,
+                means="Consumers get 5xx: a table does not respond, or there are no sandboxes left.",
+            ),
         ]
 
-    def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, *, at_least: float, for_minutes: int, means: str
-    ) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
-            self,
-            name,
-            metric=metric,
-            threshold=at_least,
-            evaluation_periods=for_minutes,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # Without traffic there is no data.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=means,
+    def _watch_functions(self, config: Config, metrics: Metrics) -> None:
+        for name, metric in metrics.throttles.items():
+            self.alarm(
+                f"{name.capitalize()}Throttles",
+                metric,
+                at_least=10,
+                for_minutes=3,
+                means="Lambda refuses invocations: the function has no more concurrent sandboxes.",
+            )
+        self.alarm(
+            "Concurrency",
+            metrics.account_sandboxes,
+            at_least=0.8 * config.account_concurrency,
+            for_minutes=3,
+            severity=Severity.TICKET,
+            means="80 % of the account's sandboxes are busy: raise the quota before it is reached.",
         )
-        alarm.add_alarm_action(actions.SnsAction(self.topic))
-        alarm.add_ok_action(actions.SnsAction(self.topic))
-        return alarm

@@ -13,6 +13,9 @@ from shared.settings import Settings
 MAX_API_SECONDS = 29
 """An HTTP API gives up after 30 s."""
 
+_UNRESERVED = 100
+"""Sandboxes of an account that can't be reserved."""
+
 _VISIBILITY_FACTOR = 6
 """As AWS recommends: a throttled batch is retried before its messages become visible to others."""
 
@@ -36,11 +39,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Partitions of one inbox; fixed for the life of a table. docs/capacity.md lists how many a rate takes."""
 
     worker_timeout_seconds: int = 60
-    worker_batch_messages: int = 100
-    worker_window_seconds: int = 1
-    """A batch waits this long to fill: AWS requires at least a second for more than 10 messages."""
+    worker_batch_messages: int = 10
+    worker_window_seconds: int = 0
+    """A batch waits this long to fill, up to 20 s on a quiet queue. AWS demands 1 or more for over 10 messages."""
     worker_concurrency: int = 10
     """Batches at once; 2..1000. Limits the load on the table."""
+    reserve_concurrency: bool = False
+    """Reserve sandboxes of the account for each function, so that none takes them all. A new account has only 10."""
+    ingest_concurrency: int = 300
+    inbox_concurrency: int = 300
+    account_concurrency: int = 1000
+    """The account's quota of concurrent sandboxes, of which AWS keeps 100 unreserved."""
+
+    max_write_units: int | None = None
+    """Write units a second beyond which the table of events throttles: bounds the bill. None: the account's quota."""
+    warm_write_units: int | None = None
+    """Write units a second that the table of events takes at once; a new table starts at 4,000. Billed once."""
+    monthly_budget_dollars: int | None = None
+    """Notifies `alarm_email` at 80 % of this, and when the forecast exceeds it."""
 
     api_rate_per_second: int = 500
     """Requests of all clients together; above it, the API answers 429. Keys have separate limits."""
@@ -54,6 +70,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     alarm_email: str | None = None
     oldest_message_alarm_seconds: int = 300
     ingest_p99_alarm_ms: int = 2000
+    inbox_p99_alarm_ms: int = 4000
+    runbook_url: str = "docs/operating.md"
+    """Where the descriptions of alarms point to."""
 
     domain: str | None = None
     certificate_arn: str | None = None
@@ -78,6 +97,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("batches of more than 10 messages need a window of at least a second")
         if not 2 <= self.worker_concurrency <= 1000:  # noqa: PLR2004 (AWS's rule)
             raise ValueError("worker_concurrency must be 2..1000")
+        reserved = self.worker_concurrency + self.ingest_concurrency + self.inbox_concurrency
+        if self.reserve_concurrency and reserved > self.account_concurrency - _UNRESERVED:
+            raise ValueError(f"{reserved} sandboxes can't be reserved: AWS keeps {_UNRESERVED} of account_concurrency")
+        if self.monthly_budget_dollars and not self.alarm_email:
+            raise ValueError("monthly_budget_dollars needs an alarm_email")
 
     @property
     def visibility_seconds(self) -> int:
@@ -109,6 +133,7 @@ STAGES: Mapping[str, Config] = {
         groups_memory_mb=1024,
         ingest_warm=2,
         worker_concurrency=50,
+        reserve_concurrency=True,
         api_rate_per_second=5000,
         api_burst=5000,
         canary=True,

@@ -24,18 +24,27 @@ class Dashboard(Construct):
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=watched, width=24, height=3)],
                 [
                     _graph("Requests a minute", metrics.requests, metrics.posts),
-                    _graph("Failed POSTs a minute", metrics.ingest_failures),
-                    _graph("POST p99 (ms)", metrics.ingest_p99_ms),
+                    _graph("Failed POSTs and GETs a minute", metrics.ingest_failures, metrics.inbox_failures),
+                    _graph("POST and GET p99 (ms)", metrics.ingest_p99_ms, metrics.inbox_p99_ms),
                 ],
                 [
-                    _graph("Age of the oldest message (s)", metrics.oldest_message_seconds),
+                    _graph(
+                        "Age of the oldest message and dead letter (s)",
+                        metrics.oldest_message_seconds,
+                        metrics.oldest_dead_letter_seconds,
+                    ),
                     _graph("Messages: sent, waiting", metrics.sent, metrics.waiting),
-                    _graph("Dead letters", metrics.dead_letters),
+                    _graph("Dead letters", metrics.dead_letters, metrics.dead_letters_added),
                 ],
                 [
                     _graph("Function p99 (ms)", *metrics.durations.values()),
-                    _graph("Sandboxes at once", *metrics.sandboxes.values()),
-                    _graph("Worker errors", metrics.worker_errors),
+                    _graph("Sandboxes at once", *metrics.sandboxes.values(), metrics.account_sandboxes),
+                    _graph(
+                        "Worker errors, dropped messages, refused invocations",
+                        metrics.worker_errors,
+                        metrics.messages_dropped,
+                        *metrics.throttles.values(),
+                    ),
                 ],
                 [
                     _graph("Write units a minute", metrics.written, metrics.group_writes),

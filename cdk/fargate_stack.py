@@ -5,6 +5,8 @@ is paid even when idle: it is cheaper from some tens of requests a second on. Op
 the data stack, so both can serve at the same time, and DNS can move traffic between them.
 """
 
+from collections.abc import Mapping
+
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_elasticloadbalancingv2 as elb
@@ -13,6 +15,7 @@ from constructs import Construct
 from cdk.config import Config
 from cdk.containers import Containers
 from cdk.data_stack import DataStack
+from cdk.fargate_alarms import FargateAlarms
 from cdk.network import Network
 from cdk.permissions import allow_groups, allow_inbox, allow_ingest, allow_worker
 from cdk.tasks import Tasks
@@ -42,16 +45,23 @@ class FargateStack(Stack):
         self.worker = containers.work("Worker", config.fargate_worker_tasks)
         allow_worker(self.worker.role, data)
         certificate = certificates.Certificate.from_certificate_arn(self, "Certificate", config.certificate_arn)
-        self._listen(certificate)
+        targets = {
+            "Ingest": self._target("IngestTarget", self.ingest),
+            "Inbox": self._target("InboxTarget", self.inbox),
+        }
+        self._listen(certificate, targets)
+        FargateAlarms(self, "Alarms", config, targets=targets, balancer=self.network.balancer, worker=self.worker)
         CfnOutput(self, "DomainTarget", value=self.network.balancer.load_balancer_dns_name)
 
-    def _listen(self, certificate: certificates.ICertificate) -> None:
+    def _listen(
+        self, certificate: certificates.ICertificate, targets: Mapping[str, elb.ApplicationTargetGroup]
+    ) -> None:
         listener = self.network.balancer.add_listener(
             "Https",
             port=443,
             certificates=[elb.ListenerCertificate.from_certificate_manager(certificate)],
             ssl_policy=elb.SslPolicy.RECOMMENDED_TLS,
-            default_action=elb.ListenerAction.forward([self._target("IngestTarget", self.ingest)]),
+            default_action=elb.ListenerAction.forward([targets["Ingest"]]),
         )
         listener.add_action(
             "Groups",
@@ -63,7 +73,7 @@ class FargateStack(Stack):
             "Reads",
             priority=2,
             conditions=[elb.ListenerCondition.http_request_methods(["GET", "HEAD"])],
-            action=elb.ListenerAction.forward([self._target("InboxTarget", self.inbox)]),
+            action=elb.ListenerAction.forward([targets["Inbox"]]),
         )
 
     def _target(self, name: str, tasks: Tasks) -> elb.ApplicationTargetGroup:

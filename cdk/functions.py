@@ -25,7 +25,10 @@ class Function(Construct):
         memory_mb: int,
         timeout_seconds: int,
         warm: int = 0,
+        reserved: int | None = None,
+        recursive: bool = False,
     ) -> None:
+        """Add a function, with `reserved` sandboxes if given and no more; `recursive` if it sends to its own queue."""
         super().__init__(scope, name)
         log = log_group(self, config, name.lower())
         # Not the managed policy, which may write to every log group of the account.
@@ -44,6 +47,9 @@ class Function(Construct):
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_seconds),
             log_group=log,
+            reserved_concurrent_executions=reserved,
+            # Lambda drops a message after 16 passes through functions, unless this is allowed.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if recursive else lambda_.RecursiveLoop.TERMINATE,
         )
         self.alias = lambda_.Alias(
             self,

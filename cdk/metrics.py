@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as api
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
 
 from cdk.data_stack import DataStack
 from cdk.functions import Function
@@ -23,15 +24,32 @@ class Metrics:
         self.posts = _of_api("Count", "Sum", post)
         self.ingest_failures = _of_api("5xx", "Sum", post)
         self.ingest_p99_ms = _of_api("Latency", "p99", post)
+        read = {"ApiId": http.api_id, "Stage": "$default", "Method": "GET", "Resource": "/{path+}"}
+        self.inbox_failures = _of_api("5xx", "Sum", read)
+        self.inbox_p99_ms = _of_api("Latency", "p99", read)
 
         self.sent = queue.metric_number_of_messages_sent(period=_MINUTE, statistic="Sum")
         self.waiting = queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
         self.oldest_message_seconds = queue.metric_approximate_age_of_oldest_message(
             period=_MINUTE, statistic="Maximum"
         )
+        self.oldest_dead_letter_seconds = dlq.metric_approximate_age_of_oldest_message(
+            period=_MINUTE, statistic="Maximum"
+        )
         self.dead_letters = dlq.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
 
+        self.dead_letters_added = cloudwatch.MathExpression(
+            expression="DIFF(held)", using_metrics={"held": self.dead_letters}, period=_MINUTE, label="added"
+        )
+
         self.worker_errors = functions["worker"].function.metric_errors(period=_MINUTE, statistic="Sum")
+        self.messages_dropped = functions["worker"].function.metric(
+            "RecursiveInvocationsDropped", period=_MINUTE, statistic="Sum"
+        )
+        self.throttles = {
+            name: one.function.metric_throttles(period=_MINUTE, statistic="Sum") for name, one in functions.items()
+        }
+        self.account_sandboxes = lambda_.Function.metric_all_concurrent_executions(period=_MINUTE, statistic="Maximum")
         self.durations = {
             name: one.function.metric_duration(period=_MINUTE, statistic="p99", label=name)
             for name, one in functions.items()

@@ -5,6 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.alarms import Alarms
+from cdk.budget import Budget
 from cdk.config import MAX_API_SECONDS, Config
 from cdk.dashboard import Dashboard
 from cdk.data_stack import DataStack
@@ -14,6 +15,8 @@ from cdk.metrics import Metrics
 from cdk.permissions import allow_groups, allow_inbox, allow_ingest
 from cdk.release import Release
 from cdk.worker import Worker
+
+_MAX_WAIT_SECONDS = 2
 
 
 class ServiceStack(Stack):
@@ -40,6 +43,7 @@ class ServiceStack(Stack):
             memory_mb=config.ingest_memory_mb,
             timeout_seconds=MAX_API_SECONDS,
             warm=config.ingest_warm,
+            reserved=config.ingest_concurrency if config.reserve_concurrency else None,
         )
         allow_ingest(self.ingest.role, data)
         self.inbox = Function(
@@ -48,9 +52,11 @@ class ServiceStack(Stack):
             config,
             handler="worker.inbox.lambda_handler.handler",
             code=code,
-            environment=environment,
+            # A long poll occupies a sandbox, and is billed for it.
+            environment=environment | {"MAX_WAIT_SECONDS": str(_MAX_WAIT_SECONDS)},
             memory_mb=config.inbox_memory_mb,
             timeout_seconds=MAX_API_SECONDS,
+            reserved=config.inbox_concurrency if config.reserve_concurrency else None,
         )
         allow_inbox(self.inbox.role, data)
         self.groups = Function(
@@ -77,5 +83,7 @@ class ServiceStack(Stack):
         metrics = Metrics(data, self.http.api, functions)
         self.alarms = Alarms(self, "Alarms", config, metrics)
         Dashboard(self, "Dashboard", config, metrics, self.alarms)
+        if config.monthly_budget_dollars:
+            Budget(self, "Budget", config)
         if config.canary:
-            Release(self, "Release", functions, [self.alarms.ingest_failures, self.alarms.worker_errors])
+            Release(self, "Release", functions, self.alarms.of_a_release)

@@ -15,7 +15,15 @@ class Tables(Construct):
     def __init__(self, scope: Construct, name: str, config: Config) -> None:
         super().__init__(scope, name)
         declared = declare(config.settings())
-        self.events = _table(self, "Events", declared.events, config)
+        warm = config.warm_write_units
+        self.events = _table(
+            self,
+            "Events",
+            declared.events,
+            config,
+            billing=dynamodb.Billing.on_demand(max_write_request_units=config.max_write_units),
+            warm_throughput=dynamodb.WarmThroughput(write_units_per_second=warm) if warm else None,
+        )
         self.api_keys = _table(self, "ApiKeys", declared.api_keys, config)
         self.groups = _table(self, "Groups", declared.groups, config)
         self.sources = _table(self, "Sources", declared.sources, config)
@@ -29,7 +37,15 @@ class Tables(Construct):
         CfnOutput(self, "SourcesKeyId", value=self.sources_key.key_id)
 
 
-def _table(scope: Construct, name: str, declared: Table, config: Config) -> dynamodb.TableV2:
+def _table(
+    scope: Construct,
+    name: str,
+    declared: Table,
+    config: Config,
+    *,
+    billing: dynamodb.Billing | None = None,
+    warm_throughput: dynamodb.WarmThroughput | None = None,
+) -> dynamodb.TableV2:
     return dynamodb.TableV2(
         scope,
         name,
@@ -37,7 +53,8 @@ def _table(scope: Construct, name: str, declared: Table, config: Config) -> dyna
         partition_key=_key(declared.partition_key),
         sort_key=_key(declared.sort_key) if declared.sort_key else None,
         time_to_live_attribute=declared.ttl_attribute,
-        billing=dynamodb.Billing.on_demand(),
+        billing=billing or dynamodb.Billing.on_demand(),
+        warm_throughput=warm_throughput,
         encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True

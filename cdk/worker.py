@@ -25,6 +25,9 @@ class Worker(Construct):
             environment=data.environment(config),
             memory_mb=config.worker_memory_mb,
             timeout_seconds=config.worker_timeout_seconds,
+            reserved=config.worker_concurrency if config.reserve_concurrency else None,
+            # It replaces messages that are about to use up their deliveries without being at fault.
+            recursive=True,
         )
         allow_worker(self.function.role, data)
         window = Duration.seconds(config.worker_window_seconds)

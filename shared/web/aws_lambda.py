@@ -17,12 +17,18 @@ from litestar.types import HTTPReceiveMessage, HTTPScope, HTTPSendMessage
 
 from shared import settings
 from shared.clock import SystemClock
+from shared.model.errors import UnsupportedMedia
 from shared.telemetry import cloudwatch, log
 from shared.telemetry.catalog import Metrics
 
 _MAX_TEXT_BYTES = 3_000_000
 """Lambda accepts responses of up to 6,291,556 bytes of JSON. Escaping may double the size of text, while base64 adds
 a third: the largest page fits only as base64."""
+
+_ALTERED = (
+    "JSON and text arrive here as UTF-8 text, which may have altered this body: it is compressed, or has U+FFFD, which"
+    " replaces bytes that are not UTF-8. Send NDJSON (application/x-ndjson), compressed or not, or data_base64."
+)
 
 _log = logging.getLogger("triggers.http")
 
@@ -108,6 +114,7 @@ class LambdaApp:
 
         async def receive() -> HTTPReceiveMessage:
             nonlocal body
+            _check_unaltered(event)
             if body is None:
                 await asyncio.Event().wait()  # Lambda does not signal that a client disconnected
             message: HTTPReceiveMessage = {"type": "http.request", "body": body or b"", "more_body": False}
@@ -125,6 +132,20 @@ def body_of(event: Mapping[str, Any]) -> bytes | None:
     """Return the body of a request."""
     body: str = event.get("body") or ""
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass")
+
+
+def _check_unaltered(event: Mapping[str, Any]) -> None:
+    """Raise `UnsupportedMedia` if the HTTP API may have altered the body of a request.
+
+    It hands `application/json` and `text/*` over as text: of bytes that are not UTF-8, as compressed ones, nothing but
+    U+FFFD is left. Other media types arrive as base64, unaltered.
+    """
+    body = event.get("body")
+    if not body or event.get("isBase64Encoded"):
+        return
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if headers.get("content-encoding", "identity").strip().lower() != "identity" or "\ufffd" in body:
+        raise UnsupportedMedia(_ALTERED, ("application/x-ndjson",))
 
 
 def scope_of(event: Mapping[str, Any]) -> HTTPScope:

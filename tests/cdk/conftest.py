@@ -53,7 +53,7 @@ class Assembly:
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
-    """Synthesize `dev`, `prod`, or `fargate`: prod with a domain and containers."""
+    """Synthesize `dev`, `prod`, `fargate` (prod with a domain and containers), or `limited` (dev with limits)."""
     code = tmp_path_factory.mktemp("bundle")
     (code / "empty.py").touch()
 
@@ -61,7 +61,15 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assemb
     def synthesize(name: str) -> Assembly:
         directory = tmp_path_factory.mktemp(name)
         fargate = name == "fargate"
-        stage = config.STAGES["prod" if fargate else name]
+        stage = config.STAGES[{"fargate": "prod", "limited": "dev"}.get(name, name)]
+        if name == "limited":
+            stage = replace(
+                stage,
+                monthly_budget_dollars=100,
+                alarm_email="a@b.example",
+                max_write_units=5000,
+                warm_write_units=8000,
+            )
         if fargate:
             stage = replace(stage, domain="events.example.com", certificate_arn=CERTIFICATE, alarm_email="a@b.example")
         app = aws_cdk.App(outdir=str(directory), context={"fargate": fargate})

@@ -35,10 +35,22 @@ def test_values_that_aws_would_refuse_are_refused(context: dict[str, str], words
 
 def test_large_batches_need_a_window() -> None:
     with pytest.raises(ValueError, match="window of at least a second"):
-        replace(config.STAGES["dev"], worker_window_seconds=0)
+        replace(config.STAGES["dev"], worker_batch_messages=11)
+
+
+def test_no_more_sandboxes_are_reserved_than_aws_permits() -> None:
+    prod = config.STAGES["prod"]
+    assert replace(prod, inbox_concurrency=550).inbox_concurrency == 550
+    with pytest.raises(ValueError, match="901 sandboxes can't be reserved"):
+        replace(prod, inbox_concurrency=551)
+
+
+def test_a_budget_needs_an_address() -> None:
+    with pytest.raises(ValueError, match="needs an alarm_email"):
+        replace(config.STAGES["dev"], monthly_budget_dollars=10)
 
 
 def test_settings_of_a_stage_are_valid_and_its_own() -> None:
     dev, prod = (config.STAGES[name].settings() for name in ("dev", "prod"))
     assert dev.queue_name != prod.queue_name
-    assert dev.visibility_seconds == 6 * 60 + 1
+    assert dev.visibility_seconds == 6 * 60

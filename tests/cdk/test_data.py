@@ -1,6 +1,7 @@
 """The data stack: as `shared.aws.provision` declares it, encrypted, over TLS only, and protected."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -126,3 +127,14 @@ def test_in_production_data_can_not_be_deleted(prod: Assembly, dev: Assembly) ->
         manifest = json.loads((made.directory / "manifest.json").read_text())["artifacts"]
         (data,) = [one["properties"] for name, one in manifest.items() if name.endswith("-Data")]
         assert data.get("terminationProtection", False) is protected
+
+
+def test_writes_can_be_limited_and_prepared_for(assembly: Callable[..., Assembly], prod: Assembly) -> None:
+    events, keys = sorted(
+        assembly("limited").properties("DynamoDB::GlobalTable"), key=lambda one: "api-keys" in one["TableName"]
+    )
+    assert events["WriteOnDemandThroughputSettings"] == {"MaxWriteRequestUnits": 5000}
+    assert events["WarmThroughput"] == {"WriteUnitsPerSecond": 8000}
+    limits = {"WriteOnDemandThroughputSettings", "WarmThroughput"}
+    assert limits.isdisjoint(keys)
+    assert all(limits.isdisjoint(table) for table in prod.properties("DynamoDB::GlobalTable"))

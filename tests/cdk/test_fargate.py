@@ -49,7 +49,8 @@ def test_apis_scale_on_cpu_and_the_worker_on_the_queues_age(fargate: Assembly) -
     ] * 3
     steps = [one for one in policies if one["PolicyType"] == "StepScaling"]
     assert {one["StepScalingPolicyConfiguration"]["AdjustmentType"] for one in steps} == {"ChangeInCapacity"}
-    watched = {one["MetricName"] for one in fargate.properties("CloudWatch::Alarm", "Fargate")}
+    alarms = fargate.properties("CloudWatch::Alarm", "Fargate")
+    watched = {one["MetricName"] for one in alarms if one["AlarmDescription"].endswith("scaling alarm")}
     assert watched == {"ApproximateAgeOfOldestMessage"}
 
 

@@ -32,7 +32,7 @@ def test_messages_are_invisible_for_six_times_the_batch_timeout(each: Assembly) 
     (worker,) = [one for one in each.properties("Lambda::Function") if one["Handler"].startswith("worker.commit.")]
     (source,) = each.properties("Lambda::EventSourceMapping")
     hidden = {one["VisibilityTimeout"] for one in each.properties("SQS::Queue")}
-    assert hidden == {6 * worker["Timeout"] + source["MaximumBatchingWindowInSeconds"]}
+    assert hidden == {6 * worker["Timeout"] + source.get("MaximumBatchingWindowInSeconds", 0)}
 
 
 def test_the_worker_retries_only_failed_messages_and_has_a_concurrency_limit(prod: Assembly) -> None:
@@ -40,7 +40,41 @@ def test_the_worker_retries_only_failed_messages_and_has_a_concurrency_limit(pro
     stage = config.STAGES["prod"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": stage.worker_concurrency}
-    assert source["BatchSize"] == stage.worker_batch_messages
+    assert source["BatchSize"] == stage.worker_batch_messages == 10
+    assert "MaximumBatchingWindowInSeconds" not in source  # a window may wait for 20 s on a quiet queue
+
+
+def of_part(made: Assembly, field: str) -> dict[str, object]:
+    """Return a field of each function's properties."""
+    functions = made.properties("Lambda::Function", "Service")
+    return {one["Handler"].removesuffix(".lambda_handler.handler"): one.get(field) for one in functions}
+
+
+def test_only_the_worker_may_send_to_its_own_queue_again_and_again(each: Assembly) -> None:
+    assert of_part(each, "RecursiveLoop") == {
+        "ingest": "Terminate",
+        "worker.inbox": "Terminate",
+        "worker.commit": "Allow",
+    }
+
+
+def test_in_production_no_function_takes_the_sandboxes_of_another(prod: Assembly, dev: Assembly) -> None:
+    stage = config.STAGES["prod"]
+    assert of_part(prod, "ReservedConcurrentExecutions") == {
+        "ingest": stage.ingest_concurrency,
+        "worker.inbox": stage.inbox_concurrency,
+        "worker.commit": stage.worker_concurrency,
+    }
+    assert set(of_part(dev, "ReservedConcurrentExecutions").values()) == {None}  # a new account has only 10
+
+
+def test_long_polls_are_short_where_each_occupies_a_sandbox(each: Assembly) -> None:
+    environments = {
+        one["Handler"].removesuffix(".lambda_handler.handler"): one["Environment"]["Variables"]
+        for one in each.properties("Lambda::Function", "Service")
+    }
+    waits = {name: variables.get("MAX_WAIT_SECONDS") for name, variables in environments.items()}
+    assert waits == {"ingest": None, "worker.inbox": "2", "worker.commit": None}
 
 
 def test_reads_go_to_the_inbox_groups_to_groups_and_all_else_to_ingest(each: Assembly) -> None:
@@ -112,7 +146,8 @@ def test_in_production_a_release_is_a_canary_with_rollback(prod: Assembly, dev: 
     for group in groups:
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
+        judged = json.dumps(group["AlarmConfiguration"]["Alarms"])
+        assert all(name in judged for name in ("IngestFailures", "InboxFailures", "WorkerErrors"))
     assert all("CodeDeployLambdaAliasUpdate" in one["UpdatePolicy"] for one in prod.all("Lambda::Alias"))
     assert not dev.all("CodeDeploy::DeploymentGroup")
 

@@ -67,11 +67,13 @@ async def test_a_person_sees_events_come_and_redrives_a_dead_letter(page: Page, 
         assert await page.run("document.getElementById('status').textContent") == "Live"
 
         numbers = b'{"type":"order.paid","id":"numbers","data":{"big":9007199254740993,"kept":1.10,"far":1e300}}'
-        await asyncio.to_thread(client.send, [numbers, EVIL])
-        await page.until(f"{row_of('numbers')} && {row_of('</textarea>')}")
+        half = rb'{"type":"text.cut","id":"half","data":["cut \ud83d"]}'
+        await asyncio.to_thread(client.send, [numbers, half, EVIL])
+        await page.until(f"{row_of('numbers')} && {row_of('half')} && {row_of('</textarea>')}")
 
     await keyboard_walks_the_list(page)
     await numbers_are_shown_as_they_were_posted(page)
+    await data_in_base64_is_decoded(page)
     await what_hurts_is_text(page, environment)
     await types_are_filtered(page)
     await a_dead_letter_is_redriven(page)
@@ -100,7 +102,13 @@ async def keyboard_walks_the_list(page: Page) -> None:
 async def numbers_are_shown_as_they_were_posted(page: Page) -> None:
     await page.run(f"{row_of('numbers')}.click()")
     shown = await page.run("document.querySelector('#detail .data code').textContent")
-    assert shown == '{\n  "big": 9007199254740993,\n  "kept": 1.10,\n  "far": 1e999\n}'
+    assert shown == '{\n  "big": 9007199254740993,\n  "kept": 1.10,\n  "far": 1e300\n}'
+
+
+async def data_in_base64_is_decoded(page: Page) -> None:
+    await page.run(f"{row_of('half')}.click()")
+    shown = await page.run("[...document.querySelectorAll('#detail .data code')].map((code) => code.textContent)")
+    assert shown == ['"WyJjdXQgXHVkODNkIl0="', '[\n  "cut \\ud83d"\n]']
 
 
 async def what_hurts_is_text(page: Page, environment: dict[str, str]) -> None:

@@ -101,3 +101,5 @@ def _complete(case: schemathesis.Case[Any]) -> None:
         query.pop("inbox", None)  # the same
     if str(query.get("wait")).isdecimal() and int(query["wait"]) <= MAX_WAIT_SECONDS:
         query["wait"] = 1  # the same, sooner
+    if isinstance(case.body, dict) and case.body.get("wait") in range(1, MAX_WAIT_SECONDS + 1):
+        case.body["wait"] = 1  # the same

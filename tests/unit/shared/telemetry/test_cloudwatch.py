@@ -16,10 +16,12 @@ class Function:
     def __init__(self, environ: dict[str, str]) -> None:
         self.metrics = Metrics(scraped=False)
         self.out = io.StringIO()
-        self.emit = emitter(self.metrics, FakeClock(), environ, self.out)
+        self.clock = FakeClock()
+        self.emit = emitter(self.metrics, self.clock, environ, self.out)
 
     def line(self) -> dict[str, Any] | None:
-        """What the end of an invocation writes."""
+        """What the end of an invocation writes, ten seconds after the previous one."""
+        self.clock.advance(10)
         start = len(self.out.getvalue())
         self.emit()
         written = self.out.getvalue()[start:]
@@ -34,10 +36,11 @@ def test_an_invocation_writes_one_line_with_what_it_counted() -> None:
     function.metrics.events.of("dead")
     function.metrics.queue_messages.of("dlq").value = 9
     function.metrics.http_request_seconds.of("GET", "/v1/events/{id}", "2xx").observe(0.5)
-    request = "triggers_http_request_duration_seconds_GET_v1_events_id_2xx"
+    function.metrics.http_request_seconds.of("GET", "/v1/events/{id}", "4xx").observe(0.5)
+    request = "triggers_http_request_duration_seconds_GET_v1_events_id"  # without the status
     assert function.line() == {
         "_aws": {
-            "Timestamp": START_MS,
+            "Timestamp": START_MS + 10_000,
             "CloudWatchMetrics": [
                 {
                     "Namespace": "Triggers",
@@ -50,7 +53,7 @@ def test_an_invocation_writes_one_line_with_what_it_counted() -> None:
             ],
         },
         "function": "triggers-worker",
-        request: {"Values": [0.5], "Counts": [1]},
+        request: {"Values": [0.5], "Counts": [2]},
         "triggers_worker_events_total_stored": 25,
     }
 
@@ -71,6 +74,22 @@ def test_a_line_contains_the_changes_since_the_previous_one() -> None:
     reported = line["triggers_stored_latency_seconds"]
     assert reported["Counts"] == [4, 1]
     assert [round(value, 9) for value in reported["Values"]] == [0.07, 7]
+
+
+def test_between_two_lines_are_ten_seconds() -> None:
+    function = Function(LAMBDA)
+    accepted = function.metrics.events_accepted.of()
+    accepted.add()
+    assert function.line()
+    for _ in range(9):
+        function.clock.advance(1)
+        accepted.add()
+        function.emit()
+    assert function.out.getvalue().count("\n") == 1
+    function.clock.advance(1)
+    function.emit()
+    last = msgspec.json.decode(function.out.getvalue().splitlines()[-1])
+    assert last["triggers_events_accepted_total"] == 9
 
 
 def test_an_invocation_that_counted_nothing_writes_nothing() -> None:
