@@ -19,6 +19,7 @@ class Grant(msgspec.Struct, kw_only=True, eq=False):
     until: int
     seeks: int  # before the lease: an ack that took effect before a seek may be answered after it
     during_seek: bool
+    pardons: int = 0  # before its last release: the same applies to its delay, and to releases from quarantine
 
 
 class History:
@@ -28,6 +29,7 @@ class History:
         # Calls may take effect late, so that a row that is gone comes back.
         self._is_loose = late
         self._seeks = 0
+        self._pardons = 0  # releases from quarantine
         self.violations: list[str] = []
         self.admitted: Counter[str] = Counter()
         self.acked: set[str] = set()  # by a call that may have taken effect
@@ -80,6 +82,7 @@ class History:
         """The member releases events; until that is confirmed, both may hold: the release and the lease."""
         sent = set(positions)
         grant.live -= sent
+        grant.pardons = self._pardons
         self._doubtful |= sent
 
     def release_confirmed(
@@ -90,7 +93,7 @@ class History:
         for position in positions:
             if position not in was_doubtful:
                 self._doubtful.discard(position)
-            if grant.seeks == self._seeks:
+            if (grant.seeks, grant.pardons) == (self._seeks, self._pardons):
                 self._not_before[position] = not_before
 
     def doubtful(self) -> set[str]:
@@ -99,6 +102,7 @@ class History:
 
     def quarantine_released(self) -> None:
         """What was in quarantine may be leased at once, and after a seek in addition to what the seek leases."""
+        self._pardons += 1
         self._not_before.clear()
         self._is_loose |= self._seeks > 0
 
