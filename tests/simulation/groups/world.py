@@ -60,7 +60,7 @@ class Server:
     def __init__(self, process: Process, groups: Groups) -> None:
         self.process = process
         self.groups = groups
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls: dict[asyncio.Task[Any], None] = {}  # in order, so that a seed replays
 
     async def call(self, call: Callable[[Groups], Awaitable[T]]) -> T:
         """Return what a request returns; raise `Lost` if the server dies meanwhile."""
@@ -72,11 +72,11 @@ class Server:
         if self.process.is_dead:
             raise Lost
         task = asyncio.ensure_future(serve())
-        self._calls.add(task)
+        self._calls[task] = None
         try:
             await asyncio.wait([task])
         finally:
-            self._calls.discard(task)
+            del self._calls[task]
         if task.cancelled():
             raise Lost
         return task.result()
