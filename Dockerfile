@@ -6,6 +6,7 @@
 #
 # Runs as an unprivileged user. The root file system may be read-only.
 
+# Chosen on 2026-11-22; script/audit fails if that is long ago.
 ARG PYTHON=python:3.13.11-slim-bookworm@sha256:20080e807bfc404f8450b185cf0fc95d553462673598549613735f70a5b4d5d0
 
 FROM ${PYTHON} AS build

@@ -9,6 +9,7 @@ from bench import chart, report
 from bench.builds import staged
 from bench.calls import calls
 from bench.cost import cost, storage
+from bench.freshness import freshness
 from bench.inbox import inbox
 from bench.ingest import ingest
 from bench.latency import latency, overload
@@ -16,10 +17,12 @@ from bench.plan import Plan
 from bench.results import Row
 from bench.single_machine import single_machine
 from bench.soak import soak
+from bench.sources import sources
 from bench.worker import worker
 
 BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "ingest": ingest,  # yields the memory rows, too
+    "sources": sources,
     "worker": worker,
     "inbox": inbox,
     "latency": latency,
@@ -33,18 +36,21 @@ _LEAST_WIDTH = 150
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak", "single-machine"]))
+@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak", "single-machine", "freshness"]))
 @click.option("--quick", is_flag=True, help="One short round of each, within a minute; imprecise, not saved.")
 @click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1000), help="For soak.")
 @click.option("--backlog", default=100_000, show_default=True, type=click.IntRange(1000), help="For single-machine.")
+@click.option("--samples", default=1_000, show_default=True, type=click.IntRange(10), help="For freshness.")
 @click.option("--emulator-backlog", default=5_000, show_default=True, help="The same on the emulator; 0 skips it.")
-def main(names: tuple[str, ...], *, quick: bool, events: int, backlog: int, emulator_backlog: int) -> None:
+def main(
+    names: tuple[str, ...], *, quick: bool, events: int, backlog: int, emulator_backlog: int, samples: int
+) -> None:
     """Compare Triggers with a plain build and a no-op, on this machine, in one run.
 
     Writes bench/results.json and bench/chart.svg, unless --quick. Takes about ten minutes if no NAME is given.
 
-    Two run only if named: soak sends a million events through the embedded server; single-machine measures its
-    start, freshness, backlog and pages.
+    Three run only if named: soak sends a million events through the embedded server; single-machine measures its
+    start, freshness, backlog and pages; freshness the time from a POST to a reader, with and without early reads.
     """
     console = Console()
     console.width = max(console.width, _LEAST_WIDTH)
@@ -53,6 +59,9 @@ def main(names: tuple[str, ...], *, quick: bool, events: int, backlog: int, emul
         return
     if "single-machine" in names:
         single_machine(backlog, emulator_backlog, console)
+        return
+    if "freshness" in names:
+        freshness(samples, console)
         return
     wanted = {_ALIASES.get(name, name) for name in names or BENCHMARKS}
     rows: list[Row] = []

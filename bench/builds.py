@@ -27,6 +27,10 @@ class Stage(msgspec.Struct, frozen=True):
     aws: StubServer
     token: str
 
+    async def make_key(self) -> str:
+        """Return another API key without effective limits."""
+        return await _make_key(self.aws)
+
     def ingest(self, **settings: str) -> AbstractContextManager[Server]:
         """Run our ingest."""
         return http_server(["cli", "serve", "ingest"], self.aws.environment(**settings))

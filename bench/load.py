@@ -178,7 +178,8 @@ def main() -> None:
     """Read a spec, run it, print the report."""
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=Spec)
     report = uvloop.run(run_open(spec) if spec.phases else run_closed(spec))
-    sys.stdout.buffer.write(msgspec.json.encode(report))
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:  # with PYTHONUNBUFFERED, stdout may write only a part
+        out.write(msgspec.json.encode(report))
 
 
 if __name__ == "__main__":

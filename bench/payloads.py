@@ -64,6 +64,15 @@ def post(body: bytes, token: str) -> bytes:
     return head.encode() + body
 
 
+def deliver(body: bytes, token: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return the HTTP request that delivers `body` to the source with `token`."""
+    head = (
+        f"POST /v1/in/{token} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+    )
+    return b"%b%b\r\n%b" % (head.encode(), b"".join(b"%b: %b\r\n" % header for header in headers), body)
+
+
 def get(path: str, token: str) -> bytes:
     """Return the HTTP request that reads `path`."""
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()

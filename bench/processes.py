@@ -100,11 +100,11 @@ def worker(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Ser
 
 def load(spec: Spec) -> Report:
     """Run a load generator until it ends."""
-    # A report of some MB has arrived truncated through a pipe on a busy machine.
-    with tempfile.TemporaryFile() as report, _pinned(LOAD_CORE):
-        subprocess.run([sys.executable, "-m", "bench.load"], input=msgspec.json.encode(spec), stdout=report, check=True)
-        report.seek(0)
-        return msgspec.json.decode(report.read(), type=Report)
+    with _pinned(LOAD_CORE):
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.load"], input=msgspec.json.encode(spec), stdout=subprocess.PIPE, check=True
+        )
+    return msgspec.json.decode(done.stdout, type=Report)
 
 
 @contextmanager

@@ -85,6 +85,14 @@ class _Put(msgspec.Struct, rename="pascal"):
     item: msgspec.Raw
 
 
+class _PutOne(msgspec.Struct, rename="pascal"):
+    put: _Put
+
+
+class _PutAll(msgspec.Struct, rename="pascal"):
+    transact_items: list[_PutOne]
+
+
 class _Bounds(msgspec.Struct, rename={"pk": ":pk", "first": ":first", "last": ":last"}):
     pk: _Text
     first: _Text
@@ -102,6 +110,7 @@ _statements = msgspec.json.Decoder(_Statements)
 _receive = msgspec.json.Decoder(_Receive)
 _get = msgspec.json.Decoder(_Get)
 _put = msgspec.json.Decoder(_Put)
+_put_all = msgspec.json.Decoder(_PutAll)
 _key = msgspec.json.Decoder(_Key)
 _query = msgspec.json.Decoder(_Query)
 _body = msgspec.json.Decoder(str)
@@ -125,6 +134,7 @@ class StubAws:
             "DeleteMessageBatch": self._done,
             "ChangeMessageVisibilityBatch": self._done,
             "PutItem": self._put,
+            "TransactWriteItems": self._put_all,
             "UpdateItem": lambda _: b"{}",  # when a key was last used
             "BatchExecuteStatement": self._execute,
             "GetItem": self._get,
@@ -200,10 +210,18 @@ class StubAws:
     def _put(self, body: bytes) -> bytes:
         self._counts["writes"] += 1
         if b'"key#' in body:  # an API key
-            item = bytes(_put.decode(body).item)
-            key = _key.decode(item)
-            self._load(key.pk.s, key.sk.s, item)
+            self._load_item(_put.decode(body))
         return b"{}"
+
+    def _put_all(self, body: bytes) -> bytes:
+        for each in _put_all.decode(body).transact_items:  # a source and its name
+            self._load_item(each.put)
+        return b"{}"
+
+    def _load_item(self, put: _Put) -> None:
+        item = bytes(put.item)
+        key = _key.decode(item)
+        self._load(key.pk.s, key.sk.s, item)
 
     def _execute(self, body: bytes) -> bytes:
         count = len(_statements.decode(body).statements)

@@ -113,6 +113,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             dlq_name=f"triggers-{self.stage}-dlq",
             dynamodb_table_events=f"triggers-{self.stage}-events",
             dynamodb_table_api_keys=f"triggers-{self.stage}-api-keys",
+            dynamodb_table_sources=f"triggers-{self.stage}-sources",
             log_level=self.log_level,  # type: ignore[arg-type] # the functions check it
             visibility_seconds=self.visibility_seconds,
             inbox_shards=self.inbox_shards,

@@ -32,6 +32,8 @@ class DataStack(Stack):
             "DLQ_NAME": settings.dlq_name,
             "DYNAMODB_TABLE_EVENTS": settings.dynamodb_table_events,
             "DYNAMODB_TABLE_API_KEYS": settings.dynamodb_table_api_keys,
+            "DYNAMODB_TABLE_SOURCES": settings.dynamodb_table_sources,
+            "KMS_KEY_ID": self.tables.sources_key.key_id,
             "BODIES_BUCKET": self.bodies.bucket.bucket_name,
             "VISIBILITY_SECONDS": str(settings.visibility_seconds),
             "INBOX_SHARDS": str(settings.inbox_shards),

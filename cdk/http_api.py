@@ -52,7 +52,10 @@ class HttpApi(Construct):
         )
         self._route("/v1/events", api.HttpMethod.POST, to_ingest)
         self._route("/v1/acks", api.HttpMethod.POST, to_ingest)
-        self._route("/v1/events/{id+}", api.HttpMethod.DELETE, to_ingest)
+        for path in ("/v1/events", "/v1/events/{id+}"):
+            self._route(path, api.HttpMethod.DELETE, to_ingest)
+        for method in (api.HttpMethod.POST, api.HttpMethod.OPTIONS):
+            self._route("/v1/in/{token}", method, to_ingest)
         for method in (api.HttpMethod.GET, api.HttpMethod.HEAD):
             self._route("/{path+}", method, to_inbox)
         self.stage = self._stage(config)

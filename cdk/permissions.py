@@ -16,14 +16,17 @@ _WRITE_EVENTS = (
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
 )
-_COUNTED = ("full_us", "last_used_at", "pk", "ttl")
+# What the APIs update in the key table, by the prefix of the item's key. A key with a `ttl` would be deleted.
+_UPDATED = {"bucket#": ("full_us", "pk", "ttl"), "key#": ("last_used_at", "pk")}
 _SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 _CONSUME = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
 
 
 def allow_ingest(role: iam.IRole, data: DataStack) -> None:
-    """Allow verifying keys and sending packs."""
+    """Allow verifying keys, reading sources, decrypting their secrets, and sending packs."""
     _keys(role, data)
+    _allow(role, ("dynamodb:GetItem",), data.tables.sources.table_arn)
+    _allow(role, ("kms:Decrypt",), data.tables.sources_key.key_arn)
     _allow(role, _SEND, data.queues.events.queue_arn)
 
 
@@ -43,11 +46,17 @@ def allow_worker(role: iam.IRole, data: DataStack) -> None:
 
 
 def _keys(role: iam.IRole, data: DataStack) -> None:
-    """Allow reading keys and updating their usage, but not their scopes or limits."""
+    """Allow reading keys, recording their use and updating their token buckets; no other attribute of either."""
     table = data.tables.api_keys.table_arn
     _allow(role, ("dynamodb:GetItem",), table)
-    counted = {"ForAllValues:StringEquals": {"dynamodb:Attributes": list(_COUNTED)}}
-    _allow(role, ("dynamodb:UpdateItem",), table, counted)
+    for prefix, attributes in _UPDATED.items():
+        # DynamoDB lists the attributes of every expression of the call, and `pk`. `ReturnValues` needs no condition,
+        # since the roles may read whole items.
+        conditions = {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": list(attributes)},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{prefix}*"]},
+        }
+        _allow(role, ("dynamodb:UpdateItem",), table, conditions)
 
 
 def _bodies(role: iam.IRole, data: DataStack, *actions: str) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-_SERVICES = frozenset({"dynamodb", "s3", "sqs", "sso", "sso-oidc", "sts"})
+_SERVICES = frozenset({"dynamodb", "kms", "s3", "sqs", "sso", "sso-oidc", "sts"})
 """The botocore services that are called, or that credentials may come from."""
 
 _NEVER = (
@@ -21,15 +21,19 @@ _NEVER = (
     "zstandard/_cffi*",  # a second binding, for other interpreters
 )
 _NOT_IN_A_FUNCTION = (
+    "_cffi_backend*",
     "aiosqlite",
     "bin",
+    "cffi",
     "click",
+    "cryptography",  # functions use KMS
     "h11",
     "httpcore",
     "httptools",
     "httpx",
     "markdown_it",
     "mdurl",
+    "pycparser",
     "pygments",
     "rich",
     "rich_click",

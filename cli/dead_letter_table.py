@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+import click
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -11,6 +12,8 @@ from cli.output import print_table, span
 from shared.dead_letters import DeadLetter, Subject
 
 _ID_LENGTH = 36
+_RAW_LENGTH = 4096
+"""Characters: two or three screens, enough to recognize what a message is."""
 
 
 def print_dead_letters(dead_letters: Sequence[DeadLetter]) -> None:
@@ -38,6 +41,23 @@ def print_dead_letter(dead_letter: DeadLetter) -> None:
     for name, value in _fields(dead_letter):
         table.add_row(name, _text(value))
     print_table(table)
+
+
+def print_raw(body: str) -> None:
+    """Print the beginning of an unreadable message, with everything escaped that a terminal does not show as it is."""
+    shown = "".join(map(_escaped, body[:_RAW_LENGTH]))
+    more = (
+        f" (the first {_RAW_LENGTH:,} of {len(body):,} characters; --json prints all)"
+        if len(body) > _RAW_LENGTH
+        else ""
+    )
+    click.echo(f"\nraw text{more}:\n{shown}")
+
+
+def _escaped(character: str) -> str:
+    if character == "\\" or not character.isprintable():
+        return character.encode("unicode_escape").decode()
+    return character
 
 
 def _fields(dead_letter: DeadLetter) -> Iterable[tuple[str, str]]:

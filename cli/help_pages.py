@@ -29,10 +29,18 @@ _AWS = {
 _SERVICE = {**_AWS, "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR", "METRICS_PORT": "a port for Prometheus only"}
 _QUEUES = {"DLQ_NAME, QUEUE_NAME": "the queues", **_AWS}
 _KEYS = {"DYNAMODB_TABLE_API_KEYS": "the table of keys", **_AWS}
+_SOURCES = {
+    "DYNAMODB_TABLE_SOURCES": "the table of sources",
+    "KMS_KEY_ID": "the KMS key for their secrets",
+    "DATA_DIR": "without KMS_KEY_ID, the directory of sources.key",
+    **_AWS,
+}
+_SOURCE_URLS = {"PUBLIC_URL": "the base URL that providers use", **_SOURCES}
 _NAMES = {
     "QUEUE_NAME, DLQ_NAME": "the queues",
     "DYNAMODB_TABLE_EVENTS": "the table of events",
     "DYNAMODB_TABLE_API_KEYS": "the table of keys",
+    "DYNAMODB_TABLE_SOURCES": "the table of sources",
     "BODIES_BUCKET": "the bucket",
     **_AWS,
 }
@@ -102,6 +110,62 @@ PAGES = {
         variables=_KEYS,
     ),
     "keys revoke": Page(summary="Revoke a key.", examples=["triggers keys revoke KEYID"], variables=_KEYS),
+    "sources": Page(
+        summary="Create and manage URLs that accept any webhook.",
+        examples=[
+            "triggers sources list",
+            "triggers sources --data .triggers create --tenant dev --name gh --scheme github",
+        ],
+    ),
+    "sources create": Page(
+        summary="Create a source and print its URL.",
+        examples=[
+            "triggers sources create --tenant acme --name stripe --scheme stripe --secret-file -",
+            "triggers sources create --tenant acme --name gh --inbox code --scheme github --json",
+            "triggers sources create --tenant acme --name crm --scheme hmac --header X-Signature",
+        ],
+        variables=_SOURCE_URLS,
+    ),
+    "sources list": Page(
+        summary="List sources, without their secrets.",
+        examples=["triggers sources list --tenant acme", "triggers sources list --json | jq -r '.[].name'"],
+        variables=_SOURCES,
+    ),
+    "sources show": Page(
+        summary="Show a source.",
+        examples=["triggers sources show stripe", "triggers sources show stripe --with-url"],
+        variables=_SOURCE_URLS,
+        exits={"1": "no such source"},
+    ),
+    "sources rotate": Page(
+        summary="Add a signing secret, remove the old ones, or replace the URL.",
+        examples=[
+            "triggers sources rotate stripe --secret-file -",
+            "triggers sources rotate stripe --finish",
+            "triggers sources rotate stripe --new-url",
+        ],
+        variables=_SOURCE_URLS,
+    ),
+    "sources disable": Page(
+        summary="Refuse deliveries.",
+        examples=["triggers sources disable stripe", "triggers sources disable stripe --undo"],
+        variables=_SOURCES,
+    ),
+    "sources delete": Page(
+        summary="Delete a source permanently.",
+        examples=["triggers sources delete stripe --yes"],
+        variables=_SOURCES,
+        exits={"1": "no such source, or not confirmed"},
+    ),
+    "sources test": Page(
+        summary="Sign and post a delivery as the provider would.",
+        examples=[
+            "triggers sources test stripe --file body.json",
+            "triggers sources test gh --file body.json --header 'X-GitHub-Event: push'",
+        ],
+        variables=_SOURCE_URLS,
+        exits={"1": "the delivery was refused"},
+    ),
     "dlq": Page(
         summary="List, redrive or delete events that could not be stored.",
         examples=["triggers dlq list", "triggers dlq --data .triggers redrive --all"],

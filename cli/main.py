@@ -11,6 +11,7 @@ from cli.commands.provision import provision
 from cli.commands.ready import ready
 from cli.commands.send import send
 from cli.commands.serve import serve
+from cli.commands.sources import sources
 from cli.commands.status import status
 from cli.commands.tail import tail
 from cli.commands.worker import worker
@@ -19,7 +20,7 @@ from cli.root import Root
 triggers = Root(
     sections={
         "Run it": [dev, serve, worker],
-        "Operate it": [provision, status, ready, keys, dlq],
+        "Operate it": [provision, status, ready, keys, sources, dlq],
         "Use it": [send, tail],
         "This command": [completion],
     }

@@ -58,6 +58,8 @@ def errors_in_one_line() -> Iterator[None]:
         for fault in error.faults:
             click.echo(f"Invalid setting: {fault}", err=True)
         sys.exit(_FAILED)
+    except click.ClickException:  # has its message, even if a refusal by AWS is its cause
+        raise
     except Exception as error:
         if (line := error_message(error)) is None:
             raise
@@ -66,10 +68,12 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def error_message(error: Exception) -> str | None:
-    """Return one line for `error`, None if it comes neither from this project nor from AWS."""
+    """Return one line for `error`, None if it comes neither from this project nor from AWS nor from a file."""
     # No other error of this project is a refusal by AWS, although a refusal may be its cause.
     if not isinstance(error, TriggersError) or isinstance(error, (Unavailable, Unclear)):
         said = aws_error_messages.explain(error, settings.load(os.environ))
         if said is not None:
             return said
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return str(error) if isinstance(error, TriggersError) else None

@@ -19,11 +19,12 @@ from ingest.publisher import Publisher
 from ingest.request_body import read_content
 from ingest.trace_context import traceparent_of
 from shared.clock import Clock
-from shared.model.api_key import INBOX_ACK, ApiKey
+from shared.model.api_key import INBOX_ACK
 from shared.model.errors import Fault, InvalidRequest, UnsupportedMedia, echo, pointer_to
 from shared.model.event import DEFAULT_INBOX, MAX_EVENTS_PER_REQUEST
 from shared.model.pack import AckPack
 from shared.model.position import is_position
+from shared.model.type_pattern import selects_all
 from shared.web.auth import access_of
 from shared.web.context import context_of
 
@@ -54,18 +55,17 @@ _position = msgspec.json.Decoder(str)
 
 
 def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandler:
-    """Return the handler. A key limited to types may ack too, since it learns positions only by reading."""
+    """Return the handler. Which events a key limited to types may ack is checked when they are found."""
 
     @post(PATH, status_code=202, include_in_schema=False)
     async def post_acks(request: Request[Any, Any, Any]) -> Response[bytes]:
         scope = request.scope
-
-        async def read(_: ApiKey) -> tuple[Acks, int]:
-            acks = read_acks(await _body(request))
-            # Each ack costs the table about as much as an event.
-            return acks, len(acks.positions)
-
-        key, acks = await access_of(scope).admit(scope, INBOX_ACK, read)
+        access = access_of(scope)
+        key = await access.authenticate(scope, INBOX_ACK)
+        admission = await access.admit(scope, key)
+        acks = read_acks(await _body(request))
+        # Each ack costs the table about as much as an event.
+        await admission.settle(len(acks.positions))
         pack = AckPack(
             tenant=key.tenant,
             key_id=key.key_id,
@@ -73,6 +73,7 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
             inbox=acks.inbox,
             # A call to the table may name an item only once.
             positions=list(dict.fromkeys(acks.positions)),
+            types=() if selects_all(key.types) else key.types,
         )
         await publisher().publish_removal(pack, traceparent_of(context_of(scope).headers))
         return answer(len(acks.positions))

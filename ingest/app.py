@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from ingest import acks, deletes, events
+from ingest import acks, deletes, deliveries, events
+from ingest.load_shedding import LoadShedder
 from ingest.publisher import Publisher
+from ingest.sources.registry import SourceRegistry
 from shared.clock import Clock, SystemClock
 from shared.ports import Backend
 from shared.settings import Settings
@@ -18,26 +20,39 @@ from shared.web.lifespan import WhileServing
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
     """Return ingest as one part of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
-    publisher = WhileServing[Publisher]()
+    publisher, sources = WhileServing[Publisher](), WhileServing[SourceRegistry]()
 
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
-        """Open the queue; send pending packs before closing it."""
+        """Open the queue and the sources; send pending packs before closing them."""
         opened = Publisher(await backend.queue_sender(), settings, clock, metrics)
-        with publisher.holding(opened):
+        registry = SourceRegistry(
+            await backend.sources(), await backend.secret_box(), clock, cache_seconds=settings.key_cache_seconds
+        )
+        with publisher.holding(opened), sources.holding(registry):
             try:
                 yield
             finally:
+                await registry.aclose()
                 await opened.aclose()
 
     async def ready() -> None:
         await publisher().ready()
 
-    posts = events.Events(publisher, clock, metrics, settings.max_posts)
+    load_shedder = LoadShedder(clock, metrics, settings.max_posts)
+    posts = events.Events(publisher, load_shedder, clock, metrics)
+    webhooks = deliveries.Deliveries(sources, publisher, load_shedder, clock, metrics, public_url=settings.public_url)
     return Part(
         name="ingest",
-        handlers=[events.handler(posts), *(make.handler(publisher, clock) for make in (acks, deletes))],
-        routes={("POST", events.PATH): posts},
+        handlers=[
+            events.handler(posts),
+            deliveries.handler(),
+            *(make.handler(publisher, clock) for make in (acks, deletes)),
+        ],
+        routes={
+            ("POST", events.PATH): posts,
+            **{(method, deliveries.PATH): webhooks for method in deliveries.METHODS},
+        },
         lifespan=lifespan,
         ready=ready,
     )

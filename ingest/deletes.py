@@ -36,11 +36,11 @@ def handler(publisher: Callable[[], Publisher], clock: Clock) -> HTTPRouteHandle
     @delete(event_path.TEMPLATE, status_code=202, include_in_schema=False)
     async def delete_event(request: Request[Any, Any, Any]) -> Response[bytes]:
         scope = request.scope
-
-        async def read(key: ApiKey) -> tuple[tuple[str, dict[str, str]], int]:
-            return _read(scope, key), 1
-
-        key, (event_id, given) = await access_of(scope).admit(scope, INBOX_ACK, read)
+        access = access_of(scope)
+        key = await access.authenticate(scope, INBOX_ACK)
+        await access.charge(scope, key, 1)
+        context_of(scope).events = 1
+        event_id, given = _read(scope, key)
         pack = Removal(
             tenant=key.tenant,
             key_id=key.key_id,

@@ -25,11 +25,16 @@ from shared.model.errors import Fault, Forbidden, InvalidRequest
 from shared.model.event import DEFAULT_INBOX, Event
 from shared.model.position import Minter
 from shared.telemetry.catalog import Metrics
+from shared.web.admission import Admission
 from shared.web.auth import access_of
 from shared.web.context import context_of
+from shared.web.event_path import COLLECTION, location_of
 from shared.web.query import parse_query
 
-PATH = "/v1/events"
+PATH = COLLECTION
+
+_METHODS = "DELETE, GET, HEAD, OPTIONS, POST"
+"""Those of the path, of which GET may be served by another process (`shared.web.event_path`)."""
 
 # A structured-field string (RFC 8941: quotes and backslashes are escaped), or the same without quotes.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
@@ -63,36 +68,40 @@ class Events:
     `publisher` is called for each request, since it is opened after the handler is built.
     """
 
-    def __init__(self, publisher: Callable[[], Publisher], clock: Clock, metrics: Metrics, max_posts: int) -> None:
+    def __init__(
+        self, publisher: Callable[[], Publisher], load_shedder: LoadShedder, clock: Clock, metrics: Metrics
+    ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._minter = Minter(clock)
-        self._load_shedder = LoadShedder(clock, metrics, max_posts)
+        self._load_shedder = load_shedder
         self._accepted = metrics.events_accepted.of()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises every error of `shared.model.errors` that a request can cause."""
-        self._load_shedder.enter()
+        self._load_shedder.arrive()
+        access = access_of(scope)
+        key = await access.authenticate(scope, EVENTS_WRITE)
+        self._load_shedder.enter(key.key_id)
         try:
-            await self._post(scope, receive, send)
+            batch = await self._accept(scope, receive, key, await access.admit(scope, key))
         finally:
-            self._load_shedder.leave()
-
-    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = context_of(scope).headers
-        trace = trace_of(headers)
-
-        async def read(key: ApiKey) -> tuple[Batch, int]:
-            defaults = self._defaults(headers, scope["query_string"], trace)
-            reader = reader_of(headers, scope["headers"])
-            batch = reader(await read_content(scope, receive), defaults)
-            _check_types(key, batch.events)
-            return batch, len(batch.events)
-
-        key, batch = await access_of(scope).admit(scope, EVENTS_WRITE, read)
-        await self._publisher().publish(key.tenant, key.key_id, batch.events, trace.parent if trace else None)
+            self._load_shedder.leave(key.key_id)
         self._accepted.add(len(batch.events))
         await _answer(batch, send)
+
+    async def _accept(self, scope: Scope, receive: Receive, key: ApiKey, admission: Admission) -> Batch:
+        """Read the events of a request, and return them once the queue holds them."""
+        headers = context_of(scope).headers
+        trace = trace_of(headers)
+        defaults = self._defaults(headers, scope["query_string"], trace)
+        reader = reader_of(headers, scope["headers"])
+        batch = reader(await read_content(scope, receive), defaults)
+        _check_types(key, batch.events)
+        await admission.settle(len(batch.events))
+        if batch.events:
+            await self._publisher().publish(key.tenant, key.key_id, batch.events, trace.parent if trace else None)
+        return batch
 
     def _defaults(self, headers: Mapping[bytes, bytes], query: bytes, trace: Trace | None) -> RequestDefaults:
         idempotency_key = headers.get(b"idempotency-key")
@@ -111,11 +120,11 @@ def handler(events: Events) -> ASGIRouteHandler:
     @asgi(PATH, copy_scope=False)
     async def post_events(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") == "OPTIONS":
-            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", b"OPTIONS, POST")]})
+            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", _METHODS.encode())]})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         if scope.get("method") != "POST":
-            raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
+            raise MethodNotAllowedException(headers={"Allow": _METHODS})
         await events(scope, receive, send)
 
     return post_events
@@ -153,8 +162,8 @@ async def _answer(batch: Batch, send: Send) -> None:
 
 
 def _location_of(event: Accepted) -> str:
-    id_ = event.id if event.id == event.receipt else quote(event.id, safe="")
-    return f"{PATH}/{id_}?source={_quoted(event.source)}&inbox={event.inbox}"
+    path = f"{PATH}/{event.id}" if event.id == event.receipt else location_of(event.id)
+    return f"{path}{'&' if '?' in path else '?'}source={_quoted(event.source)}&inbox={event.inbox}"
 
 
 @lru_cache(maxsize=1024)  # producers have few sources

@@ -1,15 +1,17 @@
 """Load shedding: refuses posts early when more arrive than can be handled.
 
 There are two ways to fall behind, and a limit for each. If the queue is slow, posts pile up, so those beyond a fixed
-number in progress are refused. If the process is slow, each iteration of its event loop takes long and handles all that
-arrived during the one before, while clients wait where they can't be counted. So while iterations stay long, each one
-halves the number of posts that the next may start; short ones raise it again. A single long iteration, after a burst or
-a stall of the machine, causes no refusals.
+number in progress are refused. A key may hold as many of these places as are free, so that no key shuts out the others.
+If the process is slow, each iteration of its event loop takes long and handles all that arrived during the one before,
+while clients wait where they can't be counted. So while iterations stay long, each one halves the number of posts that
+the next may start; short ones raise it again. A single long iteration, after a burst or a stall of the machine, causes
+no refusals.
 """
 
 import asyncio
 
 from shared.clock import Clock
+from shared.fairness import FairPlaces
 from shared.model.errors import Unavailable
 from shared.telemetry.catalog import Metrics
 
@@ -23,32 +25,34 @@ class LoadShedder:
     def __init__(self, clock: Clock, metrics: Metrics, max_posts: int) -> None:
         self._clock = clock
         self._max_posts = max_posts
-        self._in_progress = 0
+        self._places = FairPlaces(max_posts)
         self._max_per_iteration = max_posts
         self._arrived = 0  # in this iteration, including refused posts
         self._iteration_began_ms = 0
         self._was_long = False
         self._refused_posts = metrics.shed.of("posts")
         self._refused_event_loop = metrics.shed.of("event_loop")
-        metrics.posts_under_way.of().read = lambda: self._in_progress
+        metrics.posts_under_way.of().read = lambda: self._places.taken
 
-    def enter(self) -> None:
-        """Admit a post, which must `leave` once it is answered; raise `Unavailable` if there are too many."""
+    def arrive(self) -> None:
+        """Count a post that has arrived; raise `Unavailable` if this iteration has started enough of them."""
         self._arrived += 1
         if self._arrived == 1:
             self._iteration_began_ms = self._clock.monotonic_ms()
             asyncio.get_running_loop().call_soon(self._end_iteration)  # after all callbacks that are ready now
-        if self._in_progress >= self._max_posts:
-            self._refused_posts.add()
-            raise Unavailable("too many requests in progress")
         if self._arrived > self._max_per_iteration:
             self._refused_event_loop.add()
             raise Unavailable("the event loop is falling behind")
-        self._in_progress += 1
 
-    def leave(self) -> None:
+    def enter(self, key_id: str) -> None:
+        """Give a post of a key a place, which it must `leave` once it is answered; raise `Unavailable` without one."""
+        if not self._places.take(key_id):
+            self._refused_posts.add()
+            raise Unavailable("too many requests in progress")
+
+    def leave(self, key_id: str) -> None:
         """Release the place of an admitted post."""
-        self._in_progress -= 1
+        self._places.leave(key_id)
 
     def _end_iteration(self) -> None:
         is_long = self._clock.monotonic_ms() - self._iteration_began_ms > _LONG_ITERATION_MS

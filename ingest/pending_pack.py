@@ -17,9 +17,18 @@ _POSITION_BYTES = 40
 class PendingPack:
     """A pack that collects events until it is sent, or one that only holds the finished `removal`."""
 
-    def __init__(self, tenant: str, key_id: str, accepted_at: int, removal: AckPack | Removal | None = None) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        key_id: str,
+        accepted_at: int,
+        removal: AckPack | Removal | None = None,
+        *,
+        window_seconds: int | None = None,
+    ) -> None:
         self.tenant = tenant
         self.key_id = key_id
+        self.window_seconds = window_seconds
         self.accepted_at = accepted_at
         self._removal = removal
         self.events: list[Event] = []
@@ -33,8 +42,19 @@ class PendingPack:
         """Set `body` to the message body."""
         self.body = pack.encode(
             self._removal
-            or EventPack(tenant=self.tenant, key_id=self.key_id, accepted_at=self.accepted_at, events=self.events)
+            or EventPack(
+                tenant=self.tenant,
+                key_id=self.key_id,
+                accepted_at=self.accepted_at,
+                events=self.events,
+                window_seconds=self.window_seconds,
+            )
         )
+
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        """Tenant, key and window, which all events of a pack share."""
+        return self.tenant, self.key_id, self.window_seconds
 
     def outgoing(self, *, fair: bool) -> Outgoing:
         """Return the message, which must be encoded; with `fair`, its message group is the tenant."""
@@ -72,5 +92,6 @@ def size_of(events: Sequence[Event]) -> int:
 def size_of_removal(removal: AckPack | Removal) -> tuple[int, int]:
     """Return an upper bound for the bytes that `removal` takes, and the number of events that it removes."""
     if isinstance(removal, AckPack):
-        return _ENVELOPE_BYTES + _POSITION_BYTES * len(removal.positions), len(removal.positions)
+        types = _NAME_BYTES * sum(map(len, removal.types))
+        return _ENVELOPE_BYTES + _POSITION_BYTES * len(removal.positions) + types, len(removal.positions)
     return _ENVELOPE_BYTES + _NAME_BYTES * (len(removal.id) + len(removal.source)), 1

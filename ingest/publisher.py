@@ -1,4 +1,4 @@
-"""Group commit: concurrent requests share calls to SQS, and those of one tenant and key share packs.
+"""Group commit: concurrent requests share calls to SQS, and those of one tenant, key and window share packs.
 
 A call costs about 1 ms of CPU, however little it carries. So the events of a request join a pending pack, and pending
 packs are sent:
@@ -50,7 +50,7 @@ class Publisher:
         self._max_events = settings.buffer_events
         self._fair = settings.fair_queues
         self._pending: deque[PendingPack] = deque()
-        self._open: dict[tuple[str, str], PendingPack] = {}
+        self._open: dict[tuple[str, str, int | None], PendingPack] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._loading = 0  # calls that have not taken their packs yet
         self._next_call_at = 0.0  # on the event loop's clock
@@ -66,15 +66,23 @@ class Publisher:
         metrics.buffer_bytes.of().read = lambda: self._held_bytes
         metrics.buffer_events.of().read = lambda: self._held_events
 
-    async def publish(self, tenant: str, key_id: str, events: Sequence[Event], traceparent: str | None = None) -> None:
-        """Return once the queue holds all `events`, in one pack.
+    async def publish(
+        self,
+        tenant: str,
+        key_id: str,
+        events: Sequence[Event],
+        traceparent: str | None = None,
+        *,
+        window_seconds: int | None = None,
+    ) -> None:
+        """Return once the queue holds all `events`, in one pack; `window_seconds` overrides the deduplication window.
 
         Raises `Unavailable` if the queue did not confirm them, the buffer is full, or the process is shutting down;
         `TooLarge` if they do not fit in one message.
         """
         size = size_of(events)
         self._admit(size, len(events))
-        pending = self._open_pack(tenant, key_id, size)
+        pending = self._open_pack(tenant, key_id, window_seconds, size)
         pending.events += events
         await self._sent(pending, size, len(events), traceparent)
 
@@ -118,11 +126,12 @@ class Publisher:
         self._held_bytes += size
         self._held_events += count
 
-    def _open_pack(self, tenant: str, key_id: str, size: int) -> PendingPack:
-        """Return the open pack of this tenant and key if it has room for `size` bytes, otherwise a new one."""
-        pending = self._open.get((tenant, key_id))
+    def _open_pack(self, tenant: str, key_id: str, window_seconds: int | None, size: int) -> PendingPack:
+        """Return the open pack of this tenant, key and window if it has room for `size` bytes, otherwise a new one."""
+        pending = self._open.get((tenant, key_id, window_seconds))
         if pending is None or pending.size + size > pack.MAX_PLAIN_BYTES:
-            pending = self._open[tenant, key_id] = PendingPack(tenant, key_id, self._clock.wall_ms())
+            pending = PendingPack(tenant, key_id, self._clock.wall_ms(), window_seconds=window_seconds)
+            self._open[pending.key] = pending
             self._pending.append(pending)
         return pending
 
@@ -183,8 +192,8 @@ class Publisher:
         room = pack.MAX_MESSAGE_BYTES
         while self._pending and len(call) < MAX_MESSAGES:
             pending = self._pending.popleft()
-            if self._open.get((pending.tenant, pending.key_id)) is pending:
-                del self._open[pending.tenant, pending.key_id]
+            if self._open.get(pending.key) is pending:
+                del self._open[pending.key]
             call.append(pending)
             if pending.body is None:
                 await asyncio.to_thread(pending.encode) if pending.size > _THREAD_BYTES else pending.encode()

@@ -29,6 +29,15 @@ def query(name: str, description: str, schema: Mapping[str, Any], example: str |
     return described if example is None else {**described, "example": example}
 
 
+def by_query(operation: Mapping[str, Any], operation_id: str) -> dict[str, Any]:
+    """Return an operation on one event with the event's id in the query instead of the path."""
+    path, *others = operation["parameters"]
+    given = {**path, "in": "query", "name": "id", "description": "The event's id."}
+    why = "With the id in the query, for ids that HTTP clients would change in a path, such as `..`. "
+    description = why + operation["description"]
+    return {**operation, "operationId": operation_id, "description": description, "parameters": [given, *others]}
+
+
 def sent(description: str, example: str) -> dict[str, Any]:
     """Return a response header; an integer if `example` is one."""
     if example.isdigit():
@@ -64,7 +73,8 @@ _ANYWHERE: tuple[tuple[Exception, str], ...] = (
 
 def refusals(*own: tuple[Exception, str]) -> dict[str, Any]:
     """Return the responses to the errors of every operation and to its `own`, each with its description."""
-    return dict(sorted(_refusal(error, description) for error, description in (*_ANYWHERE, *own)))
+    found = dict(_refusal(error, description) for error, description in (*_ANYWHERE, *own))
+    return {status: found[status] for status in sorted(found)}
 
 
 def _refusal(error: Exception, description: str) -> tuple[str, dict[str, Any]]:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openapi.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
 from openapi.inbox_schemas import EVENT, EVENT_STATUS, LINK, PAGES
 from shared.model.api_key import INBOX_READ
 from shared.model.errors import Fault, Forbidden, InvalidRequest, NotAcceptable, NotFound, Unavailable
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
+from shared.web.event_path import COLLECTION
 from worker.inbox.counts import MAX_COUNT
 from worker.inbox.handlers import BATCH, INBOX_PATH, JSON
 from worker.inbox.lookup import NONE_SUCH
@@ -66,6 +67,13 @@ _INBOX_PARAMETERS = [
         "If there are no events, wait up to this many seconds, and respond as soon as one can be read. Has no effect"
         " with `status=delivered`.",
         {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
+    ),
+    query(
+        "early",
+        "`true`: include events as soon as they are stored, instead of once they have settled. `next` then contains up"
+        " to 64 of them, and no event is returned again. A later page may contain an event that was stored slightly"
+        " earlier. Has no effect with `status=delivered` or `format=zapier`.",
+        {"type": "string", "enum": ["false", "true"], "default": "false"},
     ),
     query(
         "count",
@@ -185,4 +193,10 @@ _READ_EVENT = {
     },
 }
 
-PATHS: Mapping[str, Any] = {INBOX_PATH: {"get": _READ_INBOX}, EVENT_PATH: {"get": _READ_EVENT}}
+_READ_EVENT_BY_QUERY = by_query(_READ_EVENT, "readEventByQuery")
+
+PATHS: Mapping[str, Any] = {
+    INBOX_PATH: {"get": _READ_INBOX},
+    EVENT_PATH: {"get": _READ_EVENT},
+    COLLECTION: {"get": _READ_EVENT_BY_QUERY},
+}

@@ -75,7 +75,13 @@ SCHEMAS: Mapping[str, Any] = {
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"type": "string"},
             "data": {"description": "Any JSON, byte for byte as it was posted."},
-            "data_base64": {"type": "string", "description": "In place of `data` if the posted content is not JSON."},
+            "data_base64": {
+                "type": "string",
+                "description": (
+                    "In place of `data` if the posted content is not JSON, or JSON that common parsers refuse: with"
+                    " half of a surrogate pair, or a number of more than 1,000 digits or beyond a double."
+                ),
+            },
             "dataerror": {
                 "enum": ["missing", "broken"],
                 "description": "In place of `data`, in rare cases: the store has lost the content.",

@@ -3,19 +3,22 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ingest import acks, events
+from ingest import acks, deliveries, events
 from ingest.formats.fields import MAX_TEXT_LENGTH, RULES
 from ingest.formats.registry import READERS
 from ingest.request_body import CODINGS
+from ingest.sources.receive import MAX_BODY_BYTES
 from openapi.bodies import ACCEPTED, ACKS, SOURCE, TEXT, content
 from openapi.bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
-from openapi.describing import REQUEST_ID, SECURITY, SENT, header, query, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
 from shared.model.api_key import EVENTS_WRITE, INBOX_ACK
 from shared.model.errors import (
     Fault,
     Forbidden,
     InvalidEvent,
     InvalidRequest,
+    NotAuthentic,
+    RateLimited,
     TooLarge,
     TooSlow,
     Unavailable,
@@ -28,6 +31,21 @@ EVENT_PATH = "/v1/events/{event_id}"
 
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 
+_SENT_ID = {"X-Request-ID": SENT["X-Request-ID"]}
+_TOKEN = {
+    "in": "path",
+    "name": "token",
+    "required": True,
+    "description": "The last part of the source's URL: `src_<id>_<secret>`.",
+    "schema": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_-]+$"},
+    "example": "src_4k7w2xqpzm_" + "x" * 43,
+}
+_NOT_DELIVERED = (
+    (NotAuthentic("mismatch"), "Unknown URL, disabled source, or a missing or invalid signature."),
+    (RateLimited("A source accepts 1,000 deliveries per second.", 1), "The source exceeds its rate limit."),
+    (Unavailable(""), "The queue or the table of sources does not respond. Retry the request."),
+)
+
 _NO_TYPE = InvalidEvent("The event is invalid.", [Fault(detail="`type` is missing.", pointer="/type")])
 _NO_POSITIONS = InvalidRequest(
     "The acks are invalid. None were accepted.", [Fault(detail="`positions` is missing.", pointer="/positions")]
@@ -37,7 +55,12 @@ _NO_ID = InvalidRequest("The path is invalid.", [Fault(detail=RULES["id"], point
 
 def paths() -> dict[str, Any]:
     """Return the path items."""
-    return {events.PATH: {"post": _post_events()}, acks.PATH: {"post": _post_acks()}, EVENT_PATH: {"delete": _delete()}}
+    return {
+        events.PATH: {"post": _post_events(), "delete": by_query(_delete(), "DeleteEventByQuery")},
+        deliveries.PATH: {"post": _post_delivery(), "options": _options_of_delivery()},
+        acks.PATH: {"post": _post_acks()},
+        EVENT_PATH: {"delete": _delete()},
+    }
 
 
 def _post_events() -> dict[str, Any]:
@@ -71,6 +94,48 @@ def _post_events() -> dict[str, Any]:
             },
             **_refusals(EVENTS_WRITE, _NO_TYPE, *_of_body(*READERS)),
         },
+    }
+
+
+def _post_delivery() -> dict[str, Any]:
+    return {
+        "operationId": "PostDelivery",
+        "tags": ["events"],
+        "summary": "Deliver a webhook",
+        "description": (
+            "For webhooks of other services. Any body of up to 1 MiB becomes an event, byte for byte; the scheme of the"
+            " source verifies the signature and finds the attributes. No API key is needed: the URL is a secret."
+        ),
+        "security": [],
+        "parameters": [_TOKEN, *_trace(), REQUEST_ID],
+        "requestBody": {"content": {"*/*": {"schema": {}}}},
+        "responses": {
+            "200": {
+                "description": "The queue holds the event, and the body is empty; or the response to a handshake.",
+                "headers": _SENT_ID,
+            },
+            **refusals(
+                *_NOT_DELIVERED,
+                (TooLarge(MAX_BODY_BYTES), "The body is larger than 1 MiB, or does not fit in a message of the queue."),
+                (TooSlow(BODY_SECONDS), "The body took too long."),
+            ),
+        },
+    }
+
+
+def _options_of_delivery() -> dict[str, Any]:
+    return {
+        "operationId": "RequestDelivery",
+        "tags": ["events"],
+        "summary": "Request permission to deliver",
+        "description": "The handshake of CloudEvents webhooks and Azure Event Grid.",
+        "security": [],
+        "parameters": [
+            _TOKEN,
+            header("WebHook-Request-Origin", "The sender; `WebHook-Allowed-Origin` repeats it.", "events.example.com"),
+            REQUEST_ID,
+        ],
+        "responses": {"200": {"description": "Permission granted.", "headers": _SENT_ID}, **refusals(*_NOT_DELIVERED)},
     }
 
 

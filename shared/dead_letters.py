@@ -50,6 +50,11 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     first: Subject | None = None
     receives: int
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the message contains a pack."""
+        return self.kind is not None
+
 
 def dead_letter_of(message: Message, *, max_receives: int) -> DeadLetter:
     """Return the description of `message`."""

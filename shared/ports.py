@@ -1,4 +1,4 @@
-"""The ports: the interfaces of the queue, the stores, the bucket and the token budget.
+"""The ports: the interfaces of the queue, the event store and the bucket, and the `Backend` that opens all ports.
 
 `shared.aws`, `shared.sqlite` and `shared.memory` implement them; the last can fail on command, for tests. One contract
 suite, `tests/contract`, runs against all three.
@@ -12,10 +12,10 @@ from typing import Protocol
 
 import msgspec
 
-from shared.model.api_key import ApiKey
+from shared.key_ports import Budget, KeyStore
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
-from shared.model.token_budget import Lease
+from shared.source_ports import SecretBox, SourceStore
 
 MAX_STATEMENTS = 25
 """DynamoDB: statements in one BatchExecuteStatement."""
@@ -209,50 +209,6 @@ class BodyStore(Protocol):
         ...
 
 
-class KeyStore(Protocol):
-    """API keys. Reads may raise `Unavailable`, writes `Unavailable` and `Unclear`."""
-
-    async def get(self, key_id: str) -> ApiKey | None:
-        """Return the key `key_id` (a consistent read), None if it does not exist."""
-        ...
-
-    async def put(self, key: ApiKey) -> None:
-        """Add a key; raise `ValueError` if its id is taken."""
-        ...
-
-    async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
-        """Return all keys, or those of one tenant, oldest first. Reads the whole table."""
-        ...
-
-    async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
-        """Mark a key as revoked (epoch milliseconds) and return it; raise `NotFound`. Revoking again has no effect."""
-        ...
-
-    async def expire(self, key_id: str, expires_at: int) -> ApiKey:
-        """Make a key expire at `expires_at` (epoch milliseconds) or earlier, and return it; raise `NotFound`."""
-        ...
-
-    async def record_use(self, key_id: str, used_at: int) -> None:
-        """Record when a key was last used (epoch milliseconds). An unknown key is no error."""
-        ...
-
-    async def ready(self) -> None:
-        """Return if keys can be read, else raise `Unavailable`."""
-        ...
-
-
-class Budget(Protocol):
-    """Storage of the token buckets that processes share."""
-
-    async def take(self, key: ApiKey, *, least: int, most: int, now_ms: int, full_us: int) -> Lease:
-        """Take the available tokens, at most `most`, from the bucket of `key`; none if fewer than `least` (1..burst).
-
-        `full_us` is the value in the last lease, 0 before the first: a wrong guess costs a second write. Raises
-        `Unavailable` and `Unclear`; tokens taken by an unclear call are lost until the bucket refills.
-        """
-        ...
-
-
 class Backend(Protocol):
     """Everything that one process uses of its deployment; each port is opened when first requested.
 
@@ -289,6 +245,14 @@ class Backend(Protocol):
 
     async def budget(self) -> Budget:
         """Return the token budgets that processes share."""
+        ...
+
+    async def sources(self) -> SourceStore:
+        """Return the sources of webhooks."""
+        ...
+
+    async def secret_box(self) -> SecretBox:
+        """Return what encrypts the signing secrets of sources."""
         ...
 
     async def maintain(self) -> None:

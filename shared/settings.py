@@ -14,6 +14,7 @@ from msgspec import Meta
 from shared.model.errors import InvalidSettings
 
 _Name = Meta(min_length=1, max_length=255)
+_Text = Meta(max_length=2048)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "triggers-events"
     )
     dynamodb_table_api_keys: Annotated[str, _Name, Meta(description="DynamoDB table of API keys")] = "triggers-api-keys"
+    dynamodb_table_sources: Annotated[str, _Name, Meta(description="DynamoDB table of webhook sources")] = (
+        "triggers-sources"
+    )
+    kms_key_id: Annotated[
+        str,
+        _Text,
+        Meta(
+            description="KMS key (id, alias or ARN) that encrypts the signing secrets of sources; "
+            "empty: a key in DATA_DIR/sources.key"
+        ),
+    ] = ""
+    public_url: Annotated[
+        str,
+        _Text,
+        Meta(
+            description="Base URL of the API as webhook senders know it, which some sign; "
+            "empty: taken from each request"
+        ),
+    ] = ""
     bodies_bucket: Annotated[str, _Name, Meta(description="S3 bucket for bodies too large for a table item")] = (
         "triggers-bodies"
     )
@@ -84,6 +104,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Scope of a key's rate limit: each process, or all processes through the key table"),
     ] = "process"
 
+    cors_origins: Annotated[
+        str,
+        Meta(
+            pattern=r"\A(?:\*|(?:https?://[^/,\s]+(?:,https?://[^/,\s]+)*)?)\Z",
+            description="Origins of web pages that may use the API, separated by commas, or `*`; empty: none",
+        ),
+    ] = ""
     max_connections: Annotated[
         int,
         Meta(ge=1, description="Connections to one API process; one more gets a 503. Open files may limit it further"),
@@ -131,8 +158,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 8
     queue_timeout_ms: Annotated[int, Meta(ge=100, description="Timeout of one send to the queue")] = 5000
     max_posts: Annotated[
-        int, Meta(ge=10, description="Concurrent POSTs of events per ingest process; more are answered with 503")
-    ] = 500
+        int,
+        Meta(ge=10, description="Concurrent POSTs per ingest process; a key has as many as are free. More get a 503"),
+    ] = 1000
     buffer_bytes: Annotated[
         int,
         Meta(ge=1_048_576, description="Event bytes buffered per ingest process; more are answered with 503"),

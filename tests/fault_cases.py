@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ingest.sources.receive import MAX_BODY_BYTES
 from shared.model import cursor
 from shared.model.event import MAX_REQUEST_BYTES
 
@@ -72,6 +73,13 @@ _ANY = (
     get("An expired key", "/v1/inbox", key="expired"),
     get("A key without the scope", "/v1/inbox", key="writer"),
     get("Over the key's rate", "/v1/inbox", key="slow"),
+    Case(
+        what="More events than the key's burst",
+        path="/v1/events",
+        body=b'[{"type":"a"},{"type":"a"},{"type":"a"}]',
+        headers={"content-type": JSON},
+        key="small",
+    ),
     get("An unknown path", "/v2/events"),
     delete("A method that the path does not support", "/v1/inbox"),
     get("An internal error", "/fault"),
@@ -136,7 +144,6 @@ _CLOUDEVENTS = (
     post("Not an object", b"[]", CLOUD),
     post("A batch that is not an array", cloudevent(), CLOUD_BATCH),
     post("Invalid events in a batch", b"[3," + cloudevent(id=msgspec.UNSET) + b"]", CLOUD_BATCH),
-    post("No events in a batch", b"[]", CLOUD_BATCH),
     post("An unsupported CloudEvents format", b"", "application/cloudevents+avro", ce_id="1"),
     binary("Binary mode: invalid attributes", ce_id="%00", ce_Ext_1="x"),
     binary("Binary mode: not percent-encoded UTF-8", ce_ext="%C0%A0"),
@@ -184,11 +191,26 @@ _OPERATING = (
     redrive("A body over 64 KiB", b" " * 65_537),
     redrive("No ids, more than 100 of them, or anything else", b'{"all":true}'),
 )
+_UNKNOWN = "/v1/in/src_abcdefghij_" + "x" * 43
+_LARGE = b"x" * (MAX_BODY_BYTES + 1)
+
+_DELIVERIES = (
+    Case(what="No source has this URL", path=_UNKNOWN, key="none"),
+    Case(what="Not the form of a source's URL", path="/v1/in/x", key="none"),
+    Case(what="No signature", path="/v1/in/{github}", key="none"),
+    Case(what="A wrong signature", path="/v1/in/{github}", headers={"x-hub-signature-256": "sha256=0"}, key="none"),
+    Case(what="No password", path="/v1/in/{basic}", key="none"),
+    Case(what="More than 1 MiB", path="/v1/in/{none}", body=_LARGE, key="none"),
+    Case(what="The queue does not respond", path="/v1/in/{none}", key="none", down=True),
+    Case(what="Another method", method="GET", path="/v1/in/{none}", key="none"),
+)
+
 GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("Any request", _ANY),
     ("`POST /v1/events`", _BODIES),
     ("Events in the envelope of this API", _EVENTS),
     ("CloudEvents", _CLOUDEVENTS),
+    ("`POST /v1/in/{token}`", _DELIVERIES),
     ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
     ("Reading", _READING),
     ("`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`", _OPERATING),

@@ -16,7 +16,9 @@ import httpx
 from litestar import asgi, get
 from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
 
+from ingest.sources.secrets import new_secret, seal
 from shared.model import api_key
+from shared.model import source as sources
 from shared.ports import Backend
 from shared.web.app import Part
 from shared.web.body import read_body
@@ -42,6 +44,7 @@ _KEYS: Mapping[str, Mapping[str, object]] = {
     "writer": {"scopes": [api_key.EVENTS_WRITE]},
     "orders": {"types": ["order.*"]},
     "slow": {"rate": 1, "burst": 1},
+    "small": {"rate": 1, "burst": 2},
     "revoked": {},
     "expired": {},
 }
@@ -69,11 +72,13 @@ async def _answering() -> AsyncIterator[Any]:
         await world.keys.revoke(tokens["revoked"].split("_")[1], now_ms)
         await world.keys.expire(tokens["expired"].split("_")[1], now_ms)
         tokens["wrong"] = f"trg_abcdefghij_{'x' * 43}"
+        urls = await _sources(world.backend, now_ms)
 
         async def ask(case: Case) -> httpx.Response:
             world.queue.down = case.down
             headers = case.headers | ({"x-api-key": tokens[case.key]} if case.key != "none" else {})
-            answer = await world.client.request(case.method, case.path, content=case.body, headers=headers)
+            path = case.path.format_map(urls) if case.path.startswith("/v1/in/") else case.path
+            answer = await world.client.request(case.method, path, content=case.body, headers=headers)
             if case.key == "slow":
                 answer = await world.client.request(case.method, case.path, content=case.body, headers=headers)
             return answer
@@ -104,6 +109,18 @@ def _faulty() -> Part:
         pass
 
     return Part(name="faulty", handlers=[fault, slow], lifespan=lifespan, ready=ready)
+
+
+async def _sources(backend: Backend, now_ms: int) -> dict[str, str]:
+    """Return the tokens of sources by their scheme."""
+    tokens: dict[str, str] = {}
+    for scheme in ("none", "github", "basic"):
+        source, tokens[scheme] = sources.create(tenant="t", name=scheme, scheme=scheme, now_ms=now_ms)
+        if scheme != "none":
+            sealed = await seal(await backend.secret_box(), source, new_secret(source), now_ms)
+            source = sources.with_secret(source, sealed)
+        await (await backend.sources()).put(source)
+    return tokens
 
 
 def _row(case: Case, answer: httpx.Response) -> str:

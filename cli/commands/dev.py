@@ -32,6 +32,8 @@ _HOST = "127.0.0.1"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
 _POLL_SECONDS = 0.02
+_WAIT_SECONDS = 2 * emulator.STOP_SECONDS
+"""For an emulator that outlived a killed server and is saving its state."""
 
 # The emulator takes tens of milliseconds for what DynamoDB does in five, and all processes here share one clock. The
 # emulator does not notice when a poll is cancelled, and on Python 3.12+ it waits for every poll before it saves its
@@ -50,7 +52,7 @@ _EMULATOR_DEFAULTS = {
 @click.option(
     "--data",
     default=_ROOT / ".triggers",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
     help="Directory for the SQLite database, or for the state of the emulator with --emulator; it also holds the"
     " API key.  [default: .triggers in the checkout]",
 )
@@ -120,16 +122,26 @@ async def _emulator(children: Children, data: "DataDirectory") -> dict[str, str]
     except FileNotFoundError as error:
         raise TriggersError(str(error)) from None
     port = emulator.free_port()
-    environ = emulator_environment(os.environ, port)
-    os.environ["DATA_DIR"] = str(data.path)
-    server_environ = emulator.server_environment(os.environ, port=port, state=data.create_emulator_state())
-    # When it stops, it prints a harmless stack trace for each connection that is still open.
-    await children.start("emulator", command, server_environ, stop_seconds=emulator.STOP_SECONDS, mute_at_stop=True)
+    environ = {**emulator_environment(os.environ, port), "DATA_DIR": str(data.path)}
+    state, lock = await children.guard(data.lock_emulator_state(wait_seconds=_WAIT_SECONDS, on_wait=_report_wait))
+    with lock:
+        await children.start(
+            "emulator",
+            command,
+            emulator.server_environment(os.environ, port=port, state=state),
+            stop_seconds=emulator.STOP_SECONDS,
+            mute_at_stop=True,  # it prints a harmless stack trace for each connection that is still open
+            pass_fds=[lock.fileno()],
+        )
     await children.guard(_wait_until_ready("The emulator", emulator.health_url(port)))
     os.environ.update(environ)  # the SDK reads its variables from here
     await children.guard(provision(settings.load(environ)))
     data.record_emulator_port(port)
     return environ
+
+
+def _report_wait() -> None:
+    click.echo("Waiting for the emulator of an earlier server to save its state.")
 
 
 async def _start(children: Children, port: int, data: "DataDirectory", environ: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """`triggers dlq`: list the messages that could not be stored, and send them to the queue again or delete them."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -91,28 +92,41 @@ def list_(*, limit: int, as_json: bool) -> None:
 
 @dlq.command()
 @click.argument("id_", metavar="ID")
-@click.option("--payload", is_flag=True, help="Also print the events, one CloudEvents JSON object a line.")
+@click.option(
+    "--payload",
+    is_flag=True,
+    help="Also print the events, one CloudEvents JSON object a line, or the text of an unreadable message.",
+)
 @json_option
 def show(*, id_: str, payload: bool, as_json: bool) -> None:
     """Show the contents of the message ID."""
 
-    async def look(session: DlqSession) -> tuple[DeadLetter, list[msgspec.Raw]] | None:
+    async def look(session: DlqSession) -> tuple[DeadLetter, Message] | None:
         found = await session.find([id_])
-        return (session.dead_letter(found[0]), payloads_of(found[0])) if found else None
+        return (session.dead_letter(found[0]), found[0]) if found else None
 
     shown = _run(look)
     if shown is None:
         sys.exit(1)
-    dead_letter, payloads = shown
+    dead_letter, message = shown
     if as_json:
-        print_json({**msgspec.to_builtins(dead_letter), **({"payloads": payloads} if payload else {})})
+        print_json({**msgspec.to_builtins(dead_letter), **(_payload(dead_letter, message) if payload else {})})
         return
-    from cli.dead_letter_table import print_dead_letter  # noqa: PLC0415 (loads rich)
+    from cli.dead_letter_table import print_dead_letter, print_raw  # noqa: PLC0415 (loads rich)
 
     print_dead_letter(dead_letter)
-    for event in payloads if payload else ():
+    if payload and not dead_letter.is_readable:
+        print_raw(message.body)
+    for event in payloads_of(message) if payload else ():
         # In JSON, line breaks occur only between tokens, where white space has no meaning.
         click.echo(bytes(event).replace(b"\r", b" ").replace(b"\n", b" "))
+
+
+def _payload(dead_letter: DeadLetter, message: Message) -> dict[str, Any]:
+    """Return the events of a message, or its whole text, in which everything but ASCII is escaped."""
+    if dead_letter.is_readable:
+        return {"payloads": payloads_of(message)}
+    return {"payloads": [], "raw": msgspec.Raw(json.dumps(message.body).encode())}
 
 
 @dlq.command("redrive")

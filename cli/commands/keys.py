@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -14,6 +13,7 @@ import msgspec
 
 from cli.local.data_option import data_option
 from cli.output import json_option, print_json, print_table
+from cli.time_span import TimeSpan, complete_span
 from shared import settings
 from shared.backend import connect
 from shared.clock import SystemClock
@@ -22,28 +22,9 @@ from shared.model.api_key import DEFAULT_BURST, DEFAULT_RATE, DEFAULT_SCOPES, SC
 from shared.model.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from shared.ports import KeyStore
+    from shared.key_ports import KeyStore
 
-_SPANS = "1h", "24h", "7d", "30d", "90d", "52w"
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COLUMNS = "key", "tenant", "name", "scopes", "types", "rate", "burst", "created", "expires", "last used", "status"
-
-
-class _Span(click.ParamType[int]):
-    """A duration such as `90d`, converted to milliseconds."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
-        """Return `value` in milliseconds."""
-        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", str(value))
-        if not match:
-            self.fail(f"{value!r} is no span such as 30m, 12h, 90d or 52w.", param, ctx)
-        return int(match[1]) * _SECONDS[match[2]] * 1000
-
-
-def _complete_span(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    return [span for span in _SPANS if span.startswith(incomplete)]
 
 
 @click.group()
@@ -72,8 +53,8 @@ def keys() -> None:
 @click.option(
     "--expires",
     "lasts_ms",
-    type=_Span(),
-    shell_complete=_complete_span,
+    type=TimeSpan(),
+    shell_complete=complete_span,
     help="Lifetime of the key, such as 90d.  [default: unlimited]",
 )
 @json_option
@@ -138,8 +119,8 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
     "overlap_ms",
     default="24h",
     show_default=True,
-    type=_Span(),
-    shell_complete=_complete_span,
+    type=TimeSpan(),
+    shell_complete=complete_span,
     help="How long the old key remains valid.",
 )
 @json_option

@@ -18,13 +18,17 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     dlq: str
     events_table: str
     api_keys_table: str
+    sources_table: str
     bucket: str
+    kms_key: str | None
 
 
 @click.command()
 @json_option
 def provision(*, as_json: bool) -> None:
-    """Create or update queues, tables and bucket. The command can be run any number of times.
+    """Create or update queues, tables and bucket, and the KMS key if KMS_KEY_ID is an alias.
+
+    The command can be run any number of times.
 
     Nothing is deleted, and the contents of tables do not change. Needs the rights to create and describe them.
     """
@@ -44,6 +48,8 @@ def provision(*, as_json: bool) -> None:
             dlq=named.dlq_name,
             events_table=named.dynamodb_table_events,
             api_keys_table=named.dynamodb_table_api_keys,
+            sources_table=named.dynamodb_table_sources,
             bucket=named.bodies_bucket,
+            kms_key=named.kms_key_id or None,
         )
     )

@@ -95,7 +95,7 @@ class _Follower:
                     await asyncio.sleep(_LEAST_SECONDS - (time.monotonic() - asked_at))
 
     async def _read(self, api: Api, limit: int, *, wait: bool) -> "httpx.Response":
-        params = {"inbox": self._inbox, "limit": str(limit)}
+        params = {"inbox": self._inbox, "limit": str(limit), "early": "true"}
         if wait:
             params["wait"] = str(_WAIT_SECONDS)
         if self.cursor is not None:

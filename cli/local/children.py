@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
@@ -40,8 +40,9 @@ class Children:
         *,
         stop_seconds: float,
         mute_at_stop: bool = False,
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        """Start a child, which gets `stop_seconds` to stop before it is killed.
+        """Start a child, which gets `stop_seconds` to stop before it is killed, and inherits `pass_fds`.
 
         With `mute_at_stop`, what it prints while all children are being stopped is not shown.
         """
@@ -53,6 +54,7 @@ class Children:
             stdout=PIPE,
             stderr=STDOUT,
             start_new_session=True,
+            pass_fds=pass_fds,
             limit=_MAX_LINE_BYTES,
         )
         self._children.append((name, process, stop_seconds))

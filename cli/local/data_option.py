@@ -1,7 +1,8 @@
 """The option `--data DIR`: run a command on the data directory of a server on this machine."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ EMULATOR_PORT = "emulator-port"
 
 def data_option(text: str) -> Callable[[_F], _F]:
     """Return a decorator that adds the option `--data` to a command; `text` begins its help."""
-    kind = click.Path(file_okay=False, path_type=Path)
+    kind = click.Path(file_okay=False, readable=False, path_type=Path)  # `usable` says what to do
     help_text = (
         f"{text} The default is SQLite, in files in this directory; while `triggers dev --emulator` runs there,"
         " its emulator of AWS is used instead. script/server uses .triggers unless another directory is given."
@@ -32,15 +33,31 @@ def data_option(text: str) -> Callable[[_F], _F]:
 def environment_of(directory: Path) -> dict[str, str]:
     """Return the variables that select the backend of a data directory: its emulator if one runs, else SQLite.
 
-    Raises `TriggersError` if the directory does not exist.
+    Raises `TriggersError` if the directory does not exist or can't be read.
     """
-    if not directory.is_dir():
-        raise TriggersError(f"{directory} does not exist; `triggers dev --data {directory}` creates it")
+    with usable(directory):
+        if not directory.is_dir():
+            raise TriggersError(f"{directory} does not exist; `triggers dev --data {directory}` creates it")
+        try:
+            port = (directory / EMULATOR_PORT).read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            return sqlite_environment(directory)
+    if not port.isdecimal():
+        raise TriggersError(f"{directory / EMULATOR_PORT} holds no port; start `triggers dev` there again")
+    return {"BACKEND": "aws", "DATA_DIR": str(directory.absolute()), **emulator.client_environment(int(port))}
+
+
+@contextmanager
+def usable(directory: Path) -> Iterator[None]:
+    """Report an `OSError` inside as a `TriggersError` that says which file of the data directory, and what to do."""
     try:
-        port = int((directory / EMULATOR_PORT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return sqlite_environment(directory)
-    return {"BACKEND": "aws", **emulator.client_environment(port)}
+        yield
+    except OSError as error:
+        remedy = "run this as its owner" if isinstance(error, PermissionError) else "check this path"
+        raise TriggersError(
+            f"the data directory {directory} can't be used: {error.strerror} ({error.filename or directory});"
+            f" {remedy}, or choose another with --data"
+        ) from None
 
 
 def sqlite_environment(directory: Path) -> dict[str, str]:

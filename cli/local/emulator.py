@@ -1,4 +1,4 @@
-"""The emulator of SQS, DynamoDB and S3: the commands and variables to start it and to connect to it.
+"""The emulator of SQS, DynamoDB, S3 and KMS: the commands and variables to start it and to connect to it.
 
 The emulator, ministack, is installed in a separate environment, `.venv-emulator`, because it needs another version of
 botocore. It keeps separate state for each region and each 12-digit access key, so every process must use
@@ -41,7 +41,7 @@ def server_environment(environ: Mapping[str, str], *, port: int, state: Path) ->
         "PERSIST_STATE": "1",
         "S3_DATA_DIR": str(state / "s3"),
         "S3_PERSIST": "1",
-        "SERVICES": "sqs,dynamodb,s3",
+        "SERVICES": "sqs,dynamodb,s3,kms",
         "STATE_DIR": str(state / "state"),
         # The emulator leaves a file named after its port in the temporary directory.
         "TMPDIR": str(state),

@@ -7,6 +7,8 @@ const MAX_EVENTS = 1000;
 const MAX_BYTES = 512 * 1024;
 const MAX_PAUSE_MS = 30_000;
 const TIMEOUT_MS = 30_000;
+const HALF_PAIR = /\p{Surrogate}/u;
+const HALF = "contains half of a surrogate pair, which is no character";
 
 /** An error answer; `problem` is its body, problem details (RFC 9457). */
 export class Refused extends Error {
@@ -14,6 +16,15 @@ export class Refused extends Error {
     super(`${status}: ${problem.detail ?? problem.title ?? "no reason given"}`);
     this.status = status;
     this.problem = problem;
+  }
+}
+
+/** An event given to `send` can't be encoded: its `index` (from 0), and the JSON `pointer` to the place, `/index/…`. */
+export class InvalidEvent extends TypeError {
+  constructor(index, pointer, detail) {
+    super(`Event ${index} can't be sent: ${pointer} ${detail}.`);
+    this.index = index;
+    this.pointer = pointer;
   }
 }
 
@@ -25,7 +36,12 @@ export class Client {
     this.attempts = attempts;
   }
 
-  /** Send any number of events; return `{id, source, inbox, receipt}` of each, in the same order. */
+  /**
+   * Send any number of events; return `{id, source, inbox, receipt}` of each, in the same order.
+   *
+   * Dates become RFC 3339 text. All events are encoded before the first is sent: throws `InvalidEvent` for the first
+   * with a value that JSON.stringify would change or drop (NaN, a Map, bytes, …) or refuse (a BigInt, a cycle).
+   */
   async send(events) {
     const key = randomUUID(); // retries of a request carry the same key, so that they create no duplicates
     const accepted = [];
@@ -37,9 +53,9 @@ export class Client {
   }
 
   /** Yield pages `{events, next, more}` forever; without new events, an empty one after `wait` (1 to 20) seconds. */
-  async *follow({ inbox = "default", cursor, types = [], limit = 100, wait = 20 } = {}) {
+  async *follow({ inbox = "default", cursor, types = [], limit = 100, wait = 20, early = true } = {}) {
     while (true) {
-      const query = new URLSearchParams({ inbox, limit, wait });
+      const query = new URLSearchParams({ inbox, limit, wait, early });
       for (const type of types) query.append("type", type);
       if (cursor) query.set("after", cursor);
       const page = await this.request("GET", `/v1/inbox?${query}`);
@@ -77,12 +93,50 @@ export class Client {
   }
 }
 
+function encode(event, index) {
+  const refuse = (pointer, detail) => {
+    throw new InvalidEvent(index, pointer, detail);
+  };
+  if (event === null || typeof event !== "object" || Array.isArray(event)) refuse(`/${index}`, "is not an object");
+  try {
+    check(event, `/${index}`, [], refuse);
+    return JSON.stringify(event);
+  } catch (error) {
+    if (error instanceof RangeError) refuse(`/${index}`, "is nested too deeply");
+    throw error;
+  }
+}
+
+function check(value, pointer, within, refuse) {
+  if (ArrayBuffer.isView(value)) refuse(pointer, "is bytes; encode them as text, for example with base64");
+  if (value instanceof Date && isNaN(value)) refuse(pointer, "is an invalid date");
+  if (typeof value?.toJSON === "function") value = value.toJSON(pointer.slice(pointer.lastIndexOf("/") + 1));
+  if (typeof value === "number" && !isFinite(value)) refuse(pointer, `is ${value}; JSON has only finite numbers`);
+  if (typeof value === "string" && HALF_PAIR.test(value)) refuse(pointer, HALF);
+  if (value === null || ["boolean", "number", "string"].includes(typeof value)) return;
+  if (typeof value === "bigint") refuse(pointer, "is a BigInt; convert it to a string, or a number");
+  const kind = typeof value === "object" ? Object.prototype.toString.call(value).slice(8, -1) : typeof value;
+  if (within.includes(value)) refuse(pointer, "contains itself");
+  if (!["Object", "Array", "Boolean", "Number", "String"].includes(kind)) {
+    refuse(pointer, `is of type ${kind}, which JSON does not have`);
+  }
+  const members = Array.isArray(value) ? Array.from(value).entries() : Object.entries(value);
+  for (const [name, member] of members) {
+    const text = String(name).replaceAll("~", "~0").replaceAll("/", "~1");
+    const place = `${pointer}/${HALF_PAIR.test(text) ? JSON.stringify(text).slice(1, -1) : text}`;
+    if (HALF_PAIR.test(text)) refuse(place, `has a name that ${HALF}`);
+    // As usual in JavaScript, a property that is undefined does not exist.
+    if (member !== undefined || Array.isArray(value)) check(member, place, [...within, value], refuse);
+  }
+}
+
 function* batches(events) {
   const encoder = new TextEncoder();
   let pending = [];
   let size = 1;
+  let index = 0;
   for (const event of events) {
-    const text = JSON.stringify(event);
+    const text = encode(event, index++);
     const needed = encoder.encode(text).length + 1; // the comma, or the closing bracket
     if (pending.length > 0 && (pending.length === MAX_EVENTS || size + needed > MAX_BYTES)) {
       yield `[${pending}]`;

@@ -16,8 +16,8 @@ export function quoted(text) {
 
 /** Return the path of the event. */
 export function pathOf(event) {
-  const query = new URLSearchParams({ inbox: event.inbox, source: event.source });
-  return `/v1/events/${encodeURIComponent(event.id)}?${query}`;
+  const query = new URLSearchParams({ id: event.id, inbox: event.inbox, source: event.source });
+  return `/v1/events?${query}`;
 }
 
 /** Return the command that reads the event. */

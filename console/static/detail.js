@@ -2,7 +2,7 @@
 
 import { posting, reading } from "./curl.js";
 import { at, el } from "./dom.js";
-import { compact, members, pretty, stringOf, visible } from "./json.js";
+import { compact, members, pretty, stringOf, textIn, visible } from "./json.js";
 import { span } from "./list.js";
 
 const FIRST = ["id", "source", "type", "subject", "time", "inbox", "receivedat", "position"];
@@ -21,6 +21,7 @@ export function show(event) {
     el("h3", {}, visible(event.type)),
     attributes(fields, event),
     ...DATA.filter((name) => fields.has(name)).map((name) => data(name, fields.get(name))),
+    ...decoded(fields),
     ...commands(event),
   );
   detail.scrollTop = 0;
@@ -42,8 +43,15 @@ function textOf(value) {
   return visible(value.startsWith('"') ? stringOf(value) : compact(value));
 }
 
-function data(name, text) {
-  const { parts, cut } = pretty(text);
+// Content that is not JSON, or that parsers refuse.
+function decoded(fields) {
+  const text = textIn(fields.get("data_base64"));
+  if (!text) return [];
+  const isJson = /[/+]json\b/i.test(stringOf(fields.get("datacontenttype")));
+  return [data("data_base64, decoded", text, isJson ? undefined : { parts: [["string", visible(text)]], cut: false })];
+}
+
+function data(name, text, { parts, cut } = pretty(text)) {
   const code = el("code", {});
   if (parts.length > MAX_COLOURED) code.append(parts.map(([, some]) => some).join(""));
   else for (const [kind, some] of parts) code.append(kind === "mark" ? some : el("span", { class: kind }, some));

@@ -94,7 +94,7 @@ export class Feed {
     const from = this.#after ? { after: this.#after } : this.#since ? { since: this.#since } : {};
     // After an error, don't wait for events, so that the recovery shows immediately.
     const wait = this.error === null ? this.seconds : 0;
-    const { text } = await this.#api.get(this.#path({ limit: LIMIT, wait, ...from }), signal, wait);
+    const { text } = await this.#api.get(this.#path({ limit: LIMIT, wait, early: true, ...from }), signal, wait);
     const page = members(text);
     this.#after = stringOf(page.get("next"));
     this.#behind = page.get("more") === "true" ? this.#behind + 1 : 0;

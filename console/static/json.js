@@ -7,8 +7,10 @@ const MARK = /["[\]{}]/g;
 const STRING = /"[^"\\]*(?:\\[^][^"\\]*)*"/y;
 const TOKEN = /[ \t\r\n]*(?:([[\]{}:,])|("[^"\\]*(?:\\[^][^"\\]*)*")|([^ \t\r\n[\]{}:,"]+))/y;
 const SCALAR = /[^ \t\r\n[\]{}:,"]+/y;
-// Invisible characters, and those that change the text direction: they could make one event look like another.
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufdd0-\ufdef\ufff0-\ufffb\ufffe\uffff]/g;
+// What is drawn as nothing or as a blank, or changes the text direction, could make one event look like another:
+// everything that Unicode says to draw as nothing, controls, formats, unassigned and private characters, half surrogate
+// pairs, all separators but the space; and other characters that are a blank (Hangul's are among the first).
+const INVISIBLE = /(?! )[\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]/gu;
 const MAX_LINES = 5000;
 const MAX_CHARACTERS = 400_000;
 const MAX_INDENT = 40;
@@ -81,13 +83,24 @@ export function stringOf(value) {
   return value?.startsWith('"') ? JSON.parse(value) : "";
 }
 
+/** Return the text in a JSON string of base64, or null if it is not UTF-8. */
+export function textIn(value) {
+  try {
+    const bytes = Uint8Array.from(atob(stringOf(value)), (character) => character.charCodeAt(0));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 /** Return `text` with each invisible character replaced by its escape. */
 export function visible(text) {
   return text.replace(INVISIBLE, escaped);
 }
 
 function escaped(character) {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  // JSON has escapes of 16 bits, so that one beyond them takes two.
+  return character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Return the same JSON on one line, with invisible characters escaped; spaces within strings stay. */

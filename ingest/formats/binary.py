@@ -1,6 +1,7 @@
 """CloudEvents 1.0 in the binary mode of HTTP: attributes in `ce-*` headers, the body as `data`.
 
-JSON is kept unchanged. Any other content is kept as `data_base64`, since JSON can't hold bytes.
+JSON is kept unchanged. Any other content is kept as `data_base64`, since JSON can't hold bytes. Without `ce-id`, which
+a sender of fixed headers can't vary, the id is the Idempotency-Key or a fresh one.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -15,6 +16,7 @@ import msgspec
 from ingest.formats import attributes
 from ingest.formats.cloudevents import event_of
 from ingest.formats.json import Batch, RequestDefaults
+from ingest.formats.portable import DataForm, marked
 from ingest.formats.validation import invalid, malformed
 from shared.model.errors import Fault, echo, pointer_to
 
@@ -47,10 +49,12 @@ def read_binary(headers: Headers, body: bytes, defaults: RequestDefaults) -> Bat
     if body:
         name, value = _data(body, content_type)
         fields[name] = value
+    if "id" not in fields:
+        fields["id"] = _encode(defaults.idempotency_key or defaults.mint())
     faults += attributes.faults_of(fields, "")
     if faults:
         raise invalid(faults, single=True)
-    return Batch(events=[event_of(fields, defaults)], single=True)
+    return Batch(events=[event_of(fields, defaults, DataForm(body, b""))], single=True)
 
 
 def _attributes(headers: Headers, faults: list[Fault]) -> dict[str, bytes]:
@@ -92,9 +96,19 @@ def _data(body: bytes, content_type: str) -> tuple[str, bytes]:
             return "data", bytes(_any.decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             # Without a Content-Type the body is JSON if it parses: the JSON format has the same default.
-            if is_json:
+            if is_json and not _is_json_with_halves(body):
                 raise malformed(body, error) from None
     return "data_base64", b'"%b"' % base64.b64encode(body)
+
+
+def _is_json_with_halves(body: bytes) -> bool:
+    """Return whether `body` is JSON but for halves of surrogate pairs."""
+    try:
+        body.decode()
+        found = marked(body)
+        return found is not None and bool(_any.decode(found[0]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _fault(name: str, what: str) -> Fault:

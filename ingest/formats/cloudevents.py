@@ -11,6 +11,7 @@ from msgspec import Raw
 from ingest.formats import attributes
 from ingest.formats.attributes import OURS
 from ingest.formats.json import Batch, RequestDefaults
+from ingest.formats.portable import DataForm
 from ingest.formats.raw_json import fields_of
 from ingest.formats.validation import NOT_AN_OBJECT, count_fault, duplicate_faults, invalid, malformed, utf8
 from shared.model.errors import Fault
@@ -26,12 +27,14 @@ def read_structured(body: bytes, defaults: RequestDefaults) -> Batch:
 
 
 def read_batch(body: bytes, defaults: RequestDefaults) -> Batch:
-    """Read an array of 1 to 1,000 events; raise `InvalidEvent` with every fault."""
+    """Read an array of up to 1,000 events; raise `InvalidEvent` with every fault."""
     return _read(body, defaults, single=False)
 
 
-def event_of(fields: Mapping[str, bytes], defaults: RequestDefaults) -> Event:
+def event_of(fields: Mapping[str, bytes], defaults: RequestDefaults, form: DataForm) -> Event:
     """Return the event with these valid `fields`: attributes and data by name, as JSON."""
+    if not form.is_plain:
+        fields = _portable(fields, form)
     kept = [b'"%b":%b' % (name.encode(), value) for name, value in fields.items() if name not in OURS]
     if defaults.trace is not None and "traceparent" not in fields:
         kept.append(defaults.trace.members)
@@ -55,19 +58,29 @@ def _read(body: bytes, defaults: RequestDefaults, *, single: bool) -> Batch:
         raise malformed(body, error) from None
     if faults:
         raise invalid(faults, single=single)
-    return Batch(events=[event_of(fields, defaults) for fields in events], single=single)
+    form = DataForm(body, defaults.mark)
+    return Batch(events=[event_of(fields, defaults, form) for fields in events], single=single)
+
+
+def _portable(fields: Mapping[str, bytes], form: DataForm) -> Mapping[str, bytes]:
+    """Return `fields` with the data in a form that is safe to list."""
+    encoded = form.base64_of(fields["data"]) if "data" in fields else None
+    if encoded is None:
+        return fields
+    others = {name: value for name, value in fields.items() if name != "data"}
+    return {"datacontenttype": b'"application/json"'} | others | {"data_base64": b'"%b"' % encoded.encode()}
 
 
 def _items(body: bytes, *, single: bool) -> list[bytes]:
     if single:
         return [body]
     try:
-        items = [bytes(item) for item in _batch.decode(body)]
+        items = _batch.decode(body)
     except msgspec.ValidationError:
         raise invalid([Fault(detail="A batch must be a JSON array.", pointer="")], single=False) from None
-    if fault := count_fault(len(items)):
+    if items and (fault := count_fault(len(items))):  # an empty batch is valid
         raise fault
-    return items
+    return [bytes(item) for item in items]
 
 
 def _fields(item: bytes, pointer: str, faults: list[Fault]) -> dict[str, bytes]:

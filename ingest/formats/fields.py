@@ -39,7 +39,9 @@ _source_pattern = re.compile(SOURCE_PATTERN)
 _time_pattern = re.compile(_TIME_PATTERN)
 _aware_datetime = Annotated[dt.datetime, Meta(tz=True)]
 
-_TEXT_RULE = "must be a string of 1 to 255 characters without control characters or noncharacters"
+_TEXT_RULE = (
+    "must be a string of 1 to 255 characters without control characters, noncharacters or halves of surrogate pairs"
+)
 RULES: Mapping[str, str] = {
     "type": f"`type` {_TEXT_RULE}.",
     "id": f"`id` {_TEXT_RULE}.",

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from ingest.formats.fields import MAX_TEXT_LENGTH, PostedEvent, is_sound, is_text
+from ingest.formats.portable import DataForm
 from ingest.formats.validation import explain, malformed, utf8
 from ingest.trace_context import Trace
 from shared.model.errors import Fault, InvalidEvent, InvalidRequest
@@ -18,7 +19,8 @@ SPEC_VERSION = "1.0"
 class RequestDefaults(msgspec.Struct, frozen=True, kw_only=True):
     """What a request sets for all its events.
 
-    `mint` makes receipts. `time`, `inbox` and `trace` apply to events that have none of their own.
+    `mint` makes receipts. `time`, `inbox` and `trace` apply to events that have none of their own. `mark` is what the
+    body has in place of halves of surrogate pairs (`ingest.formats.portable`).
     """
 
     mint: Callable[[], str]
@@ -26,6 +28,7 @@ class RequestDefaults(msgspec.Struct, frozen=True, kw_only=True):
     inbox: str = DEFAULT_INBOX
     idempotency_key: str | None = None
     trace: Trace | None = None
+    mark: bytes = b""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +49,7 @@ class _CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     datacontenttype: str | UnsetType
     data: Raw | UnsetType
+    data_base64: str | UnsetType
 
 
 _decoder: msgspec.json.Decoder[PostedEvent | list[PostedEvent]] = msgspec.json.Decoder(
@@ -67,13 +71,14 @@ def read_json(body: bytes, defaults: RequestDefaults) -> Batch:
     items = [posted] if isinstance(posted, PostedEvent) else posted
     if not all(map(is_sound, items)):
         raise _explained(body)
-    return batch_of(items, defaults, single=single)
+    return batch_of(items, defaults, DataForm(body, defaults.mark), single=single)
 
 
-def batch_of(items: list[PostedEvent], defaults: RequestDefaults, *, single: bool) -> Batch:
+def batch_of(items: list[PostedEvent], defaults: RequestDefaults, form: DataForm, *, single: bool) -> Batch:
     """Return the events in `items`, all valid; raise `InvalidRequest` if the idempotency key is too long for ids."""
     ids = _ids_of(items, defaults, single=single)
-    return Batch(events=[_event(item, id_, defaults) for item, id_ in zip(items, ids, strict=True)], single=single)
+    events = [_event(item, id_, defaults, form) for item, id_ in zip(items, ids, strict=True)]
+    return Batch(events=events, single=single)
 
 
 def _ids_of(items: list[PostedEvent], defaults: RequestDefaults, *, single: bool) -> list[str | None]:
@@ -89,7 +94,8 @@ def _ids_of(items: list[PostedEvent], defaults: RequestDefaults, *, single: bool
     return ids
 
 
-def _event(item: PostedEvent, id_: str | None, defaults: RequestDefaults) -> Event:
+def _event(item: PostedEvent, id_: str | None, defaults: RequestDefaults, form: DataForm) -> Event:
+    encoded = None if form.is_plain or item.data is UNSET else form.base64_of(item.data)
     receipt = defaults.mint()
     # The receipt, a UUIDv7 too, is the default id: one less to mint.
     id_ = receipt if id_ is None else id_
@@ -102,7 +108,8 @@ def _event(item: PostedEvent, id_: str | None, defaults: RequestDefaults) -> Eve
         subject=item.subject,
         time=defaults.time if item.time is UNSET else item.time,
         datacontenttype=UNSET if item.data is UNSET else "application/json",
-        data=item.data,
+        data=item.data if encoded is None else UNSET,
+        data_base64=UNSET if encoded is None else encoded,
     )
     body = _encoder.encode(event)
     if defaults.trace is not None:

@@ -1,21 +1,26 @@
 """NDJSON: one event per line, in the same envelope as in `application/json`. Blank lines are ignored."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
 from ingest.formats.fields import PostedEvent, is_sound
 from ingest.formats.json import Batch, RequestDefaults, batch_of
+from ingest.formats.portable import DataForm
 from ingest.formats.raw_json import duplicates, fields_of
 from ingest.formats.validation import count_fault, faults_of, invalid, reason, utf8
 from shared.model.errors import Fault, InvalidEvent
+from shared.model.event import MAX_EVENTS_PER_REQUEST
 
 _decoder = msgspec.json.Decoder(PostedEvent)
 
 
 def read_ndjson(body: bytes, defaults: RequestDefaults) -> Batch:
     """Read 1 to 1,000 lines; raise `InvalidEvent` with every fault and its line."""
-    lines = [(number, line) for number, line in enumerate(utf8(body).split(b"\n"), 1) if line.strip()]
+    body = utf8(body)
+    given = ((number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip())
+    lines = list(islice(given, MAX_EVENTS_PER_REQUEST + 1))  # no more than it takes to refuse them
     if fault := count_fault(len(lines)):
         raise fault
     try:
@@ -24,7 +29,7 @@ def read_ndjson(body: bytes, defaults: RequestDefaults) -> Batch:
         raise _explained(lines) from None
     if not all(_is_sound(item, line) for item, (_, line) in zip(posted, lines, strict=True)):
         raise _explained(lines)
-    return batch_of(posted, defaults, single=False)
+    return batch_of(posted, defaults, DataForm(body, defaults.mark), single=False)
 
 
 def _is_sound(item: PostedEvent, line: bytes) -> bool:

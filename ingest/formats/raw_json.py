@@ -55,6 +55,11 @@ def deeper_than(limit: int, value: bytes | Raw) -> bool:
     # Nearly always the number of opening brackets, including those in strings, settles it.
     if text.count(b"[") + text.count(b"{") <= limit:
         return False
-    brackets = _STRING.sub(b"", text).translate(_STEP, _NOT_BRACKETS)
+    brackets = without_strings(text).translate(_STEP, _NOT_BRACKETS)
     # As signed bytes, an opening bracket is 1 and a closing one -1, so the running sum is the depth.
     return max(accumulate(array("b", brackets)), default=0) > limit
+
+
+def without_strings(text: bytes) -> bytes:
+    """Return the well-formed JSON `text` without its strings."""
+    return _STRING.sub(b"", text)

@@ -6,19 +6,38 @@ To add a format, write a function `(body, defaults) -> Batch` and add it to `REA
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
+import msgspec
+
 from ingest.formats.binary import MARKS, Headers, read_binary
 from ingest.formats.cloudevents import read_batch, read_structured
 from ingest.formats.json import Batch, RequestDefaults, read_json
 from ingest.formats.ndjson import read_ndjson
-from shared.model.errors import UnsupportedMedia
+from ingest.formats.portable import marked
+from shared.model.errors import InvalidEvent, UnsupportedMedia
 
 Reader = Callable[[bytes, RequestDefaults], Batch]
 
+
+def _with_halves(read: Reader) -> Reader:
+    """Return a reader that accepts halves of surrogate pairs in data, which the decoder behind `read` refuses."""
+
+    def read_again(body: bytes, defaults: RequestDefaults) -> Batch:
+        try:
+            return read(body, defaults)
+        except InvalidEvent:
+            if (found := marked(body)) is None:
+                raise
+        body, mark = found
+        return read(body, msgspec.structs.replace(defaults, mark=mark))
+
+    return read_again
+
+
 READERS: Mapping[str, Reader] = {
-    "application/json": read_json,
-    "application/cloudevents+json": read_structured,
-    "application/cloudevents-batch+json": read_batch,
-    "application/x-ndjson": read_ndjson,
+    "application/json": _with_halves(read_json),
+    "application/cloudevents+json": _with_halves(read_structured),
+    "application/cloudevents-batch+json": _with_halves(read_batch),
+    "application/x-ndjson": _with_halves(read_ndjson),
 }
 """Media types of `POST /v1/events`, and the reader of each."""
 

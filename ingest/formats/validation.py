@@ -73,7 +73,8 @@ def count_fault(count: int) -> InvalidEvent | None:
     """Return the error for a batch of `count` events, or None if that many are allowed."""
     if 1 <= count <= MAX_EVENTS_PER_REQUEST:
         return None
-    detail = f"A batch must contain 1 to {MAX_EVENTS_PER_REQUEST} events; this one contains {count}."
+    contents = "more" if count else "none"
+    detail = f"A batch must contain 1 to {MAX_EVENTS_PER_REQUEST} events; this one contains {contents}."
     return InvalidEvent(detail, [Fault(detail=detail, pointer="")])
 
 

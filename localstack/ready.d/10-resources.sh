@@ -7,6 +7,7 @@ queue=${QUEUE_NAME:-triggers-events}
 dlq=${DLQ_NAME:-triggers-dlq}
 events=${DYNAMODB_TABLE_EVENTS:-triggers-events}
 api_keys=${DYNAMODB_TABLE_API_KEYS:-triggers-api-keys}
+sources=${DYNAMODB_TABLE_SOURCES:-triggers-sources}
 bucket=${BODIES_BUCKET:-triggers-bodies}
 max_receives=${MAX_RECEIVES:-5}
 # An acked event is kept for two TTLs, and S3 counts in whole days.
@@ -40,9 +41,11 @@ awslocal s3api put-bucket-lifecycle-configuration --bucket "$bucket" --lifecycle
 make_table "$events" \
     --key-schema '[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}]' \
     --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}]'
-make_table "$api_keys" \
-    --key-schema '[{"AttributeName":"pk","KeyType":"HASH"}]' \
-    --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"}]'
+for table in "$api_keys" "$sources"; do
+    make_table "$table" \
+        --key-schema '[{"AttributeName":"pk","KeyType":"HASH"}]' \
+        --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"}]'
+done
 # The table stores the number of shards that it was first used with.
 awslocal dynamodb put-item --table-name "$events" \
     --item "{\"pk\":{\"S\":\"config\"},\"sk\":{\"S\":\"config\"},\"inbox_shards\":{\"N\":\"${INBOX_SHARDS:-4}\"}}"

@@ -20,10 +20,10 @@ from shared.auth.rate_limit import Charge
 from shared.auth.token_bucket import MAX_BUCKETS, TokenBucketLimiter
 from shared.clock import Clock
 from shared.containers import BoundedDict
+from shared.key_ports import Budget
 from shared.model.api_key import ApiKey
 from shared.model.errors import Unavailable, Unclear
 from shared.model.token_budget import available
-from shared.ports import Budget
 
 logger = logging.getLogger("triggers.limits")
 
@@ -71,7 +71,10 @@ class LeasedLimiter:
         self._try_at_ms = 0
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
-        """Take `cost` tokens (never more than the burst) from the lease of `key`, or none if there are too few."""
+        """Take `cost` tokens (never more than the burst) from the lease of `key`, or none if there are too few.
+
+        A negative cost gives tokens back that were taken before.
+        """
         now_ms = self._clock.monotonic_ms()
         held = self._leases.get(key.key_id) or self._add(key, now_ms)
         if self._alone:

@@ -16,11 +16,33 @@ class Charge(NamedTuple):
     retry_after_seconds: float
 
 
+class Limited(Protocol):
+    """Something with its own limit, such as a key or a source."""
+
+    @property
+    def key_id(self) -> str:
+        """The name of its bucket."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Tokens per second."""
+        ...
+
+    @property
+    def burst(self) -> int:
+        """Tokens at once."""
+        ...
+
+
 class RateLimiter(Protocol):
     """Charges keys. `TokenBucketLimiter` counts in one process, `LeasedLimiter` across processes."""
 
     def charge(self, key: ApiKey, cost: int) -> Charge:
-        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few."""
+        """Take `cost` tokens (never more than the burst) from the bucket of `key`, or none if there are too few.
+
+        A negative cost gives tokens back that were taken before.
+        """
         ...
 
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:

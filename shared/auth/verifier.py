@@ -22,10 +22,10 @@ import bcrypt
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
 from shared.containers import BoundedDict
+from shared.key_ports import KeyStore
 from shared.model import api_key
 from shared.model.api_key import ApiKey
 from shared.model.errors import RateLimited, Unauthorized, Unavailable, Unclear
-from shared.ports import KeyStore
 
 logger = logging.getLogger("triggers.keys")
 

@@ -12,10 +12,14 @@ from shared.aws.clients import AwsClients
 from shared.aws.event_reader import DynamoReader
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
+from shared.aws.kms import KmsSecretBox
 from shared.aws.s3 import S3Bodies
+from shared.aws.source_store import DynamoSourceStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock
+from shared.secret_box import KeyFileBox
 from shared.settings import Settings
+from shared.source_ports import SecretBox
 
 if TYPE_CHECKING:  # the clients' types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -82,6 +86,16 @@ class AwsBackend:
     async def budget(self) -> DynamoBudget:
         """Return the token budgets, which are items of the key table."""
         return DynamoBudget(await self._dynamodb(), self._settings.dynamodb_table_api_keys)
+
+    async def sources(self) -> DynamoSourceStore:
+        """Return the table of sources."""
+        return DynamoSourceStore(await self._dynamodb(), self._settings.dynamodb_table_sources)
+
+    async def secret_box(self) -> SecretBox:
+        """Return encryption with `KMS_KEY_ID` or, if it is empty, with a key in `DATA_DIR`."""
+        if not self._settings.kms_key_id:
+            return KeyFileBox.in_directory(self._settings.data_dir)
+        return KmsSecretBox(await self._client(self._aws.kms), self._settings.kms_key_id)
 
     async def maintain(self) -> None:
         """Do nothing: DynamoDB, SQS and S3 delete expired data themselves."""

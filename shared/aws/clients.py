@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # the clients' types are a development dependency only
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_sqs import SQSClient
 
+    from shared.aws.kms import KmsClient
+
 _CONNECT_SECONDS = 2.0
 _POOL_CONNECTIONS = 50
 _ANSWER_SECONDS = 5.0  # for calls that are safe to repeat; a body of 512 KiB takes far less time
@@ -63,6 +65,13 @@ class AwsClients:
         """Return a client for bodies."""
         # Emulators serve all buckets under one host name, so the path names the bucket.
         return self._session.client("s3", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS, path_style=True))
+
+    def kms(self) -> AbstractAsyncContextManager["KmsClient"]:
+        """Return a client for encrypting the secrets of sources."""
+        client: AbstractAsyncContextManager[KmsClient] = self._session.client(
+            "kms", config=_config(_ANSWER_SECONDS, attempts=_ATTEMPTS)
+        )
+        return client
 
     @asynccontextmanager
     async def _sqs(self, config: AioConfig) -> AsyncIterator["SQSClient"]:

@@ -1,20 +1,19 @@
 """API keys in a DynamoDB table: a `KeyStore`."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import ClientError
 
-from shared.aws.errors import AWS_ERRORS, code_of, translate, translated_read
+from shared.aws.errors import translated_read
+from shared.aws.small_table import ConditionFailed, scan, writing
 from shared.model.api_key import ApiKey, in_order, key_taken, unknown_key
 
 if TYPE_CHECKING:  # the client's types are a development dependency only
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 _PREFIX = "key#"
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 class DynamoKeyStore:
@@ -34,33 +33,19 @@ class DynamoKeyStore:
     async def put(self, key: ApiKey) -> None:
         """Add a key; never replace one."""
         try:
-            with _writing():
+            with writing():
                 await self._client.put_item(
                     TableName=self._table,
                     Item={**_pk(key.key_id), **_encode(key)},
                     ConditionExpression="attribute_not_exists(pk)",
                 )
-        except _ConditionFailed:
+        except ConditionFailed:
             raise key_taken(key) from None
 
     async def keys_of(self, tenant: str | None = None) -> list[ApiKey]:
         """Return keys, oldest first."""
-        # A scan is acceptable: there are few keys, and only operators list them.
-        found: list[ApiKey] = []
-        start: dict[str, Any] = {}
-        while True:
-            with translated_read():
-                page = await self._client.scan(
-                    TableName=self._table,
-                    ConsistentRead=True,
-                    FilterExpression="begins_with(pk, :key)",  # the table also contains token buckets
-                    ExpressionAttributeValues={":key": {"S": _PREFIX}},
-                    **start,
-                )
-            found += map(_decode, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return in_order(found, tenant)
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        # The table also contains token buckets.
+        return in_order(map(_decode, await scan(self._client, self._table, _PREFIX)), tenant)
 
     async def revoke(self, key_id: str, revoked_at: int) -> ApiKey:
         """Mark a key as revoked."""
@@ -85,7 +70,7 @@ class DynamoKeyStore:
 
     async def _set(self, key_id: str, field: str, time_ms: int, condition: str) -> None:
         """Set the time `field` of a key if it exists and meets `condition`; else do nothing."""
-        with suppress(_ConditionFailed), _writing():
+        with suppress(ConditionFailed), writing():
             await self._client.update_item(
                 TableName=self._table,
                 Key=_pk(key_id),
@@ -98,21 +83,6 @@ class DynamoKeyStore:
         if (key := await self.get(key_id)) is None:
             raise unknown_key(key_id)
         return key
-
-
-class _ConditionFailed(Exception):
-    """A write's condition did not hold."""
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Raise our errors for a write, `_ConditionFailed` if its condition did not hold."""
-    try:
-        yield
-    except ClientError as error:
-        raise (_ConditionFailed() if code_of(error) == _CONDITION_FAILED else translate(error)) from None
-    except AWS_ERRORS as error:
-        raise translate(error) from None
 
 
 def _pk(key_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Declares and creates the queues, tables and bucket of a deployment.
+"""Declares and creates the queues, tables and bucket of a deployment, and its KMS key if the settings name an alias.
 
 The command line and the tests call `provision`; a test compares the CDK stack with `declare`.
 """
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import layout
 from shared.aws.clients import AwsClients
+from shared.aws.kms import create_key
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.model.pack import MAX_MESSAGE_BYTES
 from shared.settings import Settings
@@ -60,6 +61,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     dlq: Queue
     events: Table
     api_keys: Table
+    sources: Table
     bodies: Bucket
 
 
@@ -80,6 +82,7 @@ def declare(settings: Settings) -> Resources:
         ),
         events=Table(name=settings.dynamodb_table_events, sort_key="sk"),
         api_keys=Table(name=settings.dynamodb_table_api_keys),
+        sources=Table(name=settings.dynamodb_table_sources),
         # An event is kept for EVENT_TTL_DAYS from acceptance and, if acked on its last day, as long again among the
         # delivered. Its body must outlive both; one more day covers S3's rounding to whole days.
         bodies=Bucket(name=settings.bodies_bucket, expire_days=2 * settings.event_ttl_days + 1),
@@ -99,9 +102,12 @@ async def provision(settings: Settings) -> None:
         async with aws.s3() as s3:
             await _make_bucket(s3, resources.bodies, settings.aws_region)
         async with aws.dynamodb() as dynamodb:
-            for table in (resources.events, resources.api_keys):
+            for table in (resources.events, resources.api_keys, resources.sources):
                 await _make_table(dynamodb, table)
             await layout.claim(dynamodb, settings)
+        if settings.kms_key_id.startswith("alias/"):
+            async with aws.kms() as kms:
+                await create_key(kms, settings.kms_key_id)
     except (BotoCoreError, ClientError) as error:
         raise Unavailable(f"provisioning failed: {error}") from error
 

@@ -1,12 +1,18 @@
 """A `Backend` in memory, for tests."""
 
+import os
+
 from shared.clock import Clock, SystemClock
+from shared.key_ports import KeyStore
 from shared.memory.bodies import MemoryBodies
 from shared.memory.budget import MemoryBudget
 from shared.memory.event_store import MemoryStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
-from shared.ports import BodyStore, EventQueue, EventStore, KeyStore
+from shared.memory.source_store import MemorySourceStore
+from shared.ports import BodyStore, EventQueue, EventStore
+from shared.secret_box import KEY_BYTES, LocalSecretBox
+from shared.source_ports import SecretBox, SourceStore
 
 
 class MemoryBackend:
@@ -21,6 +27,7 @@ class MemoryBackend:
         store: EventStore | None = None,
         bodies: BodyStore | None = None,
         keys: KeyStore | None = None,
+        sources: SourceStore | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._dlq = dlq or MemoryQueue(clock)
@@ -28,7 +35,9 @@ class MemoryBackend:
         self._store = store or MemoryStore(clock)
         self._bodies = bodies or MemoryBodies()
         self._keys = keys or MemoryKeyStore()
+        self._sources = sources or MemorySourceStore()
         self._budget = MemoryBudget()
+        self._key = os.urandom(KEY_BYTES)
 
     async def queue(self) -> EventQueue:
         """Return the queue of packs."""
@@ -61,6 +70,14 @@ class MemoryBackend:
     async def budget(self) -> MemoryBudget:
         """Return the token budgets."""
         return self._budget
+
+    async def sources(self) -> SourceStore:
+        """Return the sources."""
+        return self._sources
+
+    async def secret_box(self) -> SecretBox:
+        """Return encryption with a key of this backend."""
+        return LocalSecretBox(self._key)
 
     async def maintain(self) -> None:
         """Do nothing: nothing is deleted here."""

@@ -80,7 +80,9 @@ class MemoryStore:
 
     async def read_guards(self, identity: Identity) -> list[Guard]:
         """Return the current guard and the older ones."""
-        return list(self._guards.get(identity, {}).values())
+        # The current one, then by receipt, as in SQLite: the simulation compares both call by call.
+        guards = self._guards.get(identity, {})
+        return [guards[key] for key in sorted(guards, key=lambda key: (key != _CURRENT, key))]
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
         """Return the records at `places`."""

@@ -5,6 +5,7 @@ TriggersError
 │   ├── InvalidRequest       lists every fault, each with a JSON pointer
 │   │   └── InvalidEvent     an event that violates the contract
 │   ├── Unauthorized         no API key, or an invalid one
+│   │   └── NotAuthentic     a delivery that its source can't verify
 │   ├── Forbidden            a valid key without the required permission
 │   ├── NotFound             the requested resource does not exist
 │   ├── TooLarge             the body exceeds the size limit
@@ -21,8 +22,11 @@ Domain code raises these and uses no HTTP status; `shared.web.problems` maps the
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
+
+AuthenticityFault = Literal["missing", "malformed", "stale", "mismatch", "unknown", "disabled"]
 
 _MAX_ECHO = 64
 
@@ -68,6 +72,19 @@ class Unauthorized(Rejected):
     """No API key, or one that is not valid now."""
 
 
+class NotAuthentic(Unauthorized):
+    """A delivery that can't be verified.
+
+    `reason` is for the log only: in the response it would help attackers. `challenge` is the value of WWW-Authenticate,
+    if any.
+    """
+
+    def __init__(self, reason: AuthenticityFault, challenge: str | None = None) -> None:
+        super().__init__("The delivery is not authentic.")
+        self.reason = reason
+        self.challenge = challenge
+
+
 class Forbidden(Rejected):
     """A valid API key without the required permission."""
 
@@ -77,10 +94,10 @@ class NotFound(Rejected):
 
 
 class TooLarge(Rejected):
-    """A body of more than `limit_bytes` bytes."""
+    """A body of more than `limit_bytes` bytes, or the reason in `detail`."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The request body is larger than {limit_bytes:,} bytes.")
+    def __init__(self, limit_bytes: int, detail: str | None = None) -> None:
+        super().__init__(detail or f"The request body is larger than {limit_bytes:,} bytes.")
         self.limit_bytes = limit_bytes
 
 

@@ -7,8 +7,8 @@ A message body is a version character followed by base64. The character specifie
 
 The JSON is one of these, distinguished by its first element, the tag:
 
-    ["events", tenant, key_id, accepted_at, [[receipt, id, source, inbox, type, {CloudEvent}], ...]]
-    ["acks",   tenant, key_id, accepted_at, inbox, [position, ...]]
+    ["events", tenant, key_id, accepted_at, [[receipt, id, source, inbox, type, {CloudEvent}], ...], window_seconds]
+    ["acks",   tenant, key_id, accepted_at, inbox, [position, ...], [type pattern, ...]]
     ["remove", tenant, key_id, accepted_at, receipt, inbox, source, id, erase]
 
 base64 is needed because JSON may contain characters that SQS rejects (U+FFFF), zstd because SQS bills per 64 KiB.
@@ -43,22 +43,30 @@ _ZSTD = "z"
 
 
 class EventPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="events"):
-    """Events of one tenant, accepted at the same time (`accepted_at`, epoch milliseconds) with one key."""
+    """Events of one tenant, accepted at the same time (`accepted_at`, epoch milliseconds) with one key.
+
+    `window_seconds` overrides `DEDUPLICATION_WINDOW_SECONDS`.
+    """
 
     tenant: str
     key_id: str
     accepted_at: int
     events: Sequence[Event]
+    window_seconds: int | None = None
 
 
 class AckPack(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="acks"):
-    """A consumer's acknowledgement of the events at `positions` of one inbox."""
+    """A consumer's acknowledgement of the events at `positions` of one inbox.
+
+    It concerns only events that `types`, those of the key, select (see `shared.model.type_pattern`).
+    """
 
     tenant: str
     key_id: str
     accepted_at: int
     inbox: str
     positions: Sequence[str]
+    types: tuple[str, ...] = ()
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="remove"):

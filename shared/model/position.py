@@ -71,6 +71,11 @@ def floor_of(time_ms: int) -> str:
     return _text(time_ms << 80 | _VERSION | _VARIANT)
 
 
+def blurred(position: str) -> str:
+    """Return the smallest position with the time and counter of `position`; it reveals none of the random bits."""
+    return f"{position[:19]}8000-000000000000"
+
+
 def shard_of(position: str, shards: int) -> int:
     """Return the inbox shard that holds `position`: its last byte modulo `shards`."""
     return int(position[-2:], 16) % shards

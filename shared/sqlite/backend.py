@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.ports import Budget, EventQueue, EventReader, EventStore, KeyStore
+from shared.key_ports import Budget, KeyStore
+from shared.ports import EventQueue, EventReader, EventStore
+from shared.secret_box import KeyFileBox
 from shared.settings import Settings
+from shared.source_ports import SecretBox, SourceStore
 from shared.sqlite import event_rows, key_store, layout
 from shared.sqlite import queue as queues
 from shared.sqlite.bodies import FileBodies
@@ -17,6 +20,7 @@ from shared.sqlite.files import make_directory, make_private_tree
 from shared.sqlite.key_store import SqliteKeyStore
 from shared.sqlite.queue import SqliteQueue
 from shared.sqlite.schema import Migration
+from shared.sqlite.source_store import SqliteSourceStore
 from shared.sqlite.sweeper import Sweeper
 
 
@@ -75,6 +79,15 @@ class SqliteBackend:
     async def budget(self) -> Budget:
         """Return the token budgets that processes share."""
         return SqliteBudget(await self.key_file())
+
+    async def sources(self) -> SourceStore:
+        """Return the sources."""
+        return SqliteSourceStore(await self.key_file())
+
+    async def secret_box(self) -> SecretBox:
+        """Return encryption with a key in the data directory."""
+        self._make_directory()
+        return KeyFileBox.in_directory(self._directory)
 
     async def maintain(self) -> None:
         """Delete expired data until cancelled."""

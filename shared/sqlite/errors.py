@@ -46,7 +46,8 @@ def file_failed(error: OSError, file: str) -> Unavailable:
     """Return the error for a file operation that failed."""
     if error.errno in _DISK_FULL:
         return StorageFull(f"{file}: the disk is full")
-    return Unavailable(f"{file}: {error.strerror or type(error).__name__}")
+    remedy = "; run this as the owner of the data directory" if isinstance(error, PermissionError) else ""
+    return Unavailable(f"{file}: {error.strerror or type(error).__name__}{remedy}")
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -16,6 +16,13 @@ MIGRATIONS: tuple[Migration, ...] = (
         # When the bucket of a key is full again, in epoch microseconds; see `shared.model.token_budget`.
         "CREATE TABLE buckets (key_id TEXT PRIMARY KEY, full_us INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # See `shared.sqlite.source_store`.
+        """CREATE TABLE sources (
+            source_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+            record BLOB NOT NULL, UNIQUE (tenant, name)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 _encoder = msgspec.json.Encoder()

@@ -11,6 +11,7 @@ labels: labels have few values, all known in advance.
 from functools import partial
 from typing import TypeVar
 
+from shared.model.source_scheme import SCHEMES
 from shared.telemetry.instruments import AnyFamily, Counter, Family, Gauge, Histogram, Labels
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other")
@@ -18,6 +19,7 @@ ROUTES = (
     "/v1/events",
     "/v1/events/{id}",
     "/v1/acks",
+    "/v1/in/{token}",
     "/v1/inbox",
     "/v1/queue",
     "/v1/dlq",
@@ -35,6 +37,9 @@ ROUTES = (
 STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 QUEUES = ("events", "dlq")
 REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent")
+
+OUTCOMES = ("accepted", "handshake", "unauthentic", "too_large", "limited", "failed")
+"""Outcomes of a request to a source's URL."""
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 """Seconds of one call or request; a long poll takes up to 20."""
@@ -84,7 +89,15 @@ class Metrics:
         )
 
     def _ingest(self) -> None:
-        self.events_accepted = self._counter("triggers_events_accepted_total", "Events accepted (202)")
+        self.events_accepted = self._counter(
+            "triggers_events_accepted_total", "Events accepted (202), and deliveries to sources (200)"
+        )
+        self.source_deliveries = self._counter(
+            "triggers_source_deliveries_total",
+            "Deliveries to sources by scheme (`unknown`: no such URL) and outcome: `accepted`, an answered `handshake`,"
+            " `unauthentic` (401), `too_large` (413), `limited` (429), `failed`",
+            {"scheme": (*SCHEMES, "unknown"), "outcome": OUTCOMES},
+        )
         self.shed = self._counter(
             "triggers_ingest_shed_total",
             "Requests shed (503): `posts` above MAX_POSTS, `event_loop` while the event loop lags, `buffer` above"
@@ -138,8 +151,9 @@ class Metrics:
         )
         self.removals = self._counter(
             "triggers_worker_removals_total",
-            "Acks and erasures by result: `acked`, `removed` (erased), already `gone`, or `postponed`",
-            {"result": ("acked", "removed", "gone", "postponed")},
+            "Acks and erasures: `acked`, `removed` (erased), `refused` (not a type of the key), already `gone`, or"
+            " `postponed`",
+            {"result": ("acked", "removed", "refused", "gone", "postponed")},
         )
         self.repositions = self._counter(
             "triggers_worker_repositions_total",

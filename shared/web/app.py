@@ -18,6 +18,7 @@ from shared.web import auth, docs, event_path, health
 from shared.web import metrics as scraping
 from shared.web.auth import Access
 from shared.web.context import Observer
+from shared.web.cors import cors
 from shared.web.problems import EXCEPTION_HANDLERS
 from shared.web.routing import Router, Routes, headed, options_handlers
 from shared.web.tracing import traced
@@ -92,7 +93,8 @@ def build_app(
         debug=False,
     )
     routes = {name: route for part in parts for name, route in part.routes.items()}
-    app.asgi_handler = traced(Observer(Router(headed(event_path.routed(app.asgi_handler)), routes), metrics))
+    routed = Router(headed(event_path.routed(app.asgi_handler)), routes)
+    app.asgi_handler = traced(Observer(cors(routed, settings.cors_origins), metrics))
     return app
 
 

@@ -1,12 +1,12 @@
 """Authentication and rate limits for the HTTP apps.
 
-A handler whose cost depends on its content calls `Access.admit`. A Litestar handler whose requests all cost one has
-`guards=[needs(scope)]`, which sets `request.auth` to the key.
+A handler that reads a body calls `Access.authenticate`, `Access.admit`, and `Admission.settle` once the cost is known.
+A Litestar handler whose requests cost one has `guards=[needs(scope)]`, which sets `request.auth` to the key.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -17,16 +17,18 @@ from shared.auth.rate_limit import RateLimiter
 from shared.auth.token_bucket import TokenBucketLimiter
 from shared.auth.verifier import KeyVerifier
 from shared.clock import Clock
+from shared.key_ports import KeyStore
 from shared.model.api_key import ApiKey
-from shared.model.errors import Forbidden, RateLimited, Rejected, Unauthorized
-from shared.ports import Backend, KeyStore
+from shared.model.errors import Forbidden, RateLimited, Unauthorized
+from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
+from shared.web.admission import Admission, estimate
 from shared.web.context import context_of
 from shared.web.lifespan import WhileServing
 
 STATE_KEY = "triggers_access"
-T = TypeVar("T")
+_POLICY, _LIMIT = b"ratelimit-policy", b"ratelimit"
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
@@ -60,24 +62,6 @@ class Access:
         """Return if keys can be read, else raise `Unavailable`."""
         await self._keys().ready()
 
-    async def admit(
-        self, scope: Scope, needs: str, read: Callable[[ApiKey], Awaitable[tuple[T, int]]]
-    ) -> tuple[ApiKey, T]:
-        """Authenticate a request, read it and charge its key; return the key and what was read.
-
-        `read` returns the content and its cost, which is logged as the number of events. A request that it rejects
-        costs one. Raises the errors of `authenticate`, `read` and `charge`.
-        """
-        key = await self.authenticate(scope, needs)
-        try:
-            content, cost = await read(key)
-        except Rejected:
-            await self.charge(scope, key, 1)  # otherwise, rejected requests would be free
-            raise
-        await self.charge(scope, key, cost)
-        context_of(scope).events = cost
-        return key, content
-
     async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
         """Return the key of the request, which has the scope `needs`.
 
@@ -93,21 +77,36 @@ class Access:
             raise Forbidden(f"The API key lacks the scope {needs}.")
         return key
 
+    async def admit(self, scope: Scope, key: ApiKey) -> Admission:
+        """Charge the key of a request an estimate, before the body is read; raise `RateLimited` if it exceeds it."""
+        cost = min(estimate(context_of(scope).headers), key.burst)
+        await self.charge(scope, key, cost)
+        return Admission(self, scope, key, cost)
+
     async def charge(self, scope: Scope, key: ApiKey, cost: int) -> None:
         """Charge `cost` to the key and add its limits to the response headers; raise `RateLimited` if it exceeds them.
 
         Waits only if that may avoid a refusal (see `RateLimiter.settle`).
         """
-        charge = self._limits.charge(key, cost)
+        await self.settle(scope, key, cost, paid=0)
+
+    async def settle(self, scope: Scope, key: ApiKey, cost: int, *, paid: int) -> None:
+        """Charge what `cost` exceeds `paid` by, or refund the rest; otherwise like `charge`."""
+        charge = self._limits.charge(key, cost - paid)
         if charge.retry_after_seconds:
-            charge = await self._limits.settle(key, cost, charge)
-        context_of(scope).response_headers += (
-            (b"ratelimit-policy", b'"default";q=%d;w=1' % key.rate),
-            (b"ratelimit", b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
+            charge = await self._limits.settle(key, cost - paid, charge)
+        context = context_of(scope)
+        if paid:
+            context.response_headers = [each for each in context.response_headers if each[0] not in (_POLICY, _LIMIT)]
+        context.response_headers += (
+            (_POLICY, b'"default";q=%d;w=1' % key.rate),
+            (_LIMIT, b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
         )
         if charge.retry_after_seconds:
             self._over_rate.add()
-            raise RateLimited(f"The API key may send {key.rate:,} events per second.", charge.retry_after_seconds)
+            # Repeating the request costs all of it.
+            retry_after = charge.retry_after_seconds + paid / key.rate
+            raise RateLimited(f"The API key may send {key.rate:,} events per second.", retry_after)
 
     async def _verify(self, token: str) -> ApiKey:
         try:

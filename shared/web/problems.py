@@ -18,6 +18,7 @@ from shared.model.errors import (
     InvalidEvent,
     InvalidRequest,
     NotAcceptable,
+    NotAuthentic,
     NotFound,
     RateLimited,
     StorageFull,
@@ -50,6 +51,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
 _TITLES: Mapping[type[Exception], tuple[str, str]] = {
     InvalidEvent: ("invalid-event", "Invalid event"),
     InvalidRequest: ("invalid-request", "Invalid request"),
+    NotAuthentic: ("not-authentic", "Delivery not authentic"),
     Unauthorized: ("unauthorized", "Valid API key required"),
     Forbidden: ("forbidden", "Insufficient permissions"),
     NotFound: ("not-found", "Not found"),
@@ -158,7 +160,8 @@ def _lookup(table: Mapping[type[Exception], Any], error: Exception) -> Any:  # n
 def _headers_of(error: Exception) -> dict[str, str]:
     match error:
         case Unauthorized():
-            return {"www-authenticate": "Bearer"}
+            challenge = error.challenge if isinstance(error, NotAuthentic) else "Bearer"
+            return {"www-authenticate": challenge} if challenge else {}
         case RateLimited() | Unavailable():
             return {"retry-after": str(max(1, math.ceil(error.retry_after)))}
         case Unclear():

@@ -22,7 +22,7 @@ from shared.web.context import context_of
 _NO_CONTENT = 204
 
 Routes = Mapping[tuple[str, str], ASGIApp]
-"""Handlers by method and path."""
+"""Handlers by method and path. The last part of a path may be a parameter: `/v1/in/{token}`."""
 
 
 class Router:
@@ -31,14 +31,20 @@ class Router:
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
         self._app = app
         self._routes = routes
+        self._templates = {path.rpartition("/")[0]: path for _, path in routes if path.endswith("}")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        route = self._routes.get((str(scope.get("method")), scope["path"]))
+        method, path = str(scope.get("method")), scope["path"]
+        route = self._routes.get((method, path))
+        if route is None:
+            parent, _, last = path.rpartition("/")
+            path = self._templates.get(parent, "") if last else ""
+            route = self._routes.get((method, path))
         if route is None:
             await self._app(scope, receive, send)
             return
-        scope["path_template"] = scope["path"]
+        scope["path_template"] = path
         try:
             await route(scope, receive, send)
         except Exception as error:

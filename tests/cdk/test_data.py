@@ -56,7 +56,7 @@ def test_queues_and_tables_are_those_declared(stage: Config, dev: Assembly, prod
     tables = [table_of(one) for one in made.properties("DynamoDB::GlobalTable")]
     assert sorted(queues, key=lambda one: one.name) == sorted([declared.dlq, declared.queue], key=lambda one: one.name)
     assert sorted(tables, key=lambda one: one.name) == sorted(
-        [declared.events, declared.api_keys], key=lambda one: one.name
+        [declared.events, declared.api_keys, declared.sources], key=lambda one: one.name
     )
 
 
@@ -74,7 +74,13 @@ def test_functions_use_the_declared_resources(stage: Config, dev: Assembly, prod
     made, settings = of_stage(stage, dev, prod), stage.settings()
     for function in made.properties("Lambda::Function"):
         environment = function["Environment"]["Variables"]
-        for name in ("QUEUE_NAME", "DLQ_NAME", "DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_API_KEYS"):
+        for name in (
+            "QUEUE_NAME",
+            "DLQ_NAME",
+            "DYNAMODB_TABLE_EVENTS",
+            "DYNAMODB_TABLE_API_KEYS",
+            "DYNAMODB_TABLE_SOURCES",
+        ):
             assert environment[name] == getattr(settings, name.lower())
         assert environment["VISIBILITY_SECONDS"] == str(settings.visibility_seconds)
         assert environment["INBOX_SHARDS"] == str(settings.inbox_shards)
@@ -123,11 +129,10 @@ def test_in_production_data_can_not_be_deleted(prod: Assembly, dev: Assembly) ->
 
 
 def test_writes_can_be_limited_and_prepared_for(assembly: Callable[..., Assembly], prod: Assembly) -> None:
-    events, keys = sorted(
-        assembly("limited").properties("DynamoDB::GlobalTable"), key=lambda one: "api-keys" in one["TableName"]
-    )
+    tables = {one["TableName"]: one for one in assembly("limited").properties("DynamoDB::GlobalTable")}
+    events = tables.pop("triggers-dev-events")
     assert events["WriteOnDemandThroughputSettings"] == {"MaxWriteRequestUnits": 5000}
     assert events["WarmThroughput"] == {"WriteUnitsPerSecond": 8000}
     limits = {"WriteOnDemandThroughputSettings", "WarmThroughput"}
-    assert limits.isdisjoint(keys)
-    assert all(limits.isdisjoint(table) for table in prod.properties("DynamoDB::GlobalTable"))
+    unlimited = [*tables.values(), *prod.properties("DynamoDB::GlobalTable")]
+    assert all(limits.isdisjoint(table) for table in unlimited)

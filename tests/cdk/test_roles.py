@@ -57,7 +57,7 @@ def test_no_function_has_a_managed_policy(each: Assembly) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem"}),
+        ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem", "kms:Decrypt"}),
         ("Inbox", READS | LOGS | COUNTS),
         ("WorkWorker", SENDS | CONSUMES | READS | WRITES | LOGS),
     ],
@@ -78,13 +78,27 @@ def test_ingest_never_reaches_the_events(each: Assembly) -> None:
     assert not on(statements, "bodies")
 
 
+def test_only_ingest_reads_sources_and_decrypts_their_secrets(each: Assembly) -> None:
+    for role in ("Ingest", "Inbox", "WorkWorker"):
+        statements = each.statements_of(role, "Service")
+        found = actions([*on(statements, "TablesSources"), *on(statements, "SourcesKey")])
+        assert found == ({"dynamodb:GetItem", "kms:Decrypt"} if role == "Ingest" else set())
+
+
 @pytest.mark.parametrize("role", ["Ingest", "Inbox"])
-def test_an_api_may_count_what_a_key_spends_but_not_change_what_it_may_do(each: Assembly, role: str) -> None:
-    (update,) = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
-    assert "TablesApiKeys" in str(update["Resource"])
-    assert update["Condition"] == {
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "last_used_at", "pk", "ttl"]}
-    }
+def test_an_api_may_record_use_and_count_tokens_but_neither_change_nor_expire_a_key(each: Assembly, role: str) -> None:
+    updates = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
+    assert all("TablesApiKeys" in str(one["Resource"]) and listed(one["Action"]) == [*COUNTS] for one in updates)
+    assert [one["Condition"] for one in updates] == [
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "pk", "ttl"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["bucket#*"]},
+        },
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["last_used_at", "pk"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["key#*"]},
+        },
+    ]
 
 
 @pytest.mark.parametrize(

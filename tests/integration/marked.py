@@ -1,6 +1,7 @@
 """Requests and messages whose secrets and payloads are marked, so that leaks can be found."""
 
 import base64
+import hmac
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -99,6 +100,23 @@ def refused(key_id: str, secret: str) -> Iterator[Call]:
         yield Call("GET", "/v1/inbox", headers={"authorization": f"Bearer {token}"})
         yield Call("GET", "/v1/inbox", headers={"authorization": "Basic eDp5", "x-api-key": token})
         yield _post(_event(), x_api_key=token)
+
+
+def deliveries(url: str, secret: bytes) -> Iterator[tuple[Call, int]]:
+    """Yield requests to the path `url` of a source with the scheme hmac, each with its expected status."""
+    body = b'{"%b":"%b"}' % (_BYTES, _BYTES)
+    signature = hmac.digest(secret, body, "sha256").hex()
+    yield Call("POST", f"{url}?{MARK}={MARK}", body, {"x-sig": signature, "content-type": JSON}), 200
+    yield Call("POST", url, body, {"x-sig": signature[1:] + MARK, "authorization": f"Bearer {MARK}"}), 401
+    yield Call("POST", url, body), 401
+    yield Call("POST", f"{url[:-6]}{MARK}", body, {"x-sig": signature}), 401
+    yield Call("POST", url, _BYTES * 200_000, {"x-sig": signature}), 413
+    yield Call("POST", f"/v1/in/src_{MARK}_{MARK}", body), 401
+    yield Call("OPTIONS", url, headers={"webhook-request-origin": "a.example"}), 200
+    yield Call("GET", url), 405
+    yield Call("PUT", url, body), 405
+    yield Call("POST", f"{url}/{MARK}", body), 404
+    yield Call("POST", f"{url}/", body), 404
 
 
 def _pack(*events: Event, accepted_at: int | None = None) -> str:

@@ -10,7 +10,7 @@ from bench import webhooks as generated
 from tests.integration.deployment import event
 
 _ATOMS = (
-    *("1.10", "1e5", "1E+05", "-0", "-0.0", "0.1e-400", "1e999", "9007199254740993", "9" * 400),
+    *("1.10", "1e5", "1E+05", "-0", "-0.0", "0.1e-400", "1e308", "9007199254740993", "9" * 300),
     *("null", "true", "false", "[]", "{}", '""'),
     *('"Zoë 東京 🚀"', '"\u2028\ufeff\uffff\x7f"', r'"Zo\u00eb \ud83d\ude80 \u0000"', r'"\/\\\"\b\f\n\r\t"'),
     *('"https://api.github.com/repos/o/r/commits{/sha}"', '"' + "lorem ipsum " * 90 + '"'),

@@ -17,6 +17,8 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
         "dlq": "cli-dlq-name",
         "events_table": "triggers-events",
         "api_keys_table": "triggers-api-keys",
+        "sources_table": "triggers-sources",
         "bucket": "cli-bodies-bucket",
+        "kms_key": None,
     }
     assert reported.stderr == ""

@@ -134,6 +134,20 @@ async def test_a_payload_is_shown_only_when_asked_for(session: DlqCommand) -> No
     assert payload["id"] == "e1"
 
 
+async def test_the_text_of_an_unreadable_message_is_shown_when_asked_for(session: DlqCommand) -> None:
+    await session.bury('{"note": "not a pack \u202e\u0085"}')
+    [dead_letter] = await session.json("list")
+
+    assert "not a pack" not in (await session.run("show", dead_letter["id"])).output
+    assert "raw" not in await session.json("show", dead_letter["id"])
+    shown = (await session.run("show", dead_letter["id"], "--payload")).stdout.splitlines()
+    assert shown[-2:] == ["raw text:", '{"note": "not a pack \\u202e\\x85"}']
+    as_json = (await session.run("show", dead_letter["id"], "--payload", "--json")).stdout
+    assert as_json.isascii()
+    assert msgspec.json.decode(as_json)["raw"] == '{"note": "not a pack \u202e\u0085"}'
+    assert msgspec.json.decode(as_json)["payloads"] == []
+
+
 async def test_one_message_is_redriven_and_another_dropped(session: DlqCommand) -> None:
     await session.bury(pack(event("e1")), pack(event("e2")), pack(event("e3")), reason="why")
     ids = {dead_letter["first"]["id"]: dead_letter["id"] for dead_letter in await session.json("list")}

@@ -11,7 +11,7 @@ from cli.local import emulator
 from shared.aws.provision import provision
 from shared.settings import Settings
 from tests.integration.deployment import deployed, event
-from tests.integration.described import described
+from tests.integration.described import NAMES, described
 
 SUITS = {"clock_skew_ms": 10, "commit_deadline_ms": 300, "store_timeout_ms": 1000, "settle_ms": 1400}
 
@@ -37,8 +37,8 @@ def localstack(monkeypatch: pytest.MonkeyPatch) -> str:
 
 async def made() -> Settings:
     unique = uuid.uuid4().hex[:12]
-    names = ("queue_name", "dlq_name", "dynamodb_table_events", "dynamodb_table_api_keys", "bodies_bucket")
-    own = {name: f"{name.replace('_', '-')}-{unique}" for name in names}
+    own = {name: f"{name.replace('_', '-')}-{unique}" for name in NAMES}
+    own["kms_key_id"] = f"alias/sources-{unique}"
     settings = replace(Settings(), **SUITS, **own)
     await provision(settings)
     return settings
@@ -49,7 +49,7 @@ async def test_its_hook_has_made_what_is_declared(localstack: str) -> None:
     hooked = await described(Settings())
     provisioned = await described(await made())
     for one in (hooked, provisioned):  # keys and events that somebody has made meanwhile
-        del one["events"]["items"], one["api_keys"]["items"]
+        del one["events"]["items"], one["api_keys"]["items"], one["sources"]["items"]
     assert hooked == provisioned
 
 

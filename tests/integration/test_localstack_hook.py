@@ -8,9 +8,7 @@ from msgspec.structs import asdict, replace
 from shared.aws.provision import provision
 from shared.settings import Settings
 from tests.integration import awslocal
-from tests.integration.described import described
-
-NAMES = ("queue_name", "dlq_name", "dynamodb_table_events", "dynamodb_table_api_keys", "bodies_bucket")
+from tests.integration.described import NAMES, described
 
 
 def renamed(settings: Settings, suffix: str) -> Settings:

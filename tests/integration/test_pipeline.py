@@ -31,7 +31,7 @@ from tests.integration.deployment import (
     deployed,
     event,
 )
-from tests.integration.hostile_payloads import ACCEPTED, IN_BUCKET, REFUSED, TOO_LARGE
+from tests.integration.hostile_payloads import ACCEPTED, ENCODED, IN_BUCKET, REFUSED, TOO_LARGE
 from tests.integration.payloads import webhooks
 from tests.provisioned import provisioned
 
@@ -104,14 +104,16 @@ async def test_hostile_payloads_are_accepted_unchanged_or_refused(pipeline: Depl
     for body, words in REFUSED.items():
         assert re.search(words, said_of(await acme.post(body), 400), re.DOTALL), body[:100]
     assert f"{MAX_REQUEST_BYTES:,} bytes" in said_of(await acme.post(TOO_LARGE), 413)
-    for name, data in ACCEPTED.items():
+    for name, data in {**ACCEPTED, **ENCODED}.items():
         await acme.accept(event(data, id=name))
     longest = {"id": "\U0001f680" * 255, "source": "/%23" + "x" * 251, "type": "\U0001f680" * 255}
     await acme.accept(batch([event(b"1", **longest)] * 2))
 
-    listed = {one.id: bytes(one.data) for one in await acme.everything()}
+    events = await acme.everything()
+    listed = {one.id: one.posted for one in events}
 
-    assert listed == {**ACCEPTED, longest["id"]: b"1"}
+    assert listed == {**ACCEPTED, **ENCODED, longest["id"]: b"1"}
+    assert {one.id for one in events if one.data_base64} == ENCODED.keys()
     (key,) = await pipeline.bucket_keys()
     assert key.startswith("bodies/%F0%9F%9A%80")
     assert len(listed[IN_BUCKET]) > MAX_REQUEST_BYTES - 100

@@ -5,6 +5,7 @@ import pytest
 
 from shared.aws import layout
 from shared.aws.clients import AwsClients
+from shared.aws.kms import KmsSecretBox
 from shared.aws.provision import provision
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
@@ -100,3 +101,13 @@ async def test_a_bucket_in_another_region_is_made_there(aws_settings: Settings) 
     async with AwsClients(elsewhere).s3() as s3:
         where = await s3.get_bucket_location(Bucket=elsewhere.bodies_bucket)
     assert where["LocationConstraint"] == "eu-central-1"
+
+
+async def test_a_key_named_by_an_alias_is_created_once(aws_settings: Settings) -> None:
+    named = msgspec.structs.replace(aws_settings, kms_key_id=f"alias/{aws_settings.queue_name}")
+    await provision(named)
+    async with AwsClients(named).kms() as kms:
+        box = KmsSecretBox(kms, named.kms_key_id)
+        sealed = await box.seal(b"secret", {"source": "a"})
+        await provision(named)
+        assert await box.open(sealed, {"source": "a"}) == b"secret"

@@ -28,6 +28,7 @@ from tests.integration.marked import MARK
 from tests.provisioned import provisioned
 
 DEADLINE_SECONDS = 120
+SIGNING_SECRET = f"{MARK}-signing-secret".encode()
 PAGES = ("/", "/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.json", "/metrics", "/v1/queue", "/v1/dlq")
 _TRIGGERS = [sys.executable, "-P", "-m", "cli"]
 _LAMBDA = """
@@ -50,6 +51,7 @@ class Stack:
             **os.environ,
             **named(settings),
             "AWS_SECRET_ACCESS_KEY": marked.AWS_SECRET,
+            "DATA_DIR": str(directory),
             "LOG_LEVEL": "DEBUG",
             "OTEL_TRACES_EXPORTER": "console",
         }
@@ -128,6 +130,8 @@ async def test_no_secret_or_payload_leaks(stack: Stack) -> None:
         with stack.running() as client:
             await until(lambda: asyncio.to_thread(emulator.answers, f"http://127.0.0.1:{stack.port}/readyz"))
             said = [*traffic(client, token, key.key_id, secret)]
+            url = await a_source(stack)
+            said += deliver(client, url)
             bodies = [marked.dead_letter(), *marked.broken()]
             for body in bodies:
                 assert await queue.send([Outgoing(body=body)]) == [Outcome.DONE]
@@ -142,10 +146,13 @@ async def test_no_secret_or_payload_leaks(stack: Stack) -> None:
             said.append(client.get(f"http://127.0.0.1:{stack.metrics_port}/metrics").text)
         said += await asyncio.gather(stack.command("dlq", "list", "--json"), on_lambda(stack, bodies))
     said.append(stack.out.read_text())
+    url_secret = url[-43:]
     everything = "\n".join(said)
     assert '"name": "process message"' in everything
     assert '"_aws"' in everything
-    leaked = [line[:500] for line in everything.splitlines() if MARK in line.lower() or secret in line]
+    leaked = [
+        line[:500] for line in everything.splitlines() if MARK in line.lower() or secret in line or url_secret in line
+    ]
     assert leaked == []
 
 
@@ -161,6 +168,25 @@ def traffic(client: httpx.Client, token: str, key_id: str, secret: str) -> Itera
         answer = client.request(call.method, call.path, content=call.body, headers=raw)
         assert 400 <= answer.status_code < 500, (call, answer.text)
         yield f"{call.method} {answer.status_code} {dict(answer.headers)} {answer.text}"
+
+
+async def a_source(stack: Stack) -> str:
+    """Create a source with a marked secret; return the path of its URL."""
+    words = ("--tenant", marked.TENANT, "--name", "shop", "--scheme", "hmac", "--header", "X-Sig", "--json")
+    made = await stack.command("sources", "create", *words, "--secret-file", "-", given=SIGNING_SECRET)
+    url: str = msgspec.json.decode(made.splitlines()[-1])["url"]
+    for command in (("list", "--json"), ("show", "shop")):
+        shown = await stack.command("sources", *command)
+        assert not any(one in shown for one in (SIGNING_SECRET.decode(), url[-43:]))
+    return url
+
+
+def deliver(client: httpx.Client, url: str) -> Iterator[str]:
+    """Send deliveries; yield their responses."""
+    for call, status in marked.deliveries(url, SIGNING_SECRET):
+        answer = client.request(call.method, call.path, content=call.body, headers=call.headers)
+        assert answer.status_code == status, (call, answer.text)
+        yield f"{answer.status_code} {dict(answer.headers)} {answer.text}"
 
 
 def pages(client: httpx.Client, token: str) -> Iterator[str]:

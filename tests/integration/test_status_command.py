@@ -26,6 +26,7 @@ async def test_a_provisioned_stack_is_healthy_until_a_message_is_dead(aws_settin
     assert reported["problems"] == []
     table = {"exists": True, "status": "ACTIVE", "ttl": True, "recovery": True}
     assert reported["events_table"] == {"name": aws_settings.dynamodb_table_events, **table}
+    assert reported["sources_table"] == {"name": aws_settings.dynamodb_table_sources, **table}
     assert reported["api_keys_table"] == {"name": aws_settings.dynamodb_table_api_keys, **table}
     assert reported["bucket"] == {"name": aws_settings.bodies_bucket, "exists": True}
     assert reported["queue"] == {

@@ -1,5 +1,6 @@
 """Run the rehearsal and print what happened; `--keep DIR` keeps the logs of `cdk` and of the emulator there."""
 
+import hmac
 import os
 import sys
 import tempfile
@@ -74,6 +75,8 @@ def rehearse(url: str, port: int, environ: dict[str, str]) -> None:
         positions = ",".join(f'"{one.position}"' for one in acked)
         client.post("/v1/acks", f'{{"inbox":"default","positions":[{positions}]}}'.encode())
         _until(lambda: not client.listed() & {one.id for one in acked})
+    with _step("a webhook delivered to a source, verified with a secret that KMS decrypts"):
+        _deliver(client, environ)
     with _step("poison in the dead-letter queue, and nothing else"):
         poison.send_unreadable(sqs, queue_url)
         reasons = poison.dead_letters(environ, 2)
@@ -83,6 +86,17 @@ def rehearse(url: str, port: int, environ: dict[str, str]) -> None:
         tried = Roles(lambda_, functions, settings | {"QUEUE_URL": queue_url}).check()
     echo(f"  of {tried.pop('calls')} calls allowed: {', '.join(f'{role} {n}' for role, n in tried.items())}")
     _check_refusals(client)
+
+
+def _deliver(client: Client, environ: dict[str, str]) -> None:
+    words = ("--tenant", _TENANT, "--name", "hook", "--inbox", "hooks", "--scheme", "github", "--json")
+    made = poison.triggers(environ | {"PUBLIC_URL": "https://api.example"}, "sources", "create", *words)
+    path, body = made["url"].removeprefix("https://api.example"), b'{"action":"opened"}'
+    signature = hmac.new(made["secret"].encode(), body, "sha256").hexdigest()
+    for digest, status in ((signature, 200), (f"{signature[1:]}0", 401)):
+        answer = client.http.post(path, content=body, headers={"x-hub-signature-256": f"sha256={digest}"})
+        assert answer.status_code == status, answer.text
+    _until(lambda: client.http.get("/v1/inbox", params={"inbox": "hooks"}).json()["events"])
 
 
 def _check_refusals(client: Client) -> None:

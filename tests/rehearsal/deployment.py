@@ -11,7 +11,7 @@ from typing import Any
 from cdk.bundle import ROOT
 from tests.rehearsal.cloud import ACCOUNT, PYTHON, REGION
 
-_CDK = ("node", str(ROOT / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"))
+_CDK = ("node", str(ROOT / ".npm-cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"))
 _STACKS = ("Triggers-dev-Data", "Triggers-dev-Service")
 
 

@@ -24,11 +24,11 @@ class Roles:
     def check(self) -> dict[str, int]:
         """Try what must work and what must not; return how many calls each role was allowed and denied."""
         calls = self._calls()
-        keys = {"read a key", "note a key's use"}
+        keys, ingest_only = {"read a key", "note a key's use"}, {"read a source"}
         allowed = {
-            "worker": set(calls) - keys,
+            "worker": set(calls) - keys - ingest_only,
             "inbox": {"read an event", "read a body", *keys},
-            "ingest": {"send to the queue", *keys},
+            "ingest": {"send to the queue", "read a source", *keys},
         }
         for role, expected in allowed.items():
             tried = self._try(role, calls)
@@ -59,7 +59,12 @@ class Roles:
             "read an event": ("dynamodb", "get_item", {"TableName": events, "Key": _KEY}),
             "read a body": ("s3", "get_object", body),
             "read a key": ("dynamodb", "get_item", {"TableName": keys, "Key": _API_KEY}),
-            # Which attributes a role may update, the emulator does not check; tests/cdk holds the policy to it.
+            "read a source": (
+                "dynamodb",
+                "get_item",
+                {"TableName": self._names["DYNAMODB_TABLE_SOURCES"], "Key": _API_KEY},
+            ),
+            # Which items and attributes a role may update, the emulator does not check; tests/cdk checks the policy.
             "note a key's use": ("dynamodb", "update_item", {"TableName": keys, "Key": _API_KEY, **used}),
             "send to the queue": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "probe"}),
         }

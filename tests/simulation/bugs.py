@@ -7,22 +7,19 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
-from shared.model.position import floor_of
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from tests.simulation.bugs_in_moves import MOVE_BUGS
+from tests.simulation.bugs_in_reads import READ_BUGS
 from tests.simulation.planting import Bugs
-from tests.simulation.world import SETTINGS
 from worker.commit.consumer import Consumer
 from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
-from worker.inbox import scan
-from worker.inbox.reader import Inbox
 
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
-BUGS = Bugs(MOVE_BUGS)
+BUGS = Bugs(MOVE_BUGS | READ_BUGS)
 planted = BUGS.planted
 _bug = BUGS.add
 
@@ -86,18 +83,6 @@ def no_tombstones() -> Iterator[Any]:
 
 
 @_bug
-def settle_of_zero() -> Iterator[Any]:
-    """A read extends up to now."""
-    init = Inbox.__init__
-
-    def unsettled(self: Inbox, reader: Any, bodies: Any, clock: Any, settings: Any) -> None:
-        init(self, reader, bodies, clock, settings)
-        self._settle_ms = 0
-
-    yield patch.object(Inbox, "__init__", unsettled)
-
-
-@_bug
 def window_measured_against_now() -> Iterator[Any]:
     """A duplicate that was queued for longer than the window is listed."""
 
@@ -105,9 +90,15 @@ def window_measured_against_now() -> Iterator[Any]:
         age_ms = self._rules.clock.wall_ms() - other.accepted_at
         if other.erased_at is not None and commit.accepted_at <= other.erased_at:
             return Result.ERASED
-        return Result.DUPLICATE if age_ms < self._rules.window_ms else None
+        return Result.DUPLICATE if age_ms < commit.window_ms else None
 
     yield patch.object(Resolver, "_compare", against_now)
+
+
+@_bug
+def window_of_the_pack_ignored() -> Iterator[Any]:
+    """Every event has the window of the settings."""
+    yield patch.object(CommitRules, "window_seconds", lambda self, _pack: self.settings.deduplication_window_seconds)
 
 
 @_bug
@@ -176,46 +167,6 @@ def proof_at_any_age() -> Iterator[Any]:
 
 
 @_bug
-def upper_bound_per_shard() -> Iterator[Any]:
-    """Each query has its own upper bound; an event commits between two of them."""
-    advance = scan._Shard.advance
-
-    async def own_bound(self: Any, limit: int) -> None:
-        clock = self._reader.process
-        await clock.sleep_ms(150 * self._shard)
-        self._before = floor_of(clock.wall_ms() - SETTINGS.settle_ms)
-        await advance(self, limit)
-        if self.frontier == self.last:
-            self.frontier = _LAST
-
-    yield patch.object(scan._Shard, "advance", own_bound)
-
-
-@_bug
-def truncated_shard_ignored() -> Iterator[Any]:
-    """A shard that stopped early does not bound what is returned from the others."""
-    query = MemoryStore.query
-
-    async def never_stopped(self: MemoryStore, *args: Any, **kwargs: Any) -> Any:
-        return replace(await query(self, *args, **kwargs), stopped_at=None)
-
-    yield patch.object(MemoryStore, "query", never_stopped)
-
-
-@_bug
-def cursor_set_to_the_clock() -> Iterator[Any]:
-    """After an empty page the cursor is set to now; events that settle later are behind it."""
-    page = Inbox.page
-
-    async def at_now(self: Inbox, *args: Any) -> Any:
-        answer = await page(self, *args)
-        now = floor_of(self._clock.wall_ms())
-        return answer if answer.events else replace(answer, end=max(now, answer.end))
-
-    yield patch.object(Inbox, "page", at_now)
-
-
-@_bug
 def changes_without_a_version() -> Iterator[Any]:
     """Guards are changed even if they have changed since they were read."""
 
@@ -278,3 +229,9 @@ def early_ack_dropped() -> Iterator[Any]:
 def expired_events_stored() -> Iterator[Any]:
     """A redrive weeks later revives an event."""
     yield patch.object(CommitRules, "is_expired", lambda *_: False)
+
+
+@_bug
+def ack_of_any_type() -> Iterator[Any]:
+    """A key limited to some types acks events of others, whose positions it found out."""
+    yield patch("worker.commit.removal.matches_any", lambda *_: True)

@@ -7,6 +7,8 @@ from collections import Counter
 import msgspec
 
 from shared.memory.event_store import MemoryStore
+from shared.model import cursor as cursors
+from shared.model.cursor import MAX_RETURNED
 from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Outcome
@@ -15,6 +17,7 @@ from tests.simulation.checks import Sightings, check
 from tests.simulation.partitions import AMPLE
 from tests.simulation.virtual import Process, VirtualLoop
 from tests.simulation.world import INBOX, SETTINGS, TENANT, MakeStore, World
+from worker.inbox.reader import PageRequest
 
 _FAULT_SECONDS = 12.0
 _DRAIN_SECONDS = 3_000.0
@@ -55,13 +58,16 @@ class _Run:
         self._world = world
         self._seed = seed
         self._rng = world.rng
-        self._sightings = [Sightings(acks=False), Sightings(acks=self._rng.random() < 0.5)]
+        acker = self._rng.choice(("none", "ordinary", "early"))
+        self._sightings = [Sightings(acks=False), Sightings(acks=acker == "ordinary")]
+        self._early = Sightings(acks=acker == "early", early=True)
         self._has_faults = True
 
     async def run(self) -> Report:
         world = self._world
         workers = [asyncio.create_task(self._keep_worker_running()) for _ in range(self._rng.randint(1, 3))]
         followers = [asyncio.create_task(self._follow(sightings)) for sightings in self._sightings]
+        followers.append(asyncio.create_task(self._follow_early(self._early)))
         removals = self._rng.random() < 0.4
         jobs = [self._produce() for _ in range(self._rng.randint(1, 3))]
         jobs += [self._redeliver(), self._cause_outages(), self._redrive()]
@@ -71,7 +77,7 @@ class _Run:
         violations = await self._drain()
         world.stop.set()
         await asyncio.gather(*workers, *followers)
-        found, admitted = check(world, self._sightings)
+        found, admitted = check(world, [*self._sightings, self._early])
         return _report(world, self._seed, violations + found, admitted)
 
     async def _keep_worker_running(self) -> None:
@@ -116,12 +122,37 @@ class _Run:
                 after = page.end
                 seen = sightings.add(page.events)
                 if sightings.acks and seen and self._has_faults and rng.random() < 0.5:
-                    await world.ack(dict(rng.sample(list(seen.items()), rng.randint(1, len(seen)))))
+                    some = dict(rng.sample(list(seen.items()), rng.randint(1, len(seen))))
+                    await world.ack(some, types=rng.choice(((), ("t",), ("u.*",))))
                 if page.more:
                     continue
                 if is_last:
                     return
             await asyncio.sleep(rng.uniform(0.0, 1.4) if self._has_faults else 4.0)
+
+    async def _follow_early(self, sightings: Sightings) -> None:
+        """Follow a cursor with early reads and long polls through two processes, and sometimes with ordinary reads."""
+        rng, world = self._rng, self._world
+        room = rng.choice((2, 8, MAX_RETURNED))
+        inboxes = [world.inbox(world.process(), max_returned=room) for _ in range(2)]
+        request = PageRequest(TENANT, INBOX)
+        while True:
+            is_last = world.stop.is_set()
+            with contextlib.suppress(Unavailable, Unclear):
+                request = request._replace(limit=rng.choice((2, 20, 50)), early=rng.random() < 0.9)
+                page = await rng.choice(inboxes).read(request, rng.choice((0, 0, 1)) if not is_last else 0)
+                seen = sightings.add(page.events)
+                after = cursors.decode(cursors.encode(page.end, INBOX, page.returned), INBOX)
+                request = request._replace(after=after.position, returned=after.returned)
+                if sightings.acks and seen and self._has_faults and rng.random() < 0.5:
+                    await world.ack(dict(rng.sample(list(seen.items()), rng.randint(1, len(seen)))))
+                if page.more:
+                    continue
+                if is_last and not page.events:  # four seconds after the last one, all have settled
+                    break
+            await asyncio.sleep(rng.choice((0.0, 0.05, rng.uniform(0.0, 1.4))) if self._has_faults else 4.0)
+        for inbox in inboxes:
+            await inbox.aclose()
 
     async def _remove(self) -> None:
         """Ack or erase events by identity, including ones that never existed or are still in flight."""

@@ -117,6 +117,13 @@ class _WiredStore:
             return lambda items: self._batch(method, items)
         return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs))
 
+    def mark(self) -> int:
+        return 0
+
+    async def wait_for_change(self, _: int, timeout_ms: float) -> None:
+        """Wait in the process, since a store whose changes readers do not notice has no part in it."""
+        await self.process.sleep_ms(timeout_ms)
+
     async def _batch(
         self, method: Callable[[Sequence[T]], Coroutine[Any, Any, list[Outcome]]], items: Sequence[T]
     ) -> list[Outcome]:

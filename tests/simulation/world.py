@@ -11,10 +11,12 @@ from shared.clock import Clock
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
+from shared.model.cursor import MAX_RETURNED
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, Record
+from shared.model.type_pattern import matches_any
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
 from tests.simulation.partitions import AMPLE, Capacity, PartitionedStore
@@ -38,6 +40,20 @@ SETTINGS = Settings(
 )
 
 
+WIDE_WINDOW_SECONDS = 9
+_WIDE = ("e9", "e10", "e11")
+
+
+def window_seconds_of(id_: str) -> int | None:
+    """Return the window of this event's pack, None for that of the settings."""
+    return WIDE_WINDOW_SECONDS if id_ in _WIDE else None
+
+
+def kind_of(event_id: str) -> str:
+    """Return the type of the events with this id."""
+    return "u.x" if event_id[-1] in "024" else "t"
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """An event that ingest answered with 202."""
 
@@ -45,6 +61,11 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     accepted_at: int
     is_old: bool = False  # accepted so long ago that it has expired
+
+    @property
+    def window_ms(self) -> int:
+        """Time in which an event with the same identity is a duplicate."""
+        return (window_seconds_of(self.identity.id) or SETTINGS.deduplication_window_seconds) * 1000
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,20 +179,28 @@ class World:
         queue = wired_queue(self.queue, self.wire(process), process)
         await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
 
-    def inbox(self, process: Process) -> Inbox:
-        """Return the real inbox, running in `process`."""
-        return Inbox(self._connect(process), self.bodies, process, SETTINGS)
+    def inbox(self, process: Process, max_returned: int = MAX_RETURNED) -> Inbox:
+        """Return the real inbox, running in `process`, whose cursors of early reads have room for `max_returned`."""
+        inbox = Inbox(self._connect(process), self.bodies, process, SETTINGS)
+        inbox._max_returned = max_returned  # noqa: SLF001
+        return inbox
 
     def _connect(self, process: Process) -> EventStore:
         partitioned = PartitionedStore(self.store, self.capacity, shards=SETTINGS.inbox_shards)
         return wired_store(cast("EventStore", partitioned), self.wire(process), process, self.rng, self.faults)
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
-        """Accept events (a mapping of ids to inboxes) as one pack, and send it to the queue."""
+        """Accept events (a mapping of ids to inboxes) as one pack per window, and send the packs to the queue."""
+        windows = dict.fromkeys(map(window_seconds_of, ids))
+        for window in windows:
+            await self._post({id_: ids[id_] for id_ in ids if window_seconds_of(id_) == window}, window, age_ms)
+
+    async def _post(self, ids: Mapping[str, str], window: int | None, age_ms: int) -> None:
         now = self.services.wall_ms() - age_ms
         events = [self._event(id_, inbox, now) for id_, inbox in ids.items()]
         delay = self.rng.choice((0, 0, 0, self.rng.randint(0, 8)))
-        await self.send(EventPack(tenant=TENANT, key_id="k", accepted_at=now, events=events), delay_seconds=delay)
+        pack = EventPack(tenant=TENANT, key_id="k", accepted_at=now, events=events, window_seconds=window)
+        await self.send(pack, delay_seconds=delay)
 
     def _event(self, id_: str, inbox: str, accepted_at: int) -> Event:
         receipt = self.minter.mint()
@@ -179,15 +208,17 @@ class World:
         is_old = accepted_at < EPOCH_MS - SETTINGS.event_ttl_days * 86_400_000
         self.accepted.append(Accepted(receipt=receipt, identity=identity, accepted_at=accepted_at, is_old=is_old))
         padding = "".join(self.rng.choices("0123456789abcdef", k=self.rng.choice((0, 0, 0, 0, 900))))
-        body = {"specversion": "1.0", "id": id_, "source": "/", "type": "t", "data": {"r": receipt, "p": padding}}
+        kind = kind_of(id_)
+        body = {"specversion": "1.0", "id": id_, "source": "/", "type": kind, "data": {"r": receipt, "p": padding}}
         raw = msgspec.Raw(msgspec.json.encode(body))
-        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type="t", body=raw)
+        return Event(receipt=receipt, id=id_, source="/", inbox=inbox, type=kind, body=raw)
 
-    async def ack(self, seen: Mapping[str, str]) -> None:
-        """Ack events of the followed inbox; `seen` maps their positions to receipts."""
-        self.acked.update(seen.values())
-        now = self.services.wall_ms()
-        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=list(seen)))
+    async def ack(self, seen: Mapping[str, str], types: tuple[str, ...] = ()) -> None:
+        """Ack events of the followed inbox, with a key for `types`; `seen` maps their positions to receipts."""
+        kinds = {event.receipt: kind_of(event.identity.id) for event in self.accepted}
+        self.acked.update(receipt for receipt in seen.values() if matches_any(types, kinds[receipt]))
+        now, named = self.services.wall_ms(), list(seen)
+        await self.send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=named, types=types))
 
     async def remove(self, identity: Identity, *, erase: bool) -> None:
         """Ack or erase one event by its identity."""

@@ -67,7 +67,9 @@ def test_commands_exist_and_settings_are_valid(name: str) -> None:
     with triggers.commands[command].make_context(command, arguments) as context:
         assert context.params.get("host", "0.0.0.0") == "0.0.0.0"  # noqa: S104 (within the container's own network)
     environ = {name: value for name, value in SERVICES[name]["environment"].items() if "$" not in value}
-    assert settings.load(environ).settle_ms == 1400
+    loaded = settings.load(environ)
+    assert loaded.settle_ms == 1400
+    assert loaded.kms_key_id.startswith("alias/")
 
 
 def test_a_worker_has_time_to_finish_its_messages() -> None:
@@ -83,6 +85,13 @@ def test_the_gateway_routes_to_every_service() -> None:
     own = [path for path in routes if path.startswith(("/v1/", "/live/")) or path == "/"]
     assert all(any(rule.match(path) for rule in paths) for path in own)
     assert not any(rule.match(path) for rule in paths for path in ("/v1/inbox", "/v1/events", "/v1/acks", "/docs"))
+
+
+def test_the_gateway_logs_no_url_of_a_source() -> None:
+    rules = (ROOT / "docker" / "gateway.conf").read_text()
+    (block,) = re.findall(r"location /v1/in/ \{(.*?)\}", rules, re.DOTALL)
+    assert "access_log off;" in block
+    assert "error_log /dev/null;" in block
 
 
 def test_mounted_files_exist() -> None:

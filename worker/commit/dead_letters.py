@@ -34,7 +34,11 @@ class DeadLetters:
             self._counts.of("withheld").add()
             return False
         pack = EventPack(
-            tenant=commit.tenant, key_id=commit.key_id, accepted_at=commit.accepted_at, events=[commit.event]
+            tenant=commit.tenant,
+            key_id=commit.key_id,
+            accepted_at=commit.accepted_at,
+            events=[commit.event],
+            window_seconds=commit.pack_window_seconds,
         )
         attributes = {packs.REASON_ATTRIBUTE: reason[:_REASON_CHARACTERS]}
         dead_letter = Outgoing(body=packs.encode(pack), attributes=attributes)

@@ -43,11 +43,6 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
         return self.settings.settle_ms - self.settings.clock_skew_ms
 
     @property
-    def window_ms(self) -> int:
-        """The deduplication window."""
-        return self.settings.deduplication_window_seconds * 1000
-
-    @property
     def event_ttl_seconds(self) -> int:
         """How long an event is kept, from acceptance and again from its ack."""
         return self.settings.event_ttl_days * _DAY_SECONDS
@@ -56,6 +51,11 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
     def guard_ttl_seconds(self) -> int:
         """How long a guard is kept: its event may be acked on its last day, and is then kept just as long again."""
         return 2 * self.event_ttl_seconds + _DAY_SECONDS
+
+    def window_seconds(self, pack: EventPack) -> int:
+        """Return the deduplication window of the events of `pack`."""
+        own = pack.window_seconds
+        return self.settings.deduplication_window_seconds if own is None else own
 
     def is_expired(self, accepted_at: int) -> bool:
         """Return whether an event accepted at `accepted_at` has exceeded its TTL."""
@@ -76,6 +76,8 @@ class EventCommit:
         self.tenant = pack.tenant
         self.key_id = pack.key_id
         self.accepted_at = pack.accepted_at
+        self.pack_window_seconds = pack.window_seconds
+        self.window_ms = rules.window_seconds(pack) * 1000
         self.identity: Identity = event.identity(pack.tenant)
         self.digest = _digest(event)
         self.result: Result | None = None
@@ -174,6 +176,11 @@ class EventCommit:
         if isinstance(record, StoredEvent) and self.age_ms(position) < self._rules.proof_ms:
             self.result = Result.STORED
 
+    @property
+    def _guard_ttl_seconds(self) -> int:
+        # A duplicate from the end of the window may wait in the queue, and must still find the guard.
+        return max(self._rules.guard_ttl_seconds, self.window_ms // 1000 + _DAY_SECONDS)
+
     def guard_at(self, position: str) -> Guard:
         """Return the guard that claims this event's identity for `position`."""
         return Guard(
@@ -182,7 +189,7 @@ class EventCommit:
             position=position,
             accepted_at=self.accepted_at,
             digest=self.digest,
-            expires_at=self.accepted_at // 1000 + self._rules.guard_ttl_seconds,
+            expires_at=self.accepted_at // 1000 + self._guard_ttl_seconds,
         )
 
     def stored_at(self, position: str) -> StoredEvent:

@@ -15,6 +15,7 @@ from shared.containers import batches
 from shared.model.errors import Unavailable
 from shared.model.pack import AckPack, Removal
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone, body_key
+from shared.model.type_pattern import matches_any
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore
 from worker.commit.event_commit import CommitRules
 
@@ -24,6 +25,7 @@ class Removed(enum.Enum):
 
     ACKED = "acked"
     REMOVED = "removed"  # erased
+    REFUSED = "refused"  # of a type that the key may not ack
     GONE = "gone"  # acked before, erased, expired, or never existed
     MISSING = "missing"  # named by identity, and not found yet
 
@@ -45,7 +47,7 @@ class Remover:
             places = [Place(pack.tenant, pack.inbox, position) for position in pack.positions]
             counts: Counter[Removed] = Counter()
             for batch in batches(places, MAX_STATEMENTS):
-                counts.update(await self._ack(batch, pack.accepted_at))
+                counts.update(await self._ack(batch, pack.accepted_at, pack.types))
             return counts
         if not pack.erase:
             return Counter([await self._ack_identity(pack)])
@@ -53,8 +55,8 @@ class Remover:
             pass
         return Counter([Removed.REMOVED])
 
-    async def _ack(self, places: Sequence[Place], acked_at: int) -> list[Removed]:
-        """Move the events at up to 25 places to the delivered events, following repositioned ones."""
+    async def _ack(self, places: Sequence[Place], acked_at: int, types: Sequence[str] = ()) -> list[Removed]:
+        """Move the events of `types` at up to 25 places to the delivered events, following repositioned ones."""
         removed: list[Removed] = []
         while places:
             records = await self._store.read_events(places)
@@ -63,11 +65,13 @@ class Remover:
                 for place, record in zip(places, records, strict=True)
                 if isinstance(record, Tombstone) and record.moved_to is not None
             ]
-            events = [record for record in records if self._is_listed(record)]
-            refused = await self._deliver(events, acked_at)
-            removed += [Removed.ACKED] * (len(events) - len(refused))
-            removed += [Removed.GONE] * (len(places) - len(moved) - len(events))
-            places = moved + refused
+            listed = [record for record in records if self._is_listed(record)]
+            events = [event for event in listed if matches_any(types, event.type)]
+            to_read_again = await self._deliver(events, acked_at)
+            removed += [Removed.ACKED] * (len(events) - len(to_read_again))
+            removed += [Removed.REFUSED] * (len(listed) - len(events))
+            removed += [Removed.GONE] * (len(places) - len(moved) - len(listed))
+            places = moved + to_read_again
         return removed
 
     def _is_listed(self, record: StoredEvent | Tombstone | None) -> TypeGuard[StoredEvent]:

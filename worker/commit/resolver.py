@@ -75,7 +75,7 @@ class Resolver:
         """
         if other.erased_at is not None and commit.accepted_at <= other.erased_at:
             return Result.ERASED
-        if abs(commit.accepted_at - other.accepted_at) >= self._rules.window_ms:
+        if abs(commit.accepted_at - other.accepted_at) >= commit.window_ms:
             return None
         return Result.DUPLICATE if commit.digest == other.digest else Result.CONFLICT
 

@@ -15,13 +15,14 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive
 
+from shared.fairness import FairSlots
 from shared.model import cursor
 from shared.model.api_key import INBOX_READ, ApiKey
 from shared.model.errors import NotAcceptable
 from shared.model.event import Identity
-from shared.model.type_pattern import intersection
+from shared.model.type_pattern import intersection, selects_all
 from shared.web import event_path
-from shared.web.auth import needs
+from shared.web.auth import access_of, needs
 from shared.web.context import context_of
 from worker.inbox import negotiation
 from worker.inbox import query as inbox_query
@@ -41,6 +42,9 @@ _CLIENT_LEFT = 499
 _LARGE_PAGES = 2
 """Large pages, of up to 4 MiB, that are assembled, hashed and compressed at the same time; each is held twice."""
 
+_COUNT_COST = 10
+"""Tokens of a request with `count=true`: counting reads up to 8 MB a shard."""
+
 _AnyRequest = Request[Any, Any, Any]
 _T = TypeVar("_T")
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -48,7 +52,7 @@ _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
     """Return the handler of `GET /v1/inbox`; each request calls `inbox`."""
-    large_pages = asyncio.Semaphore(_LARGE_PAGES)
+    large_pages = FairSlots(_LARGE_PAGES)
 
     @get(INBOX_PATH, guards=[needs(INBOX_READ)], include_in_schema=False)
     async def read_inbox(request: _AnyRequest) -> Response[bytes]:
@@ -58,14 +62,18 @@ def inbox_handler(inbox: Callable[[], Inbox]) -> HTTPRouteHandler:
         if media_type is None:
             raise NotAcceptable(f"The inbox is available as {JSON} and, except with format=zapier, as {BATCH}.")
         key: ApiKey = request.auth
+        if query.count:
+            await access_of(request.scope).settle(request.scope, key, min(_COUNT_COST, key.burst), paid=1)
         page_request = _page_request(key, query)
-        reading = inbox().read(page_request, query.wait_seconds)
+        reading = inbox().read(page_request, query.wait_seconds, key.key_id)
         page = await (_unless_disconnected(request.receive, reading) if query.wait_seconds else reading)
         if page is None:
             return Response(content=b"", status_code=_CLIENT_LEFT)
+        if not selects_all(key.types):
+            page = page.without_foreign_positions(page_request.after)
         context_of(request.scope).events = len(page.events)
         count = await inbox().undelivered(key.tenant, query.inbox, page_request.types) if query.count else None
-        async with large_pages if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():
+        async with large_pages.slot(key.key_id) if sum(map(len, page.events)) > LARGE_BYTES else nullcontext():
             if not query.zapier and media_type == JSON:
                 return await answer(_object(page, query.inbox, count), JSON, preferences)
             # The body is an array of events only, so the count is a header.
@@ -91,16 +99,18 @@ def event_handler(lookup: Callable[[], Lookup]) -> HTTPRouteHandler:
 
 
 def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
-    request = PageRequest(
+    return PageRequest(
         tenant=key.tenant,
         inbox=query.inbox,
+        after=query.after.position,
         limit=query.limit,
         # A key limited to some types reads the inbox as if it contained no others.
         types=intersection(key.types, query.types),
         delivered=query.delivered,
         newest_first=query.zapier,
+        early=query.early and not (query.delivered or query.zapier),  # which are not for following an inbox
+        returned=query.after.returned,
     )
-    return request if query.after is None else request._replace(after=query.after)
 
 
 async def _unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
@@ -125,7 +135,7 @@ def _object(page: Page, inbox: str, undelivered: int | str | None) -> bytes:
     count = b"" if undelivered is None else b',"undelivered":%b' % msgspec.json.encode(undelivered)
     return b'{"events":%b,"next":"%b","more":%b%b}' % (
         _array(page.events),
-        cursor.encode(page.end, inbox).encode(),
+        cursor.encode(page.end, inbox, page.returned).encode(),
         more,
         count,
     )
@@ -149,10 +159,13 @@ def _for_zapier(event: bytes) -> bytes:
 
 def _link(query: InboxQuery, page: Page) -> str:
     """Return the link to the next page: the same query, from this page's end."""
-    parameters = [("inbox", query.inbox), ("after", cursor.encode(page.end, query.inbox)), ("limit", str(query.limit))]
+    after = cursor.encode(page.end, query.inbox, page.returned)
+    parameters = [("inbox", query.inbox), ("after", after), ("limit", str(query.limit))]
     parameters += [("type", pattern) for pattern in query.types]
     if query.delivered:
         parameters.append(("status", "delivered"))
+    if query.early:
+        parameters.append(("early", "true"))
     if query.wait_seconds:
         parameters.append(("wait", str(query.wait_seconds)))
     if query.count:

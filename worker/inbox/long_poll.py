@@ -6,6 +6,9 @@ to answer on time. An answer is late only if the commit of its event took longer
 most the excess: 300 ms, since commits are done within 800 ms.
 
 With four shards, that makes eight queries per second for each inbox, and none while no request waits.
+
+All polls of a process take turns. Keys whose requests wait are served in rotation, so one that waits at a thousand
+inboxes delays its own polls, and those of others by no more than one turn each.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ from typing import NamedTuple
 
 from shared.clock import Clock
 from shared.concurrency import gather_all
+from shared.fairness import FairPlaces, FairSlots
 from shared.model import position
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Place
@@ -22,16 +26,21 @@ from shared.model.type_pattern import matches_any
 from shared.ports import EventReader
 
 MAX_WAITERS = 10_000
-"""Per process. Further requests do not wait. A waiter and its connection take about 25 KB."""
+"""Per process; a key may have as many as are free. Further requests do not wait. A waiter and its connection take about
+25 KB."""
 
 POLL_MS = 500
 """Interval between two polls of one inbox."""
 
-_POLL_MS_PER_INBOX = 20
+_TURN_MS = 20
 """A process polls at most 50 inboxes per second (200 queries). With more inboxes it polls each less often."""
 
-_MIN_POLL_MS_PER_INBOX = 1
-"""Also applies if the store reports changes: a busy one does so constantly."""
+EARLY_POLL_MS = 50
+"""The same while an early request waits, for 5 s after an event. Later a hundredth of the time since the last one, so
+that an inbox in which nothing happens costs no more than with other requests."""
+
+_CHANGED_TURN_MS = 1
+"""The same if the store has reported a change: a busy one does so constantly."""
 
 _POLL_ITEMS = 100
 """Per shard. If one poll finds more new events than this, it wakes all waiters of the inbox."""
@@ -51,27 +60,41 @@ class _Polled(NamedTuple):
     type: str | None
 
 
+class EarlyWait(NamedTuple):
+    """A wait that ends once an event is stored, elsewhere than at the positions `unsettled`, which have been read.
+
+    `latest` is the position of the latest known event; polls are frequent for some time after it.
+    """
+
+    unsettled: frozenset[str]
+    latest: str
+
+
 class _Waiter:
-    """A request that waits for an event at or after `start`; `found` resolves to its position, or None on shutdown.
+    """A request that waits for an event at or after `start`; `found` resolves to it, or None on shutdown.
 
     Each poll advances `start`: earlier positions have been polled.
     """
 
-    __slots__ = ("found", "start", "types")
+    __slots__ = ("early", "found", "key_id", "start", "types")
 
-    def __init__(self, start: str, types: Sequence[str]) -> None:
+    def __init__(self, start: str, types: Sequence[str], key_id: str, early: "EarlyWait | None") -> None:
         self.start = start
         self.types = types
-        self.found: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self.key_id = key_id
+        self.early = early
+        self.found: asyncio.Future[_Polled | None] = asyncio.get_running_loop().create_future()
 
     def notify(self, polled: Sequence[_Polled]) -> None:
         """End the wait if `polled`, which is sorted, contains a matching event."""
         for event in polled:
-            if event.position >= self.start and (event.type is None or matches_any(self.types, event.type)):
-                self.end(event.position)
+            if event.position < self.start or (self.early and event.position in self.early.unsettled):
+                continue
+            if event.type is None or matches_any(self.types, event.type):
+                self.end(event)
                 return
 
-    def end(self, found: str | None) -> None:
+    def end(self, found: _Polled | None) -> None:
         """End the wait."""
         if not self.found.done():
             self.found.set_result(found)
@@ -86,39 +109,45 @@ class LongPolls:
         self._shards = shards
         self._settle_ms = settle_ms
         self._watches: dict[Place, _Watch] = {}
-        self._waiting = 0
+        self._places = FairPlaces(MAX_WAITERS)
         self._stopped = False
+        self._turn_end: asyncio.Task[None] | None = None
+        self.turns = FairSlots(1)
 
     @property
     def waiting(self) -> int:
         """The number of waiting requests."""
-        return self._waiting
+        return self._places.taken
 
     @property
     def watched(self) -> int:
         """The number of inboxes with waiting requests."""
         return len(self._watches)
 
-    async def wait(self, inbox: Place, start: str, types: Sequence[str]) -> str | None:
-        """Wait for an event of `types` at or after `start` to become readable, and return its position.
+    async def wait(
+        self, inbox: Place, start: str, types: Sequence[str], key_id: str, early: EarlyWait | None = None
+    ) -> str | None:
+        """Wait for an event of `types` at or after `start` to become readable, or stored; return its position.
 
         Returns None if the process is shutting down or has too many waiters. The event may be gone by the time it is
         read. While the table does not answer, this waits.
         """
-        if self._stopped or self._waiting >= MAX_WAITERS:
+        if self._stopped or not self._places.take(key_id):
             return None
         watch = self._watches.get(inbox)
         if watch is None:
             watch = self._watches[inbox] = _Watch(self, inbox)
-        self._waiting += 1
         try:
-            found = await watch.wait(start, types)
+            found = await watch.wait(start, types, key_id, early)
         finally:
-            self._waiting -= 1
-        if found is not None:
-            readable_ms = position.time_of(found) + self._settle_ms + _MARGIN_MS
+            self._places.leave(key_id)
+        if found is None:
+            return None
+        # A poll that stopped before the end may have found nothing but tombstones, which are not worth a read yet.
+        if early is None or found.type is None:
+            readable_ms = position.time_of(found.position) + self._settle_ms + _MARGIN_MS
             await self._clock.sleep_ms(max(0, readable_ms - self._clock.wall_ms()))
-        return found
+        return found.position
 
     def stop(self) -> None:
         """End all waits, and let no new request wait."""
@@ -130,6 +159,7 @@ class LongPolls:
         """Stop, and cancel all polls."""
         self.stop()
         tasks = [watch.task for watch in self._watches.values()]
+        tasks += [self._turn_end] if self._turn_end else []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -151,11 +181,26 @@ class LongPolls:
         """Return the store's change marker, for `pause`."""
         return self._reader.mark()
 
-    async def pause(self, mark: int) -> None:
-        """Wait until the next poll is due: soon after a change, if the store detects changes."""
-        min_ms = _MIN_POLL_MS_PER_INBOX * len(self._watches)
-        await self._clock.sleep_ms(min_ms)
-        await self._reader.wait_for_change(mark, max(POLL_MS, _POLL_MS_PER_INBOX * len(self._watches)) - min_ms)
+    async def pause(self, mark: int, latest: str | None) -> int:
+        """Wait until the next poll is due: after a change, if the store detects changes. Return how long it may take.
+
+        `latest` is the latest known event if an early request waits. The result is the time in ms until another inbox
+        may be polled.
+        """
+        poll_ms = float(POLL_MS)
+        if latest is not None:
+            idle_ms = self._clock.wall_ms() - position.time_of(latest)
+            poll_ms = min(POLL_MS, max(EARLY_POLL_MS, idle_ms / 100))
+        await self._reader.wait_for_change(mark, poll_ms)
+        return _TURN_MS if self._reader.mark() == mark else _CHANGED_TURN_MS
+
+    def end_turn(self, after_ms: int) -> None:
+        """Let the next inbox be polled `after_ms` from now."""
+        self._turn_end = asyncio.create_task(self._end_turn(after_ms))
+
+    async def _end_turn(self, after_ms: int) -> None:
+        await self._clock.sleep_ms(after_ms)
+        self.turns.release()
 
     def forget(self, inbox: Place) -> None:
         """Remove the watch of `inbox`."""
@@ -170,12 +215,16 @@ class _Watch:
         self._inbox = inbox
         self._waiters: set[_Waiter] = set()
         self._polled: list[_Polled] = []  # by the last poll
+        self._turn: asyncio.Future[None] | None = None  # while the next poll waits for one
         self.task = asyncio.create_task(self._run())
 
-    async def wait(self, start: str, types: Sequence[str]) -> str | None:
-        """Return the position of an event of `types` at or after `start`; None if stopped."""
-        waiter = _Waiter(start, types)
-        waiter.notify(self._polled)
+    async def wait(self, start: str, types: Sequence[str], key_id: str, early: EarlyWait | None) -> _Polled | None:
+        """Return an event of `types` at or after `start`; None if stopped. See `LongPolls.wait`."""
+        waiter = _Waiter(start, types, key_id, early)
+        if early is None:  # else the request has read later than the last poll, and what that found may be gone
+            waiter.notify(self._polled)
+        if self._turn is not None and key_id not in self._key_ids():
+            self._long_polls.turns.join(self._turn, key_id)
         self._waiters.add(waiter)
         try:
             return await waiter.found
@@ -188,20 +237,45 @@ class _Watch:
             waiter.end(None)
 
     async def _run(self) -> None:
+        turn_ms = _TURN_MS
         try:
             # The request that creates this watch adds its waiter before this task first runs.
             while self._waiters:
+                await self._take_turn(turn_ms)
                 mark = self._long_polls.mark()
                 try:
                     await self._poll()
                 except (Unavailable, Unclear) as error:
                     # Waiting requests still get an answer: an empty page and an unchanged cursor.
                     _log.warning("a watched inbox can't be read", extra={"error": str(error)})
-                await self._long_polls.pause(mark)
+                turn_ms = await self._long_polls.pause(mark, self._latest())
         finally:
             self._long_polls.forget(self._inbox)
 
+    async def _take_turn(self, turn_ms: int) -> None:
+        """Wait for the turn of any key that waits here."""
+        turns = self._long_polls.turns
+        first, *others = self._key_ids()
+        self._turn = turns.request(first)
+        for key_id in others:
+            turns.join(self._turn, key_id)
+        try:
+            await self._turn
+        finally:
+            self._turn = None
+        self._long_polls.end_turn(turn_ms)
+
+    def _latest(self) -> str | None:
+        """Return the latest known event if an early request waits, else None."""
+        known = [waiter.early.latest for waiter in self._waiters if waiter.early]
+        return max(known + [event.position for event in self._polled[-1:]]) if known else None
+
+    def _key_ids(self) -> set[str]:
+        return {waiter.key_id for waiter in self._waiters}
+
     async def _poll(self) -> None:
+        if not self._waiters:
+            return
         bound = self._long_polls.bound()
         start = min(waiter.start for waiter in self._waiters)
         self._polled = await self._long_polls.poll(self._inbox._replace(position=start))

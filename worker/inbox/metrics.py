@@ -42,3 +42,13 @@ class FirstReads:
                 break
             if event.place.position <= end:
                 self._seconds.observe(max(0, now_ms - event.accepted_at) / 1000)
+
+    def count_unsettled(self, inbox: Hashable, events: Sequence[StoredEvent]) -> None:
+        """Measure `events` (oldest first) that an early read returned for the first time, after its `count`."""
+        mark = self._marks.get(inbox)
+        now_ms = self._clock.wall_ms()
+        for event in events:
+            if mark is None or event.place.position > mark:
+                self._seconds.observe(max(0, now_ms - event.accepted_at) / 1000)
+        if events:
+            self._marks[inbox] = max(mark or "", events[-1].place.position)

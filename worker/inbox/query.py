@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.model import cursor, position
+from shared.model.cursor import Cursor
 from shared.model.errors import InvalidRequest
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
 from shared.model.type_pattern import TYPE_PATTERN
@@ -20,7 +21,7 @@ MAX_WAIT_SECONDS = 20
 """HTTP APIs of API Gateway end a request after 30 s."""
 MAX_TYPES = 20
 
-INBOX_PARAMETERS = ("inbox", "after", "since", "limit", "type", "status", "wait", "count", "format")
+INBOX_PARAMETERS = ("inbox", "after", "since", "limit", "type", "status", "wait", "count", "format", "early")
 EVENT_PARAMETERS = ("source", "inbox")
 
 _MAX_TYPE_LENGTH = 255
@@ -31,10 +32,11 @@ _Time = Annotated[datetime, Meta(tz=True)]
 
 
 class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """The query of an inbox read. `after` is a position, or None for the beginning."""
+    """The query of an inbox read, from the position `after`. `early` includes events that have not settled."""
 
     inbox: str = DEFAULT_INBOX
-    after: str | None = None
+    after: Cursor = Cursor(position.FIRST)
+    early: bool = False
     limit: int = DEFAULT_LIMIT
     types: tuple[str, ...] = ()
     delivered: bool = False
@@ -66,6 +68,7 @@ def parse_inbox(query_string: bytes) -> InboxQuery:
         wait_seconds=0 if delivered else wait_seconds,
         count=given.choice("count", ("false", "true")) == "true",
         zapier=given.choice("format", ("json", "zapier")) == "zapier",
+        early=given.choice("early", ("false", "true")) == "true",
     )
     given.check()
     return query
@@ -89,8 +92,8 @@ class _Given(Query):
             self.fault("inbox", f"`inbox` must match {INBOX_PATTERN.pattern}.")
         return inbox
 
-    def after(self, inbox: str) -> str | None:
-        """Return the position that a cursor represents."""
+    def after(self, inbox: str) -> Cursor | None:
+        """Return the contents of the cursor."""
         try:
             return cursor.decode(self.first("after", ""), inbox) if self.all("after") else None
         except InvalidRequest as error:
@@ -134,5 +137,6 @@ class _Given(Query):
         return value
 
 
-def _later(some: str | None, other: str | None) -> str | None:
-    return max(some or "", other or "") or None
+def _later(after: Cursor | None, since: str | None) -> Cursor:
+    cursor = after or Cursor(position.FIRST)
+    return cursor._replace(position=max(cursor.position, since or position.FIRST))

@@ -9,38 +9,61 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
 from shared.model import position
+from shared.model.cursor import MAX_RETURNED, Returned
 from shared.model.records import Place
 from shared.ports import BodyStore, EventReader
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.inbox.contents import Contents
 from worker.inbox.counts import Counts
-from worker.inbox.long_poll import LongPolls
+from worker.inbox.early import MAX_PAGE_BYTES, ReturnedEvents, UnsettledReader
+from worker.inbox.long_poll import EarlyWait, LongPolls
 from worker.inbox.metrics import FirstReads
 from worker.inbox.scan import ScanResult, scan
 
 MAX_LIMIT = 1000
 """Events on one page."""
 
-MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""The limit of a page, unless a single event exceeds it. A Lambda response may have 6 MB."""
-
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Events as finished JSON objects, in the requested order.
 
-    `end` is the position up to which everything has been returned; the next read starts there. `more` means that an
-    immediate next read is worthwhile. The read covered positions below `before` only.
+    `end` is the position up to which everything has been returned; the next read starts there. `last` is that of the
+    last event up to there that has been returned. `more` means that an immediate next read is worthwhile. The read
+    covered all positions below `before`.
+
+    `returned` are events from beyond `end` that the next read skips. An early read also covered what is stored at the
+    positions `unsettled`, beyond `before`; None if it did not read there.
     """
 
     events: Sequence[bytes]
     end: str
     more: bool
     before: str
+    last: str = position.FIRST
+    returned: tuple[Returned, ...] = ()
+    unsettled: frozenset[str] | None = None
+
+    @property
+    def early_wait(self) -> EarlyWait | None:
+        """How an early request waits for the next event; None for others."""
+        if self.unsettled is None:
+            return None
+        return EarlyWait(self.unsettled, latest=max(self.unsettled, default=self.end))
+
+    def without_foreign_positions(self, after: str) -> "Page":
+        """Return the same page, read from `after`, without the position of an event that it does not return.
+
+        The next read starts a little earlier then, and skips that event once more.
+        """
+        if self.end == self.last:
+            return self
+        return replace(self, end=max(after, self.last, position.blurred(self.end)))
 
 
 class PageRequest(NamedTuple):
@@ -57,6 +80,8 @@ class PageRequest(NamedTuple):
     types: tuple[str, ...] = ()
     delivered: bool = False
     newest_first: bool = False
+    early: bool = False  # include events that have not settled
+    returned: tuple[Returned, ...] = ()  # events beyond `after` that were returned before
     found: str = ""  # the event that ended a wait: requests that waited for the same event share one read
 
     @property
@@ -90,17 +115,20 @@ class Inbox:
         self._first_reads = FirstReads(metrics, clock)
         metrics.waiters.of().read = lambda: self._long_polls.waiting
         metrics.watched.of().read = lambda: self._long_polls.watched
+        self._max_returned = MAX_RETURNED
+        self._unsettled = UnsettledReader(reader, self._contents, clock, shards=self._shards)
         self._counts = Counts(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
 
     async def page(self, tenant: str, inbox: str, after: str | None, limit: int, types: Sequence[str] = ()) -> Page:
         """Return up to `limit` (1..`MAX_LIMIT`) undelivered events after the position `after`; see `read`."""
         return await self.read(PageRequest(tenant, inbox, after or position.FIRST, limit, tuple(types)))
 
-    async def read(self, request: PageRequest, wait_seconds: float = 0) -> Page:
+    async def read(self, request: PageRequest, wait_seconds: float = 0, key_id: str = "") -> Page:
         """Return a page; if it is empty, wait up to `wait_seconds` for an event that belongs on it.
 
         May return fewer events than requested, or none, with `more` set: the bytes of a page are limited, and so is the
-        search for events of `types`. Raises `Unavailable` or `Unclear` if the table or the bucket does not answer.
+        search for events of `types`. `key_id` names who waits, since keys share the polls fairly. Raises `Unavailable`
+        or `Unclear` if the table or the bucket does not answer.
         """
         # A client that joins a read in progress gets a bound some milliseconds older than its own, as if it had sent
         # its request earlier. Its cursor is below that bound too, so it can neither miss nor repeat an event; it only
@@ -109,13 +137,15 @@ class Inbox:
         if not wait_seconds:
             return page
         watched = request.place._replace(position="")
+        early = page.early_wait
         try:
             async with asyncio.timeout(min(wait_seconds, self._max_wait_seconds)):
                 while not page.events and not page.more:
-                    found = await self._long_polls.wait(watched, page.before, request.types)
+                    found = await self._long_polls.wait(watched, page.before, request.types, key_id, early)
                     if found is None:
                         break
-                    page = await self._shared(request._replace(after=page.end, found=found))
+                    early = None  # if it was an event that has moved, wait for the next one to settle
+                    page = await self._shared(request._replace(after=page.end, returned=page.returned, found=found))
         except TimeoutError:
             pass  # no event arrived
         return page
@@ -154,20 +184,47 @@ class Inbox:
             types=request.types,
             newest_first=request.newest_first,
         )
-        page = await self._fill(scanned, before)
-        self._page_events.observe(len(page.events))
+        returned = ReturnedEvents(request.returned, self._max_returned)
+        page = await self._fill(scanned, before, returned)
         if not (request.delivered or request.newest_first):
             self._first_reads.count((request.tenant, request.inbox, request.types), scanned.events, page.end, before)
+        if request.early or request.returned:
+            # The cursor may come from a reader whose clock is ahead of ours.
+            complete_to = page.end if page.more else max(page.end, before)
+            if request.early and not page.more:
+                page = await self._with_unsettled(request, page, complete_to, returned)
+            page = replace(page, returned=returned.kept(position.time_of(complete_to)))
+        self._page_events.observe(len(page.events))
         return page
 
-    async def _fill(self, scanned: ScanResult, before: str) -> Page:
-        """Fill a page with the contents of events, up to `MAX_PAGE_BYTES`."""
+    async def _fill(self, scanned: ScanResult, before: str, returned: ReturnedEvents) -> Page:
+        """Fill a page with the contents of events that are not in `returned`, up to `MAX_PAGE_BYTES`."""
         page: list[bytes] = []
-        size, end = 0, scanned.end
+        size, end, last = 0, scanned.end, position.FIRST
         async for event, finished in self._contents.of(scanned.events):
             if page and size + len(finished) > MAX_PAGE_BYTES:
-                return Page(events=page, end=end, more=True, before=before)
+                return Page(events=page, end=end, more=True, before=before, last=last)
             size, end = size + len(finished), event.place.position
             if finished:
-                page.append(finished)
-        return Page(events=page, end=scanned.end, more=scanned.more, before=before)
+                last = event.place.position
+                if not returned.meet(event, finished):
+                    page.append(finished)
+        return Page(events=page, end=scanned.end, more=scanned.more, before=before, last=last)
+
+    async def _with_unsettled(
+        self, request: PageRequest, page: Page, complete_to: str, returned: ReturnedEvents
+    ) -> Page:
+        """Add events from beyond `complete_to`, as far as page and cursor have room for them."""
+        remaining = request.limit - len(page.events)
+        if not remaining or not returned.room_above(position.time_of(complete_to)):
+            return page
+        unsettled = await self._unsettled.read(
+            request.place._replace(position=complete_to),
+            returned,
+            limit=remaining,
+            page_bytes=sum(map(len, page.events)),
+            types=request.types,
+        )
+        self._first_reads.count_unsettled((request.tenant, request.inbox, request.types), unsettled.added)
+        events = [*page.events, *unsettled.contents]
+        return replace(page, events=events, more=unsettled.is_cut, unsettled=unsettled.positions)

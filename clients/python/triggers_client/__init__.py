@@ -10,11 +10,12 @@ with Client("http://127.0.0.1:8000", api_key) as client:
         client.ack(page.events)
 """
 
-from triggers_client.batches import Event
 from triggers_client.client import Accepted, Client, Page
+from triggers_client.encoding import Event
 from triggers_client.errors import (
     Fault,
     Forbidden,
+    InvalidEvent,
     InvalidRequest,
     NotFound,
     Refused,
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "Fault",
     "Forbidden",
+    "InvalidEvent",
     "InvalidRequest",
     "NotFound",
     "Page",

@@ -1,15 +1,10 @@
 """Combine events into bodies of `POST /v1/events`, each up to the limits of a request."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 MAX_EVENTS = 1000
 MAX_BYTES = 512 * 1024
-
-Event: TypeAlias = Mapping[str, Any] | bytes
-"""The fields of an event, `type` at least; or the event as JSON text, which is sent unchanged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +15,10 @@ class Batch:
     body: bytes
 
 
-def batches(events: Iterable[Event]) -> Iterator[Batch]:
-    """Yield `events` in requests of up to 1,000 events and 512 KiB; a larger event gets its own request."""
+def batches(events: Iterable[bytes]) -> Iterator[Batch]:
+    """Yield encoded events in requests of up to 1,000 events and 512 KiB; a larger event gets its own request."""
     first, pending, size = 0, list[bytes](), 1
-    for event in map(_encoded, events):
+    for event in events:
         needed = len(event) + 1  # the comma, or the closing bracket
         if pending and (len(pending) == MAX_EVENTS or size + needed > MAX_BYTES):
             yield _batch(first, pending)
@@ -36,9 +31,3 @@ def batches(events: Iterable[Event]) -> Iterator[Batch]:
 
 def _batch(first: int, events: list[bytes]) -> Batch:
     return Batch(first=first, body=b"[" + b",".join(events) + b"]")
-
-
-def _encoded(event: Event) -> bytes:
-    if isinstance(event, bytes):
-        return event
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx
 
-from triggers_client.batches import MAX_EVENTS, Event, batches
+from triggers_client.batches import MAX_EVENTS, batches
+from triggers_client.encoding import Event, encode
 from triggers_client.errors import TriggersError, Unavailable, refused
 from triggers_client.retries import ATTEMPTS, RETRIED_STATUSES, pause_seconds
 
@@ -96,13 +96,16 @@ class Client:
         (up to 240 printable ASCII characters, no quotes or backslashes; random by default), so that a repeated request
         creates no duplicates.
 
-        If this raises, earlier requests may have been accepted. Send the same events again: within the service's
-        deduplication window (five minutes by default), events with ids, and all events sent under the same explicit
-        `idempotency_key`, are stored once.
+        All events are encoded before the first is sent; `InvalidEvent` names the first that can't be encoded. Dates and
+        times become RFC 3339 text, UUIDs their canonical text, Decimals text with all digits.
+
+        If this raises another error, earlier requests may have been accepted. Send the same events again: within the
+        service's deduplication window (five minutes by default), events with ids, and all events sent under the same
+        explicit `idempotency_key`, are stored once.
         """
         key, accepted = idempotency_key or uuid.uuid4().hex, list[Accepted]()
         params = {} if inbox is None else {"inbox": inbox}
-        for batch in batches(events):
+        for batch in batches([encode(event, index) for index, event in enumerate(events)]):
             headers = _JSON | {"Idempotency-Key": f'"{key}-{batch.first}"'}
             answer = self._request(
                 "POST", "/v1/events", params=params, content=batch.body, headers=headers, first=batch.first
@@ -121,13 +124,15 @@ class Client:
         types: Sequence[str] = (),
         limit: int = 100,
         wait: int = 0,
+        early: bool = True,
     ) -> Page:
         """Return up to `limit` (1 to 1,000) events after `cursor`, or from the oldest stored event if that is None.
 
         `types` limits the result to these types; `order.*` matches all that begin with `order.`. If there are no
-        events, wait up to `wait` (0 to 20) seconds.
+        events, wait up to `wait` (0 to 20) seconds. Without `early`, events are returned once they have settled, in
+        strict order across pages.
         """
-        params = {"inbox": inbox, "limit": limit, "wait": wait, "type": list(types)}
+        params = {"inbox": inbox, "limit": limit, "wait": wait, "early": str(early).lower(), "type": list(types)}
         answer = self._request("GET", "/v1/inbox", params=params if cursor is None else params | {"after": cursor})
         return Page(events=answer["events"], cursor=answer["next"], more=answer["more"])
 
@@ -139,6 +144,7 @@ class Client:
         types: Sequence[str] = (),
         limit: int = 100,
         wait: int = 20,
+        early: bool = True,
     ) -> Iterator[Page]:
         """Yield pages forever: without new events, an empty page after at most `wait` (1 to 20) seconds.
 
@@ -147,7 +153,7 @@ class Client:
         if wait < 1:
             raise ValueError("wait must be at least 1.")
         while True:
-            page = self.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait)
+            page = self.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait, early=early)
             cursor = page.cursor
             yield page
 
@@ -166,12 +172,14 @@ class Client:
 
         Raises `NotFound` if the event does not exist or is not stored yet.
         """
-        answer: dict[str, Any] = self._request("GET", _path(event_id), params={"source": source, "inbox": inbox})
+        params = {"id": event_id, "source": source, "inbox": inbox}
+        answer: dict[str, Any] = self._request("GET", "/v1/events", params=params)
         return answer
 
     def erase(self, event_id: str, *, source: str = "/", inbox: str = "default") -> None:
         """Permanently remove an event and its payload. Succeeds if the event does not exist. Can be repeated safely."""
-        self._request("DELETE", _path(event_id), params={"source": source, "inbox": inbox, "erase": "true"})
+        params = {"id": event_id, "source": source, "inbox": inbox, "erase": "true"}
+        self._request("DELETE", "/v1/events", params=params)
 
     def _request(self, method: str, path: str, *, first: int = 0, **content: Any) -> Any:  # noqa: ANN401 (it is JSON)
         """Return the API's answer; retry as the class describes."""
@@ -190,10 +198,6 @@ class Client:
             if self._attempts is not None and failures >= self._attempts:
                 raise Unavailable(trouble)
             self._sleep(pause_seconds(failures, retry_after))
-
-
-def _path(event_id: str) -> str:
-    return "/v1/events/" + quote(event_id, safe="")
 
 
 def _read(answer: httpx.Response, first: int) -> Any:  # noqa: ANN401 (it is JSON)

@@ -1,6 +1,7 @@
 """The errors that the client raises.
 
 TriggersError
+├── InvalidEvent           an event given to `send` can't be encoded as JSON; nothing was sent
 ├── Unavailable            no answer, or 429, 502, 503 or 504, at every attempt
 └── Refused                any other error answer; a retry would fail, too
     ├── InvalidRequest     400; `faults` lists all faults
@@ -22,6 +23,16 @@ _INDEX = re.compile(r"/([0-9]+)(/.*|)")
 
 class TriggersError(Exception):
     """The base class of all errors."""
+
+
+class InvalidEvent(TriggersError, ValueError):
+    """The event `index` (from 0) can't be encoded as JSON. `pointer` is the place, like that of a `Fault`."""
+
+    def __init__(self, *, index: int, pointer: str, detail: str) -> None:
+        super().__init__(f"Event {index} can't be sent: {pointer} {detail}.")
+        self.index = index
+        self.pointer = pointer
+        self.detail = detail
 
 
 class Unavailable(TriggersError):

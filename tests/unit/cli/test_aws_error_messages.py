@@ -20,6 +20,8 @@ QUEUE = "arn:aws:sqs:eu-west-1:123456789012:packs"
 DENIED = f"User: {ROLE} is not authorized to perform: sqs:sendmessage on resource: {QUEUE} because hidden"
 KEY = ConnectionKey("h", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
 
+TABLES = "triggers-events, triggers-api-keys or triggers-sources"
+
 
 def refused(code: str, message: str = "hidden", *, status: int = 400, operation: str = "GetQueueUrl") -> Exception:
     answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
@@ -97,8 +99,11 @@ def test_a_denied_identity_and_action_are_quoted_from_aws() -> None:
         ("GetObject", "s3:GetObject on bucket triggers-bodies"),
         ("SendMessageBatch", "sqs:SendMessage on queue packs or triggers-dlq"),
         ("CreateQueue", "sqs:CreateQueue on queue packs or triggers-dlq"),
-        ("BatchExecuteStatement", "dynamodb:PartiQLInsert on table triggers-events or triggers-api-keys"),
-        ("Scan", "dynamodb:Scan on table triggers-events or triggers-api-keys"),
+        (
+            "BatchExecuteStatement",
+            f"dynamodb:PartiQLInsert on table {TABLES}",
+        ),
+        ("Scan", f"dynamodb:Scan on table {TABLES}"),
     ],
 )
 def test_details_missing_from_the_error_come_from_the_call(operation: str, words: str) -> None:

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from cli.dead_letter_table import print_dead_letter, print_dead_letters
+from cli.dead_letter_table import print_dead_letter, print_dead_letters, print_raw
 from shared.dead_letters import DeadLetter, Subject
 
 UNREADABLE = DeadLetter(id="m2", reason="unreadable: unknown pack version 'x'", receives=6)
@@ -63,3 +63,20 @@ def test_unknown_fields_are_left_out(capsys: pytest.CaptureFixture[str]) -> None
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["message", "reason", "receives"]
     print_dead_letter(ACKS)
     assert capsys.readouterr().out.splitlines()[-1].split() == ["holds", "acks:", "1"]
+
+
+def test_raw_text_is_escaped_and_reversible(capsys: pytest.CaptureFixture[str]) -> None:
+    body = "\x1b]0;owned\x07 \x9b2J \r\n\t\x7f \u202e\u200b\U000e0041\ud800 \\x1b Zoë \U0001f600"
+    print_raw(body)
+    (line,) = capsys.readouterr().out.splitlines()[2:]
+    assert line == r"\x1b]0;owned\x07 \x9b2J \r\n\t\x7f \u202e\u200b\U000e0041\ud800 \\x1b Zoë " + "\U0001f600"
+    assert line.isprintable()
+    assert line.encode("ascii", "backslashreplace").decode("unicode_escape") == body
+
+
+def test_long_raw_text_is_cut_and_its_length_given(capsys: pytest.CaptureFixture[str]) -> None:
+    print_raw("x" * 4096)
+    print_raw("y" * 4097)
+    out = capsys.readouterr().out
+    assert "raw text:\n" + "x" * 4096 + "\n" in out
+    assert "raw text (the first 4,096 of 4,097 characters; --json prints all):\n" + "y" * 4096 + "\n" in out

@@ -28,6 +28,7 @@ def caused(error: Exception, by: Exception) -> Exception:
         (NotFound("No key k."), 1, ["Error: No key k."]),
         (InvalidSettings(["A=1: no", "B=2: no"]), 1, ["Invalid setting: A=1: no", "Invalid setting: B=2: no"]),
         (click.ClickException("no"), 1, ["Error: no"]),
+        (FileNotFoundError(2, "No such file or directory", b"/a"), 1, ["Error: /a: No such file or directory"]),
         (KeyboardInterrupt(), 130, []),
     ],
 )
@@ -45,6 +46,11 @@ def test_an_error_caused_by_aws_says_it_too(error: Exception) -> None:
     assert str(error_message(caused(error, by=client_error("ExpiredToken")))).startswith(
         "The AWS session has expired: "
     )
+
+
+def test_a_message_of_a_command_is_kept() -> None:
+    done = run(caused(click.ClickException("The name is taken."), by=client_error("TransactionCanceledException")))
+    assert done.stderr == "Error: The name is taken.\n"
 
 
 def test_an_unrelated_context_is_ignored() -> None:

@@ -63,8 +63,8 @@ def test_a_feed_starts_with_the_newest_events_and_continues_by_cursor() -> None:
     reported = follow([NEWEST], page("e1", "e2"), page("e3", after="c2"))
     newest, since, after, last = asked(reported)
     assert newest == "inbox=orders&format=zapier&limit=50"
-    assert since == "inbox=orders&limit=500&wait=20&since=2025-11-22T17%3A27%3A22.496Z"
-    assert after == "inbox=orders&limit=500&wait=20&after=c1"
+    assert since == "inbox=orders&limit=500&wait=20&early=true&since=2025-11-22T17%3A27%3A22.496Z"
+    assert after == "inbox=orders&limit=500&wait=20&early=true&after=c1"
     assert last.endswith("after=c2")
     # The first page holds the newest event again: the list knows it by its position.
     assert [one[1] for one in reported if one[0] in {"newest", "live"}] == [["e1"], ["e1", "e2"], ["e3"]]

@@ -3,6 +3,8 @@
 import json
 import shlex
 import subprocess
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ process.stdout.write(JSON.stringify(given.map(answer)));
 TEXTS = [
     "[-0,1.10,1e5,1E+05,0.0,9007199254740993,1e999]",
     "7" * 5000,
+    r'["\ud800", "\udc00\ud800"]',
     r'{"a":"\u0000\ud83d\ude80\"\\","a":2,"":{}}',
     ' { "a" : [ ] , "b" : [ { } , null , true ] } ',
     '"\x7f\x85\u2028\ufeff\u202e\ufffe"',
@@ -57,6 +60,54 @@ def test_formatting_preserves_the_json_down_to_its_digits() -> None:
         assert plain(indented) == plain(line) == plain(text)
         assert line.isprintable()
         assert indented.replace("\n", "").isprintable()
+
+
+def test_base64_is_shown_as_text_if_it_is_utf_8() -> None:
+    contents = [rb'"\ud800"', "\ufeffü\U0001f680".encode(), b"", b"\xff"]
+    given = [msgspec.json.encode(content).decode() for content in contents]
+    assert run("json.textIn(text)", [*given, "3", '"?"']) == [r'"\ud800"', "\ufeffü\U0001f680", "", None, "", None]
+
+
+# The property Default_Ignorable_Code_Point of Unicode 16, which Python does not have.
+IGNORABLE = (
+    "ad 34f 61c 115f-1160 17b4-17b5 180b-180f 200b-200f 202a-202e 2060-206f 3164 fe00-fe0f feff ffa0 fff0-fff8"
+    " 1bca0-1bca3 1d173-1d17a e0000-e0fff"
+)
+BLANK = "2800 13441-13442 16fe4 1d159"
+
+
+def in_ranges(text: str) -> Iterator[str]:
+    """Yield every character in these ranges of hexadecimal code points."""
+    for one in text.split():
+        first, _, last = one.partition("-")
+        yield from map(chr, range(int(first, 16), int(last or first, 16) + 1))
+
+
+def of_categories(names: str) -> set[str]:
+    """Return the characters of the first two planes in these general categories."""
+    return {chr(code) for code in range(0x20000) if unicodedata.category(chr(code)) in names.split()}
+
+
+def escaped(character: str) -> str:
+    return json.dumps(character).strip('"') if ord(character) > 0x7E else f"\\u{ord(character):04x}"
+
+
+def test_whatever_is_drawn_as_nothing_or_as_a_blank_is_escaped() -> None:
+    hidden = {*of_categories("Cc Cf Co Zl Zp Zs"), *in_ranges(IGNORABLE), *in_ranges(BLANK)} - {" "}
+    assert set("\u034f\ufe0f\U000e0041\u2800\u3164\u00a0") <= hidden
+    blank = sorted(hidden)
+    (shown,) = run("[...JSON.parse(text)].map((one) => json.visible(one))", [json.dumps("".join(blank))])
+    assert shown == list(map(escaped, blank))
+
+
+def test_half_a_surrogate_pair_is_escaped() -> None:
+    assert run("json.visible(JSON.parse(text))", [r'"a\ud83d b"']) == [r"a\ud83d b"]
+
+
+def test_whatever_can_be_seen_stays() -> None:
+    drawn = of_categories("Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So")
+    text = "".join([" ", *sorted(drawn - {*in_ranges(IGNORABLE), *in_ranges(BLANK)})])
+    assert run("json.visible(JSON.parse(text))", [json.dumps(text)]) == [text]
 
 
 def test_json_is_indented() -> None:
@@ -96,7 +147,7 @@ def test_a_shell_parses_the_commands_as_intended() -> None:
     assert read.isprintable()
     assert post.isprintable()
     _, _, url, *_ = shlex.split(read)
-    assert url == "http://h/v1/events/it's%3B%20%24(x)%20%60y%60%20%22z%22%20%C3%BC%2F%3F?inbox=i&source=%2Fa+b"
+    assert url == "http://h/v1/events?id=it%27s%3B+%24%28x%29+%60y%60+%22z%22+%C3%BC%2F%3F&inbox=i&source=%2Fa+b"
     *_, body = shlex.split(post)
     assert msgspec.json.decode(body) == {name: value for name, value in event.items() if name != "position"}
 

@@ -36,9 +36,12 @@ class World:
         self.publisher = Publisher(self.queue, settings, FakeClock(), self.metrics)
         self.tasks: list[asyncio.Task[None]] = []
 
-    def post(self, *names: str, tenant: str = "t", key_id: str = "k", body: bytes = b"{}") -> asyncio.Task[None]:
+    def post(
+        self, *names: str, tenant: str = "t", key_id: str = "k", body: bytes = b"{}", window_seconds: int | None = None
+    ) -> asyncio.Task[None]:
         events = [an_event(name, body) for name in names]
-        task = asyncio.create_task(self.publisher.publish(tenant, key_id, events))
+        publishing = self.publisher.publish(tenant, key_id, events, window_seconds=window_seconds)
+        task = asyncio.create_task(publishing)
         self.tasks.append(task)
         return task
 

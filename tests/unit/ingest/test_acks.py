@@ -63,6 +63,10 @@ async def test_a_position_given_twice_is_acked_once(world: World) -> None:
 async def test_a_key_limited_to_types_may_ack_by_position(world: World) -> None:
     token = await world.token(scopes=[api_key.INBOX_ACK], types=["order.*"])
     assert (await ack(world, msgspec.json.encode({"positions": [POSITION]}), token)).status_code == 202
+    (body,) = world.queue.bodies
+    taken = pack.decode(body)
+    assert isinstance(taken, AckPack)
+    assert taken.types == ("order.*",)
 
 
 async def test_a_compressed_body_is_read(world: World) -> None:

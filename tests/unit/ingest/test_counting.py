@@ -28,7 +28,7 @@ async def test_events_are_counted_once_they_are_accepted(world: World) -> None:
 
 
 async def test_posts_in_progress_and_past_the_limit_are_counted() -> None:
-    async with World(Settings(max_posts=10)).serving() as world:
+    async with World(Settings(max_posts=20)).serving() as world:
         await world.post(EVENT)  # the key is now cached
         world.queue.unblocked.clear()
         posts = [asyncio.create_task(world.post(EVENT)) for _ in range(11)]

@@ -53,6 +53,19 @@ async def test_an_id_may_hold_any_character(world: World, event_id: str) -> None
     assert removal_of(world).id == event_id
 
 
+@pytest.mark.parametrize("event_id", [".", "..", "../x", "a/b", "ü 東京", "+", "%2E", "id=1"])
+async def test_an_id_may_be_in_the_query(world: World, event_id: str) -> None:
+    assert (await delete(world, f"/v1/events?inbox=x&id={quote(event_id, safe='')}&source=/s")).status_code == 202
+    assert removal_of(world).identity == ("a#b", "x", "/s", event_id)
+
+
+@pytest.mark.parametrize("query", ["", "?", "?id=", "?source=/s", "?id=%ff", "?id=1&id=2", "?id=1&x=2"])
+async def test_a_missing_or_invalid_id_in_the_query_is_refused(world: World, query: str) -> None:
+    for path in ("/v1/events", "/v1/events/"):
+        assert check_problem(await delete(world, path + query), 400)["errors"]
+    assert not world.queue.bodies
+
+
 async def test_a_slash_need_not_be_encoded(world: World) -> None:
     await delete(world, "/v1/events/a/b?inbox=x")
     assert (removal_of(world).id, removal_of(world).inbox) == ("a/b", "x")

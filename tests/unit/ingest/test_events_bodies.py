@@ -1,7 +1,9 @@
 """Bodies of every size, and hostile payloads."""
 
+import base64
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 
 from shared.model.event import MAX_REQUEST_BYTES
@@ -64,7 +66,10 @@ HOSTILE = [
 async def test_hostile_data_is_kept_byte_for_byte_or_refused(world: World, data: bytes) -> None:
     answer = await world.post(b'{"type":"a","data":' + data + b"}")
     if answer.status_code == 202:
-        assert bytes(world.queue.events[0].body).endswith(b'"data":' + data + b"}")
+        body = bytes(world.queue.events[0].body)
+        encoded = b'"data_base64":"' + base64.b64encode(data)
+        assert body.endswith((b'"data":' + data + b"}", encoded + b'"}'))
+        msgspec.json.decode(body)
     else:
         assert check_problem(answer, 400)["errors"]
         assert not world.queue.events

@@ -14,7 +14,7 @@ LONG, SHORT = 0.6, 0.01
 class Loop:
     """Runs event-loop iterations of a given length."""
 
-    def __init__(self, max_posts: int = 500) -> None:
+    def __init__(self, max_posts: int = 1000) -> None:
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.load_shedder = LoadShedder(self.clock, self.metrics, max_posts)
@@ -25,12 +25,13 @@ class Loop:
         self.clock.advance(seconds)
         await asyncio.sleep(0)
         for _ in range(entered):
-            self.load_shedder.leave()
+            self.load_shedder.leave("k")
         return entered
 
-    def enter(self) -> bool:
+    def enter(self, key: str = "k") -> bool:
         try:
-            self.load_shedder.enter()
+            self.load_shedder.arrive()
+            self.load_shedder.enter(key)
         except Unavailable:
             return False
         return True
@@ -42,10 +43,23 @@ def loop() -> Loop:
 
 
 async def test_posts_in_progress_are_limited() -> None:
-    loop = Loop(max_posts=10)
+    loop = Loop(max_posts=20)
     assert await loop.run(11, SHORT) == 10
     assert counted(loop.metrics, "ingest_shed") == {"ingest_shed_total posts": 1}
     assert await loop.run(10, SHORT) == 10
+
+
+async def test_posts_of_one_key_leave_places_to_the_others() -> None:
+    loop = Loop(max_posts=20)
+    entered = []
+    for key in ("greedy", "other", "third"):
+        entered.append(sum(loop.enter(key) for _ in range(20)))
+        await asyncio.sleep(0)
+    assert entered == [10, 5, 3]
+    for _ in range(2):
+        loop.load_shedder.leave("greedy")
+    assert not loop.enter("greedy")
+    assert loop.enter("third")
 
 
 async def test_one_long_iteration_refuses_no_post(loop: Loop) -> None:

@@ -20,7 +20,7 @@ def test_a_trace_counts_against_the_size_of_a_message() -> None:
 def test_sizes_are_upper_bounds_of_the_encoded_size() -> None:
     text, position = "\u20ac" * 255, "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
     removal = Removal(tenant="t", key_id="k", accepted_at=1, receipt=position, inbox="i", source=text, id=text)
-    acks = AckPack(tenant="t", key_id="k", accepted_at=1, inbox="i", positions=[position] * 1000)
+    acks = AckPack(tenant="t", key_id="k", accepted_at=1, inbox="i", positions=[position] * 1000, types=(text,) * 50)
     event = an_event(text, b'{"a":1}')
     for either, count in ((removal, 1), (acks, 1000)):
         pending = PendingPack("t", "k", 1, either)

@@ -47,6 +47,17 @@ async def test_requests_share_the_next_pack_while_all_sends_are_in_flight(make: 
     assert names_of(world.queue) == [["first"], [str(number) for number in range(50)]]
 
 
+async def test_only_events_with_the_same_window_share_a_pack(make: Make) -> None:
+    world = make(queue_sends=1)
+    await world.occupy()
+    posting = [world.post(str(number), window_seconds=window) for number, window in enumerate((None, 7, 8, 7, None))]
+    await asyncio.sleep(0)
+    world.queue.unblocked.set()
+    await asyncio.gather(*posting)
+    assert names_of(world.queue) == [["first"], ["0", "4"], ["1", "3"], ["2"]]
+    assert [each.window_seconds for each in world.queue.packs] == [None, None, 7, 8]
+
+
 async def test_calls_in_flight_are_limited(make: Make) -> None:
     world = make(queue_sends=3, queue_pace_ms=0)
     world.queue.unblocked.clear()

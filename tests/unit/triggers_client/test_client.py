@@ -139,18 +139,15 @@ def test_acknowledging_nothing_makes_no_request() -> None:
     assert api.asked == []
 
 
-@pytest.mark.parametrize("event_id", ["a/b", "a%2Fb", "?#&", "Zoë 東京", "/"])
+@pytest.mark.parametrize("event_id", ["a/b", "a%2Fb", "?#&", "Zoë 東京", "/", "..", ". +"])
 def test_any_id_can_be_looked_up_and_erased(event_id: str) -> None:
     api = Api(httpx.Response(200, json={"id": event_id}), httpx.Response(202, json={"accepted": 1}))
     assert api.client().get(event_id, source="s", inbox="i")["id"] == event_id
     api.client().erase(event_id)
     assert [asked.method for asked in api.asked] == ["GET", "DELETE"]
-    assert api.asked[0].url.params == httpx.QueryParams(source="s", inbox="i")
-    assert api.asked[1].url.params == httpx.QueryParams(source="/", inbox="default", erase="true")
-    for asked in api.asked:
-        path = asked.url.raw_path.decode().partition("?")[0].removeprefix("/v1/events/")
-        assert "/" not in path
-        assert httpx.URL(f"http://t/{path}").path == f"/{event_id}"
+    assert api.asked[0].url.params == httpx.QueryParams(id=event_id, source="s", inbox="i")
+    assert api.asked[1].url.params == httpx.QueryParams(id=event_id, source="/", inbox="default", erase="true")
+    assert {asked.url.path for asked in api.asked} == {"/v1/events"}
 
 
 def test_an_answer_that_is_not_json_is_an_error() -> None:

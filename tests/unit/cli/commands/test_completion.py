@@ -21,7 +21,7 @@ def offered(*words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "values"),
     [
-        (["s"], ["send", "serve", "status"]),
+        (["s"], ["send", "serve", "sources", "status"]),
         (["keys", "ro"], ["rotate"]),
         (["keys", "create", "--scope", "inbox:"], ["inbox:read", "inbox:ack"]),
         (["keys", "create", "--expires", "9"], ["90d"]),

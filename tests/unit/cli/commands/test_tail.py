@@ -79,7 +79,7 @@ def test_by_default_starts_at_the_api_s_current_time(api: FakeApi) -> None:
     api.otherwise = lambda _: problem(403, "enough")
     done = run(api)
     assert done.stdout == '{"new":1}\n'
-    began = cursor.decode(after(api.asked[1]) or "", "default")
+    began = cursor.decode(after(api.asked[1]) or "", "default").position
     assert position.time_of(began) == 1_795_366_800_000
 
 

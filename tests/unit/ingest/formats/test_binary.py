@@ -38,6 +38,13 @@ def test_attributes_come_from_headers_and_data_from_the_body() -> None:
     assert body_of(event).items() >= fields.items()
 
 
+@pytest.mark.parametrize(("key", "event_id"), [(None, "r1"), ("k 1", "k 1")])
+def test_without_an_id_it_is_the_idempotency_key_or_a_fresh_one(key: str | None, event_id: str) -> None:
+    headers = [header for header in headers_of() if header[0] != b"ce-id"]
+    (event,) = read_binary(headers, b"1", defaults(idempotency_key=key)).events
+    assert event.id == body_of(event)["id"] == event_id
+
+
 @pytest.mark.parametrize(
     "content_type",
     [

@@ -40,8 +40,8 @@ def test_every_fault_is_listed_with_its_line_and_its_event() -> None:
         "/3": "Line 5: An event must be a JSON object.",
         "/4/id": "Line 6: `id` is given more than once.",
         "/5": "Line 7: An event must be a JSON object.",
-        "/6/type": "Line 8: `type` must be a string of 1 to 255 characters without control characters or"
-        " noncharacters.",
+        "/6/type": "Line 8: `type` must be a string of 1 to 255 characters without control characters,"
+        " noncharacters or halves of surrogate pairs.",
     }
 
 

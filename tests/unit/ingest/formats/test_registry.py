@@ -5,9 +5,6 @@ import functools
 import pytest
 
 from ingest.formats.binary import read_binary
-from ingest.formats.cloudevents import read_batch, read_structured
-from ingest.formats.json import read_json
-from ingest.formats.ndjson import read_ndjson
 from ingest.formats.registry import READERS, Reader, reader_of
 from shared.model.errors import UnsupportedMedia
 
@@ -20,20 +17,20 @@ def reader_for(content_type: bytes | None, *marks: bytes) -> Reader:
 
 
 @pytest.mark.parametrize(
-    ("content_type", "reader"),
+    ("content_type", "media_type"),
     [
-        (b"application/json", read_json),
-        (b"APPLICATION/JSON ; charset=UTF-8", read_json),
-        (b'application/json; charset="utf-8"', read_json),
-        (b"application/json;charset=us-ascii;x=y", read_json),
-        (b"application/cloudevents+json", read_structured),
-        (b"application/cloudevents+json; charset=UTF-8", read_structured),
-        (b"application/cloudevents-batch+json", read_batch),
-        (b"application/x-ndjson", read_ndjson),
+        (b"application/json", "application/json"),
+        (b"APPLICATION/JSON ; charset=UTF-8", "application/json"),
+        (b'application/json; charset="utf-8"', "application/json"),
+        (b"application/json;charset=us-ascii;x=y", "application/json"),
+        (b"application/cloudevents+json", "application/cloudevents+json"),
+        (b"application/cloudevents+json; charset=UTF-8", "application/cloudevents+json"),
+        (b"application/cloudevents-batch+json", "application/cloudevents-batch+json"),
+        (b"application/x-ndjson", "application/x-ndjson"),
     ],
 )
-def test_the_content_type_selects_the_reader(content_type: bytes, reader: Reader) -> None:
-    assert reader_for(content_type) is reader
+def test_the_content_type_selects_the_reader(content_type: bytes, media_type: str) -> None:
+    assert reader_for(content_type) is READERS[media_type]
 
 
 @pytest.mark.parametrize("content_type", [None, b"application/json", b"text/plain", b"\xff", b"application/x-ndjson"])
@@ -45,7 +42,7 @@ def test_any_other_content_with_cloudevents_headers_is_binary_mode(content_type:
 
 
 def test_a_structured_event_may_repeat_its_attributes_in_headers() -> None:
-    assert reader_for(b"Application/CloudEvents+json", b"ce-id", b"ce-type") is read_structured
+    assert reader_for(b"Application/CloudEvents+json", b"ce-id", b"ce-type") is READERS["application/cloudevents+json"]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,15 @@ async def test_a_charge_of_the_whole_burst_is_granted_and_a_larger_one_costs_no_
     assert (await charge(world.one, a_key("bbbb"), 1000)).retry_after_seconds == 0
 
 
+async def test_tokens_that_are_given_back_can_be_taken_again(world: World) -> None:
+    key, other = a_key(), world.process()
+    await charge(world.one, key, 200)
+    assert world.one.charge(key, -8).retry_after_seconds == 0
+    assert (await charge(world.one, key, 8)).retry_after_seconds == 0
+    assert (await charge(world.one, key, 1)).retry_after_seconds > 0
+    assert (await charge(other, key, 1)).retry_after_seconds > 0
+
+
 async def test_what_was_refused_is_granted_after_the_time_named(world: World) -> None:
     key = a_key()
     await charge(world.one, key, 200)

@@ -35,6 +35,13 @@ def test_a_request_is_never_charged_more_than_the_burst() -> None:
     assert limiter.charge(a_key(burst=10), 1000).retry_after_seconds == 0
 
 
+def test_tokens_can_be_given_back_up_to_the_burst() -> None:
+    limiter = TokenBucketLimiter(FakeClock())
+    limiter.charge(a_key(), 200)
+    assert limiter.charge(a_key(), -8) == (8, 2, 0.0)
+    assert limiter.charge(a_key(), -500).remaining == 200
+
+
 def test_each_key_has_a_bucket_of_its_own() -> None:
     limiter = TokenBucketLimiter(FakeClock())
     limiter.charge(a_key("aaaa"), 200)

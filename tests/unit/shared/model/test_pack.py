@@ -28,8 +28,9 @@ BODIES = st.builds(
 EVENTS = st.builds(Event, receipt=TEXT, id=TEXT, source=TEXT, inbox=TEXT, type=TEXT, body=BODIES)
 TIMES = st.integers(0, 2**53)
 COMMON = {"tenant": TEXT, "key_id": TEXT, "accepted_at": TIMES}
+WINDOWS = st.none() | st.integers(1, 2**31)
 PACKS: st.SearchStrategy[Pack] = st.one_of(
-    st.builds(EventPack, **COMMON, events=st.lists(EVENTS, max_size=5)),
+    st.builds(EventPack, **COMMON, events=st.lists(EVENTS, max_size=5), window_seconds=WINDOWS),
     st.builds(AckPack, **COMMON, inbox=TEXT, positions=st.lists(TEXT)),
     st.builds(Removal, **COMMON, receipt=TEXT, inbox=TEXT, source=TEXT, id=TEXT, erase=st.booleans()),
 )
@@ -103,7 +104,7 @@ def test_a_removal_does_not_erase_by_default() -> None:
 
 
 def test_fields_of_later_versions_are_ignored() -> None:
-    plain = b'["events","t","k",1,[["r","i","/","default","t",{"data":1},"new"]],"new"]'
+    plain = b'["events","t","k",1,[["r","i","/","default","t",{"data":1},"new"]],null,"new"]'
     assert packs.decode("p" + base64.b64encode(plain).decode()) == a_pack(an_event())
 
 
@@ -180,3 +181,7 @@ def test_a_frame_without_a_declared_size_is_poison() -> None:
     frame = compressor.compress(msgspec.json.encode(a_pack())) + compressor.flush()
     with pytest.raises(Poison, match="declares -1 bytes"):
         packs.decode("z" + base64.b64encode(frame).decode())
+
+
+def test_a_pack_of_an_older_version_has_no_window() -> None:
+    assert packs.decode("p" + base64.b64encode(b'["events","t","k",1,[]]').decode()) == a_pack()

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from shared.model.records import body_key
 from shared.ports import Outgoing
+from shared.sqlite.errors import file_failed
 from tests.contract.build import Builder
 from tests.unit.shared.sqlite.rig import opened
 
@@ -37,3 +38,8 @@ async def test_what_others_could_read_before_is_the_owners_alone_after(tmp_path:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
     assert _is_private(tmp_path, await _use(tmp_path))
+
+
+def test_a_file_of_another_user_names_the_remedy() -> None:
+    failed = file_failed(PermissionError(1, "Operation not permitted"), "/data")
+    assert str(failed) == "/data: Operation not permitted; run this as the owner of the data directory"

@@ -38,6 +38,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         routes={
             ("POST", "/refuse"): raising(InvalidRequest("Not this.")),
             ("POST", "/fail"): raising(RuntimeError("s3cret")),
+            ("POST", "/in/{token}"): raising(InvalidRequest("Not here.")),
             ("POST", "/break"): raising(RuntimeError("s3cret"), begun=True),
         },
     )
@@ -67,3 +68,9 @@ async def test_a_started_response_is_aborted(client: httpx.AsyncClient) -> None:
 async def test_litestar_serves_all_other_routes(client: httpx.AsyncClient) -> None:
     assert (await client.get("/slow")).text == "litestar"
     assert (await client.get("/refuse")).status_code == 404
+
+
+@pytest.mark.parametrize(("path", "status"), [("/in/x", 400), ("/in/x%20y", 400), ("/in/", 404), ("/in/x/y", 404)])
+async def test_the_last_part_of_a_path_may_be_a_parameter(client: httpx.AsyncClient, path: str, status: int) -> None:
+    assert (await client.post(path)).status_code == status
+    assert (await client.get(path)).status_code == 404

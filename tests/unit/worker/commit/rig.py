@@ -77,13 +77,14 @@ class Rig:
         raw = msgspec.Raw(json.dumps(body).encode())
         return Event(receipt=self.receipts.mint(), id=name, source="/", inbox=INBOX, type=type_, body=raw)
 
-    def pack(self, *events: Event | str, accepted_ago_ms: int = 0) -> EventPack:
+    def pack(self, *events: Event | str, accepted_ago_ms: int = 0, window_seconds: int | None = None) -> EventPack:
         """Return a pack of `events`; a name makes an event with that id."""
         return EventPack(
             tenant=TENANT,
             key_id="k",
             accepted_at=self.clock.wall_ms() - accepted_ago_ms,
             events=[self.event(event) if isinstance(event, str) else event for event in events],
+            window_seconds=window_seconds,
         )
 
     def commit(self, pack: EventPack) -> EventCommit:
@@ -91,9 +92,9 @@ class Rig:
         [event] = pack.events
         return EventCommit(event, pack, self.rules)
 
-    def acks(self, *positions: str) -> AckPack:
+    def acks(self, *positions: str, types: Sequence[str] = ()) -> AckPack:
         now = self.clock.wall_ms()
-        return AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions)
+        return AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=positions, types=tuple(types))
 
     def removal(self, name: str = "e", *, erase: bool = False, accepted_ago_ms: int = 0) -> Removal:
         return Removal(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.model import pack as packs
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
 from shared.settings import Settings
@@ -53,3 +54,12 @@ async def test_a_refused_dead_letter_counts_as_not_sent() -> None:
     rig = a_rig()
     rig.sink.on("send", answers(Outcome.REFUSED))
     assert not await rig.dead_letters.send(rig.commit(rig.pack("e")), "why")
+
+
+async def test_a_dead_letter_keeps_the_window_of_its_pack() -> None:
+    rig = a_rig()
+    assert await rig.dead_letters.send(rig.commit(rig.pack("e", window_seconds=7)), "why")
+    [body] = rig.dlq.bodies
+    dead_letter = packs.decode(body)
+    assert isinstance(dead_letter, packs.EventPack)
+    assert dead_letter.window_seconds == 7

@@ -35,6 +35,22 @@ async def test_an_ack_moves_events_to_delivered_and_renews_their_ttl() -> None:
     assert delivered.expires_at == (acks.accepted_at + TTL_MS) // 1000
 
 
+async def test_an_ack_concerns_only_events_of_its_types() -> None:
+    rig = Rig()
+    await rig.store_events(rig.event("a", type_="order.paid"), rig.event("b", type_="user.added"))
+    assert counts(await rig.process(rig.acks(*positions(rig), types=["order.*"]))) == [{"acked": 1, "refused": 1}]
+    assert (rig.names(), rig.names(delivered=True)) == (["b"], ["a"])
+
+
+async def test_the_type_is_that_of_the_event_where_it_was_moved() -> None:
+    rig = Rig()
+    await rig.store_events(rig.event("a", type_="user.added"))
+    [before] = positions(rig)
+    await move(rig)
+    assert counts(await rig.process(rig.acks(before, types=["order.*"]))) == [{"refused": 1}]
+    assert counts(await rig.process(rig.acks(before, types=["user.added"]))) == [{"acked": 1}]
+
+
 async def test_many_acks_go_25_to_a_call() -> None:
     rig = Rig()
     await rig.store_events(*(f"e{number}" for number in range(30)))

@@ -267,3 +267,23 @@ async def test_a_failed_move_is_retried() -> None:
     assert counts(await rig.process(pack, receives=2)) == [{"stored": 1}]
     assert rig.store.calls.count("reposition") == 3
     assert rig.names() == ["e"]
+
+
+# The window of the pack
+
+
+@pytest.mark.parametrize(("window_seconds", "listed"), [(None, 2), (3 * WINDOW_MS // 1000, 1), (1, 2)])
+async def test_the_window_of_the_pack_applies(window_seconds: int | None, listed: int) -> None:
+    rig = Rig()
+    await rig.process(rig.pack("e", window_seconds=window_seconds))
+    rig.clock.advance(2 * WINDOW_MS / 1000)
+    await rig.process(rig.pack("e", window_seconds=window_seconds))
+    assert len(rig.listed()) == listed
+
+
+async def test_a_guard_outlives_the_window_of_its_pack() -> None:
+    rig = Rig()
+    days = 10 * SETTINGS.event_ttl_days
+    await rig.process(rig.pack("e", window_seconds=days * 86_400))
+    [guard] = rig.memory.guards()
+    assert guard.expires_at >= guard.accepted_at // 1000 + (days + 1) * 86_400

@@ -26,10 +26,15 @@ async def test_a_read_requires_a_key(world: Served, path: str) -> None:
     assert (await world.client.get(path)).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/v1/inbox?wait=0&count=true", "/v1/events/1"])
+@pytest.mark.parametrize("path", ["/v1/inbox?wait=0", "/v1/events/1"])
 async def test_a_read_costs_one_token(world: Served, path: str) -> None:
     left = [(await world.get(path)).headers["ratelimit"] for _ in range(2)]
     assert [part.split(";")[1] for part in left] == ["r=99", "r=98"]
+
+
+async def test_a_read_with_a_count_costs_ten(world: Served) -> None:
+    answer = await world.get("/v1/inbox?count=true")
+    assert answer.headers.get_list("ratelimit") == ['"default";r=90;t=1']
 
 
 async def test_ready_while_the_table_answers(world: Served) -> None:

@@ -46,8 +46,10 @@ class World:
         await self.store.insert_events([event])
         return place
 
-    async def wait(self, after: str = FIRST, *types: str, seconds: float = 20, inbox: str = "default") -> Page:
-        return await self.inbox.read(PageRequest("t", inbox, after, types=types), seconds)
+    async def wait(
+        self, after: str = FIRST, *types: str, seconds: float = 20, inbox: str = "default", key: str = "k"
+    ) -> Page:
+        return await self.inbox.read(PageRequest("t", inbox, after, types=types), seconds, key)
 
 
 def with_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -205,11 +207,43 @@ async def test_a_canceled_waiter_is_removed(world: World) -> None:
 
 @with_world
 async def test_the_number_of_waiters_is_limited(world: World) -> None:
-    waiters = [asyncio.create_task(world.wait(seconds=5)) for _ in range(long_poll.MAX_WAITERS)]
+    half = long_poll.MAX_WAITERS // 2
+    waiters = [asyncio.create_task(world.wait(seconds=5)) for _ in range(half)]
     await asyncio.sleep(1)
     await world.wait()
     assert world.now_ms < 1100
+    await world.wait(key="other", seconds=1)
+    assert world.now_ms >= 2000
     await asyncio.gather(*waiters)
+
+
+@with_world
+async def test_a_key_that_waits_at_many_inboxes_delays_only_itself(world: World) -> None:
+    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
+    await asyncio.sleep(3)
+    other = asyncio.create_task(world.wait(inbox="other", key="other"))
+    await asyncio.sleep(3.33)
+    await world.commit(inbox="other")
+    assert len((await other).events) == 1
+    assert world.now_ms - world.visible_ms[0] < 330
+    assert world.store.most_in_a_second(after_ms=1000) <= 51 * SHARDS
+    for waiter in greedy:
+        waiter.cancel()
+    await asyncio.gather(*greedy, return_exceptions=True)
+
+
+@with_world
+async def test_a_key_that_waits_where_a_greedy_one_does_has_the_inbox_polled_in_its_own_turn(world: World) -> None:
+    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
+    await asyncio.sleep(3)
+    other = asyncio.create_task(world.wait(inbox="999", key="other"))
+    await asyncio.sleep(3.33)
+    await world.commit(inbox="999")
+    assert len((await other).events) == 1
+    assert world.now_ms - world.visible_ms[0] < 330
+    for waiter in greedy:
+        waiter.cancel()
+    await asyncio.gather(*greedy, return_exceptions=True)
 
 
 @with_world

@@ -52,6 +52,15 @@ async def test_an_id_may_hold_any_character(world: Served, id_: str) -> None:
         assert (answer.status_code, answer.json()["id"]) == (200, id_)
 
 
+@pytest.mark.parametrize("id_", [".", "..", "../x", "a b+c", "é", "id=1&x"])
+async def test_an_id_may_be_in_the_query(world: Served, id_: str) -> None:
+    await world.put(id_)
+    for path in ("/v1/events", "/v1/events/"):
+        answer = await world.get(path, id=id_, source="/s")
+        assert (answer.status_code, answer.json()["id"]) == (200, id_)
+        assert (await world.client.head(answer.request.url, headers=answer.request.headers)).status_code == 200
+
+
 @pytest.mark.parametrize("query", ["", "source=/other", "source=/s&inbox=other"])
 async def test_another_identity_is_not_found(world: Served, query: str) -> None:
     await world.put("1")

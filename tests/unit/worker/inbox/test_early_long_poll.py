@@ -1,0 +1,88 @@
+"""Long polls of early reads in virtual time: how soon they end, and what that costs."""
+
+import asyncio
+import statistics
+
+from shared.settings import Settings
+from tests.unit.worker.inbox.test_long_poll import SHARDS, World, with_world
+from worker.inbox.long_poll import POLL_MS
+from worker.inbox.reader import Page, PageRequest
+
+_STORED_MS = 20
+_SETTLE_MS = Settings().settle_ms
+
+
+class Follower:
+    """Follows an inbox with early long polls."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._request = PageRequest("t", "default", early=True)
+
+    async def read(self, seconds: float = 20) -> Page:
+        page = await self._world.inbox.read(self._request, seconds, "k")
+        self._request = self._request._replace(after=page.end, returned=page.returned)
+        return page
+
+
+@with_world
+async def test_in_a_busy_inbox_an_event_is_returned_within_the_interval_of_early_polls(world: World) -> None:
+    follower, delays = Follower(world), []
+    for _ in range(40):
+        reading = asyncio.create_task(follower.read())
+        await asyncio.sleep(0.337)
+        await world.commit(takes_ms=_STORED_MS)
+        stored_ms = world.now_ms
+        page = await reading
+        assert len(page.events) == 1
+        delays.append(world.now_ms - stored_ms)
+    assert statistics.median(delays[1:]) < 70
+    assert max(delays[1:]) < 150 < _SETTLE_MS
+
+
+@with_world
+async def test_an_idle_inbox_costs_as_many_queries_as_with_ordinary_reads(world: World) -> None:
+    follower = Follower(world)
+    await world.commit()
+    await follower.read()
+    await asyncio.sleep(60)
+    before = len(world.store.queried_ms)
+    for _ in range(3):
+        await follower.read(seconds=20)
+    assert len(world.store.queried_ms) - before <= SHARDS * (60 * 1000 / POLL_MS + 3 * 4)
+
+
+@with_world
+async def test_an_event_that_was_returned_does_not_end_the_next_wait(world: World) -> None:
+    follower = Follower(world)
+    await world.commit()
+    assert len((await follower.read()).events) == 1
+    started_ms, queries = world.now_ms, len(world.store.queried_ms)
+    page = await follower.read(seconds=4)
+    assert page.events == []
+    assert world.now_ms - started_ms >= 4000
+    assert len(world.store.queried_ms) - queries <= SHARDS * (4000 / 50 + 4)
+
+
+@with_world
+async def test_an_event_that_is_gone_before_it_settles_does_not_end_the_next_wait(world: World) -> None:
+    follower = Follower(world)
+    place = await world.commit()
+    await follower.read()
+    await world.store.remove_events([place])
+    started_ms = world.now_ms
+    assert (await follower.read(seconds=2)).events == []
+    assert world.now_ms - started_ms >= 2000
+
+
+@with_world
+async def test_ordinary_and_early_requests_wait_at_one_inbox(world: World) -> None:
+    early = asyncio.create_task(Follower(world).read())
+    ordinary = asyncio.create_task(world.wait())
+    await asyncio.sleep(1)
+    await world.commit()
+    stored_ms = world.now_ms
+    assert len((await early).events) == 1
+    assert world.now_ms - stored_ms <= POLL_MS + 50
+    assert len((await ordinary).events) == 1
+    assert world.now_ms >= world.visible_ms[0]
