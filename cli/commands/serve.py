@@ -108,16 +108,18 @@ def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) 
     from console import app as console  # noqa: PLC0415 (loads the SDK and Litestar)
     from ingest import app as ingest  # noqa: PLC0415 (the same)
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
+    from shared.web.queue_depth import watching_queue  # noqa: PLC0415 (the same)
     from worker.inbox import app as inbox  # noqa: PLC0415 (the same)
 
     metrics = metrics or Metrics()
     match app:
         case "ingest":
-            return ingest.create_app(loaded, metrics=metrics)
+            return build_app(loaded, [watching_queue(ingest.part(loaded, metrics=metrics), metrics)], metrics=metrics)
         case "inbox":
             return inbox.create_app(loaded, metrics=metrics)
         case "console":
             return console.create_app(loaded, metrics=metrics)
         case "all":
-            parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
+            posts = watching_queue(ingest.part(loaded, metrics=metrics), metrics)
+            parts = [posts, inbox.part(loaded, metrics=metrics), console.part(loaded)]
             return build_app(loaded, parts, metrics=metrics)
