@@ -32,6 +32,7 @@ class Alarms(Alerts):
             ("Writes", metrics.throttled_writes),
             ("Reads", metrics.throttled_reads),
             ("Keys", metrics.throttled_keys),
+            ("Groups", metrics.throttled_groups),
         ):
             self.alarm(
                 f"Throttled{calls}",

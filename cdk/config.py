@@ -29,6 +29,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     ingest_memory_mb: int = 512
     inbox_memory_mb: int = 512
+    groups_memory_mb: int = 512
     worker_memory_mb: int = 1769
     """Lambda gives a whole CPU at 1,769 MB, and the worker is bound by CPU."""
     ingest_warm: int = 0
@@ -84,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     fargate_ingest_tasks: tuple[int, int] = (2, 10)
     fargate_inbox_tasks: tuple[int, int] = (2, 10)
+    fargate_groups_tasks: tuple[int, int] = (2, 10)
     fargate_worker_tasks: tuple[int, int] = (1, 20)
     """Minimum and maximum."""
 
@@ -113,6 +115,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             dlq_name=f"triggers-{self.stage}-dlq",
             dynamodb_table_events=f"triggers-{self.stage}-events",
             dynamodb_table_api_keys=f"triggers-{self.stage}-api-keys",
+            dynamodb_table_groups=f"triggers-{self.stage}-groups",
             dynamodb_table_sources=f"triggers-{self.stage}-sources",
             log_level=self.log_level,  # type: ignore[arg-type] # the functions check it
             visibility_seconds=self.visibility_seconds,
@@ -127,6 +130,7 @@ STAGES: Mapping[str, Config] = {
         keep_data=True,
         ingest_memory_mb=1024,
         inbox_memory_mb=1024,
+        groups_memory_mb=1024,
         ingest_warm=2,
         worker_concurrency=50,
         reserve_concurrency=True,

@@ -47,10 +47,14 @@ class Dashboard(Construct):
                     ),
                 ],
                 [
-                    _graph("Write units a minute", metrics.written),
+                    _graph("Write units a minute", metrics.written, metrics.group_writes),
                     _graph("Read units a minute", metrics.read),
                     _graph(
-                        "Throttled calls", metrics.throttled_writes, metrics.throttled_reads, metrics.throttled_keys
+                        "Throttled calls",
+                        metrics.throttled_writes,
+                        metrics.throttled_reads,
+                        metrics.throttled_keys,
+                        metrics.throttled_groups,
                     ),
                 ],
             ],

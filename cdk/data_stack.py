@@ -32,6 +32,7 @@ class DataStack(Stack):
             "DLQ_NAME": settings.dlq_name,
             "DYNAMODB_TABLE_EVENTS": settings.dynamodb_table_events,
             "DYNAMODB_TABLE_API_KEYS": settings.dynamodb_table_api_keys,
+            "DYNAMODB_TABLE_GROUPS": settings.dynamodb_table_groups,
             "DYNAMODB_TABLE_SOURCES": settings.dynamodb_table_sources,
             "KMS_KEY_ID": self.tables.sources_key.key_id,
             "BODIES_BUCKET": self.bodies.bucket.bucket_name,

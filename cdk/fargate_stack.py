@@ -17,12 +17,12 @@ from cdk.containers import Containers
 from cdk.data_stack import DataStack
 from cdk.fargate_alarms import FargateAlarms
 from cdk.network import Network
-from cdk.permissions import allow_inbox, allow_ingest, allow_worker
+from cdk.permissions import allow_groups, allow_inbox, allow_ingest, allow_worker
 from cdk.tasks import Tasks
 
 
 class FargateStack(Stack):
-    """Network, load balancer, and three services of one image."""
+    """Network, load balancer, and four services of one image."""
 
     def __init__(self, scope: Construct, name: str, config: Config, data: DataStack, **stack: object) -> None:
         """Raise `ValueError` if `config` names no certificate: it accepts only TLS."""
@@ -40,6 +40,8 @@ class FargateStack(Stack):
         allow_ingest(self.ingest.role, data)
         self.inbox = containers.serve("Inbox", "inbox", config.fargate_inbox_tasks)
         allow_inbox(self.inbox.role, data)
+        self.groups = containers.serve("Groups", "groups", config.fargate_groups_tasks)
+        allow_groups(self.groups.role, data)
         self.worker = containers.work("Worker", config.fargate_worker_tasks)
         allow_worker(self.worker.role, data)
         certificate = certificates.Certificate.from_certificate_arn(self, "Certificate", config.certificate_arn)
@@ -62,8 +64,14 @@ class FargateStack(Stack):
             default_action=elb.ListenerAction.forward([targets["Ingest"]]),
         )
         listener.add_action(
-            "Reads",
+            "Groups",
             priority=1,
+            conditions=[elb.ListenerCondition.path_patterns(["/v1/leases*", "/v1/groups*"])],
+            action=elb.ListenerAction.forward([self._target("GroupsTarget", self.groups)]),
+        )
+        listener.add_action(
+            "Reads",
+            priority=2,
             conditions=[elb.ListenerCondition.http_request_methods(["GET", "HEAD"])],
             action=elb.ListenerAction.forward([targets["Inbox"]]),
         )

@@ -1,4 +1,4 @@
-"""One URL for both APIs: writes go to ingest, reads to the inbox."""
+"""One URL for all APIs: writes go to ingest, reads to the inbox, and leases and groups to the groups."""
 
 import json
 from typing import cast
@@ -31,15 +31,32 @@ _ACCESS_LOG = json.dumps(
 )
 
 
+_GROUP_METHODS = (
+    api.HttpMethod.GET,
+    api.HttpMethod.HEAD,
+    api.HttpMethod.POST,
+    api.HttpMethod.PUT,
+    api.HttpMethod.DELETE,
+)
+
+
 class HttpApi(Construct):
-    """An HTTP API in front of both functions, with one rate limit for all clients together."""
+    """An HTTP API in front of the functions, with one rate limit for all clients together."""
 
     def __init__(
-        self, scope: Construct, name: str, config: Config, *, ingest: lambda_.IFunction, inbox: lambda_.IFunction
+        self,
+        scope: Construct,
+        name: str,
+        config: Config,
+        *,
+        ingest: lambda_.IFunction,
+        inbox: lambda_.IFunction,
+        groups: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, name)
         to_ingest = integrations.HttpLambdaIntegration("Ingest", ingest)
         to_inbox = integrations.HttpLambdaIntegration("Inbox", inbox)
+        to_groups = integrations.HttpLambdaIntegration("Groups", groups)
         self.api = api.HttpApi(
             self,
             "Api",
@@ -58,6 +75,10 @@ class HttpApi(Construct):
             self._route("/v1/in/{token}", method, to_ingest)
         for method in (api.HttpMethod.GET, api.HttpMethod.HEAD):
             self._route("/{path+}", method, to_inbox)
+        # The most specific route counts, so these precede those of the inbox.
+        for path in ("/v1/leases", "/v1/leases/{path+}", "/v1/groups", "/v1/groups/{path+}"):
+            for method in _GROUP_METHODS:
+                self._route(path, method, to_groups)
         self.stage = self._stage(config)
         acknowledge(self, "APIG4", "The apps authorize each request themselves, by API keys that this API can't check.")
         CfnOutput(self, "Url", value=f"https://{config.domain}" if config.domain else self.api.api_endpoint)

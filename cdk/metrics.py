@@ -63,6 +63,8 @@ class Metrics:
         self.read = _of_table(data.tables.events, "ConsumedReadCapacityUnits")
         self.throttled_writes = _of_table(data.tables.events, "WriteThrottleEvents")
         self.throttled_reads = _of_table(data.tables.events, "ReadThrottleEvents")
+        self.throttled_groups = _of_table(data.tables.groups, "WriteThrottleEvents")
+        self.group_writes = _of_table(data.tables.groups, "ConsumedWriteCapacityUnits")
         self.throttled_keys = _of_table(data.tables.api_keys, "ReadThrottleEvents")
 
 

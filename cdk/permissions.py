@@ -16,6 +16,7 @@ _WRITE_EVENTS = (
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
 )
+_WRITE_GROUPS = ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 # What the APIs update in the key table, by the prefix of the item's key. A key with a `ttl` would be deleted.
 _UPDATED = {"bucket#": ("full_us", "pk", "ttl"), "key#": ("last_used_at", "pk")}
 _SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
@@ -35,6 +36,13 @@ def allow_inbox(role: iam.IRole, data: DataStack) -> None:
     _keys(role, data)
     _allow(role, _READ_EVENTS, data.tables.events.table_arn)
     _bodies(role, data, "s3:GetObject")
+
+
+def allow_groups(role: iam.IRole, data: DataStack) -> None:
+    """Allow verifying keys, reading events, writing groups, and sending acks."""
+    allow_inbox(role, data)
+    _allow(role, (*_READ_EVENTS, *_WRITE_GROUPS), data.tables.groups.table_arn)
+    _allow(role, _SEND, data.queues.events.queue_arn)
 
 
 def allow_worker(role: iam.IRole, data: DataStack) -> None:

@@ -1,4 +1,4 @@
-"""Services: three functions of one bundle, the HTTP API in front of two of them, alarms and a dashboard."""
+"""Services: four functions of one bundle, the HTTP API in front of three of them, alarms and a dashboard."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
@@ -12,7 +12,7 @@ from cdk.data_stack import DataStack
 from cdk.functions import Function
 from cdk.http_api import HttpApi
 from cdk.metrics import Metrics
-from cdk.permissions import allow_inbox, allow_ingest
+from cdk.permissions import allow_groups, allow_inbox, allow_ingest
 from cdk.release import Release
 from cdk.worker import Worker
 
@@ -59,9 +59,27 @@ class ServiceStack(Stack):
             reserved=config.inbox_concurrency if config.reserve_concurrency else None,
         )
         allow_inbox(self.inbox.role, data)
+        self.groups = Function(
+            self,
+            "Groups",
+            config,
+            handler="worker.groups.lambda_handler.handler",
+            code=code,
+            environment=environment,
+            memory_mb=config.groups_memory_mb,
+            timeout_seconds=MAX_API_SECONDS,
+        )
+        allow_groups(self.groups.role, data)
         self.worker = Worker(self, "Work", config, data, code)
-        self.http = HttpApi(self, "Http", config, ingest=self.ingest.alias, inbox=self.inbox.alias)
-        functions = {"ingest": self.ingest, "inbox": self.inbox, "worker": self.worker.function}
+        self.http = HttpApi(
+            self, "Http", config, ingest=self.ingest.alias, inbox=self.inbox.alias, groups=self.groups.alias
+        )
+        functions = {
+            "ingest": self.ingest,
+            "inbox": self.inbox,
+            "groups": self.groups,
+            "worker": self.worker.function,
+        }
         metrics = Metrics(data, self.http.api, functions)
         self.alarms = Alarms(self, "Alarms", config, metrics)
         Dashboard(self, "Dashboard", config, metrics, self.alarms)

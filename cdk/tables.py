@@ -1,4 +1,4 @@
-"""The tables of events, API keys and sources, and the KMS key for the secrets of sources."""
+"""The tables of events, API keys, consumer groups and sources, and the KMS key for the secrets of sources."""
 
 from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -25,6 +25,7 @@ class Tables(Construct):
             warm_throughput=dynamodb.WarmThroughput(write_units_per_second=warm) if warm else None,
         )
         self.api_keys = _table(self, "ApiKeys", declared.api_keys, config)
+        self.groups = _table(self, "Groups", declared.groups, config)
         self.sources = _table(self, "Sources", declared.sources, config)
         self.sources_key = kms.Key(
             self,

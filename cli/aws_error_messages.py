@@ -61,8 +61,8 @@ _REFUSALS = (
     (
         _NO_TABLE,
         "No such table: run `triggers provision`, or check DYNAMODB_TABLE_EVENTS ({dynamodb_table_events}),"
-        " DYNAMODB_TABLE_API_KEYS ({dynamodb_table_api_keys}), DYNAMODB_TABLE_SOURCES ({dynamodb_table_sources}), "
-        + _ELSEWHERE,
+        " DYNAMODB_TABLE_API_KEYS ({dynamodb_table_api_keys}), DYNAMODB_TABLE_GROUPS ({dynamodb_table_groups}),"
+        " DYNAMODB_TABLE_SOURCES ({dynamodb_table_sources}), " + _ELSEWHERE,
     ),
     (
         _NO_BUCKET,
@@ -183,7 +183,9 @@ def _asked(operation: str) -> tuple[str, str]:
         return "s3", "bucket {bodies_bucket}"
     if operation in {"Encrypt", "Decrypt"}:
         return "kms", "key {kms_key_id}"
-    return "dynamodb", "table {dynamodb_table_events}, {dynamodb_table_api_keys} or {dynamodb_table_sources}"
+    return "dynamodb", (
+        "table {dynamodb_table_events}, {dynamodb_table_api_keys}, {dynamodb_table_groups} or {dynamodb_table_sources}"
+    )
 
 
 def _found(pattern: str, text: str) -> str:

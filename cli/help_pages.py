@@ -40,6 +40,7 @@ _NAMES = {
     "QUEUE_NAME, DLQ_NAME": "the queues",
     "DYNAMODB_TABLE_EVENTS": "the table of events",
     "DYNAMODB_TABLE_API_KEYS": "the table of keys",
+    "DYNAMODB_TABLE_GROUPS": "the table of consumer groups",
     "DYNAMODB_TABLE_SOURCES": "the table of sources",
     "BODIES_BUCKET": "the bucket",
     **_AWS,
@@ -52,7 +53,7 @@ PAGES = {
         variables={"EVENT_TTL_DAYS, ...": "the settings, which docs/settings.md lists"},
     ),
     "serve": Page(
-        summary="Run the API: ingest, inbox, or both.",
+        summary="Run the API: ingest, inbox, groups, or all.",
         examples=[
             "triggers serve ingest --host 0.0.0.0 --port 8000 --processes 4",
             "triggers serve all --data .triggers",
@@ -212,6 +213,30 @@ PAGES = {
         ],
         variables=_API,
         exits={"130": "Ctrl-C, the usual end"},
+    ),
+    "groups": Page(
+        summary="List, show and rewind consumer groups.",
+        examples=["triggers groups list", "triggers groups quarantine billing"],
+    ),
+    "groups list": Page(
+        summary="List the groups of an inbox.",
+        examples=["triggers groups list --inbox orders", "triggers groups list --json | jq -r '.[].group'"],
+        variables=_API,
+    ),
+    "groups show": Page(
+        summary="Show one group.",
+        examples=["triggers groups show billing", "triggers groups show billing --json | jq .lag"],
+        variables=_API,
+    ),
+    "groups seek": Page(
+        summary="Let a group begin elsewhere.",
+        examples=["triggers groups seek billing --since 2026-11-22T00:00:00Z", "triggers groups seek billing --end"],
+        variables=_API,
+    ),
+    "groups quarantine": Page(
+        summary="List or release the events that failed too often.",
+        examples=["triggers groups quarantine billing", "triggers groups quarantine billing --release-all"],
+        variables=_API,
     ),
     "completion": Page(
         summary="Print a completion script for a shell.",

@@ -63,6 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     dlq: QueueState
     events_table: TableState
     api_keys_table: TableState
+    groups_table: TableState
     sources_table: TableState
     bucket: BucketState
     api: ApiState | None
@@ -88,13 +89,14 @@ async def opened(named: Settings) -> AsyncIterator[Clients]:
 async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
     """Check all resources concurrently; a resource that can't be read is a problem, too."""
     look = _Look(named, clients)
-    (queue, dlq), (events, api_keys, sources), bucket, api = await asyncio.gather(
+    (queue, dlq), (events, api_keys, groups, sources), bucket, api = await asyncio.gather(
         asyncio.gather(look.queue(), look.dlq()),
-        asyncio.gather(look.events(), look.api_keys(), look.sources()),
+        asyncio.gather(look.events(), look.api_keys(), look.groups(), look.sources()),
         look.bucket(),
         look_at_api(url),
     )
-    problems = [*queue[1], *dlq[1], *events[1], *api_keys[1], *sources[1], *bucket[1], *api[1]]
+    tables = (*events[1], *api_keys[1], *groups[1], *sources[1])
+    problems = [*queue[1], *dlq[1], *tables, *bucket[1], *api[1]]
     # One cause, such as missing credentials, affects all resources; it is reported once.
     distinct = list(dict.fromkeys(problems))
     return Report(
@@ -104,6 +106,7 @@ async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
         dlq=dlq[0],
         events_table=events[0],
         api_keys_table=api_keys[0],
+        groups_table=groups[0],
         sources_table=sources[0],
         bucket=bucket[0],
         api=api[0],
@@ -168,6 +171,10 @@ class _Look:
     async def api_keys(self) -> tuple[TableState, list[str]]:
         """Check the table of keys."""
         return await self._table(self._named.dynamodb_table_api_keys, "DYNAMODB_TABLE_API_KEYS")
+
+    async def groups(self) -> tuple[TableState, list[str]]:
+        """Check the table of consumer groups."""
+        return await self._table(self._named.dynamodb_table_groups, "DYNAMODB_TABLE_GROUPS")
 
     async def sources(self) -> tuple[TableState, list[str]]:
         """Check the table of sources."""

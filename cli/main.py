@@ -6,6 +6,7 @@ from cli import help_pages
 from cli.commands.completion import completion
 from cli.commands.dev import dev
 from cli.commands.dlq import dlq
+from cli.commands.groups import groups
 from cli.commands.keys import keys
 from cli.commands.provision import provision
 from cli.commands.ready import ready
@@ -21,7 +22,7 @@ triggers = Root(
     sections={
         "Run it": [dev, serve, worker],
         "Operate it": [provision, status, ready, keys, sources, dlq],
-        "Use it": [send, tail],
+        "Use it": [send, tail, groups],
         "This command": [completion],
     }
 )

@@ -32,6 +32,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str]]:
     yield "DLQ", report.dlq.name, _queue(report.dlq)
     yield "events", report.events_table.name, _table(report.events_table)
     yield "API keys", report.api_keys_table.name, _table(report.api_keys_table)
+    yield "groups", report.groups_table.name, _table(report.groups_table)
     yield "sources", report.sources_table.name, _table(report.sources_table)
     yield "bucket", report.bucket.name, _there(report.bucket.exists)
     if report.api is not None:

@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
-from openapi import console, inbox, inbox_schemas, ingest
+from openapi import console, groups, groups_schemas, inbox, inbox_schemas, ingest
 from shared.clock import SystemClock
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
@@ -23,6 +23,7 @@ front of them routes each request to the right one. Every path that supports GET
 _TAGS = {
     "events": "Posting, looking up and erasing events.",
     "inbox": "Reading an inbox, and acknowledging events.",
+    "groups": "Sharing the events of an inbox among several workers, by leases.",
     "operating": "For keys with the scope `operate`; served by `triggers serve all` and `triggers serve console`.",
     "operations": "Health and metrics of the process that answers. These need no key.",
 }
@@ -35,6 +36,7 @@ _SECURITY: dict[str, Any] = {
 _PARTS: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
     (ingest.paths(), ingest.schemas()),
     (inbox.PATHS, inbox_schemas.SCHEMAS),
+    (groups.PATHS, groups_schemas.SCHEMAS),
     (console.PATHS, console.SCHEMAS),
 )
 

@@ -104,7 +104,7 @@ def content() -> dict[str, Any]:
             "examples": {"json": {"value": _CLOUDEVENT}, "bytes": {"value": _BYTES}},
         },
         "application/cloudevents-batch+json": {
-            "schema": _many(cloud),
+            "schema": _many(cloud, least=0),
             "examples": {"batch": {"value": [_CLOUDEVENT, _BYTES]}},
         },
         "application/x-ndjson": {
@@ -119,8 +119,8 @@ def content() -> dict[str, Any]:
     }
 
 
-def _many(event: dict[str, str]) -> dict[str, Any]:
-    return {"type": "array", "items": event, "minItems": 1, "maxItems": MAX_EVENTS_PER_REQUEST}
+def _many(event: dict[str, str], *, least: int = 1) -> dict[str, Any]:
+    return {"type": "array", "items": event, "minItems": least, "maxItems": MAX_EVENTS_PER_REQUEST}
 
 
 def _cloudevent() -> dict[str, Any]:

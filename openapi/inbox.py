@@ -138,7 +138,8 @@ _READ_INBOX = {
     "description": (
         "Returns a page of events, oldest first, and a cursor. A consumer that keeps its cursor sees every event once."
         f" An event appears one to two seconds after it was accepted. `Accept: {BATCH}` returns a bare array, with"
-        " the next page in `Link`. Requires the scope `inbox:read`; costs 1 of the key's rate."
+        " the next page in `Link`. Requires the scope `inbox:read`; costs 1 of the key's rate, 10 with `count=true`,"
+        " and 1 more for each 64 KiB of the page."
     ),
     "security": SECURITY,
     "parameters": _INBOX_PARAMETERS,

@@ -40,19 +40,22 @@ class FairSlots:
 
     def __init__(self, total: int) -> None:
         self._free = total
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[bool]]] = OrderedDict()
 
-    def request(self, key: str) -> asyncio.Future[None]:
-        """Return a future that is done once `key` has a slot, which must be released. Cancel it to stop waiting."""
-        request: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def request(self, key: str) -> asyncio.Future[bool]:
+        """Return a future that is True once `key` has a slot, which must be released.
+
+        To stop waiting, cancel it or set it to False.
+        """
+        request: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if self._free:
             self._free -= 1
-            request.set_result(None)
+            request.set_result(True)
         else:
             self.join(request, key)
         return request
 
-    def join(self, request: asyncio.Future[None], key: str) -> None:
+    def join(self, request: asyncio.Future[bool], key: str) -> None:
         """Let a waiting `request` be served in the rotation of `key`, too."""
         self._waiting.setdefault(key, deque()).append(request)
 
@@ -64,7 +67,7 @@ class FairSlots:
             if requests:
                 self._waiting[key] = requests  # behind all other keys
             if not request.done():
-                request.set_result(None)
+                request.set_result(True)
                 return
         self._free += 1
 

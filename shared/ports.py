@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from shared.group_ports import GroupStore
 from shared.key_ports import Budget, KeyStore
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
@@ -245,6 +246,10 @@ class Backend(Protocol):
 
     async def budget(self) -> Budget:
         """Return the token budgets that processes share."""
+        ...
+
+    async def groups(self) -> GroupStore:
+        """Return the consumer groups."""
         ...
 
     async def sources(self) -> SourceStore:

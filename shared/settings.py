@@ -33,6 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "triggers-events"
     )
     dynamodb_table_api_keys: Annotated[str, _Name, Meta(description="DynamoDB table of API keys")] = "triggers-api-keys"
+    dynamodb_table_groups: Annotated[str, _Name, Meta(description="DynamoDB table of consumer groups")] = (
+        "triggers-groups"
+    )
     dynamodb_table_sources: Annotated[str, _Name, Meta(description="DynamoDB table of webhook sources")] = (
         "triggers-sources"
     )
@@ -75,7 +78,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30
     deduplication_window_seconds: Annotated[
         int,
-        Meta(ge=1, le=86_400, description="Time in which an event with the same identity is a duplicate"),
+        Meta(
+            ge=1,
+            le=2_592_000,
+            description="Time in which an event with the same identity is a duplicate; at most EVENT_TTL_DAYS",
+        ),
     ] = 300
     inbox_shards: Annotated[
         int, Meta(ge=1, le=64, description="Partitions per inbox; can't be changed once the table exists")
@@ -187,7 +194,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 100
 
     def __post_init__(self) -> None:
-        """Check the inequality that keeps a late commit from landing behind a cursor (`docs/protocol.md`)."""
+        """Check the inequalities that the protocol needs (`docs/protocol.md`)."""
+        if self.deduplication_window_seconds > self.event_ttl_days * 86_400:
+            # A guard lives twice as long as its event, and events in the queue may be as old as one.
+            raise ValueError(
+                f"DEDUPLICATION_WINDOW_SECONDS ({self.deduplication_window_seconds}) must not exceed EVENT_TTL_DAYS"
+                f" ({self.event_ttl_days} days), or a guard could expire within the window"
+            )
         late_ms = self.commit_deadline_ms + self.store_timeout_ms + self.clock_skew_ms
         if late_ms >= self.settle_ms:
             raise ValueError(

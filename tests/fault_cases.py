@@ -15,6 +15,7 @@ CLOUD_BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
 
 POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
+_CURSOR = cursor.encode(POSITION, "b").encode()
 _DEEP = b"[" * 501 + b"]" * 501
 _DEEPER = b"[" * 5000 + b"]" * 5000
 
@@ -64,6 +65,19 @@ def acks(what: str, body: bytes, content_type: str = JSON) -> Case:
 
 def redrive(what: str, body: bytes, content_type: str = JSON, key: str = "all", **headers: str) -> Case:
     return msgspec.structs.replace(post(what, body, content_type, "/v1/dlq/redrive", **headers), key=key)
+
+
+def groups(
+    what: str,
+    body: bytes,
+    path: str = "/v1/leases",
+    *,
+    method: str = "POST",
+    key: str = "all",
+    content_type: str = JSON,
+    **headers: str,
+) -> Case:
+    return msgspec.structs.replace(post(what, body, content_type, path, **headers), method=method, key=key)
 
 
 _ANY = (
@@ -191,6 +205,33 @@ _OPERATING = (
     redrive("A body over 64 KiB", b" " * 65_537),
     redrive("No ids, more than 100 of them, or anything else", b'{"all":true}'),
 )
+_LEASES = (
+    groups("A key without the scope `inbox:ack`", b'{"group":"g"}', key="reader"),
+    groups("A key that may not read all types of the group", b'{"group":"all-types"}', key="orders"),
+    groups("An unsupported Content-Type", b"{}", content_type=NDJSON),
+    groups("A Content-Encoding", b"{}", content_encoding="gzip"),
+    groups("A body over 64 KiB", b" " * 65_537),
+    groups("Not an object", b"[]"),
+    groups("No group", b"{}"),
+    groups("Invalid fields", b'{"group":"G","inbox":"","limit":0,"seconds":3601,"wait":21,"start":"now","grop":1}'),
+    groups("A lease that has ended, or never was", b"", "/v1/leases/bGVhc2U/ack"),
+    groups("Ack: invalid fields", b'{"positions":["x"],"remove":1}', "/v1/leases/bGVhc2U/ack"),
+    groups("Extend: invalid seconds", b'{"seconds":0}', "/v1/leases/bGVhc2U/extend"),
+    groups("Release: invalid fields", b'{"positions":[],"delay":43201,"reason":1}', "/v1/leases/bGVhc2U/release"),
+    get("No such group", "/v1/groups/g"),
+    get("Groups: invalid parameters", "/v1/groups?inbox=A&limit=1"),
+    groups("PUT: an invalid name", b"{}", "/v1/groups/G", method="PUT"),
+    groups(
+        "PUT: invalid fields",
+        b'{"types":["a*"],"max_attempts":101,"backoff":{"min":-1},"start":1}',
+        "/v1/groups/g",
+        method="PUT",
+    ),
+    groups("Seek: none or several of the fields", b'{"start":true,"end":true}', "/v1/groups/g/seek"),
+    groups("Seek: a cursor of another inbox", b'{"after":"%b"}' % _CURSOR, "/v1/groups/g/seek?inbox=a"),
+    get("Quarantine: invalid parameters", "/v1/groups/g/quarantine?limit=0&after=x"),
+)
+
 _UNKNOWN = "/v1/in/src_abcdefghij_" + "x" * 43
 _LARGE = b"x" * (MAX_BODY_BYTES + 1)
 
@@ -213,5 +254,6 @@ GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("`POST /v1/in/{token}`", _DELIVERIES),
     ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
     ("Reading", _READING),
+    ("`/v1/leases` and `/v1/groups`", _LEASES),
     ("`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`", _OPERATING),
 )

@@ -42,6 +42,7 @@ _MAX_ERRORS = 8
 _KEYS: Mapping[str, Mapping[str, object]] = {
     "all": {"rate": 100_000, "burst": 100_000},
     "writer": {"scopes": [api_key.EVENTS_WRITE]},
+    "reader": {"scopes": [api_key.INBOX_READ]},
     "orders": {"types": ["order.*"]},
     "slow": {"rate": 1, "burst": 1},
     "small": {"rate": 1, "burst": 2},
@@ -71,6 +72,7 @@ async def _answering() -> AsyncIterator[Any]:
         tokens, now_ms = world.tokens, world.clock.wall_ms()
         await world.keys.revoke(tokens["revoked"].split("_")[1], now_ms)
         await world.keys.expire(tokens["expired"].split("_")[1], now_ms)
+        await world.client.put("/v1/groups/all-types", headers={"x-api-key": tokens["all"]})
         tokens["wrong"] = f"trg_abcdefghij_{'x' * 43}"
         urls = await _sources(world.backend, now_ms)
 

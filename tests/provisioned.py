@@ -16,6 +16,7 @@ async def provisioned(**changes: object) -> Settings:
         dlq_name=f"dlq-{unique}",
         dynamodb_table_events=f"events-{unique}",
         dynamodb_table_api_keys=f"keys-{unique}",
+        dynamodb_table_groups=f"groups-{unique}",
         dynamodb_table_sources=f"sources-{unique}",
         bodies_bucket=f"bodies-{unique}",
         commit_deadline_ms=400,

@@ -18,6 +18,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     dlq: str
     events_table: str
     api_keys_table: str
+    groups_table: str
     sources_table: str
     bucket: str
     kms_key: str | None
@@ -48,6 +49,7 @@ def provision(*, as_json: bool) -> None:
             dlq=named.dlq_name,
             events_table=named.dynamodb_table_events,
             api_keys_table=named.dynamodb_table_api_keys,
+            groups_table=named.dynamodb_table_groups,
             sources_table=named.dynamodb_table_sources,
             bucket=named.bodies_bucket,
             kms_key=named.kms_key_id or None,

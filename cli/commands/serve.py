@@ -32,17 +32,17 @@ _LISTENERS = 32
 """Handles of the listening socket. libuv accepts one connection per handle and event-loop iteration. With one handle,
 clients of a busy process, whose iterations take a tenth of a second, would wait for minutes."""
 
-App = Literal["ingest", "inbox", "console", "all"]
+App = Literal["ingest", "inbox", "groups", "console", "all"]
 
 
 @click.command()
 @data_option("Use this data directory instead of AWS.")
-@click.argument("app", type=click.Choice(["ingest", "inbox", "console", "all"]))
+@click.argument("app", type=click.Choice(["ingest", "inbox", "groups", "console", "all"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535))
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Share the port among N.")
 def serve(app: App, host: str, port: int, processes: int) -> None:
-    """Serve the ingest API, the inbox API, the live page with the operator API, or all under one URL."""
+    """Serve the ingest API, the inbox API, consumer groups, the live page with the operator API, or all at one URL."""
     loaded = settings.load(os.environ)
     log.configure(loaded.log_level)
     listener = bind(host, port)
@@ -109,6 +109,7 @@ def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) 
     from ingest import app as ingest  # noqa: PLC0415 (the same)
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
     from shared.web.queue_depth import watching_queue  # noqa: PLC0415 (the same)
+    from worker.groups import app as groups  # noqa: PLC0415 (the same)
     from worker.inbox import app as inbox  # noqa: PLC0415 (the same)
 
     metrics = metrics or Metrics()
@@ -117,9 +118,12 @@ def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) 
             return build_app(loaded, [watching_queue(ingest.part(loaded, metrics=metrics), metrics)], metrics=metrics)
         case "inbox":
             return inbox.create_app(loaded, metrics=metrics)
+        case "groups":
+            return groups.create_app(loaded, metrics=metrics)
         case "console":
             return console.create_app(loaded, metrics=metrics)
         case "all":
             posts = watching_queue(ingest.part(loaded, metrics=metrics), metrics)
-            parts = [posts, inbox.part(loaded, metrics=metrics), console.part(loaded)]
+            readers = [make(loaded, metrics=metrics) for make in (inbox.part, groups.part)]
+            parts = [posts, *readers, console.part(loaded)]
             return build_app(loaded, parts, metrics=metrics)

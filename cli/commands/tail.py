@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from cli.group_tail import print_leases
 from cli.http import Api, ApiError, Target, describe, resolve, target_options
 from shared.model import cursor as cursors
 from shared.model import position
@@ -41,6 +42,7 @@ _page = msgspec.json.Decoder(_Page)
 @click.option("--inbox", default=DEFAULT_INBOX, show_default=True, help="Which inbox.")
 @click.option("--from-start", is_flag=True, help="Start with the oldest stored event.")
 @click.option("--after", "cursor", help="Start after this cursor.")
+@click.option("--group", help="Share the events with the members of this consumer group: lease, print, ack.")
 @click.option("--once", is_flag=True, help="Stop after the last stored event; without --after, start with the oldest.")
 def tail(
     *,
@@ -50,6 +52,7 @@ def tail(
     from_start: bool,
     cursor: str | None,
     once: bool,
+    group: str | None,
 ) -> None:
     """Print an inbox's events as they arrive, one CloudEvents JSON object per line, payloads byte for byte.
 
@@ -62,6 +65,11 @@ def tail(
     if not INBOX_PATTERN.fullmatch(inbox):
         raise click.BadParameter(f"must match {INBOX_PATTERN.pattern}", param_hint="--inbox")
     target = resolve(url, api_key)
+    if group is not None:
+        if from_start or cursor is not None:
+            raise click.UsageError("A group has its own position: `triggers groups seek` moves it.")
+        asyncio.run(print_leases(target, group, inbox, once=once, print_events=_print))
+        return
     follower = _Follower(inbox, cursor, once=once, from_now=not (from_start or once or cursor))
     try:
         asyncio.run(follower.run(target))
@@ -78,7 +86,6 @@ class _Follower:
         self._inbox = inbox
         self._once = once
         self._from_now = from_now
-        self._out = sys.stdout.buffer
 
     async def run(self, target: Target) -> None:
         """Print events until there are no more (`--once`), or forever."""
@@ -88,7 +95,7 @@ class _Follower:
             while True:
                 asked_at = time.monotonic()
                 page = _decoded(await self._read(api, _PAGE_EVENTS, wait=not self._once))
-                self._print(page)
+                self._advance(page)
                 if self._once and not page.more:
                     return
                 if not page.events and not page.more:
@@ -114,12 +121,17 @@ class _Follower:
             now = datetime.now(UTC)
         return cursors.encode(position.floor_of(int(now.timestamp() * 1000)), self._inbox)
 
-    def _print(self, page: _Page) -> None:
-        for event in page.events:
-            # In JSON, line breaks occur only between tokens, where white space has no meaning.
-            self._out.write(bytes(event).replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
-        self._out.flush()
+    def _advance(self, page: _Page) -> None:
+        _print(page.events)
         self.cursor = page.next
+
+
+def _print(events: list[msgspec.Raw]) -> None:
+    out = sys.stdout.buffer
+    for event in events:
+        # In JSON, line breaks occur only between tokens, where white space has no meaning.
+        out.write(bytes(event).replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+    out.flush()
 
 
 def _decoded(answer: "httpx.Response") -> _Page:

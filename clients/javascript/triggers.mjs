@@ -7,6 +7,8 @@ const MAX_EVENTS = 1000;
 const MAX_BYTES = 512 * 1024;
 const MAX_PAUSE_MS = 30_000;
 const TIMEOUT_MS = 30_000;
+const LEASE_LOST = 409;
+const MAX_REASON_LENGTH = 200;
 const HALF_PAIR = /\p{Surrogate}/u;
 const HALF = "contains half of a surrogate pair, which is no character";
 
@@ -71,6 +73,29 @@ export class Client {
     await this.request("POST", "/v1/acks", JSON.stringify({ inbox: events[0].inbox, positions }));
   }
 
+  /**
+   * Yield leases of a consumer group forever, extending each while it is handled. Asking for the next one acks what is
+   * left of the last one; an exception or `break` in the loop releases it instead. To continue after an event that failed,
+   * catch its exception and call `lease.release([event])`.
+   */
+  async *leases(group, { inbox = "default", limit = 100, seconds = 300, wait = 20, start } = {}) {
+    while (true) {
+      const body = JSON.stringify({ group, inbox, limit, seconds, wait, start });
+      const answer = await this.request("POST", "/v1/leases", body);
+      if (answer.lease === null) continue;
+      const lease = new Lease(this, answer);
+      const heartbeat = setInterval(() => lease.extend(seconds).catch(() => {}), (seconds * 1000) / 3);
+      let isHandled = false;
+      try {
+        yield lease;
+        isHandled = true;
+      } finally {
+        clearInterval(heartbeat);
+        if (!lease.isOver) await (isHandled ? lease.ack() : lease.release()).catch(unlessLost);
+      }
+    }
+  }
+
   async request(method, path, body, headers = {}) {
     headers = { ...headers, Authorization: `Bearer ${this.apiKey}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -91,6 +116,47 @@ export class Client {
       await pause(failures, Number(retryAfter));
     }
   }
+}
+
+/** Events of a group that are yours until the lease runs out; `isLost` says that another member may have them. */
+export class Lease {
+  constructor(client, { lease, events, attempt, until }) {
+    Object.assign(this, { client, id: lease, events, attempt, until, isLost: false, isOver: false });
+  }
+
+  /** End `events`, or all that are left, for the group; with `remove`, also remove them from the inbox. */
+  async ack(events, { remove = false } = {}) {
+    await this.end("ack", events, { remove });
+  }
+
+  /** Give `events`, or all that are left, back, to be leased again after `delay` seconds, or the group's backoff. */
+  async release(events, { delay, reason } = {}) {
+    await this.end("release", events, { delay, reason: reason?.slice(0, MAX_REASON_LENGTH) });
+  }
+
+  /** Make the lease last for `seconds` (1 to 3,600) from now. */
+  async extend(seconds = 300) {
+    this.until = (await this.ask("extend", { seconds })).until;
+  }
+
+  async end(action, events, body) {
+    if (events?.length === 0) return;
+    const answer = await this.ask(action, { ...body, positions: events?.map((event) => event.position) });
+    this.isOver = events === undefined || answer.left === 0;
+  }
+
+  async ask(action, body) {
+    try {
+      return await this.client.request("POST", `/v1/leases/${this.id}/${action}`, JSON.stringify(body));
+    } catch (error) {
+      if (error.status === LEASE_LOST) this.isLost = this.isOver = true;
+      throw error;
+    }
+  }
+}
+
+function unlessLost(error) {
+  if (error.status !== LEASE_LOST) throw error;
 }
 
 function encode(event, index) {

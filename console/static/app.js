@@ -4,6 +4,7 @@ import { Api } from "./api.js";
 import { show } from "./detail.js";
 import { at, el, showText } from "./dom.js";
 import { Feed } from "./feed.js";
+import { Groups } from "./groups.js";
 import { List } from "./list.js";
 import { Measures } from "./measures.js";
 import { Operator } from "./operator.js";
@@ -21,6 +22,7 @@ const TICK_MS = 1000;
 const measures = new Measures();
 const list = new List(show, () => at("detail").focus());
 const operator = new Operator(measures, refuse);
+const groups = new Groups();
 let api = null;
 let inboxes = remembered();
 let types = [];
@@ -44,6 +46,7 @@ function signIn(key) {
   at("sign-in").hidden = true;
   for (const id of ["page", "pause", "sign-out"]) at(id).hidden = false;
   operator.use(api);
+  groups.use(api);
   list.clear();
   show(null);
   feeds.clear();
@@ -61,6 +64,7 @@ function signOut(message) {
   list.clear();
   show(null);
   operator.use(null);
+  groups.use(null);
   measures.clear();
   for (const id of ["page", "pause", "sign-out"]) at(id).hidden = true;
   at("sign-in").hidden = false;
@@ -115,6 +119,7 @@ function resume() {
   running = new AbortController();
   follow(running.signal);
   operator.run(running.signal);
+  groups.run(inboxes, running.signal);
   drawStatus();
 }
 

@@ -13,11 +13,10 @@ from ingest.formats.attributes import OURS
 from ingest.formats.json import Batch, RequestDefaults
 from ingest.formats.portable import DataForm
 from ingest.formats.raw_json import fields_of
-from ingest.formats.validation import NOT_AN_OBJECT, count_fault, duplicate_faults, invalid, malformed, utf8
+from ingest.formats.validation import NOT_AN_OBJECT, count_fault, duplicate_faults, invalid, items_of, malformed, utf8
 from shared.model.errors import Fault
 from shared.model.event import Event
 
-_batch = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 
 
@@ -75,7 +74,7 @@ def _items(body: bytes, *, single: bool) -> list[bytes]:
     if single:
         return [body]
     try:
-        items = _batch.decode(body)
+        items = items_of(body)
     except msgspec.ValidationError:
         raise invalid([Fault(detail="A batch must be a JSON array.", pointer="")], single=False) from None
     if items and (fault := count_fault(len(items))):  # an empty batch is valid

@@ -52,8 +52,8 @@ def deeper_than(limit: int, value: bytes | Raw) -> bool:
     Parsers give up at different depths, so the limit is enforced here.
     """
     text = bytes(value)
-    # Nearly always the number of opening brackets, including those in strings, settles it.
-    if text.count(b"[") + text.count(b"{") <= limit:
+    # Nearly always its length, or the number of opening brackets, including those in strings, settles it.
+    if len(text) <= 2 * limit or text.count(b"[") + text.count(b"{") <= limit:
         return False
     brackets = without_strings(text).translate(_STEP, _NOT_BRACKETS)
     # As signed bytes, an opening bracket is 1 and a closing one -1, so the running sum is the depth.

@@ -3,9 +3,10 @@
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from ingest.formats.fields import FIELDS, RULES, is_time
 from ingest.formats.raw_json import deeper_than, duplicates, fields_of
@@ -19,6 +20,9 @@ TOO_DEEP = f"`data` nests deeper than {MAX_DATA_DEPTH} levels."
 NOT_AN_OBJECT = "An event must be a JSON object."
 
 _batch = msgspec.json.Decoder(list[Raw])
+# Stops at the element after the last one allowed, whatever it is: no value is in an empty range.
+_first = msgspec.json.Decoder(tuple[(Raw,) * MAX_EVENTS_PER_REQUEST + (Annotated[int, Meta(gt=0, lt=0)],)])  # type: ignore[misc]
+_STOPPED = f"- at `$[{MAX_EVENTS_PER_REQUEST}]`"
 
 
 def utf8(body: bytes) -> bytes:
@@ -57,10 +61,23 @@ def explain(body: bytes) -> InvalidEvent:
     """Return the error for a body that is JSON but contains an invalid event."""
     if body.lstrip()[:1] != b"[":
         return invalid(faults_of(Raw(body), ""), single=True)
-    items = _batch.decode(body)
+    items = items_of(body)
     if fault := count_fault(len(items)):
         return fault
     return invalid((fault for index, item in enumerate(items) for fault in faults_of(item, f"/{index}")), single=False)
+
+
+def items_of(body: bytes) -> list[Raw]:
+    """Return the elements of an array, or as many as it takes to refuse it: a body of 512 KiB can hold 262,144.
+
+    Raises what the decoder raises if `body` is not an array.
+    """
+    try:
+        _first.decode(body)
+    except msgspec.ValidationError as error:
+        if str(error).endswith(_STOPPED):
+            return [Raw(b"0")] * (MAX_EVENTS_PER_REQUEST + 1)
+    return _batch.decode(body)
 
 
 def invalid(faults: Iterable[Fault], *, single: bool) -> InvalidEvent:

@@ -7,6 +7,7 @@ queue=${QUEUE_NAME:-triggers-events}
 dlq=${DLQ_NAME:-triggers-dlq}
 events=${DYNAMODB_TABLE_EVENTS:-triggers-events}
 api_keys=${DYNAMODB_TABLE_API_KEYS:-triggers-api-keys}
+groups=${DYNAMODB_TABLE_GROUPS:-triggers-groups}
 sources=${DYNAMODB_TABLE_SOURCES:-triggers-sources}
 bucket=${BODIES_BUCKET:-triggers-bodies}
 max_receives=${MAX_RECEIVES:-5}
@@ -38,9 +39,11 @@ awslocal s3api create-bucket --bucket "$bucket"
 awslocal s3api put-bucket-lifecycle-configuration --bucket "$bucket" --lifecycle-configuration \
     "{\"Rules\":[{\"ID\":\"expire\",\"Status\":\"Enabled\",\"Filter\":{\"Prefix\":\"\"},\"Expiration\":{\"Days\":$expire_days}}]}"
 
-make_table "$events" \
-    --key-schema '[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}]' \
-    --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}]'
+for table in "$events" "$groups"; do
+    make_table "$table" \
+        --key-schema '[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}]' \
+        --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}]'
+done
 for table in "$api_keys" "$sources"; do
     make_table "$table" \
         --key-schema '[{"AttributeName":"pk","KeyType":"HASH"}]' \

@@ -81,7 +81,7 @@ class LeasedLimiter:
             self._try_again(key, held, now_ms)
             return self._alone.charge(key, cost)
         if now_ms >= held.lapse_at_ms:
-            held.tokens = 0
+            held.tokens = min(held.tokens, 0)
         cost = min(cost, key.burst)
         if cost > held.tokens:
             return self._charge(key, held, cost - held.tokens)
@@ -91,6 +91,15 @@ class LeasedLimiter:
             self._fetch(key, held, least=1)
         return self._charge(key, held, 0)
 
+    def owe(self, key: ApiKey, cost: int) -> Charge:
+        """Take `cost` tokens, even if too few are leased: then the key is in debt, of up to a burst, until repaid."""
+        if self._alone:
+            return self._alone.owe(key, cost)
+        held = self._leases.get(key.key_id) or self._add(key, self._clock.monotonic_ms())
+        held.tokens = max(held.tokens - cost, 1 - key.burst)
+        held.spent += cost
+        return self._charge(key, held, 0)
+
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
         """Retry after the next lease if the budget may hold enough tokens; else return `refused`."""
         cost, charge, rounds = min(cost, key.burst), refused, _ROUNDS
@@ -98,7 +107,7 @@ class LeasedLimiter:
             rounds -= 1
             now_ms = self._clock.monotonic_ms()
             held = self._leases.get(key.key_id) or self._add(key, now_ms)
-            least = cost - held.tokens
+            least = min(cost - held.tokens, key.burst)  # a debt may need several leases
             if available(key, held.full_us, self._clock.wall_ms()) < least:
                 break
             if held.flight is None and now_ms < held.ask_at_ms:
@@ -162,7 +171,7 @@ class LeasedLimiter:
     def _charge(self, key: ApiKey, held: _TokenLease, missing: int) -> Charge:
         """Return the charge for the response headers, from the leased tokens and the estimated ones in the budget."""
         shared = max(0, available(key, held.full_us, self._clock.wall_ms()))
-        remaining = min(key.burst, held.tokens + shared)
+        remaining = max(0, min(key.burst, held.tokens + shared))
         return Charge(
             remaining=remaining,
             full_after_seconds=math.ceil((key.burst - remaining) / key.rate),

@@ -45,6 +45,10 @@ class RateLimiter(Protocol):
         """
         ...
 
+    def owe(self, key: ApiKey, cost: int) -> Charge:
+        """Take `cost` tokens, even if there are too few: then the bucket is in debt, of up to a burst, until repaid."""
+        ...
+
     async def settle(self, key: ApiKey, cost: int, refused: Charge) -> Charge:
         """Retry a refused charge after a short wait if that may succeed; else return `refused`."""
         ...

@@ -30,18 +30,17 @@ class TokenBucketLimiter:
 
         A negative cost gives tokens back that were taken before.
         """
-        now_ms = self._clock.monotonic_ms()
-        bucket = self._buckets.get(key.key_id) or self._add(key, now_ms)
-        tokens = min(float(key.burst), bucket.tokens + (now_ms - bucket.at_ms) * key.rate / 1000)
-        missing = min(cost, key.burst) - tokens
+        bucket = self._refilled(key)
+        missing = min(cost, key.burst) - bucket.tokens
         if missing <= 0:
-            tokens = min(-missing, float(key.burst))
-        bucket.tokens, bucket.at_ms = tokens, now_ms
-        return Charge(
-            remaining=int(tokens),
-            full_after_seconds=math.ceil((key.burst - tokens) / key.rate),
-            retry_after_seconds=max(0.0, missing / key.rate),
-        )
+            bucket.tokens = min(-missing, float(key.burst))
+        return _charge(key, bucket.tokens, missing)
+
+    def owe(self, key: Limited, cost: int) -> Charge:
+        """Take `cost` tokens, even if there are too few: then the bucket is in debt, of up to a burst, until repaid."""
+        bucket = self._refilled(key)
+        bucket.tokens = max(bucket.tokens - cost, 1.0 - key.burst)
+        return _charge(key, bucket.tokens, 0)
 
     async def settle(self, key: Limited, cost: int, refused: Charge) -> Charge:  # noqa: ARG002 - the port's
         """Return `refused`: a short wait never helps."""
@@ -50,6 +49,20 @@ class TokenBucketLimiter:
     async def aclose(self) -> None:
         """Do nothing: there is no background work."""
 
-    def _add(self, key: Limited, now_ms: int) -> _Bucket:
-        bucket = self._buckets[key.key_id] = _Bucket(float(key.burst), now_ms)
+    def _refilled(self, key: Limited) -> _Bucket:
+        """Return the bucket of `key` with its tokens of now."""
+        now_ms = self._clock.monotonic_ms()
+        bucket = self._buckets.get(key.key_id)
+        if bucket is None:
+            bucket = self._buckets[key.key_id] = _Bucket(float(key.burst), now_ms)
+        bucket.tokens = min(float(key.burst), bucket.tokens + (now_ms - bucket.at_ms) * key.rate / 1000)
+        bucket.at_ms = now_ms
         return bucket
+
+
+def _charge(key: Limited, tokens: float, missing: float) -> Charge:
+    return Charge(
+        remaining=max(0, int(tokens)),
+        full_after_seconds=math.ceil((key.burst - tokens) / key.rate),
+        retry_after_seconds=max(0.0, missing / key.rate),
+    )

@@ -11,6 +11,7 @@ from shared.aws.budget import DynamoBudget
 from shared.aws.clients import AwsClients
 from shared.aws.event_reader import DynamoReader
 from shared.aws.event_store import DynamoStore
+from shared.aws.group_store import DynamoGroupStore
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.kms import KmsSecretBox
 from shared.aws.s3 import S3Bodies
@@ -86,6 +87,11 @@ class AwsBackend:
     async def budget(self) -> DynamoBudget:
         """Return the token budgets, which are items of the key table."""
         return DynamoBudget(await self._dynamodb(), self._settings.dynamodb_table_api_keys)
+
+    async def groups(self) -> DynamoGroupStore:
+        """Return the table of consumer groups."""
+        client = await self._client(self._aws.dynamodb_once)
+        return DynamoGroupStore(client, self._settings.dynamodb_table_groups, self._clock)
 
     async def sources(self) -> DynamoSourceStore:
         """Return the table of sources."""

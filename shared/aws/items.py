@@ -38,7 +38,7 @@ def text(value: str) -> Item:
 def shard_key(place: Place, shard: int) -> str:
     """Return the partition key of one shard of the inbox of `place`."""
     kind = "delivered" if place.delivered else "inbox"
-    return f"{kind}#{_escape(place.tenant)}#{_escape(place.inbox)}#{shard}"
+    return f"{kind}#{escape(place.tenant)}#{escape(place.inbox)}#{shard}"
 
 
 def place_key(place: Place, shards: int) -> Item:
@@ -54,7 +54,7 @@ def identity_key(identity: Identity) -> str:
     escaped or outside ASCII), it is replaced by its hash, marked with `%=`, which escaping never produces.
     """
     parts = (identity.tenant, identity.inbox, identity.source)
-    key = f"guard#{'#'.join(map(_escape, parts))}#{identity.id}"
+    key = f"guard#{'#'.join(map(escape, parts))}#{identity.id}"
     encoded = key.encode()
     return key if len(encoded) <= _MAX_KEY_BYTES else f"guard#%={hashlib.sha256(encoded).hexdigest()}"
 
@@ -127,7 +127,8 @@ def record_from(item: Item, place: Place) -> Record:
     )
 
 
-def _escape(part: str) -> str:
+def escape(part: str) -> str:
+    """Return `part` without `#`, for a key of several parts."""
     return part.replace("%", "%25").replace("#", "%23")
 
 

@@ -61,6 +61,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     dlq: Queue
     events: Table
     api_keys: Table
+    groups: Table
     sources: Table
     bodies: Bucket
 
@@ -82,6 +83,7 @@ def declare(settings: Settings) -> Resources:
         ),
         events=Table(name=settings.dynamodb_table_events, sort_key="sk"),
         api_keys=Table(name=settings.dynamodb_table_api_keys),
+        groups=Table(name=settings.dynamodb_table_groups, sort_key="sk"),
         sources=Table(name=settings.dynamodb_table_sources),
         # An event is kept for EVENT_TTL_DAYS from acceptance and, if acked on its last day, as long again among the
         # delivered. Its body must outlive both; one more day covers S3's rounding to whole days.
@@ -102,7 +104,7 @@ async def provision(settings: Settings) -> None:
         async with aws.s3() as s3:
             await _make_bucket(s3, resources.bodies, settings.aws_region)
         async with aws.dynamodb() as dynamodb:
-            for table in (resources.events, resources.api_keys, resources.sources):
+            for table in (resources.events, resources.api_keys, resources.groups, resources.sources):
                 await _make_table(dynamodb, table)
             await layout.claim(dynamodb, settings)
         if settings.kms_key_id.startswith("alias/"):

@@ -7,6 +7,7 @@ from shared.key_ports import KeyStore
 from shared.memory.bodies import MemoryBodies
 from shared.memory.budget import MemoryBudget
 from shared.memory.event_store import MemoryStore
+from shared.memory.group_store import MemoryGroupStore
 from shared.memory.key_store import MemoryKeyStore
 from shared.memory.queue import MemoryQueue
 from shared.memory.source_store import MemorySourceStore
@@ -37,6 +38,7 @@ class MemoryBackend:
         self._keys = keys or MemoryKeyStore()
         self._sources = sources or MemorySourceStore()
         self._budget = MemoryBudget()
+        self._groups = MemoryGroupStore()
         self._key = os.urandom(KEY_BYTES)
 
     async def queue(self) -> EventQueue:
@@ -70,6 +72,10 @@ class MemoryBackend:
     async def budget(self) -> MemoryBudget:
         """Return the token budgets."""
         return self._budget
+
+    async def groups(self) -> MemoryGroupStore:
+        """Return the consumer groups."""
+        return self._groups
 
     async def sources(self) -> SourceStore:
         """Return the sources."""

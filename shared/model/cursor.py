@@ -23,7 +23,7 @@ from shared.model import position as positions
 from shared.model.errors import Fault, InvalidRequest
 
 MAX_RETURNED = 64
-"""Returned events in one cursor, which then has 976 characters; without any it has 28."""
+"""Returned events in one cursor, which then has 975 characters; without any it has 28."""
 
 MAX_SPAN_MS = (1 << 24) - 1
 """Between the oldest and the newest returned event: 4.6 hours."""
@@ -62,7 +62,7 @@ def encode(position: str, inbox: str, returned: Sequence[Returned] = ()) -> str:
         parts.append(base_ms.to_bytes(6))
         parts += [(time_ms - base_ms).to_bytes(_TIME_BYTES) + digest for time_ms, digest in returned]
     raw = b"".join([*parts, _checksum(inbox)])
-    return base64.urlsafe_b64encode(raw + _crc(raw)).decode()
+    return base64.urlsafe_b64encode(raw + _crc(raw)).rstrip(b"=").decode()
 
 
 def decode(cursor: str, inbox: str) -> Cursor:

@@ -8,11 +8,14 @@ TriggersError
 │   │   └── NotAuthentic     a delivery that its source can't verify
 │   ├── Forbidden            a valid key without the required permission
 │   ├── NotFound             the requested resource does not exist
+│   │   └── NoSuchGroup      the consumer group does not exist
+│   ├── LeaseLost            the lease has ended: it was acked, released, or taken over
 │   ├── TooLarge             the body exceeds the size limit
 │   ├── TooSlow              the body exceeds the time limit
 │   ├── UnsupportedMedia     the format of the body is not supported
 │   ├── NotAcceptable        none of the requested response formats is supported
 │   └── RateLimited          has retry_after
+│       └── TooManyLeases    the consumer group has no room for another lease
 ├── Unavailable              a dependency or limit is at fault; nothing took effect; has retry_after
 ├── Unclear                  a call failed, and may have taken effect
 ├── Poison                   a message or event that fails however often it is retried
@@ -93,6 +96,20 @@ class NotFound(Rejected):
     """The requested resource does not exist for this tenant."""
 
 
+class NoSuchGroup(NotFound):
+    """The inbox has no consumer group of this name."""
+
+    def __init__(self, group: str, inbox: str) -> None:
+        super().__init__(f"The inbox {inbox!r} has no group {group!r}.")
+
+
+class LeaseLost(Rejected):
+    """The lease has ended, so its events may be those of another member."""
+
+    def __init__(self) -> None:
+        super().__init__("The lease has ended: it was acknowledged, released, or lapsed and was taken over.")
+
+
 class TooLarge(Rejected):
     """A body of more than `limit_bytes` bytes, or the reason in `detail`."""
 
@@ -131,6 +148,13 @@ class RateLimited(Rejected):
     def __init__(self, detail: str, retry_after: float) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class TooManyLeases(RateLimited):
+    """A consumer group has as many open leases as it may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The group has {limit:,} open leases, the most that it may have.", retry_after=1.0)
 
 
 class Unavailable(TriggersError):

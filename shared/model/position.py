@@ -26,6 +26,9 @@ _POOL = 128  # positions whose random bytes are read at once: a system call for 
 FIRST = "00000000-0000-7000-8000-000000000000"
 """Smaller than every minted position."""
 
+LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+"""Greater than every minted position."""
+
 
 class Minter:
     """Generates UUIDv7s in increasing order. Not thread-safe; one per process is enough."""
@@ -79,6 +82,11 @@ def blurred(position: str) -> str:
 def shard_of(position: str, shards: int) -> int:
     """Return the inbox shard that holds `position`: its last byte modulo `shards`."""
     return int(position[-2:], 16) % shards
+
+
+def successor(position: str) -> str:
+    """Return the smallest text of this form above `position`: an exclusive bound that includes it."""
+    return _text(int(position.replace("-", ""), 16) + 1)
 
 
 def is_position(text: str) -> bool:

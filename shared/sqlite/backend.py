@@ -8,7 +8,7 @@ from shared.ports import EventQueue, EventReader, EventStore
 from shared.secret_box import KeyFileBox
 from shared.settings import Settings
 from shared.source_ports import SecretBox, SourceStore
-from shared.sqlite import event_rows, key_store, layout
+from shared.sqlite import event_rows, group_store, key_store, layout
 from shared.sqlite import queue as queues
 from shared.sqlite.bodies import FileBodies
 from shared.sqlite.budget import SqliteBudget
@@ -17,6 +17,7 @@ from shared.sqlite.errors import file_failed
 from shared.sqlite.event_reader import SqliteReader
 from shared.sqlite.event_store import SqliteStore
 from shared.sqlite.files import make_directory, make_private_tree
+from shared.sqlite.group_store import SqliteGroupStore
 from shared.sqlite.key_store import SqliteKeyStore
 from shared.sqlite.queue import SqliteQueue
 from shared.sqlite.schema import Migration
@@ -80,6 +81,10 @@ class SqliteBackend:
         """Return the token budgets that processes share."""
         return SqliteBudget(await self.key_file())
 
+    async def groups(self) -> SqliteGroupStore:
+        """Return the consumer groups."""
+        return SqliteGroupStore(await self.group_file())
+
     async def sources(self) -> SourceStore:
         """Return the sources."""
         return SqliteSourceStore(await self.key_file())
@@ -110,6 +115,10 @@ class SqliteBackend:
     async def key_file(self) -> FileDatabase:
         """Return `keys.db`, open."""
         return await self._open("keys.db", key_store.MIGRATIONS)
+
+    async def group_file(self) -> FileDatabase:
+        """Return `groups.db`, open."""
+        return await self._open("groups.db", group_store.MIGRATIONS)
 
     async def _queue(self, name: str, *, dlq: str | None = None, max_receives: int = 5) -> SqliteQueue:
         database = await self.messages()

@@ -31,6 +31,10 @@ _EVENTS = """DELETE FROM events WHERE (tenant, inbox, delivered, shard, position
     SELECT tenant, inbox, delivered, shard, position FROM events WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
 _GUARDS = """DELETE FROM guards WHERE (tenant, inbox, source, id, kept) IN (
     SELECT tenant, inbox, source, id, kept FROM guards WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
+_RETRIES = """DELETE FROM retries WHERE (tenant, inbox, name, epoch, due, position) IN (
+    SELECT tenant, inbox, name, epoch, due, position FROM retries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
+_QUARANTINE = """DELETE FROM quarantine WHERE (tenant, inbox, name, born, position) IN (
+    SELECT tenant, inbox, name, born, position FROM quarantine WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
 _OLD_MESSAGES = "SELECT id FROM messages WHERE kept_until <= ?"
 _BUCKETS = "DELETE FROM buckets WHERE key_id IN (SELECT key_id FROM buckets WHERE full_us <= ? LIMIT ?)"
 
@@ -48,6 +52,10 @@ class Databases(Protocol):
 
     async def key_file(self) -> Database:
         """Return `keys.db`."""
+        ...
+
+    async def group_file(self) -> Database:
+        """Return `groups.db`."""
         ...
 
 
@@ -73,10 +81,13 @@ class Sweeper:
         now_ms = self._clock.wall_ms()
         events = await self._databases.events()
         messages, keys = await self._databases.messages(), await self._databases.key_file()
+        groups = await self._databases.group_file()
         return sum(
             [
                 await self._sweep_rows(events, _deletes(_EVENTS, now_ms // 1000)),
                 await self._sweep_rows(events, _deletes(_GUARDS, now_ms // 1000)),
+                await self._sweep_rows(groups, _deletes(_RETRIES, now_ms // 1000)),
+                await self._sweep_rows(groups, _deletes(_QUARANTINE, now_ms // 1000)),
                 await self._sweep_messages(messages, now_ms),
                 await self._sweep_rows(keys, _deletes(_BUCKETS, now_ms * 1000 - _BUCKET_KEPT_US)),
                 await asyncio.to_thread(self._sweep_bodies, now_ms // 1000),

@@ -21,6 +21,9 @@ ROUTES = (
     "/v1/acks",
     "/v1/in/{token}",
     "/v1/inbox",
+    "/v1/leases",
+    "/v1/leases/{lease}",
+    "/v1/groups",
     "/v1/queue",
     "/v1/dlq",
     "/v1/dlq/redrive",
@@ -36,6 +39,7 @@ ROUTES = (
 )
 STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 QUEUES = ("events", "dlq")
+GROUP_SOURCES = ("lapsed", "retries", "fresh")
 REFUSALS = ("connections", "address", "memory", "line", "headers", "malformed", "pipelined", "slow", "reader", "unsent")
 
 OUTCOMES = ("accepted", "handshake", "unauthentic", "too_large", "limited", "failed")
@@ -66,6 +70,7 @@ class Metrics:
         self._worker()
         self._queue()
         self._inbox()
+        self._groups()
 
     def _http(self) -> None:
         self.http_request_seconds = self._histogram(
@@ -201,6 +206,26 @@ class Metrics:
             _LATE,
             "Delivery latency: time from acceptance to the first read from this process",
         )
+
+    def _groups(self) -> None:
+        self.leases = self._counter(
+            "triggers_group_leases_total",
+            "Leases given: of `fresh` events, of `retries`, or of those of a lease that `lapsed` or was released",
+            {"source": GROUP_SOURCES},
+        )
+        self.lease_events = self._histogram("triggers_group_lease_events", _MANY, "Events per lease")
+        self.group_events = self._counter(
+            "triggers_group_events_total",
+            "Events that members have `acked` or `released`, and those put into quarantine (`quarantined`)",
+            {"result": ("acked", "released", "quarantined")},
+        )
+        self.leases_lost = self._counter(
+            "triggers_group_leases_lost_total", "Acks, extensions and releases of a lease that had ended (409)"
+        )
+        self.lease_conflicts = self._counter(
+            "triggers_group_conflicts_total", "Changes of a ledger repeated because another process was faster"
+        )
+        self.members_waiting = self._gauge("triggers_group_members_waiting", "Members waiting for an event")
 
     def _counter(self, name: str, meaning: str, labels: Labels | None = None) -> Family[Counter]:
         return self._add(Family(Counter, name, meaning, labels or {}))

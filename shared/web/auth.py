@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from shared.auth.leased_rate_limit import LeasedLimiter
-from shared.auth.rate_limit import RateLimiter
+from shared.auth.rate_limit import Charge, RateLimiter
 from shared.auth.token_bucket import TokenBucketLimiter
 from shared.auth.verifier import KeyVerifier
 from shared.clock import Clock
@@ -95,18 +95,16 @@ class Access:
         charge = self._limits.charge(key, cost - paid)
         if charge.retry_after_seconds:
             charge = await self._limits.settle(key, cost - paid, charge)
-        context = context_of(scope)
-        if paid:
-            context.response_headers = [each for each in context.response_headers if each[0] not in (_POLICY, _LIMIT)]
-        context.response_headers += (
-            (_POLICY, b'"default";q=%d;w=1' % key.rate),
-            (_LIMIT, b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
-        )
+        _report(scope, key, charge, again=bool(paid))
         if charge.retry_after_seconds:
             self._over_rate.add()
             # Repeating the request costs all of it.
             retry_after = charge.retry_after_seconds + paid / key.rate
             raise RateLimited(f"The API key may send {key.rate:,} events per second.", retry_after)
+
+    def owe(self, scope: Scope, key: ApiKey, cost: int) -> None:
+        """Charge `cost` more for what a request turned out to need; the key may fall into debt."""
+        _report(scope, key, self._limits.owe(key, cost), again=True)
 
     async def _verify(self, token: str) -> ApiKey:
         try:
@@ -114,6 +112,17 @@ class Access:
         except RateLimited:
             self._wrong_secrets.add()
             raise
+
+
+def _report(scope: Scope, key: ApiKey, charge: Charge, *, again: bool) -> None:
+    """Add the limits of `key` to the response headers; `again` if they are there already."""
+    context = context_of(scope)
+    if again:
+        context.response_headers = [each for each in context.response_headers if each[0] not in (_POLICY, _LIMIT)]
+    context.response_headers += (
+        (_POLICY, b'"default";q=%d;w=1' % key.rate),
+        (_LIMIT, b'"default";r=%d;t=%d' % (charge.remaining, charge.full_after_seconds)),
+    )
 
 
 def access_of(scope: Scope) -> Access:

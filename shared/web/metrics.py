@@ -26,12 +26,18 @@ class Requests:
     def count(self, scope: Scope, status: int, took_seconds: float) -> None:
         """Count one finished request."""
         method = _KNOWN_METHODS.get(scope["method"], _OTHER)  # type: ignore[typeddict-item] # only HTTP comes here
-        route = _KNOWN_ROUTES.get(scope.get("path_template", _OTHER), _OTHER)
+        template = scope.get("path_template", _OTHER)
+        route = _KNOWN_ROUTES.get(template) or _beginning_of(template)
         kind = method, route, status // 100
         seen = self._known.get(kind)
         if seen is None:
             seen = self._known[kind] = self._family.of(method, route, f"{status // 100}xx")
         seen.observe(took_seconds)
+
+
+def _beginning_of(template: str) -> str:
+    """Return the label of a route of leases or groups, which have one for each."""
+    return next((known for known in ("/v1/leases/{lease}", "/v1/groups") if template.startswith(known)), _OTHER)
 
 
 def handler(metrics: Metrics) -> HTTPRouteHandler:

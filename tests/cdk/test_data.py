@@ -56,7 +56,7 @@ def test_queues_and_tables_are_those_declared(stage: Config, dev: Assembly, prod
     tables = [table_of(one) for one in made.properties("DynamoDB::GlobalTable")]
     assert sorted(queues, key=lambda one: one.name) == sorted([declared.dlq, declared.queue], key=lambda one: one.name)
     assert sorted(tables, key=lambda one: one.name) == sorted(
-        [declared.events, declared.api_keys, declared.sources], key=lambda one: one.name
+        [declared.events, declared.api_keys, declared.groups, declared.sources], key=lambda one: one.name
     )
 
 
@@ -79,6 +79,7 @@ def test_functions_use_the_declared_resources(stage: Config, dev: Assembly, prod
             "DLQ_NAME",
             "DYNAMODB_TABLE_EVENTS",
             "DYNAMODB_TABLE_API_KEYS",
+            "DYNAMODB_TABLE_GROUPS",
             "DYNAMODB_TABLE_SOURCES",
         ):
             assert environment[name] == getattr(settings, name.lower())

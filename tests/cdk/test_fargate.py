@@ -18,10 +18,11 @@ def test_the_stack_exists_only_on_request(fargate: Assembly, prod: Assembly) -> 
     assert set(prod.templates) == {"Data", "Service"}
 
 
-def test_three_services_run_one_image(fargate: Assembly) -> None:
+def test_four_services_run_one_image(fargate: Assembly) -> None:
     tasks = fargate.properties("ECS::TaskDefinition")
     definitions = [one["ContainerDefinitions"][0] for one in tasks]
     assert sorted(tuple(one["Command"]) for one in definitions) == [
+        ("serve", "groups", "--host", "0.0.0.0"),  # noqa: S104 (within its own network)
         ("serve", "inbox", "--host", "0.0.0.0"),  # noqa: S104 (within its own network)
         ("serve", "ingest", "--host", "0.0.0.0"),  # noqa: S104 (the same)
         ("worker",),
@@ -45,7 +46,7 @@ def test_apis_scale_on_cpu_and_the_worker_on_the_queues_age(fargate: Assembly) -
     tracked = [one["TargetTrackingScalingPolicyConfiguration"] for one in policies if "Tracking" in one["PolicyType"]]
     assert [one["PredefinedMetricSpecification"]["PredefinedMetricType"] for one in tracked] == [
         "ECSServiceAverageCPUUtilization"
-    ] * 2
+    ] * 3
     steps = [one for one in policies if one["PolicyType"] == "StepScaling"]
     assert {one["StepScalingPolicyConfiguration"]["AdjustmentType"] for one in steps} == {"ChangeInCapacity"}
     alarms = fargate.properties("CloudWatch::Alarm", "Fargate")
@@ -69,8 +70,11 @@ def test_only_tls_is_accepted(fargate: Assembly) -> None:
     (listener,) = fargate.properties("ElasticLoadBalancingV2::Listener")
     assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS")
     assert "TLS13" in listener["SslPolicy"]
-    (rule,) = fargate.properties("ElasticLoadBalancingV2::ListenerRule")
-    assert rule["Conditions"][0]["HttpRequestMethodConfig"] == {"Values": ["GET", "HEAD"]}
+    rules = {
+        one["Priority"]: one["Conditions"][0] for one in fargate.properties("ElasticLoadBalancingV2::ListenerRule")
+    }
+    assert rules[1]["PathPatternConfig"] == {"Values": ["/v1/leases*", "/v1/groups*"]}
+    assert rules[2]["HttpRequestMethodConfig"] == {"Values": ["GET", "HEAD"]}
     assert {one["AssignPublicIp"] for one in networks(fargate)} == {"DISABLED"}
 
 

@@ -12,6 +12,7 @@ COUNTS = {"dynamodb:UpdateItem"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 SENDS = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
 CONSUMES = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+WRITES_GROUPS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 WRITES = {
     "dynamodb:PartiQLDelete",
     "dynamodb:PartiQLInsert",
@@ -50,7 +51,7 @@ def test_no_function_has_a_managed_policy(each: Assembly) -> None:
         for role in each.properties("IAM::Role", "Service")
         if "lambda.amazonaws.com" in str(role["AssumeRolePolicyDocument"])
     ]
-    assert len(roles) == 3
+    assert len(roles) == 4
     assert not any(role.get("ManagedPolicyArns") for role in roles)
 
 
@@ -59,6 +60,7 @@ def test_no_function_has_a_managed_policy(each: Assembly) -> None:
     [
         ("Ingest", SENDS | LOGS | COUNTS | {"dynamodb:GetItem", "kms:Decrypt"}),
         ("Inbox", READS | LOGS | COUNTS),
+        ("Groups", READS | LOGS | COUNTS | SENDS | WRITES_GROUPS),
         ("WorkWorker", SENDS | CONSUMES | READS | WRITES | LOGS),
     ],
 )
@@ -70,6 +72,17 @@ def test_the_inbox_writes_no_events(each: Assembly) -> None:
     statements = each.statements_of("Inbox", "Service")
     assert actions(on(statements, "TablesEvents")) == {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
     assert not on(statements, "Queues")
+    assert not on(statements, "TablesGroups")
+
+
+def test_the_groups_write_their_own_table_alone(each: Assembly) -> None:
+    statements = each.statements_of("Groups", "Service")
+    reads = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+    assert actions(on(statements, "TablesEvents")) == reads
+    assert actions(on(statements, "TablesGroups")) == reads | WRITES_GROUPS
+    assert actions(on(statements, "Queues")) == SENDS
+    assert not on(statements, "DeadLetters")
+    assert "s3:PutObject" not in actions(statements)
 
 
 def test_ingest_never_reaches_the_events(each: Assembly) -> None:
@@ -79,16 +92,17 @@ def test_ingest_never_reaches_the_events(each: Assembly) -> None:
 
 
 def test_only_ingest_reads_sources_and_decrypts_their_secrets(each: Assembly) -> None:
-    for role in ("Ingest", "Inbox", "WorkWorker"):
+    for role in ("Ingest", "Inbox", "Groups", "WorkWorker"):
         statements = each.statements_of(role, "Service")
         found = actions([*on(statements, "TablesSources"), *on(statements, "SourcesKey")])
         assert found == ({"dynamodb:GetItem", "kms:Decrypt"} if role == "Ingest" else set())
 
 
-@pytest.mark.parametrize("role", ["Ingest", "Inbox"])
+@pytest.mark.parametrize("role", ["Ingest", "Inbox", "Groups"])
 def test_an_api_may_record_use_and_count_tokens_but_neither_change_nor_expire_a_key(each: Assembly, role: str) -> None:
-    updates = [one for one in each.statements_of(role, "Service") if "dynamodb:UpdateItem" in listed(one["Action"])]
-    assert all("TablesApiKeys" in str(one["Resource"]) and listed(one["Action"]) == [*COUNTS] for one in updates)
+    statements = on(each.statements_of(role, "Service"), "TablesApiKeys")
+    updates = [one for one in statements if "dynamodb:UpdateItem" in listed(one["Action"])]
+    assert all(listed(one["Action"]) == [*COUNTS] for one in updates)
     assert [one["Condition"] for one in updates] == [
         {
             "ForAllValues:StringEquals": {"dynamodb:Attributes": ["full_us", "pk", "ttl"]},
@@ -103,7 +117,12 @@ def test_an_api_may_record_use_and_count_tokens_but_neither_change_nor_expire_a_
 
 @pytest.mark.parametrize(
     ("task", "function"),
-    [("ContainersIngest", "Ingest"), ("ContainersInbox", "Inbox"), ("ContainersWorker", "WorkWorker")],
+    [
+        ("ContainersIngest", "Ingest"),
+        ("ContainersInbox", "Inbox"),
+        ("ContainersGroups", "Groups"),
+        ("ContainersWorker", "WorkWorker"),
+    ],
 )
 def test_a_container_may_do_what_its_function_may(fargate: Assembly, task: str, function: str) -> None:
     of_task = fargate.statements_of(f"{task}Role", "Fargate")

@@ -11,7 +11,7 @@ from tests.cdk.conftest import CERTIFICATE, Assembly
 
 def test_functions_run_the_bundle_on_arm_with_its_python(each: Assembly) -> None:
     functions = each.properties("Lambda::Function", "Service")
-    assert len(functions) == 3
+    assert len(functions) == 4
     assert {one["Runtime"] for one in functions} == {"python3.13"}
     assert {tuple(one["Architectures"]) for one in functions} == {("arm64",)}
     assert len({json.dumps(one["Code"]) for one in functions}) == 1
@@ -22,6 +22,7 @@ def test_handlers_exist(each: Assembly) -> None:
     assert handlers == {
         "ingest.lambda_handler.handler",
         "worker.inbox.lambda_handler.handler",
+        "worker.groups.lambda_handler.handler",
         "worker.commit.lambda_handler.handler",
     }
     assert all(importlib.util.find_spec(one.rpartition(".")[0]) for one in handlers)
@@ -76,9 +77,11 @@ def test_long_polls_are_short_where_each_occupies_a_sandbox(each: Assembly) -> N
     assert waits == {"ingest": None, "worker.inbox": "2", "worker.commit": None}
 
 
-def test_reads_go_to_the_inbox_and_all_else_to_ingest(each: Assembly) -> None:
+def test_reads_go_to_the_inbox_groups_to_groups_and_all_else_to_ingest(each: Assembly) -> None:
     integrations = {
-        name: "Inbox" if "Inbox" in json.dumps(one["Properties"]["IntegrationUri"]) else "Ingest"
+        name: next(
+            part for part in ("Inbox", "Groups", "Ingest") if part in json.dumps(one["Properties"]["IntegrationUri"])
+        )
         for name, one in each.templates["Service"]["Resources"].items()
         if one["Type"] == "AWS::ApiGatewayV2::Integration"
     }
@@ -96,6 +99,11 @@ def test_reads_go_to_the_inbox_and_all_else_to_ingest(each: Assembly) -> None:
         "GET /{path+}": "Inbox",
         "HEAD /{path+}": "Inbox",
         "$default": "Ingest",
+        **{
+            f"{method} {path}": "Groups"
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE")
+            for path in ("/v1/leases", "/v1/leases/{path+}", "/v1/groups", "/v1/groups/{path+}")
+        },
     }
     assert {one["PayloadFormatVersion"] for one in each.properties("ApiGatewayV2::Integration")} == {"2.0"}
 
@@ -123,7 +131,7 @@ def test_a_function_ends_before_the_api_gives_up(each: Assembly) -> None:
 def test_logs_expire(stage: str, days: int, dev: Assembly, prod: Assembly) -> None:
     groups = {"dev": dev, "prod": prod}[stage].properties("Logs::LogGroup")
     assert {one["RetentionInDays"] for one in groups} == {days}
-    assert len(groups) == 4
+    assert len(groups) == 5
 
 
 def test_traffic_goes_through_aliases(each: Assembly) -> None:
@@ -134,7 +142,7 @@ def test_traffic_goes_through_aliases(each: Assembly) -> None:
 
 def test_in_production_a_release_is_a_canary_with_rollback(prod: Assembly, dev: Assembly) -> None:
     groups = prod.properties("CodeDeploy::DeploymentGroup")
-    assert len(groups) == 3
+    assert len(groups) == 4
     for group in groups:
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]

@@ -38,6 +38,7 @@ def test_each_risk_has_an_alarm(each: Assembly) -> None:
         "ThrottledWrites": ("AWS/DynamoDB", "WriteThrottleEvents"),
         "ThrottledReads": ("AWS/DynamoDB", "ReadThrottleEvents"),
         "ThrottledKeys": ("AWS/DynamoDB", "ReadThrottleEvents"),
+        "ThrottledGroups": ("AWS/DynamoDB", "WriteThrottleEvents"),
     }
 
 

@@ -23,6 +23,8 @@ _console = Console()
 @click.option("--ingest-kills", default=6, show_default=True, type=click.IntRange(0), help="SIGKILLs of ingest.")
 @click.option("--emulator-stops", default=1, show_default=True, type=click.IntRange(0), help="Stops of SQS, DynamoDB.")
 @click.option("--machine-kills", default=0, show_default=True, type=click.IntRange(0), help="SIGKILLs of all at once.")
+@click.option("--member-kills", default=60, show_default=True, type=click.IntRange(0), help="SIGKILLs of a member.")
+@click.option("--groups-kills", default=6, show_default=True, type=click.IntRange(0), help="SIGKILLs of the groups.")
 @click.option("--sqlite", is_flag=True, help="Run on SQLite; without it on the emulator.")
 @click.option("--seed", type=int, help="Choose load and kills as the run that printed this seed.  [default: random]")
 @click.option("--data", type=click.Path(path_type=Path), help="New directory for logs and state.  [default: temporary]")
@@ -33,17 +35,21 @@ def main(
     ingest_kills: int,
     emulator_stops: int,
     machine_kills: int,
+    member_kills: int,
+    groups_kills: int,
     sqlite: bool,
     seed: int | None,
     data: Path | None,
 ) -> None:
-    """Kill workers and ingest by SIGKILL and stop the emulator, under load; exit 1 if a promise is broken."""
+    """Kill processes by SIGKILL and stop the emulator, under load; exit 1 if a promise is broken."""
     plan = Plan(
         events=events,
         worker_kills=worker_kills,
         ingest_kills=ingest_kills,
         emulator_stops=0 if sqlite else emulator_stops,
         machine_kills=machine_kills,
+        member_kills=member_kills,
+        groups_kills=groups_kills,
         backend="sqlite" if sqlite else "emulator",
         seed=random.SystemRandom().randrange(2**32) if seed is None else seed,
     )

@@ -13,7 +13,7 @@ from cli.commands.dev import emulator_environment
 from cli.local import emulator
 from cli.local.data_option import sqlite_environment
 from shared import settings
-from tests.chaos.events import INLINE_BODY_BYTES
+from tests.chaos.events import INLINE_BODY_BYTES, inboxes_of
 from tests.chaos.plan import Plan
 from tests.chaos.process import Service
 from tests.chaos.waiting import until
@@ -31,6 +31,7 @@ class Fleet:
     def __init__(self, directory: Path, plan: Plan) -> None:
         self.ingest_url, ingest_port = _address()
         self.inbox_url, inbox_port = _address()
+        self.groups_url, groups_port = _address()
         self._logs, state = directory / "logs", directory / "state"
         for made in (self._logs, state):
             made.mkdir(parents=True)
@@ -47,11 +48,19 @@ class Fleet:
         self.workers = [self._service(f"worker-{number}", "worker") for number in range(1, plan.workers + 1)]
         self.ingest = self._service("ingest", "serve", "ingest", "--port", ingest_port)
         self.inbox = self._service("inbox", "serve", "inbox", "--port", inbox_port)
+        self.groups = self._service("groups", "serve", "groups", "--port", groups_port)
+        self.member_logs = [self._logs / f"member-{number}.steps" for number in range(1, plan.members + 1)]
+        self._member_environ = {**self.environ, "TRIGGERS_URL": self.groups_url}
+        self.members = [self._member(log, inboxes_of(plan.events)) for log in self.member_logs]
 
     @property
     def services(self) -> list[Service]:
         """All processes except the emulator."""
-        return [*self.workers, self.ingest, self.inbox]
+        return [*self.workers, self.ingest, self.inbox, self.groups, *self.members]
+
+    def _member(self, log: Path, inboxes: list[str]) -> Service:
+        command = [sys.executable, "-m", "tests.chaos.member", str(log), *inboxes]
+        return Service(log.stem, emulator.tied_to_parent(command), self._member_environ, self._logs)
 
     def _service(self, name: str, *arguments: str) -> Service:
         return Service(name, emulator.tied_to_parent([*_TRIGGERS, *arguments]), self.environ, self._logs)
@@ -79,11 +88,11 @@ class Fleet:
         # Without effective limits: this run tests kills.
         limits = ("--rate", "100000", "--burst", "100000")
         made = await self.run_command("keys", "create", "--tenant", "chaos", "--name", "chaos", *limits, "--json")
-        self.api_key = msgspec.json.decode(made)["api_key"]
+        self.api_key = self._member_environ["TRIGGERS_API_KEY"] = msgspec.json.decode(made)["api_key"]
 
     async def is_ready(self) -> bool:
-        """Return whether ingest and inbox answer."""
-        urls = (self.ingest_url, self.inbox_url)
+        """Return whether ingest, inbox and groups answer."""
+        urls = (self.ingest_url, self.inbox_url, self.groups_url)
         return all([await asyncio.to_thread(emulator.answers, f"{url}/readyz") for url in urls])
 
 

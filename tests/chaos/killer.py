@@ -32,6 +32,8 @@ class Killer:
                 ("ingest", plan.ingest_kills),
                 ("emulator", plan.emulator_stops),
                 ("machine", plan.machine_kills),
+                ("member", plan.member_kills),
+                ("groups", plan.groups_kills),
             )
             for _ in range(kills)
         )
@@ -50,10 +52,15 @@ class Killer:
         if kind == "worker":
             victim = await self._worker_at_work()
             await victim.end(signal.SIGKILL, pause_seconds=self._rng.uniform(0, _PAUSE_SECONDS))
-        elif kind == "ingest":
-            await self._up(self._fleet.ingest)
-            await self._fleet.ingest.end(signal.SIGKILL, pause_seconds=0)
-            await until("ingest answers again", self._fleet.is_ready, seconds=_UP_SECONDS)
+        elif kind == "member":
+            victim = self._rng.choice(self._fleet.members)
+            await self._up(victim)
+            await victim.end(signal.SIGKILL, pause_seconds=self._rng.uniform(0, _PAUSE_SECONDS))
+        elif kind in ("ingest", "groups"):
+            victim = self._fleet.ingest if kind == "ingest" else self._fleet.groups
+            await self._up(victim)
+            await victim.end(signal.SIGKILL, pause_seconds=0)
+            await until(f"{kind} answers again", self._fleet.is_ready, seconds=_UP_SECONDS)
         elif kind == "machine":
             services = self._fleet.services
             for service in services:

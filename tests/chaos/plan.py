@@ -24,6 +24,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ingest_kills: _Count = 6
     emulator_stops: _Count = 1
     machine_kills: _Count = 0
+    members: _Count = 6
+    member_kills: _Count = 60
+    groups_kills: _Count = 6
     backend: Literal["emulator", "sqlite"] = "emulator"
     deadline_seconds: Annotated[int, Meta(ge=1)] = 2_400
     seed: int = 0

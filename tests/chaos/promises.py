@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tests.chaos.events import Identity, identity_in, is_intact
+from tests.chaos.group import Handling
 
 _SHOWN = 5
 
@@ -32,6 +33,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     dead: frozenset[Identity]
     followers: Mapping[str, Followed]
     faults: Sequence[str] = ()
+    handling: Handling | None = None  # None: there was no group
 
 
 def positions_of(listed: Sequence[Mapping[str, Any]]) -> dict[Identity, list[str]]:
@@ -57,6 +59,10 @@ def violations(evidence: Evidence) -> dict[str, list[str]]:
         ],
         "wrong answers": list(evidence.faults),
     }
+    if evidence.handling is not None:
+        handled = evidence.handling.handled.keys()
+        found["not handled by the group"] = sorted(_name(one) for one, at in places.items() if not handled & set(at))
+        found["in two live leases"] = list(evidence.handling.overlaps)
     for name, follower in evidence.followers.items():
         found[f"missed by the {name} follower"] = _named(places.keys() - follower.seen.keys())
         found[f"seen by the {name} follower, then gone"] = _named(follower.seen.keys() - places.keys())

@@ -14,12 +14,14 @@ import msgspec
 from tests.chaos.events import inboxes_of
 from tests.chaos.fleet import Fleet, started
 from tests.chaos.follower import Follower, RestartingFollower
+from tests.chaos.group import Handling, handling_in
 from tests.chaos.killer import Killer
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import Plan
 from tests.chaos.producers import Producers
 from tests.chaos.promises import Evidence, Followed, positions_of, violations
 from tests.chaos.queues import opened
+from tests.chaos.waiting import until
 
 _MARGIN_SECONDS = 0.5
 _PAGE = 1000
@@ -74,6 +76,8 @@ class _Run:
                 group.create_task(follower.run(stop))
             await self._load()
             dead = await self._settle()
+            if self._fleet.members:
+                await until("the group is done", self._group_is_done, seconds=self._plan.deadline_seconds)
             stop.set()
         return Evidence(
             accepted=frozenset(self._ledger.accepted),
@@ -81,6 +85,7 @@ class _Run:
             dead=dead,
             followers={"steady": followed(self._steady), "restarting": followed(self._restarting)},
             faults=self._ledger.faults,
+            handling=handling_in(self._fleet.member_logs) if self._fleet.members else None,
         )
 
     async def _load(self) -> None:
@@ -113,6 +118,17 @@ class _Run:
         await asyncio.sleep(known.settle_ms / 1000 + _MARGIN_SECONDS)
         return frozenset(one for dead_letter in dead for one in dead_letter)
 
+    async def _group_is_done(self) -> bool:
+        """Return whether no event of any inbox is to be leased, or leased."""
+        headers = {"Authorization": f"Bearer {self._fleet.api_key}"}
+        async with httpx.AsyncClient(base_url=self._fleet.groups_url, headers=headers, trust_env=False) as client:
+            for inbox in self._inboxes:
+                answer = await client.get("/v1/groups", params={"inbox": inbox}, timeout=_ANSWER_SECONDS)
+                [group] = answer.raise_for_status().json()["groups"] or [None]
+                if group is None or any(group[name] != 0 for name in ("lag", "leased", "retries")):
+                    return False
+        return True
+
     def figures(self, evidence: Evidence) -> dict[str, int]:
         """Return all that was counted."""
         answers, services = self._ledger.answers, self._fleet.services
@@ -130,6 +146,9 @@ class _Run:
             "emulator stops": self._fleet.emulator.kills if self._fleet.emulator else 0,
             "kills of all processes at once": self._plan.machine_kills,
             "unexpected exits of processes": sum(service.unexpected_exits for service in services),
+            "member kills": sum(member.kills for member in self._fleet.members),
+            "kills of the groups": self._fleet.groups.kills,
+            **_of_group(evidence.handling),
             "messages delivered again": _delivered_again(sorted(self._logs.glob("worker-*.log"))),
             "lives of the restarting follower": self._restarting.lives,
             "reads that failed": self._steady.failed_reads + self._restarting.failed_reads,
@@ -144,6 +163,18 @@ class _Run:
             },
             **{f"seen twice by the {name} follower": len(one.twice) for name, one in followers.items()},
         }
+
+
+def _of_group(handling: Handling | None) -> dict[str, int]:
+    if handling is None:
+        return {}
+    return {
+        "leases": handling.leases,
+        "leases lost before their ack": handling.lost,
+        "handled by the group": len(handling.handled),
+        "handled more than once": handling.twice,
+        "in two live leases": len(handling.overlaps),
+    }
 
 
 async def read_all(url: str, api_key: str, inboxes: Sequence[str]) -> list[dict[str, Any]]:

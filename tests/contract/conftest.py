@@ -124,12 +124,13 @@ async def queues(backend: Settings | None) -> AsyncIterator[Queues]:
 async def _make_table(settings: Settings) -> None:
     # Without the backups that `provision` asks for: dynoxide knows nothing of them.
     async with aws_of(settings).dynamodb() as client:
-        await client.create_table(
-            TableName=settings.dynamodb_table_events,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        for table in (settings.dynamodb_table_events, settings.dynamodb_table_groups):
+            await client.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+                BillingMode="PAY_PER_REQUEST",
+            )
 
 
 async def _make_queues(sqs: SQSClient, name: str) -> None:

@@ -20,7 +20,17 @@ def directory(tmp_path: Path) -> Path:
 
 
 async def test_killed_processes_lose_nothing_and_repeat_nothing(directory: Path) -> None:
-    plan = Plan(events=300, outstanding=60, worker_kills=2, ingest_kills=1, emulator_stops=0, deadline_seconds=300)
+    plan = Plan(
+        events=300,
+        outstanding=60,
+        worker_kills=2,
+        ingest_kills=1,
+        emulator_stops=0,
+        members=2,
+        member_kills=3,
+        groups_kills=1,
+        deadline_seconds=300,
+    )
     report = await chaos(plan, directory)
     figures = report.figures
     assert not report.violations, summary(report.violations)

@@ -76,6 +76,20 @@ def test_a_consumer_handles_each_order_once_though_it_is_stopped_and_orders_are_
     assert all(line.split()[1] == "order.paid" and "number" in line for line in seen)
 
 
+@pytest.mark.parametrize(("runtime", "suffix"), [(sys.executable, "py"), (NODE, "mjs")], ids=["python", "javascript"])
+def test_eight_members_of_a_pool_share_the_events(local: Local, tmp_path: Path, runtime: str, suffix: str) -> None:
+    environment = local.environment(f"pool-{suffix}")
+    out = tmp_path / "out"
+    with (
+        client_in(environment) as client,
+        started(runtime, f"worker_pool.{suffix}", environment=environment, out=out),
+    ):
+        client.send([{"type": "order.paid", "id": f"order-{n}", "data": n} for n in range(300)])
+        until(lambda: len(out.read_text().splitlines()) >= 300)
+        until(lambda: (lease := client.lease("billing")) is None or not lease.events)
+    assert sorted(line.split()[0] for line in out.read_text().splitlines()) == sorted(f"order-{n}" for n in range(300))
+
+
 def test_a_producer_prints_the_problem(local: Local) -> None:
     environment = local.environment("wrong") | {"TRIGGERS_API_KEY": "trg_none_none"}
     command = [NODE, "producer.mjs", "1"]

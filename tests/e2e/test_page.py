@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from shared.clock import SystemClock
-from shared.model.api_key import EVENTS_WRITE, INBOX_READ, OPERATE
+from shared.model.api_key import EVENTS_WRITE, INBOX_ACK, INBOX_READ, OPERATE
 from shared.model.event import Event
 from shared.model.position import Minter
 from tests.e2e.chromium import Page, browsing, installed
@@ -58,7 +58,7 @@ async def bury(local: Local, tenant: str, event_id: str) -> None:
 
 
 async def test_a_person_sees_events_come_and_redrives_a_dead_letter(page: Page, local: Local) -> None:
-    environment = await asyncio.to_thread(local.environment, "live page", EVENTS_WRITE, INBOX_READ, OPERATE)
+    environment = await asyncio.to_thread(local.environment, "live page", EVENTS_WRITE, INBOX_READ, INBOX_ACK, OPERATE)
     with client_in(environment) as client:
         await asyncio.to_thread(client.send, [{"type": "order.paid", "id": "before", "data": {"n": 1}}])
         await bury(local, "live page", "buried")
@@ -67,14 +67,17 @@ async def test_a_person_sees_events_come_and_redrives_a_dead_letter(page: Page, 
         assert await page.run("document.getElementById('status').textContent") == "Live"
 
         numbers = b'{"type":"order.paid","id":"numbers","data":{"big":9007199254740993,"kept":1.10,"far":1e300}}'
-        await asyncio.to_thread(client.send, [numbers, EVIL])
-        await page.until(f"{row_of('numbers')} && {row_of('</textarea>')}")
+        half = rb'{"type":"text.cut","id":"half","data":["cut \ud83d"]}'
+        await asyncio.to_thread(client.send, [numbers, half, EVIL])
+        await page.until(f"{row_of('numbers')} && {row_of('half')} && {row_of('</textarea>')}")
 
     await keyboard_walks_the_list(page)
     await numbers_are_shown_as_they_were_posted(page)
+    await data_in_base64_is_decoded(page)
     await what_hurts_is_text(page, environment)
     await types_are_filtered(page)
     await a_dead_letter_is_redriven(page)
+    await groups_are_shown_with_their_lag(page, environment)
 
     assert page.complaints == []
     assert {request.partition("/v1/")[0].partition("/live/")[0].rstrip("/") for request in page.requests} == {local.url}
@@ -99,7 +102,13 @@ async def keyboard_walks_the_list(page: Page) -> None:
 async def numbers_are_shown_as_they_were_posted(page: Page) -> None:
     await page.run(f"{row_of('numbers')}.click()")
     shown = await page.run("document.querySelector('#detail .data code').textContent")
-    assert shown == '{\n  "big": 9007199254740993,\n  "kept": 1.10,\n  "far": 1e999\n}'
+    assert shown == '{\n  "big": 9007199254740993,\n  "kept": 1.10,\n  "far": 1e300\n}'
+
+
+async def data_in_base64_is_decoded(page: Page) -> None:
+    await page.run(f"{row_of('half')}.click()")
+    shown = await page.run("[...document.querySelectorAll('#detail .data code')].map((code) => code.textContent)")
+    assert shown == ['"WyJjdXQgXHVkODNkIl0="', '[\n  "cut \\ud83d"\n]']
 
 
 async def what_hurts_is_text(page: Page, environment: dict[str, str]) -> None:
@@ -151,6 +160,15 @@ async def a_dead_letter_is_redriven(page: Page) -> None:
     await page.until("document.getElementById('dead-letters-note').textContent.startsWith('1 redriven.')")
     await page.until(row_of("buried"))
     await page.until("document.querySelector('#tile-dead .value').textContent === '0'")
+
+
+async def groups_are_shown_with_their_lag(page: Page, environment: dict[str, str]) -> None:
+    assert await page.run("document.getElementById('groups-section').hidden")
+    with client_in(environment) as client:
+        lease = await asyncio.to_thread(client.lease, "billing", limit=1)
+        assert lease is not None
+        cells = "[...document.querySelectorAll('#groups td')].map((cell) => cell.textContent)"
+        await page.until(f"{cells}.slice(0, 5).join() === 'billing,default,all,3,1'")
 
 
 async def test_a_key_sees_what_its_scopes_allow_and_a_wrong_one_nothing(page: Page, local: Local) -> None:

@@ -1,5 +1,6 @@
 """A server under attack: a process of its own, with what can be seen of it from outside."""
 
+import asyncio
 import json
 import os
 import socket
@@ -7,20 +8,27 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.edges import good_client
 
 ROOT = Path(__file__).parents[2]
 MB = 1024 * 1024
+BURST = 1000
+"""Of the hostile key, so that a batch of 1,000 events is within it, and so are 1,000 waits."""
+
+
+Attack = Callable[["Running"], Awaitable[None]]
 
 
 class Running:
-    """A server that answers on `port`; `token` is a key for everything."""
+    """A server that answers on `port`; `token` is a key for everything, `hostile` that of a tenant with a rate of 1."""
 
-    def __init__(self, port: int, token: str, pid: int) -> None:
+    def __init__(self, port: int, tokens: Mapping[str, str], pid: int) -> None:
         self.port = port
-        self.token = token
+        self.token, self.hostile = tokens["token"], tokens["hostile"]
         self._proc = Path(f"/proc/{pid}")
 
     def rss_mb(self) -> float:
@@ -58,9 +66,9 @@ def running(**environment: str) -> Iterator[Running]:
     assert child.stdout is not None
     with child:
         try:
-            token = json.loads(child.stdout.readline())["token"]
+            tokens = json.loads(child.stdout.readline())
             _wait_for(port)
-            yield Running(port, token, child.pid)
+            yield Running(port, tokens, child.pid)
         finally:
             child.terminate()
             try:
@@ -68,6 +76,24 @@ def running(**environment: str) -> Iterator[Running]:
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise
+
+
+async def p99_beside(attack: Attack, server: Running) -> float:
+    """Run an attack; return the p99 that a well-behaved client saw meanwhile, in milliseconds."""
+    good = await asyncio.create_subprocess_exec(
+        sys.executable, good_client.__file__, str(server.port), server.token, stdin=-1, stdout=-1
+    )
+    assert good.stdout is not None
+    try:
+        await good.stdout.readline()
+        await attack(server)
+        output, _ = await good.communicate(b"\n")
+    finally:
+        with suppress(ProcessLookupError):
+            good.kill()
+    seen = json.loads(output)
+    assert seen["failures"] == 0
+    return float(seen["p99_ms"])
 
 
 def _free_port() -> int:

@@ -2,7 +2,8 @@
 
     python -m tests.edges.server PORT
 
-Writes one line of JSON to stdout, `{"token": ...}`, of a key for everything; settings come from the environment.
+Writes one line of JSON to stdout, `{"token": ..., "hostile": ...}`: a key for everything, and one of another tenant
+with a rate of 1. Settings come from the environment.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from shared.process import tune_garbage_collection
 from shared.telemetry import log
 from shared.telemetry.catalog import Metrics
 from shared.web.app import build_app
+from tests.edges.running import BURST
 from tests.fakes.clock import FakeClock
 from worker.inbox import app as inbox
 
@@ -35,12 +37,12 @@ EVENT_BYTES = 4000
 """A page of the most events is then nearly as large as a page may be."""
 
 
-async def _fill(store: MemoryStore) -> None:
+async def _fill(store: MemoryStore, tenant: str) -> None:
     now_ms = SystemClock().wall_ms()
     minter = Minter(FakeClock(now_ms - 60_000))  # its positions have settled
     events = [
         StoredEvent(
-            place=Place(TENANT, "full", minter.mint()),
+            place=Place(tenant, "full", minter.mint()),
             type="t",
             body=b'{"specversion":"1.0","id":"%d","source":"/s","type":"t","data":"%b"}' % (number, b"x" * EVENT_BYTES),
             accepted_at=now_ms - 60_000,
@@ -52,24 +54,26 @@ async def _fill(store: MemoryStore) -> None:
         await store.insert_events([event])
 
 
-async def _filled() -> tuple[MemoryBackend, str]:
-    clock = SystemClock()
+async def _filled() -> tuple[MemoryBackend, dict[str, str]]:
+    """Return a backend, and the tokens of its keys by name."""
+    clock, tokens = SystemClock(), {}
     keys, store = MemoryKeyStore(), MemoryStore(clock)
-    key, token = api_key.create(
-        tenant=TENANT, name="edges", scopes=api_key.SCOPES, now_ms=clock.wall_ms(), rate=100_000, burst=100_000
-    )
-    await keys.put(key)
-    await _fill(store)
-    return MemoryBackend(clock, store=store, keys=keys), token
+    for name, tenant, rate, burst in (("token", TENANT, 100_000, 100_000), ("hostile", "hostile", 1, BURST)):
+        key, tokens[name] = api_key.create(
+            tenant=tenant, name=name, scopes=api_key.SCOPES, now_ms=clock.wall_ms(), rate=rate, burst=burst
+        )
+        await keys.put(key)
+        await _fill(store, tenant)
+    return MemoryBackend(clock, store=store, keys=keys), tokens
 
 
 def main(port: int) -> None:
     loaded, metrics = settings.load(os.environ), Metrics()
     log.configure(loaded.log_level, hold=True)
     tune_garbage_collection()
-    backend, token = asyncio.run(_filled())
+    backend, tokens = asyncio.run(_filled())
     parts = [ingest.part(loaded, metrics=metrics), inbox.part(loaded, metrics=metrics), console.part(loaded)]
-    sys.stdout.write(msgspec.json.encode({"token": token}).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(tokens).decode() + "\n")
     sys.stdout.flush()
     serve.run(
         build_app(loaded, parts, backend=backend, metrics=metrics), loaded, metrics, serve.bind("127.0.0.1", port)

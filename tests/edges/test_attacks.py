@@ -1,26 +1,21 @@
 """Clients that hold the server's memory or its time: it stays within bounds, and others are served as before."""
 
 import asyncio
-import json
 import math
 import os
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.edges import good_client
+from tests.edges.hostile_tenant import HostileTenant
 from tests.edges.raw import Answer, Wire, request
-from tests.edges.running import Running
+from tests.edges.running import BURST, Attack, Running, p99_beside
 
 MEMORY_MB = 64
 P99_MS = 250
-
-Attack = Callable[[Running], Awaitable[None]]
 
 
 async def each(count: int, one: Callable[[], Awaitable[Answer | None]]) -> Counter[int]:
@@ -154,6 +149,14 @@ async def endless_chunk_extensions(server: Running) -> None:
     assert await each(20, one) == {400: 20}
 
 
+async def a_hostile_tenant(server: Running) -> None:
+    seconds = 5
+    tenant = HostileTenant(server, seconds)
+    await tenant.attack()
+    assert tenant.accepted <= BURST + seconds + 1
+    assert tenant.statuses[429] > 100
+
+
 ATTACKS: list[Attack] = [
     many_small_headers,
     few_large_headers,
@@ -164,25 +167,8 @@ ATTACKS: list[Attack] = [
     pipelines,
     bodies_without_a_key,
     endless_chunk_extensions,
+    a_hostile_tenant,
 ]
-
-
-async def p99_beside(attack: Attack, server: Running) -> float:
-    """Run an attack; return the p99 that a well-behaved client saw meanwhile, in milliseconds."""
-    good = await asyncio.create_subprocess_exec(
-        sys.executable, good_client.__file__, str(server.port), server.token, stdin=-1, stdout=-1
-    )
-    assert good.stdout is not None
-    try:
-        await good.stdout.readline()
-        await attack(server)
-        output, _ = await good.communicate(b"\n")
-    finally:
-        with suppress(ProcessLookupError):
-            good.kill()
-    seen = json.loads(output)
-    assert seen["failures"] == 0
-    return float(seen["p99_ms"])
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.__name__ for attack in ATTACKS])

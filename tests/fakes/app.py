@@ -22,6 +22,7 @@ from tests.fakes.keys import FakeKeyStore
 from tests.fakes.queue import FakeQueue
 from tests.fakes.store import FakeStore
 from tests.serving import client_of, serving
+from worker.groups import app as groups
 from worker.inbox import app as inbox
 
 Content = bytes | AsyncIterator[bytes]
@@ -100,6 +101,7 @@ def build_all(
     parts = [
         ingest.part(settings, clock=clock, metrics=metrics),
         inbox.part(settings, clock=clock, metrics=metrics),
+        groups.part(settings, clock=clock, metrics=metrics),
         console.part(settings, clock=clock),
         *more,
     ]

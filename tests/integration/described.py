@@ -16,6 +16,7 @@ NAMES = (
     "dlq_name",
     "dynamodb_table_events",
     "dynamodb_table_api_keys",
+    "dynamodb_table_groups",
     "dynamodb_table_sources",
     "bodies_bucket",
 )
@@ -39,6 +40,7 @@ async def described(settings: Settings) -> dict[str, Any]:
     async with aws.dynamodb() as dynamodb:
         found["events"] = await _table(dynamodb, settings.dynamodb_table_events)
         found["api_keys"] = await _table(dynamodb, settings.dynamodb_table_api_keys)
+        found["groups"] = await _table(dynamodb, settings.dynamodb_table_groups)
         found["sources"] = await _table(dynamodb, settings.dynamodb_table_sources)
     return found
 

@@ -17,6 +17,7 @@ def test_the_command_makes_what_the_environment_names(ministack: str) -> None:
         "dlq": "cli-dlq-name",
         "events_table": "triggers-events",
         "api_keys_table": "triggers-api-keys",
+        "groups_table": "triggers-groups",
         "sources_table": "triggers-sources",
         "bucket": "cli-bodies-bucket",
         "kms_key": None,

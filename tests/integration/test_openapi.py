@@ -97,5 +97,9 @@ def _complete(case: schemathesis.Case[Any]) -> None:
             query.pop(name, None)
     if "after" in query:
         query.pop("inbox", None)  # a cursor belongs to the inbox it comes from
+    if case.path.endswith("/seek") and isinstance(case.body, dict) and "after" in case.body:
+        query.pop("inbox", None)  # the same
     if str(query.get("wait")).isdecimal() and int(query["wait"]) <= MAX_WAIT_SECONDS:
         query["wait"] = 1  # the same, sooner
+    if isinstance(case.body, dict) and case.body.get("wait") in range(1, MAX_WAIT_SECONDS + 1):
+        case.body["wait"] = 1  # the same

@@ -28,6 +28,7 @@ async def test_a_provisioned_stack_is_healthy_until_a_message_is_dead(aws_settin
     assert reported["events_table"] == {"name": aws_settings.dynamodb_table_events, **table}
     assert reported["sources_table"] == {"name": aws_settings.dynamodb_table_sources, **table}
     assert reported["api_keys_table"] == {"name": aws_settings.dynamodb_table_api_keys, **table}
+    assert reported["groups_table"] == {"name": aws_settings.dynamodb_table_groups, **table}
     assert reported["bucket"] == {"name": aws_settings.bodies_bucket, "exists": True}
     assert reported["queue"] == {
         "name": aws_settings.queue_name,

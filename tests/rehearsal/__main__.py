@@ -70,6 +70,8 @@ def rehearse(url: str, port: int, environ: dict[str, str]) -> None:
         listed = client.follow(len(sent) + len(good))
     assert Counter(one.id for one in listed) == Counter([*sent, *good])
     assert {one.id: bytes(one.data) for one in listed if one.id in sent} == sent
+    with _step("leased by a group, half of them done and half released, then the other half"):
+        assert client.lease_all(release_every=2) == Counter([*sent, *good])
     with _step("acknowledged: ten are listed no longer"):
         acked = listed[:10]
         positions = ",".join(f'"{one.position}"' for one in acked)
@@ -113,6 +115,7 @@ def _functions(lambda_: Any) -> dict[str, str]:
     parts = {
         "ingest.lambda_handler": "ingest",
         "worker.inbox.lambda_handler": "inbox",
+        "worker.groups.lambda_handler": "groups",
         "worker.commit.lambda_handler": "worker",
     }
     found = lambda_.list_functions()["Functions"]

@@ -51,6 +51,7 @@ def _allow_what_the_emulator_asks(service: ServiceStack) -> None:
     queues, worker = service.data.queues, service.worker.function.role
     for role, queue, *calls in (
         (service.ingest.role, queues.events, "SendMessage"),
+        (service.groups.role, queues.events, "SendMessage"),
         (worker, queues.events, "SendMessage", "DeleteMessage", "ChangeMessageVisibility"),
         (worker, queues.dlq, "SendMessage"),
     ):

@@ -25,9 +25,12 @@ class Roles:
         """Try what must work and what must not; return how many calls each role was allowed and denied."""
         calls = self._calls()
         keys, ingest_only = {"read a key", "note a key's use"}, {"read a source"}
+        reads = {"read an event", "read a body", *keys}
+        groups = {"read a group", "write a group", "change a group", "delete a group"}
         allowed = {
-            "worker": set(calls) - keys - ingest_only,
-            "inbox": {"read an event", "read a body", *keys},
+            "worker": set(calls) - keys - ingest_only - groups,
+            "inbox": reads,
+            "groups": reads | groups | {"send to the queue"},
             "ingest": {"send to the queue", "read a source", *keys},
         }
         for role, expected in allowed.items():
@@ -37,6 +40,7 @@ class Roles:
 
     def _calls(self) -> dict[str, Call]:
         events, keys = self._names["DYNAMODB_TABLE_EVENTS"], self._names["DYNAMODB_TABLE_API_KEYS"]
+        groups = self._names["DYNAMODB_TABLE_GROUPS"]
         bucket, queue = self._names["BODIES_BUCKET"], self._names["QUEUE_URL"]
         insert = f"INSERT INTO \"{events}\" VALUE {{'pk':'probe','sk':'partiql'}}"
         move = f"UPDATE \"{events}\" SET note = 'probe' WHERE pk = 'probe' AND sk = 'partiql'"  # noqa: S608 (the same)
@@ -66,6 +70,10 @@ class Roles:
             ),
             # Which items and attributes a role may update, the emulator does not check; tests/cdk checks the policy.
             "note a key's use": ("dynamodb", "update_item", {"TableName": keys, "Key": _API_KEY, **used}),
+            "read a group": ("dynamodb", "get_item", {"TableName": groups, "Key": _KEY}),
+            "write a group": ("dynamodb", "put_item", {"TableName": groups, "Item": _KEY}),
+            "change a group": ("dynamodb", "update_item", {"TableName": groups, "Key": _KEY, **change}),
+            "delete a group": ("dynamodb", "delete_item", {"TableName": groups, "Key": _KEY}),
             "send to the queue": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "probe"}),
         }
 

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,6 +81,33 @@ class Client:
         answer = self.http.get("/v1/inbox", params={"limit": "100"} | ({"after": after} if after else {}))
         assert answer.status_code == 200, (answer.status_code, answer.text[:500])
         return msgspec.json.decode(answer.content, type=Page)
+
+    def lease_all(self, *, release_every: int) -> Counter[str]:
+        """Lease and ack all events as a member of a group, releasing every n-th of them once; return the acked ids."""
+        done: Counter[str] = Counter()
+        released: set[str] = set()
+        while lease := self._leased():
+            events = [(event["position"], event["id"]) for event in lease["events"]]
+            again = [position for position, _ in events[::release_every] if position not in released]
+            released |= set(again)
+            if again:
+                self._use(lease["lease"], "release", {"positions": again, "delay": 0})
+            acked = [(position, id_) for position, id_ in events if position not in again]
+            if acked:
+                self._use(lease["lease"], "ack", {"positions": [position for position, _ in acked]})
+            done.update(id_ for _, id_ in acked)
+        return done
+
+    def _leased(self) -> dict[str, Any] | None:
+        body = {"group": "rehearsal", "limit": 50, "seconds": 60, "wait": 5}
+        answer = self.http.post("/v1/leases", json=body)
+        assert answer.status_code == 200, (answer.status_code, answer.text[:500])
+        found: dict[str, Any] = answer.json()
+        return found if found["lease"] else None
+
+    def _use(self, lease: str, action: str, body: dict[str, Any]) -> None:
+        answer = self.http.post(f"/v1/leases/{lease}/{action}", json=body)
+        assert answer.status_code == 200, (answer.status_code, answer.text[:500])
 
     def timing(self) -> str:
         """Return a summary of the durations of POSTs."""

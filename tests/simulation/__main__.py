@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -14,14 +14,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.simulation.bugs import BUGS, planted
+from tests.simulation import bugs as pipeline_bugs
+from tests.simulation import run as pipeline
+from tests.simulation.groups import bugs as group_bugs
+from tests.simulation.groups import run as groups
 from tests.simulation.pressure import SCENARIOS, Figures, overload
-from tests.simulation.run import Report, simulate
 
 _CHUNK = 50
 _REPORT_EVERY = 10_000
 _OBJECTS_PER_COLLECTION = 100_000  # the objects of a run become garbage together, at its end
 _console = Console()
+
+Report = pipeline.Report | groups.Report
+Simulate = Callable[[int], Report]
 
 
 @click.command()
@@ -29,20 +34,25 @@ _console = Console()
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--seed", type=int, help="Replay one seed and print its report.")
 @click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
+@click.option("--groups", "of_groups", is_flag=True, help="Simulate consumer groups instead of the pipeline.")
 @click.option("--pressure", is_flag=True, help="Overload an inbox, and measure what is stored after that.")
-def main(seeds: int, first: int, seed: int | None, *, bugs: bool, pressure: bool) -> None:
+def main(seeds: int, first: int, seed: int | None, *, bugs: bool, of_groups: bool, pressure: bool) -> None:
     """Simulate the pipeline under faults.
 
     Exit 1 if a promise is broken (with --bugs: if a bug is not caught; with --pressure: if a goal is missed).
     """
+    simulate: Simulate = groups.simulate if of_groups else pipeline.simulate
     if seed is not None:
         report = simulate(seed)
         _console.print(report)
         raise SystemExit(bool(report.violations))
     with ProcessPoolExecutor(os.cpu_count(), initializer=_prepare) as pool:
         if pressure:
-            raise SystemExit(_overload(pool))
-        failed = _plant_all(pool, seeds) if bugs else _run(pool, range(first, first + seeds))
+            failed = _overload(pool)
+        elif bugs:
+            failed = _plant_all(pool, seeds, of_groups=of_groups)
+        else:
+            failed = _run(pool, simulate, range(first, first + seeds))
     raise SystemExit(failed)
 
 
@@ -51,7 +61,7 @@ def _prepare() -> None:
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
 
 
-def _run(pool: ProcessPoolExecutor, seeds: range) -> bool:
+def _run(pool: ProcessPoolExecutor, simulate: Simulate, seeds: range) -> bool:
     started = time.monotonic()
     totals = _Totals()
     reports = pool.map(simulate, seeds, chunksize=_CHUNK)
@@ -81,10 +91,10 @@ class _Totals:
         self._faults.update(report.faults)
 
     def print(self, seconds: float) -> None:
-        table = Table("profile", "seeds", "seen twice", "missed until reread", title="Admitted, by kind of fault")
+        kinds = sorted({kind for admitted in self._admitted.values() for kind in admitted})
+        table = Table("profile", "seeds", *kinds, title="Admitted, by kind of fault")
         for profile, runs in self._runs.items():
-            admitted = self._admitted[profile]
-            table.add_row(profile, f"{runs:,}", f"{admitted['seen twice']:,}", f"{admitted['missed']:,}")
+            table.add_row(profile, f"{runs:,}", *(f"{self._admitted[profile][kind]:,}" for kind in kinds))
         _console.print(table)
         _console.print("Faulty calls:", ", ".join(f"{kind} {times:,}" for kind, times in self._faults.most_common()))
         rate = self.seeds / seconds
@@ -93,16 +103,18 @@ class _Totals:
         )
 
 
-def _catches(bug: str, seed: int) -> bool:
-    with planted(bug):
-        return bool(simulate(seed).violations)
+def _catches(bug: str, seed: int, *, of_groups: bool) -> bool:
+    with (group_bugs.BUGS if of_groups else pipeline_bugs.BUGS).planted(bug):
+        return bool((groups.simulate if of_groups else pipeline.simulate)(seed).violations)
 
 
-def _plant_all(pool: ProcessPoolExecutor, seeds: int) -> bool:
+def _plant_all(pool: ProcessPoolExecutor, seeds: int, *, of_groups: bool) -> bool:
     table = Table("bug", f"caught in, of {seeds:,} seeds", "first")
     uncaught = False
-    for bug in track(list(BUGS), "Planting", console=_console):
-        caught = list(_where(pool.map(partial(_catches, bug), range(seeds), chunksize=_CHUNK)))
+    bugs = list(group_bugs.BUGS if of_groups else pipeline_bugs.BUGS)
+    for bug in track(bugs, "Planting", console=_console):
+        catches = partial(_catches, bug, of_groups=of_groups)
+        caught = list(_where(pool.map(catches, range(seeds), chunksize=_CHUNK)))
         table.add_row(bug, str(len(caught)), str(caught[0]) if caught else "-")
         uncaught = uncaught or not caught
     _console.print(table)

@@ -1,7 +1,7 @@
 """The SQLite store in virtual time: in memory, without threads, every write committed beside another."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TypeVar, cast
 
@@ -12,7 +12,7 @@ from shared.model.records import Guard, Place, Record
 from shared.sqlite import event_rows
 from shared.sqlite.event_store import SqliteStore
 from shared.sqlite.group_commit import Committer, Write
-from shared.sqlite.schema import migrate
+from shared.sqlite.schema import Migration, migrate
 
 T = TypeVar("T")
 
@@ -20,9 +20,9 @@ T = TypeVar("T")
 class InlineDatabase:
     """A `Database` whose calls take effect where they are made, and never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, migrations: Sequence[Migration] = event_rows.MIGRATIONS) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        migrate(self.connection, event_rows.MIGRATIONS, ":memory:")
+        migrate(self.connection, migrations, ":memory:")
         self._committer = Committer(self.connection, ":memory:", nullcontext())
 
     async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:

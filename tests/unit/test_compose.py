@@ -20,7 +20,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_all_services_are_defined() -> None:
-    assert set(SERVICES) == {"localstack", "provision", "ingest", "inbox", "console", "worker", "gateway"}
+    assert set(SERVICES) == {"localstack", "provision", "ingest", "inbox", "groups", "console", "worker", "gateway"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -79,12 +79,14 @@ def test_a_worker_has_time_to_finish_its_messages() -> None:
 def test_the_gateway_routes_to_every_service() -> None:
     rules = (ROOT / "docker" / "gateway.conf").read_text()
     routed_to = set(re.findall(r"^    (?:default|GET|HEAD|~\S+)\s+(\w+);", rules, re.MULTILINE))
-    assert routed_to == {"ingest", "inbox", "console"}
-    paths = [re.compile(path) for path in re.findall(r"^    ~(\S+)\s+console;", rules, re.MULTILINE)]
-    routes = [route.path for route in serve.create("console", settings.Settings()).routes]
-    own = [path for path in routes if path.startswith(("/v1/", "/live/")) or path == "/"]
-    assert all(any(rule.match(path) for rule in paths) for path in own)
-    assert not any(rule.match(path) for rule in paths for path in ("/v1/inbox", "/v1/events", "/v1/acks", "/docs"))
+    assert routed_to == {"ingest", "inbox", "groups", "console"}
+    for part in ("groups", "console"):
+        paths = [re.compile(path) for path in re.findall(rf"^    ~(\S+)\s+{part};", rules, re.MULTILINE)]
+        routes = [route.path for route in serve.create(part, settings.Settings()).routes]
+        own = [path for path in routes if path.startswith(("/v1/", "/live/")) or (part == "console" and path == "/")]
+        assert own
+        assert all(any(rule.match(path) for rule in paths) for path in own)
+        assert not any(rule.match(path) for rule in paths for path in ("/v1/inbox", "/v1/events", "/v1/acks", "/docs"))
 
 
 def test_the_gateway_logs_no_url_of_a_source() -> None:

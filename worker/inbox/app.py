@@ -27,7 +27,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
 
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
-        reader, bodies = await _reader(backend), await backend.bodies()
+        reader, bodies = await open_reader(backend), await backend.bodies()
         opened = Inbox(reader, bodies, clock, settings, metrics)
         with inbox.holding(opened), lookup.holding(Lookup(reader, bodies, clock)):
             try:
@@ -60,7 +60,8 @@ def create_app(
     return build_app(settings, parts, backend=backend, clock=clock, metrics=metrics)
 
 
-async def _reader(backend: Backend) -> EventReader:
+async def open_reader(backend: Backend) -> EventReader:
+    """Return the events of `backend`; log the reason if the settings do not fit the table."""
     try:
         return await backend.event_reader()
     except InvalidSettings as error:

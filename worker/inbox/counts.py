@@ -25,6 +25,7 @@ class _Name(NamedTuple):
     tenant: str
     inbox: str
     types: tuple[str, ...]
+    after: str
 
 
 class Counts:
@@ -38,13 +39,15 @@ class Counts:
         self._counting: SingleFlight[_Name, int | str] = SingleFlight()
         self._remembered = BoundedDict[_Name, tuple[int, int | str]](_MAX_REMEMBERED)
 
-    async def undelivered(self, tenant: str, inbox: str, types: tuple[str, ...]) -> int | str:
-        """Return how many events of `types` an inbox lists, or `N+` for at least N if counting stopped early.
+    async def undelivered(
+        self, tenant: str, inbox: str, types: tuple[str, ...], after: str = position.FIRST
+    ) -> int | str:
+        """Return how many events of `types` an inbox lists after a position, or `N+` for at least N.
 
         Counting stops at `MAX_COUNT`, or after `_MAX_QUERIES` per shard. The count is up to `REMEMBERED_MS` old. Raises
         `Unavailable` or `Unclear` if the table does not answer.
         """
-        name = _Name(tenant, inbox, types)
+        name = _Name(tenant, inbox, types, after)
         until_ms, count = self._remembered.get(name, (0, 0))
         if self._clock.monotonic_ms() < until_ms:
             return count
@@ -66,7 +69,7 @@ class Counts:
 
     async def _count_shard(self, name: _Name, shard: int, before: str) -> tuple[int, bool]:
         """Return how many events one shard holds, and whether that is all of them."""
-        place = Place(name.tenant, name.inbox, position.FIRST)
+        place = Place(name.tenant, name.inbox, name.after)
         counted = 0
         for _ in range(_MAX_QUERIES):
             answer = await self._reader.count(

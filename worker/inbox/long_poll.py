@@ -141,10 +141,10 @@ class LongPolls:
         return self._reader.mark()
 
     async def pause(self, mark: int, latest: str | None) -> int:
-        """Wait until the next poll is due: after a change, if the store detects changes. Return how long it may take.
+        """Wait until the next poll is due: soon after a change, if the store detects changes.
 
-        `latest` is the latest known event if an early request waits. The result is the time in ms until another inbox
-        may be polled.
+        `latest` is the latest known event if an early request waits. Returns for how many ms after that poll no other
+        may begin.
         """
         poll_ms = float(POLL_MS)
         if latest is not None:
@@ -174,7 +174,7 @@ class _Watch:
         self._inbox = inbox
         self._waiters: set[Waiter] = set()
         self._polled = Poll()
-        self._turn: asyncio.Future[None] | None = None  # while the next poll waits for one
+        self._turn: asyncio.Future[bool] | None = None  # while the next poll waits for one
         self.task = asyncio.create_task(self._run())
 
     async def wait(
@@ -191,6 +191,8 @@ class _Watch:
             return await waiter.found, waiter.delay_ms
         finally:
             self._waiters.discard(waiter)
+            if self._turn and not (self._waiters or self._turn.done()):
+                self._turn.set_result(False)
 
     def stop(self) -> None:
         """End all waits."""
@@ -202,7 +204,8 @@ class _Watch:
         try:
             # The request that creates this watch adds its waiter before this task first runs.
             while self._waiters:
-                await self._take_turn(turn_ms)
+                if not await self._take_turn(turn_ms):
+                    continue
                 mark = self._long_polls.mark()
                 try:
                     await self._poll()
@@ -213,18 +216,20 @@ class _Watch:
         finally:
             self._long_polls.forget(self._inbox)
 
-    async def _take_turn(self, turn_ms: int) -> None:
-        """Wait for the turn of any key that waits here."""
+    async def _take_turn(self, turn_ms: int) -> bool:
+        """Wait for the turn of any key that waits here; return False if all have left before."""
         turns = self._long_polls.turns
         first, *others = self._key_ids()
         self._turn = turns.request(first)
         for key_id in others:
             turns.join(self._turn, key_id)
         try:
-            await self._turn
+            has_turn = await self._turn
         finally:
             self._turn = None
-        self._long_polls.end_turn(turn_ms)
+        if has_turn:
+            self._long_polls.end_turn(turn_ms)
+        return has_turn
 
     def _latest(self) -> str | None:
         """Return the latest known event if an early request waits, else None."""

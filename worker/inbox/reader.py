@@ -31,6 +31,10 @@ MAX_LIMIT = 1000
 """Events on one page."""
 
 
+_BETWEEN = 100
+"""Events of a page after which other requests proceed: 100 of 4 KB take 0.7 ms."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Events as finished JSON objects, in the requested order.
 
@@ -210,6 +214,8 @@ class Inbox:
                 last = event.place.position
                 if not returned.meet(event, finished):
                     page.append(finished)
+                    if len(page) % _BETWEEN == 0:
+                        await asyncio.sleep(0)  # so that a large page does not delay all other requests
         return Page(events=page, end=scanned.end, more=scanned.more, before=before, last=last)
 
     async def _with_unsettled(

@@ -8,6 +8,8 @@ with Client("http://127.0.0.1:8000", api_key) as client:
         handle(page.events)
         save(page.cursor)
         client.ack(page.events)
+    for lease in client.leases("billing"):  # several workers share the events
+        handle(lease.events)
 """
 
 from triggers_client.client import Accepted, Client, Page
@@ -17,6 +19,7 @@ from triggers_client.errors import (
     Forbidden,
     InvalidEvent,
     InvalidRequest,
+    LeaseLost,
     NotFound,
     Refused,
     TooLarge,
@@ -24,6 +27,7 @@ from triggers_client.errors import (
     Unauthorized,
     Unavailable,
 )
+from triggers_client.leases import Lease
 
 __all__ = [
     "Accepted",
@@ -33,6 +37,8 @@ __all__ = [
     "Forbidden",
     "InvalidEvent",
     "InvalidRequest",
+    "Lease",
+    "LeaseLost",
     "NotFound",
     "Page",
     "Refused",

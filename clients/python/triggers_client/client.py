@@ -12,6 +12,7 @@ import httpx
 from triggers_client.batches import MAX_EVENTS, batches
 from triggers_client.encoding import Event, encode
 from triggers_client.errors import TriggersError, Unavailable, refused
+from triggers_client.leases import Lease, handed_out
 from triggers_client.retries import ATTEMPTS, RETRIED_STATUSES, pause_seconds
 
 _TIMEOUT_SECONDS = 30.0
@@ -167,6 +168,50 @@ class Client:
                 content = {"inbox": inbox, "positions": all_positions[start : start + MAX_EVENTS]}
                 self._request("POST", "/v1/acks", json=content)
 
+    def lease(
+        self,
+        group: str,
+        inbox: str = "default",
+        *,
+        limit: int = 100,
+        seconds: int = 300,
+        wait: int = 0,
+        start: str | None = None,
+    ) -> Lease | None:
+        """Lease up to `limit` (1 to 1,000) events of a consumer group for `seconds` (1 to 3,600); None if it has none.
+
+        No other member of the group gets them until the lease ends. If there are none, wait up to `wait` (0 to 20)
+        seconds. The first lease creates the group, at `start`: `oldest` (the default), `newest`, or an RFC 3339 time.
+        """
+        body = {"group": group, "inbox": inbox, "limit": limit, "seconds": seconds, "wait": wait}
+        answer = self._request("POST", "/v1/leases", json=body if start is None else {**body, "start": start})
+        return None if answer["lease"] is None else Lease(self._use, answer)
+
+    def leases(
+        self,
+        group: str,
+        inbox: str = "default",
+        *,
+        limit: int = 100,
+        seconds: int = 300,
+        wait: int = 20,
+        start: str | None = None,
+    ) -> Iterator[Lease]:
+        """Yield leases of a consumer group forever, extending each while it is handled.
+
+        Asking for the next lease acks the remaining events of the last one. An exception or `break` in the loop
+        releases it instead, so that its events are leased again after the group's backoff. To continue after an event
+        that failed, catch its exception and call `lease.release([event])`.
+        """
+
+        def ask() -> Iterator[Lease]:
+            while True:
+                lease = self.lease(group, inbox, limit=limit, seconds=seconds, wait=wait, start=start)
+                if lease is not None:
+                    yield lease
+
+        return handed_out(ask(), seconds)
+
     def get(self, event_id: str, *, source: str = "/", inbox: str = "default") -> dict[str, Any]:
         """Return one event as `event`, with its `status` (stored or delivered), `receivedat`, `expiresat` and so on.
 
@@ -180,6 +225,9 @@ class Client:
         """Permanently remove an event and its payload. Succeeds if the event does not exist. Can be repeated safely."""
         params = {"id": event_id, "source": source, "inbox": inbox, "erase": "true"}
         self._request("DELETE", "/v1/events", params=params)
+
+    def _use(self, lease: str, action: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 (it is JSON)
+        return self._request("POST", f"/v1/leases/{lease}/{action}", json=body)
 
     def _request(self, method: str, path: str, *, first: int = 0, **content: Any) -> Any:  # noqa: ANN401 (it is JSON)
         """Return the API's answer; retry as the class describes."""

@@ -8,6 +8,7 @@ TriggersError
     ├── Unauthorized       401; a missing or invalid key
     ├── Forbidden          403; a valid key without permission
     ├── NotFound           404
+    ├── LeaseLost          409; another member may have the events
     └── TooLarge           413; an event of more than 512 KiB
 """
 
@@ -79,6 +80,10 @@ class NotFound(Refused):
     """The requested resource does not exist, or this key can't access it."""
 
 
+class LeaseLost(Refused):
+    """The lease ran out, or has ended; another member of the group may have its events."""
+
+
 class TooLarge(Refused):
     """The request is larger than 512 KiB."""
 
@@ -88,6 +93,7 @@ _CLASSES: Mapping[int, type[Refused]] = {
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
+    409: LeaseLost,
     413: TooLarge,
 }
 

@@ -20,7 +20,7 @@ QUEUE = "arn:aws:sqs:eu-west-1:123456789012:packs"
 DENIED = f"User: {ROLE} is not authorized to perform: sqs:sendmessage on resource: {QUEUE} because hidden"
 KEY = ConnectionKey("h", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
 
-TABLES = "triggers-events, triggers-api-keys or triggers-sources"
+TABLES = "triggers-events, triggers-api-keys, triggers-groups or triggers-sources"
 
 
 def refused(code: str, message: str = "hidden", *, status: int = 400, operation: str = "GetQueueUrl") -> Exception:

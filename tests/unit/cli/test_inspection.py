@@ -34,6 +34,7 @@ async def test_a_healthy_deployment_has_no_problems() -> None:
         dlq=replace(queue, name="triggers-dlq"),
         events_table=events,
         api_keys_table=replace(events, name="triggers-api-keys"),
+        groups_table=replace(events, name="triggers-groups"),
         sources_table=replace(events, name="triggers-sources"),
         bucket=BucketState(name="triggers-bodies", exists=True),
         api=None,
@@ -74,7 +75,7 @@ async def test_a_table_without_ttl_and_recovery() -> None:
     )
     assert report.problems == [
         f"Table {name} {said}: run `triggers provision` to turn {what} on."
-        for name in ("triggers-events", "triggers-api-keys", "triggers-sources")
+        for name in ("triggers-events", "triggers-api-keys", "triggers-groups", "triggers-sources")
         for said, what in (("never deletes expired items", "TTL"), ("can't be restored", "recovery"))
     ]
 
@@ -93,15 +94,16 @@ async def test_missing_resources_are_named() -> None:
         DescribeTable=Refusal("ResourceNotFoundException"),
         HeadBucket=Refusal("404", status=404),
     )
-    parts = (report.queue, report.dlq, report.events_table, report.api_keys_table, report.sources_table, report.bucket)
-    assert [part.exists for part in parts] == [False] * 6
+    tables = (report.events_table, report.api_keys_table, report.groups_table, report.sources_table)
+    parts = (report.queue, report.dlq, *tables, report.bucket)
+    assert [part.exists for part in parts] == [False] * 7
     assert report.problems[0] == (
         "No queue triggers-events in eu-west-1: run `triggers provision`, or check QUEUE_NAME, AWS_REGION"
         " and the AWS account."
     )
-    tables = ("DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_API_KEYS", "DYNAMODB_TABLE_SOURCES")
-    variables = ("QUEUE_NAME", "DLQ_NAME", *tables, "BODIES_BUCKET")
-    assert [f"check {name}," in said for name, said in zip(variables, report.problems, strict=True)] == [True] * 6
+    tables_named = tuple(f"DYNAMODB_TABLE_{name}" for name in ("EVENTS", "API_KEYS", "GROUPS", "SOURCES"))
+    variables = ("QUEUE_NAME", "DLQ_NAME", *tables_named, "BODIES_BUCKET")
+    assert [f"check {name}," in said for name, said in zip(variables, report.problems, strict=True)] == [True] * 7
 
 
 async def test_a_forbidden_check_is_unknown_and_reported_once() -> None:

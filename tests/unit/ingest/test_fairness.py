@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ingest.formats.validation import items_of
+from shared.model.event import MAX_EVENTS_PER_REQUEST
 from shared.settings import Settings
 from tests.fakes.app import check_problem
 from tests.unit.ingest.serving import World
@@ -86,6 +88,12 @@ async def test_a_refused_body_costs_as_much_as_its_size_and_an_accepted_one_what
     answer = await world.post(large[:-1], x_api_key=token)
     check_problem(answer, 429)
     assert answer.headers["retry-after"] == "2"
+
+
+def test_a_batch_is_taken_apart_no_further_than_it_takes_to_refuse_it() -> None:
+    assert len(items_of(gzip.decompress(BOMB))) == MAX_EVENTS_PER_REQUEST + 1
+    for size in (0, 1, 999, 1000, 1001):
+        assert len(items_of(b"[%b]" % b",".join([b"0"] * size))) == size
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_places_come_back() -> None:
     assert places.taken == 0
 
 
-async def served(slots: FairSlots, *requests: asyncio.Future[None]) -> list[int]:
+async def served(slots: FairSlots, *requests: asyncio.Future[bool]) -> list[int]:
     """Release until all requests are done; return their indexes in the order of service."""
     order: list[int] = []
     for index, request in enumerate(requests):
@@ -56,6 +56,17 @@ async def test_a_request_that_another_key_joins_is_served_once_in_the_first_rota
     assert await served(slots, *greedy) == [0, 2, 1]
     slots.release()
     assert slots.request("c").done()
+
+
+async def test_a_request_that_was_given_up_is_skipped() -> None:
+    slots = FairSlots(1)
+    slots.request("a")
+    given_up, other = slots.request("b"), slots.request("c")
+    given_up.set_result(False)
+    slots.release()
+    assert await other
+    slots.release()
+    assert slots.request("d").done()
 
 
 async def test_a_canceled_request_is_skipped_and_a_slot_is_never_lost() -> None:

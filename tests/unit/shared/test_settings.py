@@ -4,7 +4,10 @@ import pytest
 
 from shared import settings
 from shared.model.errors import InvalidSettings
+from shared.model.position import Minter
 from shared.settings import Settings
+from tests.fakes.clock import FakeClock
+from worker.commit.event_commit import CommitRules
 
 
 def faults(environ: dict[str, str]) -> tuple[str, ...]:
@@ -46,3 +49,16 @@ def test_times_that_let_a_commit_land_behind_a_cursor_are_rejected(environ: dict
 
 def test_times_just_below_settle_are_accepted() -> None:
     assert settings.load({"SETTLE_MS": "901"}).settle_ms == 901
+
+
+def test_the_deduplication_window_is_bounded_by_the_ttl() -> None:
+    longest = settings.load({"DEDUPLICATION_WINDOW_SECONDS": "2592000"})
+    assert CommitRules(clock=FakeClock(), minter=Minter(FakeClock()), settings=longest).guard_ttl_seconds >= (
+        # A repeat at the end of the window, processed when it is about to expire.
+        longest.deduplication_window_seconds + longest.event_ttl_days * 86_400
+    )
+    week = {"EVENT_TTL_DAYS": "7", "DEDUPLICATION_WINDOW_SECONDS": "604800"}
+    assert settings.load(week).deduplication_window_seconds == 604_800
+    for wrong in (week | {"DEDUPLICATION_WINDOW_SECONDS": "604801"}, {"DEDUPLICATION_WINDOW_SECONDS": "2592001"}):
+        with pytest.raises(InvalidSettings, match="DEDUPLICATION_WINDOW_SECONDS"):
+            settings.load(wrong)

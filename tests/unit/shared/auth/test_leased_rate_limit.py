@@ -96,6 +96,17 @@ async def test_tokens_that_are_given_back_can_be_taken_again(world: World) -> No
     assert (await charge(other, key, 1)).retry_after_seconds > 0
 
 
+async def test_a_debt_blocks_until_it_is_repaid_from_leases(world: World) -> None:
+    key = a_key()
+    await charge(world.one, key, 150)
+    assert world.one.owe(key, 250).remaining == 0
+    assert (await charge(world.one, key, 10)).retry_after_seconds > 0
+    world.clock.advance(15)
+    assert (await charge(world.one, key, 190)).retry_after_seconds > 0  # the debt is repaid before
+    world.clock.advance(2)
+    assert (await charge(world.one, key, 190)).retry_after_seconds == 0
+
+
 async def test_what_was_refused_is_granted_after_the_time_named(world: World) -> None:
     key = a_key()
     await charge(world.one, key, 200)

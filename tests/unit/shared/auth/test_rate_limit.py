@@ -42,6 +42,19 @@ def test_tokens_can_be_given_back_up_to_the_burst() -> None:
     assert limiter.charge(a_key(), -500).remaining == 200
 
 
+def test_a_debt_of_up_to_a_burst_blocks_until_it_is_repaid() -> None:
+    clock = FakeClock()
+    limiter = TokenBucketLimiter(clock)
+    limiter.charge(a_key(), 150)
+    assert limiter.owe(a_key(), 100).remaining == 0
+    assert limiter.charge(a_key(), 1).retry_after_seconds == 0.51
+    clock.advance(0.51)
+    assert limiter.charge(a_key(), 1).retry_after_seconds == 0
+    limiter.owe(a_key(), 100_000)
+    clock.advance(2)
+    assert limiter.charge(a_key(), 1).retry_after_seconds == 0
+
+
 def test_each_key_has_a_bucket_of_its_own() -> None:
     limiter = TokenBucketLimiter(FakeClock())
     limiter.charge(a_key("aaaa"), 200)

@@ -36,6 +36,8 @@ def test_it_holds_the_operations_of_every_part() -> None:
         ("/v1/events/{event_id}", "delete"),
         ("/v1/events/{event_id}", "get"),
         ("/v1/inbox", "get"),
+        ("/v1/leases", "post"),
+        ("/v1/groups/{group}", "put"),
         ("/v1/dlq/redrive", "post"),
         ("/status", "get"),
     }
@@ -43,7 +45,7 @@ def test_it_holds_the_operations_of_every_part() -> None:
     assert used == {tag["name"] for tag in DOCUMENT["tags"]}
 
 
-@pytest.mark.parametrize("app", ["ingest", "inbox", "console", "all"])
+@pytest.mark.parametrize("app", ["ingest", "inbox", "groups", "console", "all"])
 @pytest.mark.parametrize("metrics", [Metrics(), Metrics(scraped=False)], ids=["a server", "a function"])
 async def test_every_process_serves_the_whole(app: App, metrics: Metrics) -> None:
     async with client_of(create(app, Settings(), metrics)) as client:

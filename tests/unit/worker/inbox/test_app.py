@@ -32,6 +32,12 @@ async def test_a_read_costs_one_token(world: Served, path: str) -> None:
     assert [part.split(";")[1] for part in left] == ["r=99", "r=98"]
 
 
+async def test_a_large_page_costs_by_its_size(world: Served) -> None:
+    await world.put(*map(str, range(5)), data=b'"%b"' % (b"x" * 65_000))
+    assert (await world.get("/v1/inbox?limit=1")).headers.get_list("ratelimit") == ['"default";r=99;t=1']
+    assert (await world.get("/v1/inbox")).headers.get_list("ratelimit") == ['"default";r=94;t=1']
+
+
 async def test_a_read_with_a_count_costs_ten(world: Served) -> None:
     answer = await world.get("/v1/inbox?count=true")
     assert answer.headers.get_list("ratelimit") == ['"default";r=90;t=1']

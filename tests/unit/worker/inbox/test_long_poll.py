@@ -11,6 +11,7 @@ from shared.memory.bodies import MemoryBodies
 from shared.model.position import FIRST, Minter
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
+from shared.telemetry.catalog import Metrics
 from tests.fakes.store import FakeStore
 from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
@@ -27,7 +28,8 @@ class World:
     def __init__(self) -> None:
         self.clock = Process(asyncio.get_running_loop())
         self.store = FakeStore(self.clock, delay_ms=5)
-        self.inbox = Inbox(self.store, MemoryBodies(), self.clock, SETTINGS)
+        self.metrics = Metrics()
+        self.inbox = Inbox(self.store, MemoryBodies(), self.clock, SETTINGS, self.metrics)
         self.minter = Minter(self.clock)
         self.visible_ms: list[int] = []
 
@@ -230,6 +232,18 @@ async def test_a_key_that_waits_at_many_inboxes_delays_only_itself(world: World)
     for waiter in greedy:
         waiter.cancel()
     await asyncio.gather(*greedy, return_exceptions=True)
+
+
+@with_world
+async def test_waits_that_were_given_up_leave_nothing_behind(world: World) -> None:
+    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
+    await asyncio.sleep(1)
+    for waiter in greedy:
+        waiter.cancel()
+    await asyncio.sleep(1)
+    assert world.metrics.watched.of().read() == 0
+    await world.wait(seconds=1)
+    assert world.now_ms < 3100
 
 
 @with_world

@@ -1,0 +1,67 @@
+"""Thousands of runs of consumer groups under faults, and a check that they detect planted bugs."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import pytest
+
+from shared.sqlite import group_store
+from shared.sqlite.group_store import SqliteGroupStore
+from tests.simulation.groups.bugs import BUGS
+from tests.simulation.groups.run import Report, simulate
+from tests.simulation.sqlite_store import InlineDatabase
+from tests.simulation.world import PROFILES
+
+SEEDS = 2_000
+SQLITE_SEEDS = 200
+MAX_SEEDS_PER_BUG = 1_000
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def _untraced() -> None:
+    """Disable coverage, which doubles the time: the runs with planted bugs cover the same code."""
+    sys.settrace(None)
+    logging.disable()
+
+
+def _on_sqlite(seed: int) -> Report:
+    database = InlineDatabase(group_store.MIGRATIONS)
+    try:
+        return simulate(seed, partial(SqliteGroupStore, database))
+    finally:
+        database.connection.close()
+
+
+def _failed(report: Report) -> str:
+    return f"seed {report.seed} ({report.profile}): {'; '.join(report.violations)}"
+
+
+def test_no_seed_breaks_a_guarantee() -> None:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_untraced) as pool:
+        reports = list(pool.map(simulate, range(SEEDS), chunksize=20))
+
+    assert [_failed(report) for report in reports if report.violations] == []
+    assert {report.profile for report in reports} == {profile.name for profile in PROFILES}
+    assert sum(report.repeated for report in reports) > SEEDS
+    assert sum(report.quarantined for report in reports) > SEEDS
+
+
+def test_no_seed_breaks_a_guarantee_on_sqlite() -> None:
+    for seed in range(SQLITE_SEEDS):
+        assert _on_sqlite(seed) == simulate(seed)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_caught(bug: str) -> None:
+    with BUGS.planted(bug):
+        assert any(simulate(seed).violations for seed in range(MAX_SEEDS_PER_BUG))
