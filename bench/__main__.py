@@ -10,6 +10,7 @@ from bench.builds import staged
 from bench.calls import calls
 from bench.cost import cost, storage
 from bench.freshness import freshness
+from bench.groups import groups
 from bench.inbox import inbox
 from bench.ingest import ingest
 from bench.latency import latency, overload
@@ -32,14 +33,17 @@ BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "overload": overload,
 }
 _ALIASES = {"memory": "ingest"}
+_ALONE = ("soak", "single-machine", "freshness", "groups")
 _LEAST_WIDTH = 150
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, "soak", "single-machine", "freshness"]))
+@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *_ALIASES, *_ALONE]))
 @click.option("--quick", is_flag=True, help="One short round of each, within a minute; imprecise, not saved.")
 @click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1000), help="For soak.")
-@click.option("--backlog", default=100_000, show_default=True, type=click.IntRange(1000), help="For single-machine.")
+@click.option(
+    "--backlog", default=100_000, show_default=True, type=click.IntRange(1000), help="For single-machine and groups."
+)
 @click.option("--samples", default=1_000, show_default=True, type=click.IntRange(10), help="For freshness.")
 @click.option("--emulator-backlog", default=5_000, show_default=True, help="The same on the emulator; 0 skips it.")
 def main(
@@ -49,8 +53,9 @@ def main(
 
     Writes bench/results.json and bench/chart.svg, unless --quick. Takes about ten minutes if no NAME is given.
 
-    Three run only if named: soak sends a million events through the embedded server; single-machine measures its
-    start, freshness, backlog and pages; freshness the time from a POST to a reader, with and without early reads.
+    Four run only if named: soak sends a million events through the embedded server; single-machine measures its start,
+    freshness, backlog and pages; freshness the time from a POST to a reader, with and without early reads; groups what
+    leases cost, and how many there are in a second.
     """
     console = Console()
     console.width = max(console.width, _LEAST_WIDTH)
@@ -59,6 +64,9 @@ def main(
         return
     if "single-machine" in names:
         single_machine(backlog, emulator_backlog, console)
+        return
+    if "groups" in names:
+        groups(console, events=backlog)
         return
     if "freshness" in names:
         freshness(samples, console)

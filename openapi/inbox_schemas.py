@@ -88,6 +88,10 @@ SCHEMAS: Mapping[str, Any] = {
             },
             **_PLACE,
             "deliveredat": _DELIVERED_AT,
+            "possibleduplicate": {
+                "const": True,
+                "description": "The event was moved, in a rare case: it may have been read at another position before.",
+            },
         },
         "additionalProperties": True,
     },

@@ -102,7 +102,7 @@ class DynamoStore(DynamoReader):
         return await transact(
             self._client,
             [
-                *self._move(current, guard, event),
+                *self._move(current, guard, replace(event, moved=True)),
                 put(self._table, self._tombstone(old, position)),
                 # Added, not put: an event there was acked, and must not be replaced.
                 add(self._table, self._tombstone(old._replace(delivered=True), position)),

@@ -108,6 +108,8 @@ def record_item(record: Record, shards: int) -> Item:
         item["body_key"] = text(record.body_key)
     if record.delivered_at is not None:
         item["delivered_at"] = number(record.delivered_at)
+    if record.moved:
+        item["moved"] = {"BOOL": True}
     return item
 
 
@@ -124,6 +126,7 @@ def record_from(item: Item, place: Place) -> Record:
         expires_at=expires_at,
         body_key=_optional_text(item, "body_key"),
         delivered_at=_optional_number(item, "delivered_at"),
+        moved="moved" in item,
     )
 
 

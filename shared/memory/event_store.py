@@ -140,7 +140,8 @@ class MemoryStore:
         """Move a guard and its event to the event's position."""
         old = event.place._replace(position=guard.position)
         delivered = old._replace(delivered=True)
-        if delivered in self.records or not await self.move_and_insert(current, guard, event):
+        moved = replace(event, moved=True)
+        if delivered in self.records or not await self.move_and_insert(current, guard, moved):
             return False
         self._bury(old, event.place.position)
         self._bury(delivered, event.place.position)

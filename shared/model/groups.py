@@ -49,7 +49,8 @@ class RangeWindow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     `until` (epoch milliseconds) is when the lease lapses or, if no member holds it (`is_held`), when the window may be
     leased again. `attempt` counts the leases of the range so far, `handed` the events in it, including those whose
     digests `done` holds: they are done, or became retries. `halvings` says how often the range was halved. `reason` is
-    that of the last release.
+    that of the last release. `becomes` says into what a process has begun to divide the window, so that whoever goes on
+    with that does the same, even if fewer events are left by then.
     """
 
     start: bytes
@@ -61,6 +62,7 @@ class RangeWindow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     halvings: int = 0
     done: bytes = b""
     reason: str = ""
+    becomes: str = ""
 
     @property
     def after(self) -> str:

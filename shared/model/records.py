@@ -52,6 +52,7 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` is the CloudEvents JSON object, or a zstd frame of it (see `shared.compression`). If `body_key` is set, that
     object is in the bucket under this key, and `body` is a CloudEvent without data, returned if the bucket has none.
+    `moved` says that it may have been read at another position before.
     """
 
     place: Place
@@ -61,6 +62,7 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int  # epoch seconds
     body_key: str | None = None
     delivered_at: int | None = None  # epoch milliseconds
+    moved: bool = False
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """The tables of `events.db`, and the conversion of records to rows and back.
 
 The key of an event begins with its inbox and ends with its position, so a page is one range of one B-tree, and new
-events of an inbox go to its end. A tombstone is a row without a type. `body` comes last, so that skipping a row does
-not read it.
+events of an inbox go to its end. A tombstone is a row without a type. An event that was moved has its own position as
+`moved_to`. `body` comes last, so that skipping a row does not read it.
 """
 
 import sqlite3
@@ -43,10 +43,10 @@ OF_IDENTITY = "tenant = ? AND inbox = ? AND source = ? AND id = ?"
 
 _INSERT_EVENT = f"INSERT INTO events VALUES ({', '.join('?' * 12)})"
 _INSERT_GUARD = f"INSERT INTO guards VALUES ({', '.join('?' * 12)})"
-EVENT_COLUMNS = "type, accepted_at, expires_at, delivered_at, body_key"
+EVENT_COLUMNS = "type, accepted_at, expires_at, delivered_at, body_key, moved_to"
 """The columns of an event beside its key and its body, as `stored_event` takes them."""
 
-_SELECT_EVENT = f"""SELECT moved_to, body, {EVENT_COLUMNS}
+_SELECT_EVENT = f"""SELECT body, {EVENT_COLUMNS}
     FROM events WHERE {AT_PLACE}"""
 _SELECT_GUARDS = f"""SELECT receipt, position, accepted_at, digest, expires_at, erased_at, kept, version
     FROM guards WHERE {OF_IDENTITY}"""
@@ -72,8 +72,8 @@ def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | N
     row = db.execute(_SELECT_EVENT, place_key(place, shards)).fetchone()
     if row is None:
         return None
-    moved_to, body, *event = row
-    type_, _, expires_at, *_ = event
+    body, *event = row
+    type_, _, expires_at, *_, moved_to = event
     if type_ is None:
         return Tombstone(place=place, moved_to=moved_to, expires_at=expires_at)
     return stored_event(place, event, body)
@@ -81,7 +81,7 @@ def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | N
 
 def stored_event(place: Place, row: Sequence[Any], body: bytes) -> StoredEvent:
     """Return the event of a row of `EVENT_COLUMNS`."""
-    type_, accepted_at, expires_at, delivered_at, body_key = row
+    type_, accepted_at, expires_at, delivered_at, body_key, moved_to = row
     return StoredEvent(
         place=place,
         type=type_,
@@ -90,6 +90,7 @@ def stored_event(place: Place, row: Sequence[Any], body: bytes) -> StoredEvent:
         expires_at=expires_at,
         body_key=body_key,
         delivered_at=delivered_at,
+        moved=moved_to is not None,
     )
 
 
@@ -130,7 +131,7 @@ def _event_row(record: Record, shards: int) -> Row:
         record.accepted_at,
         record.expires_at,
         record.delivered_at,
-        None,
+        record.place.position if record.moved else None,
         record.body_key,
         record.body,
     )

@@ -100,7 +100,7 @@ class SqliteStore(SqliteReader):
         old, position = event.place._replace(position=guard.position), event.place.position
 
         def change(db: sqlite3.Connection) -> None:
-            self._move(db, current, guard, event)
+            self._move(db, current, guard, replace(event, moved=True))
             # Added, not put: an event there was acked, and must not be replaced.
             _check(add_record(db, self._tombstone(old._replace(delivered=True), position), self._shards))
             put_record(db, self._tombstone(old, position), self._shards)

@@ -103,7 +103,7 @@ async def test_windows_are_opened_while_the_ledger_is_as_it_was_seen(
     store: GroupStore, group: GroupName, make: Builder
 ) -> None:
     seen, frontier = await created(store, group), make.position()
-    window: Window = a_range(make, done=b"abcdef", halvings=1, reason="why")
+    window: Window = a_range(make, done=b"abcdef", halvings=1, reason="why", becomes="singles")
     assert await store.open(group, seen, frontier, {"k-1": window})
     assert not await store.open(group, seen, make.position(), {"k_2": window})
     second = await found(store, group)

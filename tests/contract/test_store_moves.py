@@ -114,7 +114,7 @@ async def test_reposition_moves_guard_and_event_and_leaves_tombstones(
     assert await store.reposition(guard, guard, moved)
 
     assert await store.read_guard(guard.identity) == replace(guard, position=moved.place.position, version=1)
-    assert await _at(store, moved.place) == (moved, None)
+    assert await _at(store, moved.place) == (replace(moved, moved=True), None)
     there, delivered = await _at(store, event.place)
     assert _is_tombstone(there, moved.place.position)
     assert _is_tombstone(delivered, moved.place.position)
@@ -134,7 +134,7 @@ async def test_reposition_of_an_older_guard_raises_the_current_version(store: Ev
         new.receipt: replace(new, version=2),
         guard.receipt: replace(older, position=moved.place.position),
     }
-    assert await _at(store, moved.place) == (moved, None)
+    assert await _at(store, moved.place) == (replace(moved, moved=True), None)
 
 
 async def test_reposition_is_refused_if_the_event_was_delivered_meanwhile(store: EventStore, make: Builder) -> None:
@@ -226,7 +226,7 @@ async def test_erase_fails_once_the_event_has_moved(store: EventStore, make: Bui
 
     assert not await store.erase(guard, guard, NOW_MS)
 
-    assert await _at(store, moved.place) == (moved, None)
+    assert await _at(store, moved.place) == (replace(moved, moved=True), None)
 
 
 async def test_erase_may_be_repeated_with_a_later_time(store: EventStore, make: Builder) -> None:

@@ -36,6 +36,8 @@ class Division(enum.Enum):
 
 def division_of(window: RangeWindow, events: int, max_attempts: int) -> Division:
     """Return how to divide `window`, which has `events` events left."""
+    if window.becomes:
+        return Division(window.becomes)
     if events == 1:
         return Division.QUARANTINE if window.attempt >= max_attempts else Division.WHOLE
     # The last attempt but one of an event is in a half, and the last one alone.
@@ -78,7 +80,8 @@ class Lapsed:
             raise Again
         division = division_of(window, len(events), turn.config.max_attempts)
         if division in (Division.SINGLES, Division.QUARANTINE):
-            await self._exclusively(turn, key, window, replace(window, until=turn.until_ms, is_held=False))
+            fenced = replace(window, until=turn.until_ms, is_held=False, becomes=division.value)
+            await self._exclusively(turn, key, window, fenced)
         if division is Division.HALVES:
             window_left = replace(window, halvings=window.halvings + 1)
             return await self._give(turn, key, window_left, events, (len(events) + 1) // 2)
@@ -141,10 +144,10 @@ class Lapsed:
         raise Again
 
     async def _divide(self, turn: Turn, window: RangeWindow) -> None:
-        """Write the events of `window` as single retries, or the only one, if its attempts are used up, as failed."""
+        """Write the events of `window` as single retries, or put them into quarantine, as `becomes` says."""
         events = await self._events.within(turn.group, window, turn.config.types)
         singles = [_single(event, window) for event in events]
-        if len(singles) == 1 and window.attempt >= turn.config.max_attempts:
+        if window.becomes == Division.QUARANTINE.value:
             await self._retries.quarantine(turn.group, turn.ledger, singles)
         else:
             await self._retries.put(turn.group, turn.ledger, singles)

@@ -84,4 +84,6 @@ def _with_place(event: StoredEvent, body: bytes) -> bytes:
     ours = f',"inbox":"{place.inbox}","receivedat":"{rfc3339(event.accepted_at)}","position":"{place.position}"'
     if event.delivered_at is not None:
         ours += f',"deliveredat":"{rfc3339(event.delivered_at)}"'
+    if event.moved:
+        ours += ',"possibleduplicate":true'
     return body[:-1] + f"{ours}}}".encode()

@@ -18,6 +18,8 @@ class Grant(msgspec.Struct, kw_only=True, eq=False):
     left: set[str]
     until: int
     seeks: int  # before the lease: an ack that took effect before a seek may be answered after it
+    during_seek: bool
+    pardons: int = 0  # before its last release: the same applies to its delay, and to releases from quarantine
 
 
 class History:
@@ -27,9 +29,11 @@ class History:
         # Calls may take effect late, so that a row that is gone comes back.
         self._is_loose = late
         self._seeks = 0
+        self._pardons = 0  # releases from quarantine
         self.violations: list[str] = []
         self.admitted: Counter[str] = Counter()
         self.acked: set[str] = set()  # by a call that may have taken effect
+        self._acked_anew: set[str] = set()  # while a seek took effect, and by leases since it began
         self.is_seeking = False
         self.skipped_to = ""  # by a seek
         self.handed: Counter[str] = Counter()
@@ -38,10 +42,18 @@ class History:
         self._doubtful: set[str] = set()  # released by a call without an answer: leased once more
         self._grants: list[Grant] = []
 
-    def grant(self, token: str, positions: Iterable[str], *, now: int, until: int) -> Grant:
-        """Record a lease, and check it."""
+    def grant(self, token: str, positions: Iterable[str], *, now: int, until: int, is_open: bool) -> Grant:
+        """Record a lease, and check it. A seek may have ended it before its member learned of it (`is_open`)."""
         given = frozenset(positions)
-        grant = Grant(token=token, positions=given, live=set(given), left=set(given), until=until, seeks=self._seeks)
+        grant = Grant(
+            token=token,
+            positions=given,
+            live=set(given) if is_open else set(),
+            left=set(given),
+            until=until,
+            seeks=self._seeks,
+            during_seek=self.is_seeking,
+        )
         self._grants = [other for other in self._grants if other.until > now and other.live]
         for position in sorted(given):
             self.handed[position] += 1
@@ -57,6 +69,8 @@ class History:
         sent = set(positions)
         grant.live -= sent
         self.acked |= sent
+        if grant.during_seek:
+            self._acked_anew |= sent
 
     def ack_confirmed(self, grant: Grant, positions: Iterable[str]) -> None:
         """The ack was answered with success."""
@@ -68,6 +82,7 @@ class History:
         """The member releases events; until that is confirmed, both may hold: the release and the lease."""
         sent = set(positions)
         grant.live -= sent
+        grant.pardons = self._pardons
         self._doubtful |= sent
 
     def release_confirmed(
@@ -78,7 +93,7 @@ class History:
         for position in positions:
             if position not in was_doubtful:
                 self._doubtful.discard(position)
-            if grant.seeks == self._seeks:
+            if (grant.seeks, grant.pardons) == (self._seeks, self._pardons):
                 self._not_before[position] = not_before
 
     def doubtful(self) -> set[str]:
@@ -87,6 +102,7 @@ class History:
 
     def quarantine_released(self) -> None:
         """What was in quarantine may be leased at once, and after a seek in addition to what the seek leases."""
+        self._pardons += 1
         self._not_before.clear()
         self._is_loose |= self._seeks > 0
 
@@ -94,7 +110,7 @@ class History:
         """Everything after a position is leased anew."""
         for grant in self._grants:
             grant.live.clear()
-        self.acked = {position for position in self.acked if position <= after}
+        self.acked = self._acked_anew | {position for position in self.acked if position <= after}
         self.skipped_to = after
         self._seeks += 1
         self._confirmed.clear()

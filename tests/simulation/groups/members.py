@@ -56,6 +56,7 @@ class Member:
             [event.position for event in events],
             now=self._world.now(),
             until=lease.until_ms - server.process.skew_ms,
+            is_open=self._world.is_open(lease.key),
         )
         await self._handle(server, lease, grant, events, "ack" if is_healthy else rng.choice(_HABITS))
         return True

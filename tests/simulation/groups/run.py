@@ -69,9 +69,9 @@ class _Run:
         tasks = [asyncio.create_task(member.run(self._over)) for member in members]
         tasks += [asyncio.create_task(job) for job in (self._produce(), self._disturb(), self._break_servers())]
         await asyncio.sleep(_FAULT_SECONDS * rng.choice((0.3, 1.0)))
-        if rng.random() < 0.15 and not world.profile.late:
+        if rng.random() < 0.25 and not world.profile.late:
             await self._seek()
-        await asyncio.sleep(_FAULT_SECONDS / 4)
+        await asyncio.sleep(_FAULT_SECONDS / 2)
         self._over.set()
         faults = world.faults
         faults.throttled = faults.lost = faults.late = faults.slow = faults.paused = 0.0
@@ -115,8 +115,10 @@ class _Run:
         world.history.is_seeking = True
         await world.operator.groups.admin.seek(GROUP, target)
         world.history.seek(target)
-        await asyncio.sleep(10)  # what was leased while it took effect has lapsed
         world.history.is_seeking = False
+        if self._rng.random() < 0.5:
+            world.history.quarantine_released()
+            await world.operator.groups.admin.release_quarantined(GROUP, None)
 
     async def _drain(self, members: list[Member]) -> None:
         """Let healthy members handle everything that can be leased."""

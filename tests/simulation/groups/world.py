@@ -199,6 +199,11 @@ class World:
             case "erase":
                 run(self.events.erase(current, current, self.services.wall_ms()))
 
+    def is_open(self, key: str) -> bool:
+        """Return whether the window `key` is open."""
+        ledger = run(self.store.read(GROUP))
+        return ledger is not None and key in ledger.windows
+
     def remaining(self, types: tuple[str, ...]) -> list[str]:
         """Return the positions of the group's events that the inbox still holds."""
         return [

@@ -1,9 +1,12 @@
 """Events that make their members fail go into quarantine alone, after their attempts."""
 
+from collections.abc import Mapping
+
 import pytest
+from msgspec.structs import replace
 
 from shared.model import position as positions
-from shared.model.groups import GroupConfig, RangeWindow
+from shared.model.groups import GroupConfig, GroupName, RangeWindow, Window
 from tests.unit.worker.groups.grouped import GROUP, LAPSED, World, positions_of, with_group
 from worker.groups.held import Release
 from worker.groups.lapsed import MAX_SPLIT, Division, division_of
@@ -82,6 +85,33 @@ async def test_a_named_event_is_quarantined_after_its_attempts_with_the_reason(w
 
 
 @with_group
+async def test_a_division_that_was_begun_is_finished_even_if_one_event_is_left(world: World) -> None:
+    await world.groups.admin.configure(GROUP, GroupConfig(max_attempts=1))
+    put = await world.put(3)
+    await world.leased()
+    await world.sleep(LAPSED)
+    with pytest.MonkeyPatch.context() as patch:
+        exchange = world.groups_store.exchange
+
+        async def dies(group: GroupName, key: str, seen: Window, windows: Mapping[str, Window]) -> bool:
+            if not windows:
+                raise ConnectionError
+            return await exchange(group, key, seen, windows)
+
+        patch.setattr(world.groups_store, "exchange", dies)
+        with pytest.raises(ConnectionError):
+            await world.lease()
+    await world.drop(*put[:2])
+    await world.sleep(LAPSED)
+    lease, events = await world.leased(by=world.other)
+    assert events == put[2:]
+    await world.groups.ack(GROUP, lease.key)
+    await world.sleep(LAPSED)
+    assert await world.lease() is None
+    assert await world.quarantined() == []
+
+
+@with_group
 async def test_an_event_released_from_quarantine_is_handled(world: World) -> None:
     await world.groups.admin.configure(GROUP, GroupConfig(max_attempts=2))
     put = await world.put(2)
@@ -147,3 +177,5 @@ def test_how_a_window_is_divided(
     first, last = positions.to_bytes(positions.FIRST), positions.to_bytes(positions.LAST)
     window = RangeWindow(start=first, end=last, until=0, attempt=attempt, handed=events, halvings=halvings)
     assert division_of(window, events, max_attempts) is division
+    begun = replace(window, becomes=Division.SINGLES.value)
+    assert division_of(begun, 1, max_attempts) is Division.SINGLES

@@ -63,3 +63,9 @@ async def test_an_event_without_any_body_has_its_position_as_its_id(bench: Bench
 async def test_an_event_erased_since_it_was_read_is_omitted(bench: Bench) -> None:
     event = bench.event(EVENT.without_data(), key="gone")
     assert await contents(bench, event) == [{}]
+
+
+async def test_an_event_that_was_moved_says_so(bench: Bench) -> None:
+    event = bench.event(b'{"specversion":"1.0","id":"1"}')
+    plain, moved = await contents(bench, event, msgspec.structs.replace(event, moved=True))
+    assert moved == plain | {"possibleduplicate": True}
