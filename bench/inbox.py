@@ -57,7 +57,7 @@ def inbox(plan: Plan) -> Iterator[Row]:
         ours=measured["ours"],
         theirs=measured["plain"],
         sense="at most",
-        goal=1 / 6,
+        goal=1 / 12,
     )
 
 

@@ -51,15 +51,11 @@ def latency(plan: Plan) -> Iterator[Row]:
     note = f"{rate:.0f} POSTs a second"
     what = "POST at half of capacity, vs the stub"
     for delay_ms, sides in measured.items():
-        yield row(
-            "latency",
-            f"the same, the stub taking {delay_ms:.0f} ms a call" if delay_ms else what,
-            ours=sides["ours"],
-            theirs=sides["stub"],
-            sense="at most",
-            goal=None if delay_ms else 3,
-            note=note,
-        )
+        slow = f", the stub taking {delay_ms:.0f} ms a call" if delay_ms else ""
+        ours, theirs = sides["ours"], sides["stub"]
+        yield row("latency", f"{what}{slow}", ours=ours, theirs=theirs, sense="at most", note=note)
+        if delay_ms:
+            yield row("latency", f"p99 of that POST{slow}", ours=ours, sense="at most", goal=25, note=note)
 
 
 def overload(plan: Plan) -> Iterator[Row]:

@@ -108,13 +108,14 @@ def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) 
     from console import app as console  # noqa: PLC0415 (loads the SDK and Litestar)
     from ingest import app as ingest  # noqa: PLC0415 (the same)
     from shared.web.app import build_app  # noqa: PLC0415 (the same)
+    from shared.web.queue_depth import watching_queue  # noqa: PLC0415 (the same)
     from worker.groups import app as groups  # noqa: PLC0415 (the same)
     from worker.inbox import app as inbox  # noqa: PLC0415 (the same)
 
     metrics = metrics or Metrics()
     match app:
         case "ingest":
-            return ingest.create_app(loaded, metrics=metrics)
+            return build_app(loaded, [watching_queue(ingest.part(loaded, metrics=metrics), metrics)], metrics=metrics)
         case "inbox":
             return inbox.create_app(loaded, metrics=metrics)
         case "groups":
@@ -122,6 +123,7 @@ def create(app: App, loaded: settings.Settings, metrics: Metrics | None = None) 
         case "console":
             return console.create_app(loaded, metrics=metrics)
         case "all":
-            makers = (ingest.part, inbox.part, groups.part)
-            parts = [*(make(loaded, metrics=metrics) for make in makers), console.part(loaded)]
+            posts = watching_queue(ingest.part(loaded, metrics=metrics), metrics)
+            readers = [make(loaded, metrics=metrics) for make in (inbox.part, groups.part)]
+            parts = [posts, *readers, console.part(loaded)]
             return build_app(loaded, parts, metrics=metrics)

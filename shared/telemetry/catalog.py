@@ -183,7 +183,9 @@ class Metrics:
 
     def _queue(self) -> None:
         self.queue_messages = self._gauge(
-            "triggers_queue_messages", "Queue depth (approximate), sampled every 15 seconds", {"queue": QUEUES}
+            "triggers_queue_messages",
+            "Queue depth (approximate), sampled every 15 seconds by workers, and by ingest without the DLQ",
+            {"queue": QUEUES},
         )
         self.queue_age = self._gauge(
             "triggers_queue_age_seconds",

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from shared.clock import Clock
 from shared.model.errors import Unavailable, Unclear
-from shared.ports import EventQueue
+from shared.ports import MessageSink
 from shared.telemetry.catalog import Metrics
 from shared.telemetry.instruments import Gauge
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("triggers.worker")
 
 
 @asynccontextmanager
-async def sampling(queues: Mapping[str, EventQueue], metrics: Metrics, clock: Clock) -> AsyncIterator[None]:
+async def sampling(queues: Mapping[str, MessageSink], metrics: Metrics, clock: Clock) -> AsyncIterator[None]:
     """Sample the depth of each of `queues`, by name, until the end of the context."""
     gauges = {name: metrics.queue_messages.of(name) for name in queues}
     task = asyncio.create_task(_run(queues, gauges, clock))
@@ -29,14 +29,14 @@ async def sampling(queues: Mapping[str, EventQueue], metrics: Metrics, clock: Cl
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _run(queues: Mapping[str, EventQueue], gauges: Mapping[str, Gauge], clock: Clock) -> None:
+async def _run(queues: Mapping[str, MessageSink], gauges: Mapping[str, Gauge], clock: Clock) -> None:
     while True:
         for name, queue in queues.items():
             gauges[name].value = await _sample(name, queue)
         await clock.sleep_ms(EVERY_MS)
 
 
-async def _sample(name: str, queue: EventQueue) -> int | None:
+async def _sample(name: str, queue: MessageSink) -> int | None:
     """Return the depth of `queue`, None if it can't be read."""
     try:
         return await queue.backlog()

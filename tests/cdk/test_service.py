@@ -55,6 +55,7 @@ def test_only_the_worker_may_send_to_its_own_queue_again_and_again(each: Assembl
         "ingest": "Terminate",
         "worker.inbox": "Terminate",
         "worker.commit": "Allow",
+        "worker.groups": "Terminate",
     }
 
 
@@ -64,6 +65,7 @@ def test_in_production_no_function_takes_the_sandboxes_of_another(prod: Assembly
         "ingest": stage.ingest_concurrency,
         "worker.inbox": stage.inbox_concurrency,
         "worker.commit": stage.worker_concurrency,
+        "worker.groups": None,
     }
     assert set(of_part(dev, "ReservedConcurrentExecutions").values()) == {None}  # a new account has only 10
 
@@ -74,7 +76,7 @@ def test_long_polls_are_short_where_each_occupies_a_sandbox(each: Assembly) -> N
         for one in each.properties("Lambda::Function", "Service")
     }
     waits = {name: variables.get("MAX_WAIT_SECONDS") for name, variables in environments.items()}
-    assert waits == {"ingest": None, "worker.inbox": "2", "worker.commit": None}
+    assert waits == {"ingest": None, "worker.inbox": "2", "worker.commit": None, "worker.groups": None}
 
 
 def test_reads_go_to_the_inbox_groups_to_groups_and_all_else_to_ingest(each: Assembly) -> None:

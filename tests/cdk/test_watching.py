@@ -33,6 +33,7 @@ def test_each_risk_has_an_alarm(each: Assembly) -> None:
         "MessagesDropped": ("AWS/Lambda", "RecursiveInvocationsDropped"),
         "IngestThrottles": ("AWS/Lambda", "Throttles"),
         "InboxThrottles": ("AWS/Lambda", "Throttles"),
+        "GroupsThrottles": ("AWS/Lambda", "Throttles"),
         "WorkerThrottles": ("AWS/Lambda", "Throttles"),
         "Concurrency": ("AWS/Lambda", "ConcurrentExecutions"),
         "ThrottledWrites": ("AWS/DynamoDB", "WriteThrottleEvents"),

@@ -22,9 +22,10 @@ from shared.telemetry.catalog import Metrics
 from worker.inbox.contents import Contents
 from worker.inbox.counts import Counts
 from worker.inbox.early import MAX_PAGE_BYTES, ReturnedEvents, UnsettledReader
-from worker.inbox.long_poll import EarlyWait, LongPolls
+from worker.inbox.long_poll import LongPolls
 from worker.inbox.metrics import FirstReads
 from worker.inbox.scan import ScanResult, scan
+from worker.inbox.waiter import EarlyWait
 
 MAX_LIMIT = 1000
 """Events on one page."""

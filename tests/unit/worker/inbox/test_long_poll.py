@@ -78,9 +78,9 @@ async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> Non
     await world.commit()
     pages = await asyncio.gather(*waiters)
     assert all(len(page.events) == 1 for page in pages)
-    assert all(page is pages[0] for page in pages)
+    assert len({id(page) for page in pages}) <= 5  # of 200 requests each, so that others are answered in between
     assert 0 <= world.now_ms - world.visible_ms[0] < 50
-    assert len(world.store.queried_ms) - queries_before <= 4 * SHARDS  # up to three polls, and one shared page
+    assert len(world.store.queried_ms) - queries_before <= 8 * SHARDS  # up to three polls, and five shared pages
 
 
 @with_world
