@@ -12,7 +12,7 @@ from triggers_client import Client
 
 def handle(event: dict[str, Any]) -> None:
     """Handle an event. One whose lease ran out is handled again; check its id."""
-    print(event["id"], event["type"], event.get("data"), flush=True)
+    print(f"{event['id']} {event['type']} {event.get('data')}\n", end="", flush=True)  # whole lines, from any thread
 
 
 def work(client: Client) -> None:

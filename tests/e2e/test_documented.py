@@ -163,7 +163,7 @@ PRINTED = {
 
 
 def test_the_python_example_works(local: Local) -> None:
-    (lines,) = re.findall(
+    lines, *_ = re.findall(
         r"^```python\n(.*?)^```", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
     api_key = local.environment("documented-python")["TRIGGERS_API_KEY"]

@@ -168,7 +168,7 @@ async def groups_are_shown_with_their_lag(page: Page, environment: dict[str, str
         lease = await asyncio.to_thread(client.lease, "billing", limit=1)
         assert lease is not None
         cells = "[...document.querySelectorAll('#groups td')].map((cell) => cell.textContent)"
-        await page.until(f"{cells}.slice(0, 5).join() === 'billing,default,all,3,1'")
+        await page.until(f"{cells}.slice(0, 5).join() === 'billing,default,all,4,1'")
 
 
 async def test_a_key_sees_what_its_scopes_allow_and_a_wrong_one_nothing(page: Page, local: Local) -> None:

@@ -114,8 +114,9 @@ async def test_hostile_payloads_are_accepted_unchanged_or_refused(pipeline: Depl
 
     assert listed == {**ACCEPTED, **ENCODED, longest["id"]: b"1"}
     assert {one.id for one in events if one.data_base64} == ENCODED.keys()
-    (key,) = await pipeline.bucket_keys()
-    assert key.startswith("bodies/%F0%9F%9A%80")
+    keys = await pipeline.bucket_keys()
+    assert keys
+    assert all(key.startswith("bodies/%F0%9F%9A%80") for key in keys)
     assert len(listed[IN_BUCKET]) > MAX_REQUEST_BYTES - 100
     assert await (await pipeline.queue(pipeline.settings.dlq_name)).backlog() == 0
 
