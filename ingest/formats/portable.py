@@ -43,9 +43,10 @@ def may_have_large_numbers(text: bytes) -> bool:
 def has_large_numbers(value: bytes | Raw) -> bool:
     """Return whether the JSON `value` has a number of more than `MAX_DIGITS` digits, or beyond a double's range."""
     text = bytes(value)
-    if not _NUMBER.search(text):
+    # Hexadecimal text looks like an exponent to the first test. The search takes 16 µs for 700 bytes, the rest 2.
+    if not may_have_large_numbers(text) or not may_have_large_numbers(outside := without_strings(text)):
         return False
-    numbers = _NUMBER.findall(without_strings(text))
+    numbers = _NUMBER.findall(outside)
     return any(_digits(number) > MAX_DIGITS or isinf(float(number)) for number in numbers)
 
 
