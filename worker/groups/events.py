@@ -12,8 +12,7 @@ from shared.model.records import Place, StoredEvent
 from shared.model.type_pattern import matches_any
 from shared.ports import MAX_STATEMENTS, BodyStore, EventReader
 from shared.settings import Settings
-from worker.inbox.contents import Contents
-from worker.inbox.early import MAX_PAGE_BYTES
+from worker.inbox.contents import MAX_PAGE_BYTES, Contents
 from worker.inbox.reader import MAX_LIMIT
 from worker.inbox.scan import ScanResult, scan
 

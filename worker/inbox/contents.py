@@ -18,6 +18,9 @@ from shared.model.errors import NotFound
 from shared.model.records import StoredEvent
 from shared.ports import BodyStore, EventReader
 
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""The limit of a page, unless a single event exceeds it. A Lambda response may have 6 MB."""
+
 _FETCHES = 8
 """Bodies that one response fetches from the bucket concurrently."""
 

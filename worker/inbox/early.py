@@ -15,11 +15,8 @@ from shared.model.cursor import DIGEST_BYTES, MAX_RETURNED, Returned
 from shared.model.position import floor_of, time_of
 from shared.model.records import Place, StoredEvent
 from shared.ports import ShardReader
-from worker.inbox.contents import Contents
+from worker.inbox.contents import MAX_PAGE_BYTES, Contents
 from worker.inbox.scan import scan
-
-MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""The limit of a page, unless a single event exceeds it. A Lambda response may have 6 MB."""
 
 KEPT_MS = 5_000
 """How long an event is kept in the cursor after it has settled. If a worker moves it until then, it is recognized at

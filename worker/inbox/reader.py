@@ -19,9 +19,9 @@ from shared.model.records import Place
 from shared.ports import BodyStore, EventReader
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from worker.inbox.contents import Contents
+from worker.inbox.contents import MAX_PAGE_BYTES, Contents
 from worker.inbox.counts import Counts
-from worker.inbox.early import MAX_PAGE_BYTES, ReturnedEvents, UnsettledReader
+from worker.inbox.early import ReturnedEvents, UnsettledReader
 from worker.inbox.long_poll import LongPolls
 from worker.inbox.metrics import FirstReads
 from worker.inbox.scan import ScanResult, scan

@@ -10,7 +10,7 @@ from shared.model import position
 from shared.model.errors import Unavailable
 from tests.fakes.clock import START_MS
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
-from worker.inbox import early
+from worker.inbox import contents
 from worker.inbox.reader import Page, PageRequest
 
 HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
@@ -61,7 +61,7 @@ async def test_the_size_of_a_page_is_limited(bench: Bench) -> None:
     seen: list[str] = []
     page = await bench.page()
     while page.events:
-        assert sum(map(len, page.events)) <= early.MAX_PAGE_BYTES
+        assert sum(map(len, page.events)) <= contents.MAX_PAGE_BYTES
         seen += [msgspec.json.decode(event)["position"] for event in page.events]
         assert page.end == seen[-1]
         assert page.more == (len(seen) < 20)
@@ -70,7 +70,7 @@ async def test_the_size_of_a_page_is_limited(bench: Bench) -> None:
 
 
 async def test_an_event_larger_than_the_limit_is_a_page(bench: Bench) -> None:
-    await bench.bodies.put("k", b'{"data":"' + b"x" * early.MAX_PAGE_BYTES + b'"}')
+    await bench.bodies.put("k", b'{"data":"' + b"x" * contents.MAX_PAGE_BYTES + b'"}')
     place = await bench.put(b"", key="k")
     page = await bench.page()
     assert len(page.events) == 1
