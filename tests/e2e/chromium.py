@@ -91,7 +91,7 @@ class Page:
     async def screenshot(self, path: Path) -> None:
         """Save what is shown as a PNG."""
         shot = await self.call("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(shot["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
 
     def _note(self, method: str, params: dict[str, Any]) -> None:
         match method:

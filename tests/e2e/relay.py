@@ -1,14 +1,15 @@
 """A TCP relay in front of a server: for a client, closing it is like a server that is down."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 
 class Relay:
     """Forwards connections to the server at `url`, from a port that it keeps when it is closed and opened again."""
 
-    def __init__(self, url: str, port: int = 0) -> None:
+    def __init__(self, url: str, port: int) -> None:
         self._target = urlsplit(url)
         self._port = port
         self._server: asyncio.Server | None = None
@@ -22,7 +23,6 @@ class Relay:
     async def open(self) -> None:
         """Accept connections."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Refuse connections, and end those that are open."""
@@ -46,3 +46,14 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(content)
             await writer.drain()
     writer.close()
+
+
+@asynccontextmanager
+async def relayed(url: str, port: int) -> AsyncIterator[Relay]:
+    """Run a relay to `url` on `port` until the end of the context."""
+    relay = Relay(url, port)
+    await relay.open()
+    try:
+        yield relay
+    finally:
+        await relay.close()
