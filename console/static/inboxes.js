@@ -5,6 +5,7 @@ import { at, button, el } from "./dom.js";
 
 const KEY = "triggers.inbox";
 const DEFAULT = "default";
+const READ = "inbox:read";
 const LIMIT = 200;
 const LIST_SECONDS = 20;
 const COUNT_SECONDS = 5;
@@ -18,6 +19,7 @@ const SHARE = 0.05;
 
 export class Inboxes {
   #api = null;
+  #key = null;
   #names = [];
   #counts = new Map();
   #chosen;
@@ -44,7 +46,7 @@ export class Inboxes {
 
   /** Use another key; null for none. */
   use(api, key) {
-    this.#api = api;
+    [this.#api, this.#key] = [api, key];
     this.#names = [];
     this.#counts.clear();
     if (key !== null) this.#seconds = Math.max(COUNT_SECONDS, COUNT_TOKENS / (SHARE * key.rate));
@@ -53,6 +55,7 @@ export class Inboxes {
 
   /** Keep the list and the counts up to date until `signal` is aborted. */
   async run(signal) {
+    if (!this.#key.scopes.includes(READ)) return;
     await this.#list(signal).catch(() => {});
     await Promise.all([
       this.#repeat(LIST_SECONDS, signal, (turn) => turn && this.#list(signal)),
