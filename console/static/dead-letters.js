@@ -130,14 +130,16 @@ export class DeadLetters {
   /** Run one operation at a time, and show its result. */
   async #exclusively(progress, work) {
     if (this.#busy) return;
+    const signal = this.#signal;
     this.#busy = true;
     this.#enable();
     showText(at("dead-letters-note"), progress);
     try {
       showText(at("dead-letters-note"), await work());
     } catch (error) {
-      showText(at("dead-letters-note"), this.#signal.aborted ? "" : error.message);
+      showText(at("dead-letters-note"), signal.aborted ? "" : error.message);
       this.#dead = null;
+      if (signal.aborted) this.#listedMs = 0; // list as soon as it runs again
     } finally {
       this.#busy = false;
       this.#draw();

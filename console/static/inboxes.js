@@ -21,6 +21,7 @@ export class Inboxes {
   #api = null;
   #key = null;
   #names = [];
+  #visited = new Set();
   #counts = new Map();
   #chosen;
   #counted;
@@ -41,13 +42,14 @@ export class Inboxes {
 
   /** The names that are shown. */
   get names() {
-    return [...new Set([...this.#names, this.current])].sort();
+    return [...new Set([...this.#names, ...this.#visited])].sort();
   }
 
   /** Use another key; null for none. */
   use(api, key) {
     [this.#api, this.#key] = [api, key];
     this.#names = [];
+    this.#visited = new Set([this.current]);
     this.#counts.clear();
     if (key !== null) this.#seconds = Math.max(COUNT_SECONDS, COUNT_TOKENS / (SHARE * key.rate));
     this.#draw();
@@ -98,6 +100,7 @@ export class Inboxes {
   #open(inbox) {
     if (inbox === this.current) return;
     this.current = inbox;
+    this.#visited.add(inbox);
     sessionStorage.setItem(KEY, inbox);
     this.#draw();
     this.#chosen();

@@ -62,14 +62,15 @@ def text_of(id_: str) -> str:
 
 async def opened(page: Page, url: str, key: str, *, width: int = 1280) -> None:
     """Open the page, type the key, press Enter."""
-    page.requests.clear()
-    await page.call("Page.navigate", url=f"{url}/")
-    await page.until("document.readyState === 'complete'")
-    await page.run("sessionStorage.clear()")
+    await page.call("Page.navigate", url="about:blank")
     page.complaints.clear()
+    page.requests.clear()
     await page.show_as(width, 860, "light")
+    signed_out = "if (origin !== 'null') sessionStorage.clear()"
+    added = await page.call("Page.addScriptToEvaluateOnNewDocument", source=signed_out)
     await page.call("Page.navigate", url=f"{url}/")
     await page.until("document.activeElement?.id === 'key'")
+    await page.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])
     await page.type(key)
     await page.press("Enter")
     await page.until(
