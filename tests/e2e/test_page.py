@@ -368,3 +368,23 @@ async def test_on_a_phone_details_cover_the_list_and_dead_letters_are_one_tap_aw
     assert await page.run(overflow) == 0
     assert await illegible(page) == []
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("path", ["docs", "redoc"])
+async def test_the_api_reference_follows_the_colour_scheme_and_needs_no_other_host(
+    page: Page, local: Local, path: str
+) -> None:
+    await page.call("Page.navigate", url="about:blank")
+    page.complaints.clear()
+    page.requests.clear()
+    backgrounds = []
+    for scheme in ("light", "dark"):
+        await page.show_as(1280, 860, scheme)
+        await page.call("Page.navigate", url=f"{local.url}/{path}")
+        await page.until("document.body?.innerText.includes('/v1/events')")
+        behind = "[document.documentElement, document.body].map((one) => getComputedStyle(one).backgroundColor).join()"
+        backgrounds.append(await page.run(behind))
+    assert backgrounds[0] != backgrounds[1]
+    assert [complaint for complaint in page.complaints if not complaint.startswith("info:")] == []  # ReDoc's name
+    hosts = {request for request in page.requests if not request.startswith((local.url, "data:"))}
+    assert hosts <= {"about:blank"}
