@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.e2e.chromium import Page
 
+DETAIL = "document.getElementById('detail')"
 ROWS = "[...document.querySelectorAll('#rows tr:not([hidden])')]"
 
 # The colour behind a text is that of the nearest ancestor with one, which is opaque.
