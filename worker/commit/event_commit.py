@@ -2,6 +2,7 @@
 
 import enum
 import hashlib
+
 import msgspec
 
 from shared.clock import Clock
