@@ -21,6 +21,7 @@ ELSEWHERE = {
     "script/bench": "it takes minutes of an idle machine",
     "script/chaos": "it takes minutes; test_chaos.py runs a short one",
     "script/load": "it takes ten minutes; test_load.py runs a short one",
+    "script/screenshots": "it needs Chromium; test_page.py drives the same states",
     "script/rehearse": "it takes minutes and an emulator of its own",
     "script/audit": "it needs the internet",
     "script/cdk-test": "it needs the environment of the CDK",
