@@ -41,7 +41,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def simulate(seed: int, make_store: MakeStore = MemoryStore) -> Report:
     """Run `seed` and check the outcome. The same seed always gives the same report."""
     loop = VirtualLoop()
-    world = World(loop, seed, make_store)
+    return run_in(World(loop, seed, make_store), seed)
+
+
+def run_in(world: World, seed: int) -> Report:
+    """Run `seed` in `world`, and close its loop."""
+    loop = world.loop
     try:
         return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), _END_SECONDS))
     except TimeoutError:

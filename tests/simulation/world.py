@@ -168,7 +168,12 @@ class World:
     async def worker(self, process: Process) -> None:
         """Run the real worker in `process` until the world stops."""
         store = self._connect(process)
-        rules = CommitRules(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
+        rules = CommitRules(
+            clock=process,
+            minter=Minter(process, random_bytes=self.rng.randbytes),
+            settings=SETTINGS,
+            service_time=process.service_time,
+        )
         dlq = wired_queue(self.dlq, self.wire(process), process)
         processor = Processor(
             store=store,
@@ -177,11 +182,14 @@ class World:
             rules=rules,
         )
         queue = wired_queue(self.queue, self.wire(process), process)
-        await Consumer(queue=queue, processor=processor, clock=process, settings=SETTINGS).run(self.stop)
+        consumer = Consumer(
+            queue=queue, processor=processor, clock=process, settings=SETTINGS, service_time=process.service_time
+        )
+        await consumer.run(self.stop)
 
     def inbox(self, process: Process, max_returned: int = MAX_RETURNED) -> Inbox:
         """Return the real inbox, running in `process`, whose cursors of early reads have room for `max_returned`."""
-        inbox = Inbox(self._connect(process), self.bodies, process, SETTINGS)
+        inbox = Inbox(self._connect(process), self.bodies, process, SETTINGS, service_time=process.service_time)
         inbox._max_returned = max_returned  # noqa: SLF001
         return inbox
 

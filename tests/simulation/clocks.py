@@ -1,0 +1,134 @@
+"""Worlds whose processes have clocks that are set wrong, and set right again, and services that date their answers.
+
+Two processes of three have a clock that is set wrong by seconds to days, in either direction, or falls behind; some
+several times. A date has a resolution of a second, is up to another second old where a server renews it once a second,
+and is one time in a hundred that of a server whose clock is wrong. So no clock gets ahead gradually: up to a second,
+nothing shows that (docs/decisions/0025-clocks.md).
+"""
+
+import asyncio
+import contextlib
+import math
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from shared.model.errors import Unavailable, Unclear
+from shared.service_time import Reading, ServiceTime
+from tests.simulation.run import Report, run_in
+from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
+from tests.simulation.wire import Faults, Wire
+from tests.simulation.world import SETTINGS, Profile, World
+
+T = TypeVar("T")
+
+_ODD = 0.01
+_SECONDS = (2.5, 5.0, 40.0, 300.0, 3_600.0, 3 * 86_400.0)
+"""By how much a clock is set wrong. Less than two seconds may go unnoticed."""
+_DRIFTS = (0.2, 1.0, 10.0)  # seconds per second
+
+# Of a clock that steps, an age can't be known: an event may be repositioned, and seen at both positions.
+_PROFILE = Profile(name="clocks", lost=True)
+
+
+class ErringProcess(Process):
+    """A process whose clock has `errors`: from when (seconds of the loop), the error in ms, and its change in ms/s."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, skew_ms: int, errors: list[tuple[float, float, float]]) -> None:
+        super().__init__(loop, skew_ms=skew_ms)
+        self._errors = errors
+
+    def wall_ms(self) -> int:
+        now = self.loop.time()
+        error = 0.0
+        for since, error_ms, drift in self._errors:
+            if now >= since:
+                error = error_ms + drift * (now - since)
+        return super().wall_ms() + int(error)
+
+
+class _DatedWire(Wire):
+    """A connection whose answers have dates, also those that say that a call was refused."""
+
+    def __init__(self, process: Process, rng: random.Random, faults: Faults, *, renewed_ms: int) -> None:
+        super().__init__(process, rng, faults, timeout_ms=SETTINGS.store_timeout_ms)
+        self._renewed_ms = renewed_ms
+
+    async def call(self, effect: Callable[[], Coroutine[Any, Any, T]], *, in_parts: bool = False) -> T:
+        sent_ms = self._process.monotonic_ms()
+        dated: list[int] = []
+
+        async def dated_effect() -> T:
+            dated.append(self._date())
+            return await effect()
+
+        try:
+            result = await super().call(dated_effect, in_parts=in_parts)
+        except Unclear:
+            raise
+        except Exception:
+            self._observe(self._date(), sent_ms)
+            raise
+        self._observe(dated[0], sent_ms)
+        return result
+
+    def _date(self) -> int:
+        """Return the date of an answer that is made now."""
+        now_ms = EPOCH_MS + int(self._process.loop.time() * 1000)
+        if self._renewed_ms:
+            now_ms = (now_ms - self._renewed_ms) // 1000 * 1000 + self._renewed_ms
+        if self._rng.random() < _ODD:
+            now_ms += self._rng.choice((-1, 1)) * 600_000
+        return now_ms // 1000 * 1000
+
+    def _observe(self, date_ms: int, sent_ms: int) -> None:
+        self._process.service_time.observe(date_ms, sent_ms, Reading.of(self._process))
+
+
+class ClockWorld(World):
+    """A deployment with such processes. Without `guarded`, they never compare their clocks."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, *, guarded: bool = True) -> None:
+        super().__init__(loop, seed)
+        self.profile = replace(_PROFILE, crashes=seed % 2 == 0)
+        self.faults = self._faults()
+        self._limit_ms = SETTINGS.clock_skew_ms / 2 if guarded else math.inf
+        self._renewed_ms = self.rng.choice((0, self.rng.randrange(1, 1000)))
+
+    def process(self) -> Process:
+        half = SETTINGS.clock_skew_ms // 2
+        process = ErringProcess(self.loop, self.rng.randint(-half, half), self._errors())
+        process.service_time = ServiceTime(self._limit_ms)
+        self.processes.append(process)
+        return process
+
+    def _errors(self) -> list[tuple[float, float, float]]:
+        """Return up to three errors in a row, and the time from which on the clock is right."""
+        rng, since = self.rng, self.loop.time()
+        errors = []
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+            since += rng.choice((0.0, rng.uniform(0, 6)))
+            if rng.random() < 0.7:
+                errors.append((since, rng.choice((-1, 1)) * rng.choice(_SECONDS) * 1000, 0.0))
+            else:
+                errors.append((since, 0.0, -rng.choice(_DRIFTS) * 1000))
+        return [*errors, (since + rng.uniform(0, 6), 0.0, 0.0)]
+
+    def wire(self, process: Process) -> Wire:
+        return _DatedWire(process, self.rng, self.faults, renewed_ms=self._renewed_ms)
+
+    async def worker(self, process: Process) -> None:
+        # A worker begins with a call to the table, and compares its clock with the answer.
+        store = self._connect(process)
+        while True:
+            with contextlib.suppress(Unavailable, Unclear):
+                await store.ready()
+                break
+        await super().worker(process)
+
+
+def simulate(seed: int, *, guarded: bool = True) -> Report:
+    """Run `seed` and check the outcome, as `run.simulate` does."""
+    return run_in(ClockWorld(VirtualLoop(), seed, guarded=guarded), seed)
