@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from shared.clock import Clock
 from shared.model.errors import ClockWrong, Unavailable, Unclear
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.instruments import Counter
 
 _DATE_MS = 1000
 _RENEWAL_MS = 1000
@@ -74,6 +76,12 @@ class ServiceTime:
         self._bounds: _Bounds | None = None
         self._odd: _Bounds | None = None  # of the last answer, if it contradicts `_bounds`
         self._is_wrong = False
+        self.refusals = Counter()
+
+    def report_to(self, metrics: Metrics, clock: Clock) -> None:
+        """Count refusals, and show the error of `clock`, in `metrics`."""
+        self.refusals = metrics.clock_refusals.of()
+        metrics.clock_error.of().read = lambda: self.error_ms(Reading.of(clock)) / 1000
 
     def observe(self, date_ms: int, sent_ms: int, received: Reading) -> None:
         """Take the date of an answer into account. `sent_ms` is when it was asked for, by the monotonic clock."""
@@ -127,4 +135,5 @@ class ServiceTime:
             except Unclear as error:
                 raise Unavailable(str(error)) from None
         if not self.confirms(reading):
+            self.refusals.add()
             raise ClockWrong(self.error_ms(reading))

@@ -23,6 +23,7 @@ async def open_processor(backend: Backend, settings: Settings, clock: Clock, met
     """
     sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     dlq = await backend.dlq()
+    backend.service_time.report_to(metrics, clock)
     return Processor(
         store=await backend.event_store(),
         bodies=await backend.bodies(),

@@ -7,6 +7,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.compression import compress
+from shared.model.errors import ClockWrong
 from shared.model.event import Event, Identity
 from shared.model.pack import EventPack
 from shared.model.position import Minter, time_of
@@ -69,6 +70,13 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
         """Return the deduplication window of the events of `pack`."""
         own = pack.window_seconds
         return self.settings.deduplication_window_seconds if own is None else own
+
+    def is_past(self, expires_at: int) -> bool:
+        """Return whether `expires_at` (epoch seconds) has passed; raise `ClockWrong` if only a wrong clock says so."""
+        is_past = self.clock.wall_ms() >= expires_at * 1000
+        if is_past and not self.confirms_clock():
+            raise ClockWrong(self.clock_error_ms())
+        return is_past
 
     def is_expired(self, accepted_at: int) -> bool:
         """Return whether an event accepted at `accepted_at` has exceeded its TTL."""

@@ -120,9 +120,7 @@ class Processor:
     async def _process(self, messages: Sequence[Message], give_up: Callable[[], bool]) -> list[Disposition]:
         if self._rules.clock_is_wrong():
             # Its times decide where events are listed, and whether they have expired. Other workers may be right.
-            return [
-                Disposition(action=Action.RETRY, delay_seconds=_delay_seconds(one), reason="clock") for one in messages
-            ]
+            return [self._wait_for_the_clock(message) for message in messages]
         self._counts.batch_messages.observe(len(messages))
         opened = [self._open(message) for message in messages]
         commits = [commit for one in opened for commit in one.commits if commit.result is None]
@@ -216,6 +214,7 @@ class Processor:
                 await self._bodies.delete(key)
 
     def _wait_for_the_clock(self, message: Message) -> Disposition:
+        self._rules.service_time.refusals.add()
         reason = f"the clock of this worker {clock_error(self._rules.clock_error_ms())}"
         return Disposition(action=Action.RETRY, delay_seconds=_delay_seconds(message), reason=reason)
 

@@ -18,7 +18,7 @@ class Services:
         self.service_time = ServiceTime(LIMIT_MS)
         self.ahead_ms = ahead_ms
         self.now_ms = 0  # since noon
-        self.stopped_ms = 0  # by how much the monotonic clock is behind, since it stood still
+        self.stopped_ms = 0  # by how much the monotonic clock is behind, since it was stopped
 
     @property
     def reading(self) -> Reading:
