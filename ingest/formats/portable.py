@@ -48,7 +48,7 @@ def _may_have_exponents(text: bytes) -> bool:
     shape = text.translate(_SHAPE)  # all digits and plus signs are zeros
     found = shape.find(_EXPONENT)
     while found >= 0:
-        # Hexadecimal text looks like an exponent as well, but has another letter or a quote before its digits.
+        # Hexadecimal text looks like an exponent as well, but other characters come before its digits.
         before = shape[max(0, found - _WINDOW) : found].rstrip(b"0.-")
         if not before or before[-1] in _BEFORE_NUMBER:
             return True

@@ -7,20 +7,20 @@ no clock is wrong by less than two seconds: dates do not show that (docs/decisio
 """
 
 import asyncio
-import contextlib
 import math
 import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
-
-from shared.model.errors import Unavailable, Unclear
+from shared.model.errors import TriggersError, Unclear
 from shared.service_time import Reading, ServiceTime
+from shared.settings import Settings
+from tests.simulation.profiles import Profile
 from tests.simulation.run import Report, run_in
+from tests.simulation.settings import SETTINGS
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire
-from tests.simulation.world import SETTINGS, Profile, World
+from tests.simulation.world import World
 
 T = TypeVar("T")
 
@@ -29,9 +29,6 @@ _SECONDS = (2.5, 5.0, 40.0, 300.0, 3_600.0, 3 * 86_400.0)
 """By how much a clock is set wrong."""
 _DRIFTS = (0.0, 0.0, 0.2, 10.0)
 """Seconds a second by which it then gets worse."""
-
-# Of a clock that steps, an age can't be known: an event may be repositioned, and seen at both positions.
-_PROFILE = Profile(name="clocks", lost=True)
 
 
 class ErringProcess(Process):
@@ -53,27 +50,34 @@ class ErringProcess(Process):
 class _DatedWire(Wire):
     """A connection whose answers have dates, also those that say that a call was refused."""
 
-    def __init__(self, process: Process, rng: random.Random, faults: Faults, *, renewed_ms: int) -> None:
-        super().__init__(process, rng, faults, timeout_ms=SETTINGS.store_timeout_ms)
+    def __init__(
+        self, process: Process, rng: random.Random, faults: Faults, *, timeout_ms: int, renewed_ms: int
+    ) -> None:
+        super().__init__(process, rng, faults, timeout_ms=timeout_ms)
         self._renewed_ms = renewed_ms
 
     async def call(self, effect: Callable[[], Coroutine[Any, Any, T]], *, in_parts: bool = False) -> T:
         sent_ms = self._process.monotonic_ms()
-        dated: list[int] = []
+        dates: list[int] = []
 
-        async def dated_effect() -> T:
-            dated.append(self._date())
+        async def dated() -> T:
+            dates.append(self._date())
             return await effect()
 
         try:
-            result = await super().call(dated_effect, in_parts=in_parts)
+            result = await super().call(dated, in_parts=in_parts)
         except Unclear:
+            raise  # there was no answer
+        except TriggersError:
+            self.observe(sent_ms)
             raise
-        except Exception:
-            self._observe(self._date(), sent_ms)
-            raise
-        self._observe(dated[0], sent_ms)
+        self.observe(sent_ms, dates[0])
         return result
+
+    def observe(self, sent_ms: int, date_ms: int | None = None) -> None:
+        """Compare the clock of the process with the date of an answer, which is made now if it is not given."""
+        date_ms = self._date() if date_ms is None else date_ms
+        self._process.service_time.observe(date_ms, sent_ms, Reading.of(self._process))
 
     def _date(self) -> int:
         """Return the date of an answer that is made now."""
@@ -84,24 +88,22 @@ class _DatedWire(Wire):
             now_ms += self._rng.choice((-1, 1)) * 600_000
         return now_ms // 1000 * 1000
 
-    def _observe(self, date_ms: int, sent_ms: int) -> None:
-        self._process.service_time.observe(date_ms, sent_ms, Reading.of(self._process))
-
 
 class ClockWorld(World):
     """A deployment with such processes. Without `guarded`, they never compare their clocks."""
 
     def __init__(self, loop: VirtualLoop, seed: int, *, guarded: bool = True) -> None:
-        super().__init__(loop, seed)
-        self.profile = replace(_PROFILE, crashes=seed % 2 == 0)
-        self.faults = self._faults()
         self._limit_ms = SETTINGS.clock_skew_ms / 2 if guarded else math.inf
+        # Lost answers: of a clock that is set, no age can be known, so an event may move and be seen at both positions.
+        super().__init__(loop, seed, profile=Profile(name="wrong clocks", lost=True, crashes=seed % 2 == 0))
         self._renewed_ms = self.rng.choice((0, self.rng.randrange(1, 1000)))
 
     def process(self) -> Process:
+        """Return a process that has just compared its clock with the answer to its first call."""
         half = SETTINGS.clock_skew_ms // 2
         process = ErringProcess(self.loop, self.rng.randint(-half, half), self._errors())
         process.service_time = ServiceTime(self._limit_ms)
+        self._wire(process, self.faults).observe(process.monotonic_ms())
         self.processes.append(process)
         return process
 
@@ -115,17 +117,8 @@ class ClockWorld(World):
             errors.append((since, sign * rng.choice(_SECONDS), sign * rng.choice(_DRIFTS)))
         return [*errors, (since + rng.uniform(0, 6), 0.0, 0.0)]
 
-    def wire(self, process: Process) -> Wire:
-        return _DatedWire(process, self.rng, self.faults, renewed_ms=self._renewed_ms)
-
-    async def worker(self, process: Process) -> None:
-        # A worker begins with a call to the table, and compares its clock with the answer.
-        store = self._connect(process)
-        while True:
-            with contextlib.suppress(Unavailable, Unclear):
-                await store.ready()
-                break
-        await super().worker(process)
+    def _wire(self, process: Process, faults: Faults, settings: Settings = SETTINGS) -> _DatedWire:
+        return _DatedWire(process, self.rng, faults, timeout_ms=settings.store_timeout_ms, renewed_ms=self._renewed_ms)
 
 
 def simulate(seed: int, *, guarded: bool = True) -> Report:
