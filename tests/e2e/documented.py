@@ -30,11 +30,13 @@ ELSEWHERE = {
     "export AWS_": "it selects an AWS account",
     "docker compose ": "it needs Docker",
     "umask 077; mkdir -p backup": "test_single_machine.py makes and restores a backup",
-    "for name in queue events keys; do sqlite3 ": "test_single_machine.py makes and restores a backup",
+    "for name in queue groups events keys; do sqlite3 ": "test_single_machine.py makes and restores a backup",
     "cp -r .triggers/bodies ": "test_single_machine.py makes and restores a backup",
     "triggers groups seek ": "it needs a group; tests of the command have one",
     "triggers groups quarantine ": "it needs a group; tests of the command have one",
     "triggers tail --group billing": "it runs until it is stopped; tests of the command follow a group",
+    "triggers tail --forward-to ": "it runs until it is stopped; tests of the command have an endpoint",
+    ". .venv/bin/activate": "the commands of this checkout are on the path already",
     "triggers tail --once --inbox default | TRIGGERS_URL=": "it needs a second server; test_single_machine.py has one",
 }
 
