@@ -58,12 +58,19 @@ def handlers(settings: Settings, readiness: Readiness, clock: Clock) -> list[HTT
     """Return the handlers of `/healthz`, `/readyz` and `/status`."""
     started_ms = clock.monotonic_ms()
 
-    @get("/healthz", media_type=MediaType.TEXT, summary="Liveness probe", tags=["operations"])
+    @get(
+        "/healthz",
+        operation_id="readLiveness",
+        media_type=MediaType.TEXT,
+        summary="Liveness probe",
+        tags=["operations"],
+    )
     async def healthz() -> str:
         return "ok\n"
 
     @get(
         "/readyz",
+        operation_id="readReadiness",
         media_type=MediaType.TEXT,
         summary="Readiness probe",
         tags=["operations"],
@@ -78,7 +85,7 @@ def handlers(settings: Settings, readiness: Readiness, clock: Clock) -> list[HTT
             raise Unavailable(f"not ready: {', '.join(failing)}")
         return "ready\n"
 
-    @get("/status", summary="Name, version, uptime and health", tags=["operations"])
+    @get("/status", operation_id="readStatus", summary="Name, version, uptime and health", tags=["operations"])
     async def status() -> Status:
         return Status(
             name=settings.api_title,
