@@ -54,7 +54,7 @@ def test_a_clock_that_is_wrong(api: FakeApi) -> None:
     done = run(environ)
     assert (done.exit_code, done.stderr) == (1, "")
     [said] = [line for line in done.stdout.splitlines() if line.startswith("! ")]
-    assert re.match(r"! The clock of this machine is (99,99\d|100,000)\.\d s behind\.", said)
+    assert re.match(r"! The clock of this machine is (99,99\d|100,000)\.\d s behind:", said)
 
 
 def test_a_local_server_is_checked_with_its_api(
