@@ -181,10 +181,10 @@ class _Look:
                 problems += [f"{fault}. Every process must use that number." for fault in error.faults]
             with suppress(*AWS_ERRORS):  # the same
                 now_ms = SystemClock().wall_ms()
-                for report in await clock_reports.read(self._dynamodb, self._named.dynamodb_table_events, now_ms):
-                    problems.append(
-                        f"The clock of the worker on {report.host} {clock_error(report.ahead_ms)}: {_STOPS}"
-                    )
+                reports = await clock_reports.read(self._dynamodb, state.name, now_ms)
+                problems += [
+                    f"The clock of the worker on {one.host} {clock_error(one.ahead_ms)}: {_STOPS}" for one in reports
+                ]
         return state, problems
 
     async def api_keys(self) -> tuple[TableState, list[str]]:

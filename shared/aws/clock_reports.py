@@ -1,7 +1,7 @@
 """Reports of workers whose clocks are wrong, for `triggers status`: attributes of one item of the events table.
 
-A worker has no port that could be asked. With a clock that is more than five minutes wrong, AWS refuses its reports like
-all its calls; its log and its metrics have the error still.
+A worker has no port that could be asked. Beyond five minutes, AWS refuses its reports like all calls of its machine,
+and only its log and metrics have the error.
 """
 
 import socket

@@ -116,7 +116,7 @@ async def test_status_names_the_worker(aws_settings: Settings, monkeypatch: pyte
     async with worker.running():
         maintenance = asyncio.create_task(worker.backend.maintain())
         async with inspection.opened(aws_settings) as clients, asyncio.timeout(DEADLINE_SECONDS):
-            while (report := await inspection.inspect(aws_settings, clients, None)).healthy:
+            while (report := await inspection.inspect(aws_settings, clients, None)).healthy:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         maintenance.cancel()
     [problem] = report.problems
