@@ -16,6 +16,8 @@ from shared.model.position import Minter
 from tests.e2e.chromium import Page, browsing, installed
 from tests.e2e.local import DEADLINE_SECONDS, Local, add_dead_letter, client_in
 
+pytestmark = pytest.mark.slow
+
 HURTS = "<img src=x onerror=hurt()>"
 EVIL: dict[str, Any] = {
     "type": f"</span><script>hurt()</script>{HURTS}",
