@@ -22,9 +22,10 @@ from shared.model.position import Minter
 from shared.model.records import Place, Record, StoredEvent
 from shared.ports import MAX_MESSAGES, EventStore, Message, Outgoing
 from shared.settings import Settings
+from tests.simulation.faults.queue import wired_queue
 from tests.simulation.partitions import Capacity, PartitionedStore
 from tests.simulation.virtual import Process, VirtualLoop
-from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
+from tests.simulation.wire import Faults, Wire, wired_store
 from worker.commit.consumer import Consumer
 from worker.commit.dead_letters import DeadLetters
 from worker.commit.event_commit import CommitRules

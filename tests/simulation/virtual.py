@@ -7,6 +7,8 @@ takes only the time of its computation.
 import asyncio
 import selectors
 
+from shared.service_time import ServiceTime
+
 EPOCH_MS = 1_800_000_000_000
 
 
@@ -38,6 +40,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._no_wait.waited
 
+    def jump(self, seconds: float) -> None:
+        """Let `seconds` pass at once: every timer that is due meanwhile fires late, as after a machine's sleep."""
+        self._no_wait.waited += seconds
+
 
 class Process:
     """A process that may stall or die and has its own clock: it implements `Clock`."""
@@ -45,6 +51,7 @@ class Process:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, skew_ms: int = 0) -> None:
         self.loop = loop
         self.skew_ms = skew_ms
+        self.service_time = ServiceTime()
         self.is_dead = False
         self._stalled_until = 0.0
 

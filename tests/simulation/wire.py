@@ -7,10 +7,10 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from shared.memory.queue import MemoryQueue
-from shared.model.errors import Unavailable, Unclear
+from shared.model.errors import TriggersError, Unavailable, Unclear
 from shared.model.records import Outcome
-from shared.ports import EventQueue, EventStore, Message
+from shared.ports import EventStore
+from tests.simulation.settings import AGES_MS, near
 from tests.simulation.virtual import Process
 
 T = TypeVar("T")
@@ -27,6 +27,10 @@ class Faults(msgspec.Struct, kw_only=True):
     paused: float = 0.0  # the process stalls between its decision and its call
     is_down: bool = False  # nothing answers
     counts: dict[str, int] = {}
+
+    def stop(self) -> None:
+        """Let every call succeed from now on."""
+        self.throttled = self.lost = self.partly = self.late = self.slow = self.paused = 0.0
 
     def strikes(self, rng: random.Random, kind: str) -> bool:
         """Decide whether `kind` happens now, and count it."""
@@ -53,7 +57,7 @@ class Wire:
         """
         rng, faults = self._rng, self._faults
         if faults.strikes(rng, "paused"):
-            self._process.stall(rng.uniform(0.2, 3.0))
+            self._process.stall(near(rng, AGES_MS, 3_000) / 1000)
         await self._process.awake()
         if faults.is_down or faults.strikes(rng, "throttled"):
             await asyncio.sleep(rng.uniform(0.001, 0.02))
@@ -61,7 +65,7 @@ class Wire:
             raise Unavailable("simulated")
         delay = self._delay()
         if faults.strikes(rng, "late"):
-            delay = self._timeout + rng.uniform(0.0, 6.0)
+            delay = max(self._timeout, near(rng, AGES_MS, 6_500) / 1000)
         if in_parts and faults.strikes(rng, "partly"):
             effect = self._in_parts(effect)
         answer: asyncio.Future[T] = self._process.loop.create_future()
@@ -94,7 +98,7 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
     except StopIteration as done:
         if not answer.done():
             answer.set_result(done.value)
-    except Unavailable as error:
+    except TriggersError as error:
         if not answer.done():
             answer.set_exception(error)
     else:
@@ -134,32 +138,6 @@ class _WiredStore:
         return [Outcome.THROTTLED if is_refused else next(outcomes) for is_refused in refused]
 
 
-class _WiredQueue:
-    """`MemoryQueue` with every call through a wire, except that `receive` waits at the queue."""
-
-    def __init__(self, queue: MemoryQueue, wire: Wire, process: Process) -> None:
-        self._queue = queue
-        self._wire = wire
-        self._process = process
-
-    async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        await self._process.awake()
-        received = await self._queue.receive(
-            limit=limit, wait_seconds=wait_seconds, visibility_seconds=visibility_seconds
-        )
-        await self._process.awake()
-        return received
-
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        method = getattr(self._queue, name)
-        return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs), in_parts=name == "send")
-
-
 def wired_store(store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> EventStore:
     """Return `store` as a process sees it."""
     return cast("EventStore", _WiredStore(store, wire, process, rng, faults))
-
-
-def wired_queue(queue: MemoryQueue, wire: Wire, process: Process) -> EventQueue:
-    """Return `queue` as a process sees it."""
-    return cast("EventQueue", _WiredQueue(queue, wire, process))
