@@ -113,10 +113,10 @@ FAULTS = (
         _GROUPS,
     ),
     Fault(
-        "a lease that was given back can still be acked",
+        "events that are given back can be leased before their delay",
         "worker/groups/held.py",
-        "if window is None or not window.is_held:",
-        "if window is None:",
+        "until = 0 if release.delay_seconds == 0 else due",
+        "until = 0",
         _GROUPS,
     ),
     Fault(
