@@ -18,6 +18,7 @@ class Alarms(Alerts):
         super().__init__(scope, name, config)
         self._watch_queues(config, metrics)
         self._watch_functions(config, metrics)
+        self._watch_groups(metrics)
         self.of_a_release = self._watch_clients(config, metrics)
         self.of_a_release.append(
             self.alarm(
@@ -121,6 +122,24 @@ class Alarms(Alerts):
                 means="Consumers get 5xx: a table does not respond, or there are no sandboxes left.",
             ),
         ]
+
+    def _watch_groups(self, metrics: Metrics) -> None:
+        self.alarm(
+            "Quarantine",
+            metrics.quarantined,
+            at_least=1,
+            for_minutes=1,
+            severity=Severity.TICKET,
+            means="Events failed in each attempt of their group and are in quarantine, until they are released.",
+        )
+        self.alarm(
+            "LeasesLost",
+            metrics.leases_lost,
+            at_least=10,
+            for_minutes=10,
+            severity=Severity.TICKET,
+            means="Members take longer than their leases last: other members receive their events again.",
+        )
 
     def _watch_functions(self, config: Config, metrics: Metrics) -> None:
         for name, metric in metrics.throttles.items():

@@ -12,14 +12,11 @@ from cdk.service_stack import ServiceStack
 
 
 def add_stacks(app: aws_cdk.App, stage: config.Config, code: lambda_.Code, **stack: object) -> ServiceStack:
-    """Add a stage's stacks to `app`, and return the service stack.
-
-    The stack for sustained volume is added only with `fargate=true` in the context.
-    """
+    """Add a stage's stacks to `app`, and return the service stack."""
     prefix = f"Triggers-{stage.stage}"
     data = DataStack(app, f"{prefix}-Data", stage, **stack)
     service = ServiceStack(app, f"{prefix}-Service", stage, data, code, **stack)
-    if app.node.try_get_context("fargate") in (True, "true"):
+    if stage.fargate:
         FargateStack(app, f"{prefix}-Fargate", stage, data, **stack)
     aws_cdk.Tags.of(app).add("service", "triggers")
     aws_cdk.Tags.of(app).add("stage", stage.stage)
@@ -34,8 +31,8 @@ def main() -> None:
     stage = config.load(context)
     made = bundle.build(bundle.Target(), bundle.ROOT / "build")
     code = lambda_.Code.from_asset(str(made), asset_hash=made.name)
-    # The region alone: with an account, CDK needs credentials to look up zones for a network.
-    where = aws_cdk.Environment(region=os.environ.get("CDK_DEFAULT_REGION"))
+    # Without an account in the file, the region alone: with one, CDK needs credentials to look up a network's zones.
+    where = aws_cdk.Environment(account=stage.account, region=stage.region or os.environ.get("CDK_DEFAULT_REGION"))
     add_stacks(app, stage, code, env=where)
     app.synth()
 

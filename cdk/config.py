@@ -1,18 +1,24 @@
 """The configuration of a stage: one frozen struct of what differs between stages, with units in the names.
 
-A stage is chosen by context: `cdk deploy -c stage=prod`. Values common to all stages are defined where they are used.
+Each stage has a TOML file in `cdk/stages`, with the fields that differ from the defaults, and is chosen by context:
+`cdk deploy -c stage=prod`. Values common to all stages are defined where they are used.
 """
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from shared.settings import Settings
 
+_DIRECTORY = Path(__file__).parent / "stages"
+
 MAX_API_SECONDS = 29
 """An HTTP API gives up after 30 s."""
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _UNRESERVED = 100
 """Sandboxes of an account that can't be reserved."""
 
@@ -21,9 +27,13 @@ _VISIBILITY_FACTOR = 6
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One stage. The defaults are for a trial; `STAGES` holds the differences for production."""
+    """One stage. The defaults are for a trial."""
 
     stage: str = "dev"
+    account: str | None = None
+    """The AWS account. None: that of the credentials."""
+    region: str | None = None
+    """None: `CDK_DEFAULT_REGION`, or that of the credentials."""
     keep_data: bool = False
     """Protect tables and bucket from deletion, and retain them when the stack is deleted."""
 
@@ -48,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Reserve sandboxes of the account for each function, so that none takes them all. A new account has only 10."""
     ingest_concurrency: int = 300
     inbox_concurrency: int = 300
+    groups_concurrency: int = 200
     account_concurrency: int = 1000
     """The account's quota of concurrent sandboxes, of which AWS keeps 100 unreserved."""
 
@@ -83,6 +94,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     extra_environment: Mapping[str, str] = {}
     """For all functions, in addition to the variables of the stack."""
 
+    fargate: bool = False
+    """Add containers, for sustained volume."""
     fargate_ingest_tasks: tuple[int, int] = (2, 10)
     fargate_inbox_tasks: tuple[int, int] = (2, 10)
     fargate_groups_tasks: tuple[int, int] = (2, 10)
@@ -91,13 +104,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         """Check rules that AWS enforces only halfway through a deployment."""
+        if self.account is not None and not _ACCOUNT.fullmatch(self.account):
+            raise ValueError("account must be the 12 digits of an AWS account, in quotes")
+        if self.account is not None and self.region is None:
+            raise ValueError("account needs a region")
         if (self.domain is None) != (self.certificate_arn is None):
             raise ValueError("domain and certificate_arn must be set together")
         if self.worker_batch_messages > 10 and not self.worker_window_seconds:  # noqa: PLR2004 (AWS's rule)
             raise ValueError("batches of more than 10 messages need a window of at least a second")
         if not 2 <= self.worker_concurrency <= 1000:  # noqa: PLR2004 (AWS's rule)
             raise ValueError("worker_concurrency must be 2..1000")
-        reserved = self.worker_concurrency + self.ingest_concurrency + self.inbox_concurrency
+        reserved = self.worker_concurrency + self.ingest_concurrency + self.inbox_concurrency + self.groups_concurrency
         if self.reserve_concurrency and reserved > self.account_concurrency - _UNRESERVED:
             raise ValueError(f"{reserved} sandboxes can't be reserved: AWS keeps {_UNRESERVED} of account_concurrency")
         if self.monthly_budget_dollars and not self.alarm_email:
@@ -123,36 +140,34 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
-STAGES: Mapping[str, Config] = {
-    "dev": Config(),
-    "prod": Config(
-        stage="prod",
-        keep_data=True,
-        ingest_memory_mb=1024,
-        inbox_memory_mb=1024,
-        groups_memory_mb=1024,
-        ingest_warm=2,
-        worker_concurrency=50,
-        reserve_concurrency=True,
-        api_rate_per_second=5000,
-        api_burst=5000,
-        canary=True,
-        log_days=90,
-    ),
-}
-
-
 CONTEXT = Config.__struct_fields__
 """The names accepted in the context."""
+
+
+def stages() -> list[str]:
+    """Return the names of the stages that have a file."""
+    return sorted(path.stem for path in _DIRECTORY.glob("*.toml"))
+
+
+def stage(name: str) -> Config:
+    """Return the stage `name`, as its file describes it. Raises `ValueError` if there is none, or it is invalid."""
+    if name not in stages():
+        raise ValueError(f"Unknown stage {name!r}: cdk/stages has {', '.join(stages())}")
+    try:
+        fields = msgspec.toml.decode((_DIRECTORY / f"{name}.toml").read_bytes())
+        return msgspec.convert({**fields, "stage": name}, Config)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ValueError(f"cdk/stages/{name}.toml: {error}") from None
 
 
 def load(context: Mapping[str, Any]) -> Config:
     """Return the stage that `context` names (default `dev`), with fields overridden by it: `-c worker_concurrency=20`.
 
-    Raises `ValueError` for an unknown stage or an invalid value.
+    Raises `ValueError` for an unknown stage, an invalid value, or a field of a stage that keeps its data: the next
+    deployment, without the option, would undo it.
     """
-    name = context.get("stage") or "dev"
-    if name not in STAGES:
-        raise ValueError(f"Unknown stage {name!r}: use one of {', '.join(STAGES)}")
+    found = stage(context.get("stage") or "dev")
     said = {field: context[field] for field in CONTEXT if field != "stage" and context.get(field)}
-    return msgspec.convert(msgspec.structs.asdict(STAGES[name]) | said, Config, strict=False)
+    if said and found.keep_data:
+        raise ValueError(f"Set {', '.join(said)} in cdk/stages/{found.stage}.toml: -c is for stages without keep_data")
+    return msgspec.convert(msgspec.structs.asdict(found) | said, Config, strict=False)

@@ -57,6 +57,7 @@ class Dashboard(Construct):
                         metrics.throttled_groups,
                     ),
                 ],
+                [_graph("Groups: quarantined events, lost leases", metrics.quarantined, metrics.leases_lost)],
             ],
         )
 

@@ -1,7 +1,7 @@
 """For sustained volume: the same apps and worker as containers behind a load balancer.
 
 Lambda gives a sandbox one request at a time, so requests never share a call to SQS. In a container they do, but its CPU
-is paid even when idle: it is cheaper from some tens of requests a second on. Opt in with `-c fargate=true`. It shares
+is paid even when idle: it is cheaper from some tens of requests a second on. Opt in with `fargate = true`. It shares
 the data stack, so both can serve at the same time, and DNS can move traffic between them.
 """
 

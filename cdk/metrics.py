@@ -81,6 +81,8 @@ class Metrics:
         self.throttled_reads = _of_table(data.tables.events, "ReadThrottleEvents")
         self.throttled_groups = _of_table(data.tables.groups, "WriteThrottleEvents")
         self.group_writes = _of_table(data.tables.groups, "ConsumedWriteCapacityUnits")
+        self.quarantined = _of_ours("triggers_group_events_total_quarantined", functions["groups"])
+        self.leases_lost = _of_ours("triggers_group_leases_lost_total", functions["groups"])
         self.throttled_keys = _of_table(data.tables.api_keys, "ReadThrottleEvents")
 
 
@@ -90,6 +92,17 @@ def _of_api(name: str, statistic: str, dimensions: dict[str, str]) -> cloudwatch
         metric_name=name,
         dimensions_map=dimensions,
         statistic=statistic,
+        period=_MINUTE,
+    )
+
+
+def _of_ours(name: str, function: Function) -> cloudwatch.Metric:
+    """Return a metric that the function itself writes, as `shared/telemetry/cloudwatch.py` names it."""
+    return cloudwatch.Metric(
+        namespace="Triggers",
+        metric_name=name,
+        dimensions_map={"function": function.function.function_name},
+        statistic="Sum",
         period=_MINUTE,
     )
 

@@ -33,6 +33,8 @@ class ServiceStack(Stack):
         )
         self.data = data
         environment = data.environment(config)
+        # A request that waits occupies a sandbox, and is billed for it.
+        waiting = environment | {"MAX_WAIT_SECONDS": str(_MAX_WAIT_SECONDS)}
         self.ingest = Function(
             self,
             "Ingest",
@@ -52,8 +54,7 @@ class ServiceStack(Stack):
             config,
             handler="worker.inbox.lambda_handler.handler",
             code=code,
-            # A long poll occupies a sandbox, and is billed for it.
-            environment=environment | {"MAX_WAIT_SECONDS": str(_MAX_WAIT_SECONDS)},
+            environment=waiting,
             memory_mb=config.inbox_memory_mb,
             timeout_seconds=MAX_API_SECONDS,
             reserved=config.inbox_concurrency if config.reserve_concurrency else None,
@@ -65,9 +66,10 @@ class ServiceStack(Stack):
             config,
             handler="worker.groups.lambda_handler.handler",
             code=code,
-            environment=environment,
+            environment=waiting,
             memory_mb=config.groups_memory_mb,
             timeout_seconds=MAX_API_SECONDS,
+            reserved=config.groups_concurrency if config.reserve_concurrency else None,
         )
         allow_groups(self.groups.role, data)
         self.worker = Worker(self, "Work", config, data, code)

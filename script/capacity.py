@@ -1,11 +1,14 @@
-"""Compute the resources and costs of each rate of events, and print the tables of docs/capacity.md.
+"""Compute resources and costs; write the tables of docs/capacity.md and docs/deploy.md. `--check` only compares.
 
 Limits are AWS's, prices us-east-1's list prices; script/bench measured the throughput of one process.
 """
 
 import math
 import random
+import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -24,6 +27,8 @@ STORED_PER_CORE = 3_000
 """Events per second that one worker process or sandbox stores."""
 POST_SECONDS = 0.015
 """Time that a POST occupies a sandbox: mostly the call to SQS."""
+SHARED_POSTS = 10
+"""Concurrent POSTs of single events that share a message in a container; more, the busier it is."""
 BATCH_SECONDS = 0.5
 """Time that a batch of messages occupies a worker's sandbox."""
 
@@ -56,28 +61,41 @@ SMALL = Kind(name="1 KB", event_units=1, stored_bytes=1_300)
 WEBHOOK = Kind(name="webhook, 10 KB", event_units=2.2, stored_bytes=2_500)
 
 
-def main() -> None:
-    """Print all tables."""
-    _print("Monthly cost", ("events", "size", "per POST", "functions", "containers", "DynamoDB's share"), _costs())
-    _print(
-        "Resources for a given rate",
-        (
-            "events/s",
-            "write units/s",
-            "shards of one inbox",
-            "ingest sandboxes",
-            "or tasks",
-            "worker sandboxes",
-            "in flight",
-        ),
-        _needs(),
-    )
-    _print("Simulation of shards", ("shards", "events/s of one inbox", "of the limit", "throttled"), _shards())
-    _print(
-        "Recovery after ten minutes without workers",
-        ("events/s", "workers can store", "backlog", "cleared in"),
-        _backlog(),
-    )
+def main(arguments: list[str]) -> int:
+    """Update the pages, or with `--check` report those that are out of date."""
+    status = 0
+    for path, tables in _pages().items():
+        page = path.read_text(encoding="utf-8")
+        wanted = page
+        for name, table in tables.items():
+            part = re.compile(rf"(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", re.DOTALL)
+            wanted = part.sub(lambda _, table=table: table, wanted)
+        if wanted != page and "--check" in arguments:
+            print(f"docs/{path.name} does not match script/capacity.py; run script/generate")
+            status = 1
+        elif wanted != page:
+            path.write_text(wanted, encoding="utf-8")
+    return status
+
+
+def _pages() -> dict[Path, dict[str, str]]:
+    """Return the tables of each page by the name of their place."""
+    import bills  # noqa: PLC0415 (it builds on the constants of this module)
+
+    docs = Path(__file__).parent.parent / "docs"
+    needed = ("write units/s", "shards of one inbox", "ingest sandboxes", "or tasks", "worker sandboxes")
+    bill = ("a month", "functions", "containers", "plain build")
+    return {
+        docs / "capacity.md": {
+            "resources": _table(("events/s", *needed, "messages in flight"), _needs()),
+            "shards": _table(("shards", "events/s of one inbox", "of the limit", "throttled"), _shards()),
+            "recovery": _table(("events/s", "workers can store", "backlog", "cleared in"), _backlog()),
+        },
+        docs / "deploy.md": {
+            "cost": _table(("events", "size", "per POST", "functions", "containers", "DynamoDB's share"), _costs()),
+            "bills": "\n".join(f"**{load.name}**\n\n{_table(bill, bills.rows(load))}" for load in bills.LOADS),
+        },
+    }
 
 
 def _costs() -> Iterator[tuple[str, ...]]:
@@ -89,7 +107,7 @@ def _costs() -> Iterator[tuple[str, ...]]:
                     f"{events / 1e6:,.0f} M",
                     kind.name,
                     str(batch),
-                    f"${_function_dollars(events, batch) + table:,.0f}",
+                    f"${function_dollars(events, batch) + table:,.0f}",
                     f"${_container_dollars(events, batch) + table:,.0f}",
                     f"${table:,.0f}",
                 )
@@ -101,28 +119,37 @@ def _table_dollars(kind: Kind, events: float) -> float:
     return events * kind.write_units * WRITE_PRICE / 1e6 + reads + kept
 
 
-def _queue_dollars(events: float, batch: int) -> float:
+def queue_dollars(events: float, batch: int) -> float:
+    """Return what the queue costs for `events` of `batch` a message."""
     # A message is sent, received and deleted, the last two by tens.
     return events / batch * (1 + 0.2) * SQS_PRICE / 1e6
 
 
-def _function_dollars(events: float, batch: int) -> float:
+def function_dollars(events: float, batch: int) -> float:
+    """Return what functions, API, queue and logs cost for `events` of `batch` a POST."""
     posts = events / batch
     api = posts * (API_PRICE + INVOKE_PRICE) / 1e6 + posts * POST_SECONDS * 0.5 * GB_SECOND
     worker = max(events / STORED_PER_CORE, posts / 100 * 0.1) * 1.769 * GB_SECOND + posts / 100 * INVOKE_PRICE / 1e6
     logs = posts * LOG_BYTES_PER_CALL / 1e9 * LOG_GB
-    return api + worker + logs + _queue_dollars(events, batch)
+    return api + worker + logs + queue_dollars(events, batch)
 
 
 def _container_dollars(events: float, batch: int) -> float:
+    shared = batch if batch > 1 else SHARED_POSTS
+    return task_dollars(events, batch) + fixed_dollars() + queue_dollars(events, shared)
+
+
+def task_dollars(events: float, batch: int) -> float:
+    """Return what the tasks cost that `events` a month take."""
     rate = 2 * events / MONTH_SECONDS  # for peaks of twice the mean
     ingest = max(2, math.ceil(_tasks(rate, batch)))
     tasks = ingest + 2 + max(1, math.ceil(rate / STORED_PER_CORE))
-    hours = MONTH_SECONDS / 3_600
-    fixed = (BALANCER_HOUR + NAT_HOUR + 2 * ENDPOINT_HOUR) * hours
-    # Concurrent POSTs share messages, the more the busier a process is; ten is modest.
-    shared = batch if batch > 1 else 10
-    return tasks * FARGATE_TASK_HOUR * hours + fixed + _queue_dollars(events, shared)
+    return tasks * FARGATE_TASK_HOUR * MONTH_SECONDS / 3_600
+
+
+def fixed_dollars() -> float:
+    """Return what containers cost a month before the first event: balancer, and NAT and endpoint of two zones."""
+    return (BALANCER_HOUR + 2 * NAT_HOUR + 2 * ENDPOINT_HOUR) * MONTH_SECONDS / 3_600
 
 
 def _tasks(rate: float, batch: int) -> float:
@@ -136,10 +163,10 @@ def _needs() -> Iterator[tuple[str, ...]]:
                 f"{rate:,} ({batch} a POST)",
                 f"{rate * SMALL.write_units:,.0f}",
                 str(max(1, math.ceil(rate * SMALL.event_units / PARTITION_WRITE_UNITS / 0.8))),
-                str(max(1, math.ceil(rate / batch * POST_SECONDS))),
+                f"{max(1, math.ceil(rate / batch * POST_SECONDS)):,}",
                 str(max(1, math.ceil(_tasks(rate, batch)))),
                 str(max(1, math.ceil(rate / STORED_PER_CORE))),
-                f"{rate / batch * BATCH_SECONDS:,.0f}",
+                f"{math.ceil(rate / batch * BATCH_SECONDS):,}",
             )
 
 
@@ -171,11 +198,10 @@ def _backlog() -> Iterator[tuple[str, ...]]:
             yield f"{rate:,}", f"{rate * spare:,.0f}/s", f"{waiting:,}", f"{minutes:.0f} min"
 
 
-def _print(title: str, head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> None:
-    print(f"\n### {title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("| --- ", "|---").replace("|---| ", "|---|")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

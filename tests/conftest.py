@@ -14,6 +14,8 @@ from cli.local import emulator
 from shared.settings import Settings
 from tests.provisioned import provisioned
 
+pytest_plugins = ["tests.slow"]
+
 _START_SECONDS = 60
 
 # They need the CDK, which lies in an environment of its own: script/cdk-test runs them.

@@ -61,7 +61,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assemb
     def synthesize(name: str) -> Assembly:
         directory = tmp_path_factory.mktemp(name)
         fargate = name == "fargate"
-        stage = config.STAGES[{"fargate": "prod", "limited": "dev"}.get(name, name)]
+        stage = config.stage({"fargate": "prod", "limited": "dev"}.get(name, name))
         if name == "limited":
             stage = replace(
                 stage,
@@ -71,8 +71,14 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assemb
                 warm_write_units=8000,
             )
         if fargate:
-            stage = replace(stage, domain="events.example.com", certificate_arn=CERTIFICATE, alarm_email="a@b.example")
-        app = aws_cdk.App(outdir=str(directory), context={"fargate": fargate})
+            stage = replace(
+                stage,
+                domain="events.example.com",
+                certificate_arn=CERTIFICATE,
+                alarm_email="a@b.example",
+                fargate=True,
+            )
+        app = aws_cdk.App(outdir=str(directory))
         where = aws_cdk.Environment(region="eu-central-1") if fargate else None
         deployment.add_stacks(app, stage, lambda_.Code.from_asset(str(code)), env=where)
         app.synth()

@@ -15,7 +15,7 @@ from tests.cdk.conftest import Assembly
 
 @pytest.fixture(params=["dev", "prod"])
 def stage(request: pytest.FixtureRequest) -> Config:
-    return config.STAGES[request.param]
+    return config.stage(request.param)
 
 
 def of_stage(stage: Config, dev: Assembly, prod: Assembly) -> Assembly:

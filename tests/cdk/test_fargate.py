@@ -84,7 +84,7 @@ def networks(made: Assembly) -> list[Mapping[str, Any]]:
 
 def test_a_certificate_is_required() -> None:
     app = aws_cdk.App()
-    stage = config.STAGES["dev"]
+    stage = config.stage("dev")
     data = DataStack(app, "Data", stage)
     with pytest.raises(ValueError, match="certificate_arn"):
         FargateStack(app, "Fargate", stage, data)

@@ -37,7 +37,7 @@ def test_messages_are_invisible_for_six_times_the_batch_timeout(each: Assembly) 
 
 def test_the_worker_retries_only_failed_messages_and_has_a_concurrency_limit(prod: Assembly) -> None:
     (source,) = prod.properties("Lambda::EventSourceMapping")
-    stage = config.STAGES["prod"]
+    stage = config.stage("prod")
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": stage.worker_concurrency}
     assert source["BatchSize"] == stage.worker_batch_messages == 10
@@ -60,12 +60,12 @@ def test_only_the_worker_may_send_to_its_own_queue_again_and_again(each: Assembl
 
 
 def test_in_production_no_function_takes_the_sandboxes_of_another(prod: Assembly, dev: Assembly) -> None:
-    stage = config.STAGES["prod"]
+    stage = config.stage("prod")
     assert of_part(prod, "ReservedConcurrentExecutions") == {
         "ingest": stage.ingest_concurrency,
         "worker.inbox": stage.inbox_concurrency,
         "worker.commit": stage.worker_concurrency,
-        "worker.groups": None,
+        "worker.groups": stage.groups_concurrency,
     }
     assert set(of_part(dev, "ReservedConcurrentExecutions").values()) == {None}  # a new account has only 10
 
@@ -76,7 +76,7 @@ def test_long_polls_are_short_where_each_occupies_a_sandbox(each: Assembly) -> N
         for one in each.properties("Lambda::Function", "Service")
     }
     waits = {name: variables.get("MAX_WAIT_SECONDS") for name, variables in environments.items()}
-    assert waits == {"ingest": None, "worker.inbox": "2", "worker.commit": None, "worker.groups": None}
+    assert waits == {"ingest": None, "worker.inbox": "2", "worker.commit": None, "worker.groups": "2"}
 
 
 def test_reads_go_to_the_inbox_groups_to_groups_and_all_else_to_ingest(each: Assembly) -> None:
@@ -112,7 +112,7 @@ def test_reads_go_to_the_inbox_groups_to_groups_and_all_else_to_ingest(each: Ass
 
 def test_the_api_has_limits_metrics_and_a_log(prod: Assembly) -> None:
     (stage,) = prod.properties("ApiGatewayV2::Stage")
-    wanted = config.STAGES["prod"]
+    wanted = config.stage("prod")
     assert stage["DefaultRouteSettings"] == {
         "DetailedMetricsEnabled": True,
         "ThrottlingBurstLimit": wanted.api_burst,
@@ -159,7 +159,7 @@ def test_some_sandboxes_are_kept_warm_in_production(prod: Assembly, dev: Assembl
         found = [one.get("ProvisionedConcurrencyConfig") for one in made.properties("Lambda::Alias")]
         return [one["ProvisionedConcurrentExecutions"] for one in found if one]
 
-    assert warm(prod) == [config.STAGES["prod"].ingest_warm]
+    assert warm(prod) == [config.stage("prod").ingest_warm]
     assert warm(dev) == []
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cdk import config
+from shared.telemetry.catalog import Metrics
+from shared.telemetry.cloudwatch import Since
 from tests.cdk.conftest import Assembly
 
 
@@ -40,7 +42,23 @@ def test_each_risk_has_an_alarm(each: Assembly) -> None:
         "ThrottledReads": ("AWS/DynamoDB", "ReadThrottleEvents"),
         "ThrottledKeys": ("AWS/DynamoDB", "ReadThrottleEvents"),
         "ThrottledGroups": ("AWS/DynamoDB", "WriteThrottleEvents"),
+        "Quarantine": ("Triggers", "triggers_group_events_total_quarantined"),
+        "LeasesLost": ("Triggers", "triggers_group_leases_lost_total"),
     }
+
+
+def test_alarms_of_groups_watch_names_that_the_function_writes(dev: Assembly) -> None:
+    metrics = Metrics()
+    since = Since(metrics)
+    metrics.group_events.of("quarantined").add()
+    metrics.leases_lost.of().add()
+    written = since.values()
+    for name in ("Quarantine", "LeasesLost"):
+        alarm = alarms(dev)[name]
+        assert alarm["MetricName"] in written
+        (dimension,) = alarm["Dimensions"]
+        assert dimension["Name"] == "function"
+        assert dimension["Value"]["Ref"].startswith("Groups")
 
 
 def test_a_dlq_that_fills_is_an_alarm_of_its_own(each: Assembly) -> None:
@@ -93,7 +111,7 @@ def test_a_budget_notifies_before_it_is_spent(assembly: Callable[..., Assembly])
 
 
 def test_thresholds_come_from_the_stage(prod: Assembly) -> None:
-    stage, found = config.STAGES["prod"], alarms(prod)
+    stage, found = config.stage("prod"), alarms(prod)
     assert found["OldestMessage"]["Threshold"] == stage.oldest_message_alarm_seconds
     assert found["IngestSlow"]["Threshold"] == stage.ingest_p99_alarm_ms
     assert found["IngestSlow"]["ExtendedStatistic"] == "p99"

@@ -9,6 +9,8 @@ from tests.chaos.plan import Plan
 from tests.chaos.promises import summary
 from tests.chaos.run import chaos
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:

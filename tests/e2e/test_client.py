@@ -5,6 +5,8 @@ from triggers_client import AsyncClient, Client, InboxEvent, InvalidRequest, Not
 
 from tests.e2e.local import Local, client_in, until
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_that_is_sent_is_followed_and_gone_when_acked(local: Local) -> None:
     events = [{"type": f"kind.{n % 2}", "data": n} for n in range(2500)]

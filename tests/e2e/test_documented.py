@@ -27,6 +27,8 @@ from shared.model.position import Minter
 from tests.e2e.documented import ELSEWHERE, PAGES, ROOT, Command, commands_in, once
 from tests.e2e.local import DEADLINE_SECONDS, Local, add_dead_letter, until
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = {str(page.relative_to(ROOT)): commands_in(page.read_text()) for page in PAGES}
 ALL = [command for commands in COMMANDS.values() for command in commands]
 RUN_OF = once(COMMANDS)

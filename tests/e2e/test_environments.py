@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.checkout import Checkout, until
 
+pytestmark = pytest.mark.slow
+
 Stop = Callable[["subprocess.Popen[str]"], None]
 
 

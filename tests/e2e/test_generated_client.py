@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.local import DEADLINE_SECONDS, Local, until
 
+pytestmark = pytest.mark.slow
+
 NAME = "generated_triggers_client"
 
 

@@ -1,9 +1,13 @@
 """A small run of `script/load`."""
 
+import pytest
+
 from tests.chaos.promises import summary
 from tests.e2e.local import Local
 from tests.load.plan import Plan
 from tests.load.run import load, stack
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_load_is_listed_once_and_its_processes_are_watched(local: Local) -> None:

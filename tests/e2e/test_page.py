@@ -15,7 +15,7 @@ from tests.e2e.page_driver import DETAIL, ROWS, choose, fill, opened, press_on, 
 from tests.e2e.page_world import EVIL, HURTS, bury, bury_unreadable, send, tenant
 from tests.e2e.relay import relayed
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_person_sees_events_come_and_settles_dead_letters(page: Page, local: Local) -> None:

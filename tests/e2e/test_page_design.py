@@ -9,7 +9,7 @@ from tests.e2e.local import Local, client_in
 from tests.e2e.page_driver import DETAIL, choose, illegible, opened, press_on, row_of, text_of, unreached, view
 from tests.e2e.page_world import bury, send, tenant
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 SMALL_TARGETS = """
 [...document.querySelectorAll("button:not(.link), a, select")]

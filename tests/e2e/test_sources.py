@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.local import DEADLINE_SECONDS, Local, client_in, until
 from tests.integration.payloads import webhooks
 
+pytestmark = pytest.mark.slow
+
 SECRET = "It's a Secret to Everybody"  # noqa: S105 - a documented example
 
 

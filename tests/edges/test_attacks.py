@@ -14,6 +14,8 @@ from tests.edges.hostile_tenant import HostileTenant
 from tests.edges.raw import Answer, Wire, request
 from tests.edges.running import BURST, Attack, Running, p99_beside
 
+pytestmark = pytest.mark.slow
+
 MEMORY_MB = 64
 P99_MS = 250
 

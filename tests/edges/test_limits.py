@@ -9,6 +9,8 @@ import pytest
 from tests.edges.raw import Wire, request
 from tests.edges.running import Running, running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Running]:

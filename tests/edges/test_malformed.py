@@ -5,6 +5,8 @@ import pytest
 from tests.edges.raw import ask, request
 from tests.edges.running import Running
 
+pytestmark = pytest.mark.slow
+
 CHUNKED = "Transfer-Encoding: chunked"
 POST = "POST /v1/events HTTP/1.1\r\nHost: edges\r\n"
 GET = "GET /healthz HTTP/1.1\r\n"

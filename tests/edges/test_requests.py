@@ -7,6 +7,8 @@ import pytest
 from tests.edges.raw import Wire, ask, request
 from tests.edges.running import Running
 
+pytestmark = pytest.mark.slow
+
 EVENT = b'{"type":"edge","data":1}'
 CHUNKED = "Transfer-Encoding: chunked"
 POST = "POST /v1/events HTTP/1.1\r\nHost: edges\r\n"

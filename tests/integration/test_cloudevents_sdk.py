@@ -13,6 +13,8 @@ from cloudevents.core.v1.event import CloudEvent
 from shared.settings import Settings
 from tests.integration.deployment import Deployment, Tenant, deployed
 
+pytestmark = pytest.mark.slow
+
 BATCH = "application/cloudevents-batch+json"
 OURS = ("inbox", "receivedat", "position")
 

@@ -32,6 +32,8 @@ from shared.settings import Settings
 from tests.integration.listing import listed
 from worker.__main__ import run
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_SECONDS = 120  # only ends a hang
 _minter = Minter(SystemClock())
 

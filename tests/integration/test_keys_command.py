@@ -17,6 +17,8 @@ from shared.clock import SystemClock
 from shared.model.errors import Unauthorized
 from shared.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 DAY_MS = 86_400_000
 
 

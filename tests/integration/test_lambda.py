@@ -23,6 +23,8 @@ from shared.settings import Settings
 from tests.integration.listing import listed
 from worker.commit import lambda_handler
 
+pytestmark = pytest.mark.slow
+
 PLENTY_MS = 60_000
 
 

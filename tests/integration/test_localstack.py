@@ -13,6 +13,8 @@ from shared.settings import Settings
 from tests.integration.deployment import deployed, event
 from tests.integration.described import NAMES, described
 
+pytestmark = pytest.mark.slow
+
 SUITS = {"clock_skew_ms": 10, "commit_deadline_ms": 300, "store_timeout_ms": 1000, "settle_ms": 1400}
 
 

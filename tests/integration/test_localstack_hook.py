@@ -10,6 +10,8 @@ from shared.settings import Settings
 from tests.integration import awslocal
 from tests.integration.described import NAMES, described
 
+pytestmark = pytest.mark.slow
+
 
 def renamed(settings: Settings, suffix: str) -> Settings:
     return replace(settings, **{name: f"{getattr(settings, name)}-{suffix}" for name in NAMES})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+import pytest
 import schemathesis
 import zstandard
 from hypothesis import HealthCheck, Phase, settings
@@ -26,6 +27,8 @@ from shared.ports import Outgoing
 from shared.web.docs import DOCUMENT
 from tests.fakes.app import AppWorld, build_all
 from worker.inbox.query import MAX_WAIT_SECONDS
+
+pytestmark = pytest.mark.slow
 
 _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
 

@@ -35,7 +35,7 @@ from tests.integration.hostile_payloads import ACCEPTED, ENCODED, IN_BUCKET, REF
 from tests.integration.payloads import webhooks
 from tests.provisioned import provisioned
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 LOOK_ALIKES: Sequence[Callable[[str], str]] = (
     lambda name: quote(name, safe=""),

@@ -13,7 +13,7 @@ from shared.aws.clients import AwsClients
 from tests.integration.deployment import DEADLINE_SECONDS, Deployment, Tenant, batch, deployed, event
 from tests.provisioned import provisioned
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 NAMES = ("plain", "a/b", "/a", "/", "///", "a//b/", "%2F", "?#&=+ ;", "\u00e9\u6771", "..a", "x" * 255)
 

@@ -27,6 +27,8 @@ from tests.integration import marked
 from tests.integration.marked import MARK
 from tests.provisioned import provisioned
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_SECONDS = 120
 SIGNING_SECRET = f"{MARK}-signing-secret".encode()
 PAGES = ("/", "/healthz", "/readyz", "/status", "/docs", "/redoc", "/openapi.json", "/metrics", "/v1/queue", "/v1/dlq")

@@ -17,6 +17,8 @@ from shared.aws.key_store import DynamoKeyStore
 from shared.model import api_key
 from shared.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_SECONDS = 60
 
 

@@ -17,6 +17,8 @@ from tests.deliveries import SAMPLES, Sample
 from tests.integration.source_deployment import DAY_SECONDS, Deployment, body_of, check_refused, text
 from tests.serving import serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:

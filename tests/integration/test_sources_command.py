@@ -13,6 +13,8 @@ from ingest.app import create_app
 from shared.settings import load
 from tests.serving import client_of, serving
 
+pytestmark = pytest.mark.slow
+
 SECRET = "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH"  # noqa: S105 (made up)
 
 

@@ -19,6 +19,8 @@ from shared.model.records import Place
 from shared.ports import Outgoing
 from shared.sqlite.backend import SqliteBackend
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("command", [["-m", "worker"], ["-m", "cli", "worker"]], ids=["worker", "triggers worker"])
 async def test_it_stores_events_until_sigterm(tmp_path: Path, command: list[str]) -> None:

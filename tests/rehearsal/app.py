@@ -19,7 +19,7 @@ from cdk import bundle, config, nag
 from cdk.service_stack import ServiceStack
 
 STAGE = replace(
-    config.STAGES["dev"],
+    config.stage("dev"),
     enforce_tls=False,
     worker_timeout_seconds=20,
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
@@ -50,6 +51,7 @@ def upper_bound_per_shard() -> Iterator[Any]:
 
 
 @READ_BUGS.add
+@pytest.mark.slow
 def truncated_shard_ignored() -> Iterator[Any]:
     """A shard that stopped early does not bound what is returned from the others."""
     query = MemoryStore.query

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from msgspec.structs import replace
 
 from shared.model.records import Outcome
@@ -17,6 +18,7 @@ _bug = PRESSURE_BUGS.add
 
 
 @_bug
+@pytest.mark.slow
 def throttled_chunk_releases_its_place() -> Iterator[Any]:
     """Throttled events are repeated one by one, while other chunks are started."""
 
@@ -58,6 +60,7 @@ def claims_moved_at_every_attempt() -> Iterator[Any]:
 
 
 @_bug
+@pytest.mark.slow
 def aged_claims_only_moved_and_then_inserted() -> Iterator[Any]:
     """With a table slower than the deadline, each position is too old by the time the guard has moved there."""
 

@@ -40,7 +40,7 @@ def test_a_seed_is_reproducible() -> None:
     assert overload(scenario, 7) == overload(scenario, 7)
 
 
-@pytest.mark.parametrize("bug", PRESSURE_BUGS)
+@pytest.mark.parametrize("bug", PRESSURE_BUGS.parameters())
 def test_a_planted_bug_is_caught(bug: str) -> None:
     with PRESSURE_BUGS.planted(bug):
         assert any(faults_in_seconds(scenario) for scenario in SCENARIOS)

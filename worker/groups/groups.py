@@ -47,6 +47,7 @@ class Groups:
     ) -> None:
         metrics = metrics or Metrics()
         self._store = store
+        self._max_wait_seconds = settings.max_wait_seconds
         self._events = GroupEvents(reader, bodies, clock, settings, service_time)
         self._ledgers = Ledgers(store, clock, random_bytes=random_bytes)
         self._retries = Retries(store, self._ledgers, self._events, clock=clock, settings=settings, metrics=metrics)
@@ -80,6 +81,8 @@ class Groups:
     async def lease(self, group: GroupName, *, limit: int, seconds: int, wait_seconds: float = 0) -> Lease | None:
         """Lease up to `limit` (1..1,000) events for `seconds`, waiting up to `wait_seconds` for the first of them.
 
+        A wait ends after `MAX_WAIT_SECONDS`.
+
         Returns None if there are none. Raises `NoSuchGroup`, `TooManyLeases`, `ClockWrong`, `Unavailable` and
         `Unclear`.
         """
@@ -92,6 +95,7 @@ class Groups:
                 taking.add_done_callback(lambda taken: self._give_back(group, taken))
                 raise
 
+        wait_seconds = min(wait_seconds, self._max_wait_seconds)
         return await (self._waiting.lease(group, wait_seconds, take) if wait_seconds else take())
 
     async def ack(

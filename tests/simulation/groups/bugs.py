@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from msgspec.structs import replace
 
 from shared.memory.group_store import MemoryGroupStore
@@ -128,6 +129,7 @@ def retry_leased_although_a_window_covers_it() -> Iterator[Any]:
 
 
 @BUGS.add
+@pytest.mark.slow
 def retry_row_kept() -> Iterator[Any]:
     """An ack of retries only closes the window; their rows are leased again."""
 

@@ -35,8 +35,8 @@ class World:
         self.groups, self.other = self.process(), self.process()
         self._minter = Minter(self.clock)
 
-    def process(self) -> Groups:
-        return Groups(self.groups_store, self.store, MemoryBodies(), self.clock, SETTINGS)
+    def process(self, settings: Settings = SETTINGS) -> Groups:
+        return Groups(self.groups_store, self.store, MemoryBodies(), self.clock, settings)
 
     async def put(self, count: int, *, kind: str = "order.paid", size: int = 0, settled: bool = True) -> list[str]:
         """Store events; return their positions. By default, they can be leased."""

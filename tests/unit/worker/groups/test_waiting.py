@@ -2,8 +2,10 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from shared.model.groups import GroupConfig
-from tests.unit.worker.groups.grouped import GROUP, LAPSED, World, positions_of, with_group
+from tests.unit.worker.groups.grouped import GROUP, LAPSED, SETTINGS, World, positions_of, with_group
 from worker.groups.held import Release
 
 
@@ -52,6 +54,15 @@ async def test_a_wait_ends_without_a_lease(world: World) -> None:
     assert await asyncio.gather(*waiting(world, 3, seconds=7)) == [[], [], []]
     assert 7000 <= world.clock.monotonic_ms() - before <= 7010
     assert world.groups.waiting == 0
+
+
+@with_group
+async def test_no_wait_is_longer_than_the_longest_of_the_process(world: World) -> None:
+    process = world.process(replace(SETTINGS, max_wait_seconds=2))
+    before = world.clock.monotonic_ms()
+    assert await world.lease(wait=7, by=process) is None
+    assert 2000 <= world.clock.monotonic_ms() - before <= 2010
+    await process.aclose()
 
 
 @with_group
