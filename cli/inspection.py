@@ -11,10 +11,8 @@ from botocore.exceptions import ClientError
 
 from cli import aws_error_messages
 from cli.api_state import ApiState, look_at_api
-from shared.aws import layout
 from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
-from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -159,14 +157,7 @@ class _Look:
 
     async def events(self) -> tuple[TableState, list[str]]:
         """Check the table of events."""
-        state, problems = await self._table(self._named.dynamodb_table_events, "DYNAMODB_TABLE_EVENTS")
-        if state.status in _SERVING:
-            try:
-                with suppress(Unavailable):  # skipped if the identity may only describe tables
-                    await layout.check(self._dynamodb, self._named)
-            except InvalidSettings as error:
-                problems += [f"{fault}. Every process must use that number." for fault in error.faults]
-        return state, problems
+        return await self._table(self._named.dynamodb_table_events, "DYNAMODB_TABLE_EVENTS")
 
     async def api_keys(self) -> tuple[TableState, list[str]]:
         """Check the table of keys."""

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from shared.aws import layout
 from shared.aws.clients import AwsClients
 from shared.aws.kms import KmsSecretBox
 from shared.aws.provision import provision
@@ -52,12 +51,6 @@ async def test_changed_queue_settings_are_applied(aws_settings: Settings) -> Non
     assert found["Attributes"] == {"VisibilityTimeout": "90"}
 
 
-async def test_another_number_of_shards_is_refused(aws_settings: Settings) -> None:
-    changed = msgspec.structs.replace(aws_settings, inbox_shards=8)
-    with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=8: table .* was created with 4"):
-        await provision(changed)
-
-
 async def test_a_table_of_another_shape_is_refused(aws_settings: Settings) -> None:
     swapped = msgspec.structs.replace(
         aws_settings,
@@ -66,23 +59,6 @@ async def test_a_table_of_another_shape_is_refused(aws_settings: Settings) -> No
     )
     with pytest.raises(InvalidSettings, match="exists with a key schema that this version does not use"):
         await provision(swapped)
-
-
-async def test_shards_of_an_unused_table_fit_any_number(aws_settings: Settings) -> None:
-    async with AwsClients(aws_settings).dynamodb() as dynamodb:
-        await dynamodb.delete_item(
-            TableName=aws_settings.dynamodb_table_events, Key={"pk": {"S": "config"}, "sk": {"S": "config"}}
-        )
-        await layout.check(dynamodb, msgspec.structs.replace(aws_settings, inbox_shards=8))
-
-
-async def test_a_missing_table_is_unavailable(aws_settings: Settings) -> None:
-    missing = msgspec.structs.replace(aws_settings, dynamodb_table_events="no-such-table")
-    async with AwsClients(missing).dynamodb() as dynamodb:
-        with pytest.raises(Unavailable):
-            await layout.claim(dynamodb, missing)
-        with pytest.raises(Unavailable):
-            await layout.check(dynamodb, missing)
 
 
 async def test_an_endpoint_that_does_not_answer_is_unavailable(

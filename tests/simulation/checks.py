@@ -76,7 +76,7 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
         twice = [receipt for receipt, times in seen.receipts.items() if times > 1]
         missed = sorted(_must_be_seen(world, listed, seen) - set(seen.receipts))
         for what, receipts, is_admitted in (
-            ("seen twice", twice, world.profile.may_repeat),
+            ("seen twice", twice, world.may_repeat),
             ("missed", missed, world.profile.may_miss),
         ):
             if is_admitted:

@@ -14,6 +14,7 @@ from shared.model.event import Identity
 from shared.model.records import Outcome
 from shared.ports import Outgoing
 from tests.simulation.checks import Sightings, check
+from tests.simulation.layouts import change_at_random, misplaced
 from tests.simulation.partitions import AMPLE
 from tests.simulation.virtual import Process, VirtualLoop
 from tests.simulation.world import INBOX, SETTINGS, TENANT, MakeStore, World
@@ -72,13 +73,14 @@ class _Run:
         jobs = [self._produce() for _ in range(self._rng.randint(1, 3))]
         jobs += [self._redeliver(), self._cause_outages(), self._redrive()]
         jobs += [self._remove()] if removals else []
+        jobs += [change_at_random(world)] if world.layouts and self._rng.random() < 0.7 else []
         await asyncio.gather(*jobs)
         self._stop_faults()
         violations = await self._drain()
         world.stop.set()
         await asyncio.gather(*workers, *followers)
         found, admitted = check(world, [*self._sightings, self._early])
-        return _report(world, self._seed, violations + found, admitted)
+        return _report(world, self._seed, [*violations, *found, *misplaced(world)], admitted)
 
     async def _keep_worker_running(self) -> None:
         """Run a worker; when it dies, start another in its place."""

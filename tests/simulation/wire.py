@@ -2,18 +2,20 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from shared.memory.queue import MemoryQueue
 from shared.model.errors import Unavailable, Unclear
-from shared.model.records import Outcome
+from shared.model.records import Outcome, Place
 from shared.ports import EventQueue, EventStore, Message
 from tests.simulation.virtual import Process
 
 T = TypeVar("T")
+
+LaidOut = Callable[[str, Sequence[Any]], Awaitable[EventStore]]
 
 
 class Faults(msgspec.Struct, kw_only=True):
@@ -104,18 +106,39 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
 class _WiredStore:
     """Every method of a store, with each call through a wire."""
 
-    def __init__(self, store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        wire: Wire,
+        process: Process,
+        rng: random.Random,
+        faults: Faults,
+        *,
+        laid_out: LaidOut | None = None,
+    ) -> None:
         self.process = process
         self._store = store
+        self._laid_out = laid_out
         self._wire = wire
         self._rng = rng
         self._faults = faults
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        method = getattr(self._store, name)
         if name in ("insert_guards", "insert_events", "move_guards"):
-            return lambda items: self._batch(method, items)
-        return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs))
+            return lambda items: self._batch(name, items)
+        return lambda *args, **kwargs: self._call(name, args, kwargs)
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        store = await self._store_for("shards", ())
+        return await store.shards(inbox, before)
+
+    async def _store_for(self, name: str, args: Sequence[Any]) -> EventStore:
+        """Return the store with the layout with which a call is sent, which it keeps however late it takes effect."""
+        return await self._laid_out(name, args) if self._laid_out else self._store
+
+    async def _call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        method = getattr(await self._store_for(name, args), name)
+        return await self._wire.call(lambda: method(*args, **kwargs))
 
     def mark(self) -> int:
         return 0
@@ -124,10 +147,9 @@ class _WiredStore:
         """Wait in the process, since a store whose changes readers do not notice has no part in it."""
         await self.process.sleep_ms(timeout_ms)
 
-    async def _batch(
-        self, method: Callable[[Sequence[T]], Coroutine[Any, Any, list[Outcome]]], items: Sequence[T]
-    ) -> list[Outcome]:
+    async def _batch(self, name: str, items: Sequence[Any]) -> list[Outcome]:
         """Write a batch, which is not atomic: some statements may be refused while others take effect."""
+        method = getattr(await self._store_for(name, items), name)
         refused = [self._faults.strikes(self._rng, "throttled") for _ in items]
         taken = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
         outcomes = iter(await self._wire.call(lambda: method(taken), in_parts=True))
@@ -155,9 +177,17 @@ class _WiredQueue:
         return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs), in_parts=name == "send")
 
 
-def wired_store(store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> EventStore:
-    """Return `store` as a process sees it."""
-    return cast("EventStore", _WiredStore(store, wire, process, rng, faults))
+def wired_store(
+    store: EventStore,
+    wire: Wire,
+    process: Process,
+    rng: random.Random,
+    faults: Faults,
+    *,
+    laid_out: LaidOut | None = None,
+) -> EventStore:
+    """Return `store` as a process sees it. `laid_out` gives it the layout for a call, by name and arguments."""
+    return cast("EventStore", _WiredStore(store, wire, process, rng, faults, laid_out=laid_out))
 
 
 def wired_queue(queue: MemoryQueue, wire: Wire, process: Process) -> EventQueue:

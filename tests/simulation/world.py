@@ -19,6 +19,7 @@ from shared.model.records import Guard, Place, Record
 from shared.model.type_pattern import matches_any
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
+from tests.simulation.layouts import SimulatedLayouts
 from tests.simulation.partitions import AMPLE, Capacity, PartitionedStore
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
@@ -33,7 +34,6 @@ TENANT, INBOX = "acme", "orders"
 SETTINGS = Settings(
     deduplication_window_seconds=3,
     event_ttl_days=1,
-    inbox_shards=2,
     visibility_seconds=10,
     worker_receivers=2,
     inline_body_bytes=300,
@@ -113,8 +113,8 @@ class Store(EventStore, Protocol):
 class MakeStore(Protocol):
     """Makes the store of one run. None of its methods may wait."""
 
-    def __call__(self, clock: Clock, *, shards: int) -> Store:
-        """Return an empty store of `shards` shards an inbox."""
+    def __call__(self, clock: Clock) -> Store:
+        """Return an empty store."""
         ...
 
 
@@ -130,7 +130,8 @@ class World:
         self.queue = MemoryQueue(
             self.services, dlq=self.dlq, max_receives=SETTINGS.max_receives, shuffle=self.rng.shuffle
         )
-        self.store = make_store(self.services, shards=SETTINGS.inbox_shards)
+        self.store = make_store(self.services)
+        self.layouts = SimulatedLayouts(self.services) if isinstance(self.store, MemoryStore) else None
         self.capacity = Capacity(loop.time, rate=self.rng.choice((AMPLE, AMPLE, 20, 8)))
         self.bodies = MemoryBodies()
         self.faults = self._faults()
@@ -140,6 +141,8 @@ class World:
         self.acked_identities: dict[Identity, int] = {}  # time of the last one
         self.erased: dict[Identity, int] = {}  # time of the last one
         self.processes: list[Process] = []
+        self.workers: list[Process] = []
+        self.had_wrong_clocks = False
         self.stop = asyncio.Event()
 
     def _faults(self) -> Faults:
@@ -154,6 +157,11 @@ class World:
             counts={},
         )
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a follower may see an event twice: a worker with a wrong clock moves events that were in time."""
+        return self.profile.may_repeat or self.had_wrong_clocks
+
     def process(self) -> Process:
         """Return a process whose clock is off by at most half the skew permitted between two clocks."""
         half = SETTINGS.clock_skew_ms // 2
@@ -167,6 +175,7 @@ class World:
 
     async def worker(self, process: Process) -> None:
         """Run the real worker in `process` until the world stops."""
+        self.workers.append(process)
         store = self._connect(process)
         rules = CommitRules(clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=SETTINGS)
         dlq = wired_queue(self.dlq, self.wire(process), process)
@@ -186,8 +195,10 @@ class World:
         return inbox
 
     def _connect(self, process: Process) -> EventStore:
-        partitioned = PartitionedStore(self.store, self.capacity, shards=SETTINGS.inbox_shards)
-        return wired_store(cast("EventStore", partitioned), self.wire(process), process, self.rng, self.faults)
+        partitioned = PartitionedStore(self.store, self.capacity)
+        wire = self.wire(process)
+        laid_out = self.layouts.of(partitioned, process, wire) if self.layouts else None
+        return wired_store(cast("EventStore", partitioned), wire, process, self.rng, self.faults, laid_out=laid_out)
 
     async def post(self, ids: Mapping[str, str], *, age_ms: int = 0) -> None:
         """Accept events (a mapping of ids to inboxes) as one pack per window, and send the packs to the queue."""

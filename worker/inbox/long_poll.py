@@ -5,7 +5,7 @@ reads beyond what is readable, and each waiter sleeps until its event becomes re
 to answer on time. An answer is late only if the commit of its event took longer than half of `settle_ms`, and by at
 most the excess: 300 ms, since commits are done within 800 ms.
 
-With four shards, that makes eight queries per second for each inbox, and none while no request waits.
+That makes two queries per second for each shard of an inbox, and none while no request waits.
 
 All polls of a process take turns. Keys whose requests wait are served in rotation, so one that waits at a thousand
 inboxes delays its own polls, and those of others by no more than one turn each.
@@ -33,7 +33,7 @@ POLL_MS = 500
 """Interval between two polls of one inbox."""
 
 _TURN_MS = 20
-"""A process polls at most 50 inboxes per second (200 queries). With more inboxes it polls each less often."""
+"""A process polls at most 50 inboxes per second. With more inboxes it polls each less often."""
 
 EARLY_POLL_MS = 50
 """The same while an early request waits, for 5 s after an event. Later a hundredth of the time since the last one, so
@@ -62,10 +62,9 @@ _log = logging.getLogger("triggers.inbox")
 class LongPolls:
     """The long polls of one events table."""
 
-    def __init__(self, reader: EventReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
+    def __init__(self, reader: EventReader, clock: Clock, *, settle_ms: int) -> None:
         self._reader = reader
         self._clock = clock
-        self._shards = shards
         self._settle_ms = settle_ms
         self._watches: dict[Place, _Watch] = {}
         self._places = FairPlaces(MAX_WAITERS)
@@ -129,8 +128,9 @@ class LongPolls:
 
     async def poll(self, inbox: Place) -> list[Polled]:
         """Return the events after `inbox.position`, readable or not yet, sorted by position."""
+        shards = await self._reader.shards(inbox, _END)
         slices = await gather_all(
-            self._reader.query(inbox, shard=shard, before=_END, limit=_POLL_ITEMS) for shard in range(self._shards)
+            self._reader.query(inbox, shard=shard, before=_END, limit=_POLL_ITEMS) for shard in range(shards)
         )
         polled = [Polled(event.place.position, event.type) for slice_ in slices for event in slice_.events]
         polled += [Polled(slice_.stopped_at, None) for slice_ in slices if slice_.stopped_at]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.model.errors import InvalidSettings, Unavailable
+from shared.model.errors import Unavailable
 from shared.model.position import FIRST
 from shared.model.records import Outcome
 from tests.contract.build import END, Builder
@@ -22,18 +22,6 @@ async def test_a_reader_sees_what_another_process_stores_after_it_opened(tmp_pat
         async with asyncio.timeout(10):
             await reader.wait_for_change(mark, 20_000)
         assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=10)).events == [event]
-
-
-async def test_another_number_of_shards_is_refused_to_workers_and_readers(tmp_path: Path) -> None:
-    async with opened(tmp_path, inbox_shards=2) as backend:
-        await backend.event_reader()  # a new file fits any number
-        await backend.event_store()
-        await backend.event_store()
-
-    async with opened(tmp_path, inbox_shards=4) as backend:
-        for open_ in (backend.event_store, backend.event_reader):
-            with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=4.*created with 2"):
-                await open_()
 
 
 async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -12,14 +12,13 @@ from shared.model.position import FIRST, Minter
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from tests.fakes.store import FakeStore
+from tests.fakes.store import SHARDS, FakeStore
 from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
 from worker.inbox import long_poll
 from worker.inbox.reader import Inbox, Page, PageRequest
 
 SETTINGS = Settings()
-SHARDS = SETTINGS.inbox_shards
 
 
 class World:

@@ -1,0 +1,66 @@
+"""A `LayoutStore` in one item of the events table, under the key `layout`."""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.aws.errors import translated_read
+from shared.aws.items import number, text
+from shared.aws.small_table import ConditionFailed, writing
+from shared.layout_ports import Reading
+from shared.model.errors import Unavailable
+from shared.model.layout import Layout, decode, encode
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
+
+_KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": "layout"}, "sk": {"S": "layout"}}
+
+
+class DynamoLayoutStore:
+    """The layout of one events table. The SDK must not retry a write: use `AwsClients.dynamodb_once`."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    async def read(self) -> Reading:
+        """Return the layout and the time of the response, which DynamoDB states to the second."""
+        with translated_read():
+            # Not GetItem, whose response has no headers here (`shared.aws.direct_calls`).
+            response = await self._client.batch_get_item(
+                RequestItems={self._table: {"Keys": [_KEY], "ConsistentRead": True}}
+            )
+        if response.get("UnprocessedKeys"):
+            raise Unavailable("the events table did not return the layout")
+        items = response["Responses"].get(self._table, [])
+        layout = decode(int(items[0]["version"]["N"]), items[0]["inboxes"]["S"]) if items else Layout()
+        return Reading(layout, _time_of(response["ResponseMetadata"]))
+
+    async def write(self, layout: Layout) -> bool:
+        """Replace the layout if its version is one less than that of `layout`; costs a write unit for each 1 KB."""
+        item = {**_KEY, "version": number(layout.version), "inboxes": text(encode(layout).decode())}
+        try:
+            with writing():
+                await self._client.put_item(TableName=self._table, Item=item, **_unless_changed(layout.version - 1))
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _unless_changed(version: int) -> dict[str, Any]:
+    if version == 0:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "#version = :version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":version": number(version)},
+    }
+
+
+def _time_of(metadata: Mapping[str, Any]) -> int | None:
+    try:
+        return int(parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp() * 1000)
+    except (KeyError, ValueError):
+        return None
