@@ -8,14 +8,16 @@ from shared.aws.errors import translated_read
 from shared.aws.items import number, text
 from shared.aws.small_table import ConditionFailed, writing
 from shared.layout_ports import Reading
-from shared.model.errors import Unavailable
+from shared.model.errors import InvalidSettings, Unavailable
 from shared.model.layout import Layout, decode, encode
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
 
-_KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": "layout"}, "sk": {"S": "layout"}}
+_NAME, _EARLIER = "layout", "config"
+_KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": _NAME}, "sk": {"S": _NAME}}
+_EARLIER_KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": _EARLIER}, "sk": {"S": _EARLIER}}
 
 
 class DynamoLayoutStore:
@@ -26,16 +28,22 @@ class DynamoLayoutStore:
         self._table = table
 
     async def read(self) -> Reading:
-        """Return the layout and the time of the response, which DynamoDB states to the second."""
+        """Return the layout and the time of the response, which DynamoDB states to the second.
+
+        Raises `InvalidSettings` if the table is from a release in which all inboxes had the same number of shards.
+        """
         with translated_read():
             # Not GetItem, whose response has no headers here (`shared.aws.direct_calls`).
             response = await self._client.batch_get_item(
-                RequestItems={self._table: {"Keys": [_KEY], "ConsistentRead": True}}
+                RequestItems={self._table: {"Keys": [_KEY, _EARLIER_KEY], "ConsistentRead": True}}
             )
         if response.get("UnprocessedKeys"):
             raise Unavailable("the events table did not return the layout")
-        items = response["Responses"].get(self._table, [])
-        layout = decode(int(items[0]["version"]["N"]), items[0]["inboxes"]["S"]) if items else Layout()
+        items = {item["pk"]["S"]: item for item in response["Responses"].get(self._table, [])}
+        if _EARLIER in items:
+            raise InvalidSettings([f"{self._table} is from an earlier release: create a new table (docs/upgrading.md)"])
+        found = items.get(_NAME)
+        layout = Layout() if found is None else decode(int(found["version"]["N"]), found["inboxes"]["S"])
         return Reading(layout, _time_of(response["ResponseMetadata"]))
 
     async def write(self, layout: Layout) -> bool:

@@ -1,11 +1,15 @@
 """Provisioning against the emulator."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from shared.aws.backend import AwsBackend
 from shared.aws.clients import AwsClients
 from shared.aws.kms import KmsSecretBox
 from shared.aws.provision import provision
+from shared.clock import SystemClock
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
 
@@ -87,3 +91,14 @@ async def test_a_key_named_by_an_alias_is_created_once(aws_settings: Settings) -
         sealed = await box.seal(b"secret", {"source": "a"})
         await provision(named)
         assert await box.open(sealed, {"source": "a"}) == b"secret"
+
+
+async def test_a_table_of_an_earlier_release_is_refused(aws_settings: Settings) -> None:
+    item: Any = {"pk": {"S": "config"}, "sk": {"S": "config"}, "inbox_shards": {"N": "4"}}
+    async with AwsClients(aws_settings).dynamodb() as dynamodb:
+        await dynamodb.put_item(TableName=aws_settings.dynamodb_table_events, Item=item)
+    backend = AwsBackend(aws_settings, SystemClock())
+    for open_ in (backend.event_store, backend.event_reader):
+        with pytest.raises(InvalidSettings, match="earlier release"):
+            await open_()
+    await backend.aclose()
