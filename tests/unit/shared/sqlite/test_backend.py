@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,8 @@ import pytest
 from shared.model.errors import Unavailable
 from shared.model.position import FIRST
 from shared.model.records import Outcome
+from shared.sqlite import event_rows
+from shared.sqlite.schema import open_writer
 from tests.contract.build import END, Builder
 from tests.unit.shared.sqlite.rig import opened
 
@@ -67,3 +70,21 @@ async def test_a_value_that_sqlite_never_takes_is_refused_alone(tmp_path: Path) 
         assert await store.insert_guards([good, bad]) == [Outcome.DONE, Outcome.REFUSED]
 
         assert await store.read_guard(good.identity) == good
+
+
+async def test_a_file_whose_inboxes_had_shards_is_converted(tmp_path: Path) -> None:
+    make = Builder()
+    events = [make.event() for _ in range(20)]
+    path = tmp_path / "events.db"
+    with closing(open_writer(path, event_rows.MIGRATIONS[:1])) as db:
+        for event in events:
+            place = event.place
+            shard = int(place.position[-2:], 16) % 4
+            key = (place.tenant, place.inbox, place.delivered, shard, place.position)
+            row = (*key, event.type, event.accepted_at, event.expires_at, None, None, None, event.body)
+            db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    async with opened(tmp_path) as backend:
+        reader = await backend.event_reader()
+        assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=100)).events == events
+        assert await reader.read_events([event.place for event in events]) == events
