@@ -77,7 +77,7 @@ def list_(*, tenant: str | None, as_json: bool) -> None:
 
 @inboxes.command()
 @click.argument("inbox")
-@click.argument("shards", type=click.Choice(_COUNTS))
+@click.argument("shards", metavar="SHARDS", type=click.Choice(_COUNTS))
 @click.option("--tenant", required=True, help="The tenant of the inbox.")
 @json_option
 def scale(*, inbox: str, shards: str, tenant: str, as_json: bool) -> None:
