@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
-from openapi import console, groups, groups_schemas, inbox, inbox_schemas, ingest
+from openapi import console, groups, groups_schemas, inbox, inbox_schemas, ingest, own_key
 from shared.clock import SystemClock
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
@@ -24,7 +24,11 @@ _TAGS = {
     "events": "Posting, looking up and erasing events.",
     "inbox": "Reading an inbox, and acknowledging events.",
     "groups": "Sharing the events of an inbox among several workers, by leases.",
-    "operating": "For keys with the scope `operate`; served by `triggers serve all` and `triggers serve console`.",
+    "operating": (
+        "For keys with the scopes `operate` and `dlq:admin`; served by `triggers serve all` and `triggers serve"
+        " console`."
+    ),
+    "keys": "The API key of the request.",
     "operations": "Health and metrics of the process that answers. These need no key.",
 }
 
@@ -38,6 +42,7 @@ _PARTS: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
     (inbox.PATHS, inbox_schemas.SCHEMAS),
     (groups.PATHS, groups_schemas.SCHEMAS),
     (console.PATHS, console.SCHEMAS),
+    (own_key.PATHS, own_key.SCHEMAS),
 )
 
 

@@ -38,6 +38,8 @@ PAGES: Mapping[str, Any] = {
     },
 }
 
+INBOX_LIST: Mapping[str, Any] = {"inboxes": [{"inbox": "default"}, {"inbox": "payments"}], "more": False}
+
 EVENT_STATUS: Mapping[str, Any] = {
     "id": EVENT["id"],
     "status": "stored",
@@ -118,6 +120,22 @@ SCHEMAS: Mapping[str, Any] = {
                     " number with `+` means at least that many: the events are too large to count further."
                 ),
             },
+        },
+    },
+    "InboxList": {
+        "title": "InboxList",
+        "type": "object",
+        "required": ["inboxes", "more"],
+        "properties": {
+            "inboxes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["inbox"],
+                    "properties": {"inbox": {"type": "string", "description": "The name of the inbox."}},
+                },
+            },
+            "more": {"type": "boolean", "description": "Whether there are others after the last one."},
         },
     },
     "InboxBatch": {

@@ -116,6 +116,14 @@ class EventReader(ShardReader, Protocol):
         """Count the events that `query` would return, oldest first, at half its cost. May lag by some seconds."""
         ...
 
+    async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
+        """Return the names of up to `limit` inboxes of `tenant` after the name `after`, in the order of their bytes.
+
+        An inbox is listed from its first event, undelivered or delivered, until that and all later ones have expired.
+        May lag by some seconds, and list an inbox for some days longer.
+        """
+        ...
+
     def mark(self) -> int:
         """Return a marker of the store's current state, for `wait_for_change`."""
         ...

@@ -63,8 +63,10 @@ def acks(what: str, body: bytes, content_type: str = JSON) -> Case:
     return post(what, body, content_type, "/v1/acks")
 
 
-def redrive(what: str, body: bytes, content_type: str = JSON, key: str = "all", **headers: str) -> Case:
-    return msgspec.structs.replace(post(what, body, content_type, "/v1/dlq/redrive", **headers), key=key)
+def redrive(
+    what: str, body: bytes, content_type: str = JSON, key: str = "all", path: str = "/v1/dlq/redrive", **headers: str
+) -> Case:
+    return msgspec.structs.replace(post(what, body, content_type, path, **headers), key=key)
 
 
 def groups(
@@ -192,6 +194,7 @@ _READING = (
     get("An invalid cursor", "/v1/inbox?after=x"),
     get("A cursor of another inbox", f"/v1/inbox?inbox=a&after={cursor.encode(POSITION, 'b')}"),
     get("An unsupported format", "/v1/inbox", accept="text/html"),
+    get("Listing inboxes: invalid parameters", "/v1/inboxes?after=A&limit=1001"),
     get("One event: not found", "/v1/events/1"),
     get("One event: invalid parameters", "/v1/events/1?inbox=A&sourc=x"),
     get("One event: an id that is not UTF-8", "/v1/events/%FF"),
@@ -200,6 +203,9 @@ _OPERATING = (
     get("Queue depth: a key without the scope `operate`", "/v1/queue", key="writer"),
     get("Listing dead letters: a key without the scope `operate`", "/v1/dlq", key="writer"),
     redrive("Redrive: a key without the scope `operate`", b'{"ids":["x"]}', key="writer"),
+    get("Opening a dead letter: a key without the scope `dlq:admin`", "/v1/dlq/x", key="writer"),
+    get("Opening a dead letter: not found", "/v1/dlq/x"),
+    redrive("Drop: a key without the scope `dlq:admin`", b'{"ids":["x"]}', key="writer", path="/v1/dlq/drop"),
     redrive("An unsupported Content-Type", b"{}", NDJSON),
     redrive("A Content-Encoding", b"{}", content_encoding="gzip"),
     redrive("A body over 64 KiB", b" " * 65_537),
@@ -255,5 +261,5 @@ GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
     ("Reading", _READING),
     ("`/v1/leases` and `/v1/groups`", _LEASES),
-    ("`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`", _OPERATING),
+    ("`GET /v1/queue` and `/v1/dlq`", _OPERATING),
 )

@@ -3,10 +3,8 @@
 Every method takes effect in one event-loop iteration, so it is as atomic as a DynamoDB call or transaction.
 """
 
-import copy
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
-from typing import Self
 
 from msgspec.structs import replace
 
@@ -22,25 +20,26 @@ _ONE_SHARD = Layout()
 
 
 class MemoryStore:
-    """An `EventStore` whose inboxes are laid out by `layout`. Its contents last as long as the process."""
+    """An `EventStore` whose inboxes are laid out by `layout`, which may be replaced between two calls.
+
+    Its contents last as long as the process.
+    """
 
     def __init__(self, clock: Clock, layout: Layout = _ONE_SHARD) -> None:
         self._clock = clock
-        self._layout = layout
+        self.layout = layout
         self.by_shard: dict[tuple[int, Place], Record] = {}
         self._positions: dict[tuple[str, str, bool, int], list[str]] = {}
         self._guards: dict[Identity, dict[str, Guard]] = {}
-
-    def seen_with(self, layout: Layout) -> Self:
-        """Return the same store, as a process uses it that has this layout."""
-        seen = copy.copy(self)
-        seen._layout = layout  # noqa: SLF001 (its own class)
-        return seen
 
     @property
     def records(self) -> Mapping[Place, Record]:
         """The record at each place."""
         return {place: record for (_, place), record in self.by_shard.items()}
+
+    def shard_of(self, place: Place) -> int:
+        """Return the shard that holds what lies at `place`."""
+        return self.layout.shard_of(place)
 
     def guards(self) -> list[Guard]:
         """Return all guards."""
@@ -51,7 +50,7 @@ class MemoryStore:
 
     async def shards(self, inbox: Place, before: str) -> int:
         """Return in how many shards to read a range."""
-        return self._layout.shards_between(inbox, before)
+        return self.layout.shards_between(inbox, before)
 
     async def query(
         self,
@@ -114,11 +113,15 @@ class MemoryStore:
         """Insert events independently."""
         return [self._insert_event(event) for event in events]
 
+    async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
+        """Return the inboxes of `tenant` that have records."""
+        return sorted({place.inbox for place in self.records if place.tenant == tenant and place.inbox > after})[:limit]
+
     async def remove_events(self, places: Sequence[Place]) -> None:
         """Delete the events at `places`; tombstones remain."""
         for place in places:
             if isinstance(self._at(place), StoredEvent):
-                del self.by_shard[self._layout.shard_of(place), place]
+                del self.by_shard[self.shard_of(place), place]
                 self._shard(place).remove(place.position)
 
     async def move_guards(self, moved: Sequence[Guard]) -> list[Outcome]:
@@ -212,15 +215,15 @@ class MemoryStore:
         self._put(place, Tombstone(place=place, moved_to=moved_to, expires_at=expires_at))
 
     def _at(self, place: Place) -> Record | None:
-        return self.by_shard.get((self._layout.shard_of(place), place))
+        return self.by_shard.get((self.shard_of(place), place))
 
     def _put(self, place: Place, record: Record) -> None:
         if self._at(place) is None:
             insort(self._shard(place), place.position)
-        self.by_shard[self._layout.shard_of(place), place] = record
+        self.by_shard[self.shard_of(place), place] = record
 
     def _shard(self, place: Place) -> list[str]:
-        key = (place.tenant, place.inbox, place.delivered, self._layout.shard_of(place))
+        key = (place.tenant, place.inbox, place.delivered, self.shard_of(place))
         return self._positions.setdefault(key, [])
 
 

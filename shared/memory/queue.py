@@ -18,6 +18,7 @@ class _Held(msgspec.Struct, kw_only=True):
     body: str
     attributes: Mapping[str, str]
     visible_at: int  # monotonic milliseconds
+    sent_at: int  # epoch milliseconds
     receives: int = 0
     handle: str = ""
 
@@ -104,7 +105,12 @@ class MemoryQueue:
         if len(message.body.encode()) > MAX_MESSAGE_BYTES or not message.body.isascii():
             return Outcome.REFUSED
         visible_at = self._clock.monotonic_ms() + message.delay_seconds * 1000
-        held = _Held(body=message.body, attributes=message.attributes, visible_at=visible_at)
+        held = _Held(
+            body=message.body,
+            attributes=message.attributes,
+            visible_at=visible_at,
+            sent_at=self._clock.wall_ms(),
+        )
         self._held[f"m{next(self._numbers)}"] = held
         self._wake()
         return Outcome.DONE
@@ -127,6 +133,13 @@ class MemoryQueue:
             held.visible_at = now + visibility_seconds * 1000
             held.handle = f"{id_}#{held.receives}"
             received.append(
-                Message(id=id_, body=held.body, handle=held.handle, receives=held.receives, attributes=held.attributes)
+                Message(
+                    id=id_,
+                    body=held.body,
+                    handle=held.handle,
+                    receives=held.receives,
+                    attributes=held.attributes,
+                    sent_at=held.sent_at,
+                )
             )
         return received

@@ -21,12 +21,16 @@ ROUTES = (
     "/v1/acks",
     "/v1/in/{token}",
     "/v1/inbox",
+    "/v1/inboxes",
     "/v1/leases",
     "/v1/leases/{lease}",
     "/v1/groups",
     "/v1/queue",
     "/v1/dlq",
+    "/v1/dlq/{message_id}",
     "/v1/dlq/redrive",
+    "/v1/dlq/drop",
+    "/v1/key",
     "/",
     "/healthz",
     "/readyz",
@@ -180,7 +184,7 @@ class Metrics:
         self.shard_changes = self._counter(
             "triggers_worker_shard_changes_total",
             "Inboxes whose number of shards a worker has doubled (`grown`) or halved (`shrunk`)",
-            {"change": ("grown", "shrunk")},
+            {"action": ("grown", "shrunk")},
         )
         self.layout_full = self._counter(
             "triggers_worker_layout_full_total",

@@ -13,7 +13,7 @@ from types_aiobotocore_dynamodb import DynamoDBClient
 
 from shared.aws.clients import AwsClients
 from shared.aws.event_store import DynamoStore
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.model.event import Identity
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, StoredEvent
@@ -53,10 +53,10 @@ async def sqlite_backend(settings: Settings) -> AsyncIterator[SqliteBackend]:
         await backend.aclose()
 
 
-def dynamo_store(client: DynamoDBClient, settings: Settings) -> DynamoStore:
+def dynamo_store(client: DynamoDBClient, settings: Settings, clock: Clock | None = None) -> DynamoStore:
     """The table of `settings`, in which every inbox has `SHARDS` shards."""
-    clock = SystemClock()
-    return DynamoStore(client, settings.dynamodb_table_events, layouts_of(every_inbox(SHARDS), clock), clock)
+    clock = clock or SystemClock()
+    return DynamoStore(client, settings.dynamodb_table_events, layouts_of(every_inbox(SHARDS), SystemClock()), clock)
 
 
 class Queues(NamedTuple):

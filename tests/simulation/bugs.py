@@ -75,7 +75,7 @@ def no_tombstones() -> Iterator[Any]:
 
     def leave_empty(self: MemoryStore, place: Place, moved_to: str | None) -> None:
         if isinstance(self._at(place), StoredEvent) or moved_to is None:
-            self.by_shard.pop((self._layout.shard_of(place), place), None)
+            self.by_shard.pop((self.layout.shard_of(place), place), None)
             positions = self._shard(place)
             if place.position in positions:
                 positions.remove(place.position)
@@ -138,7 +138,7 @@ def repair_ignores_acked_events() -> Iterator[Any]:
 
     async def blind(self: MemoryStore, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         place = event.place._replace(position=guard.position, delivered=True)
-        self.by_shard.pop((self._layout.shard_of(place), place), None)
+        self.by_shard.pop((self.layout.shard_of(place), place), None)
         return await reposition(self, current, guard, event)
 
     async def straight_to_reposition(self: Resolver, commit: EventCommit, current: Guard, own: Guard) -> Result | None:

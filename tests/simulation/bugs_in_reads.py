@@ -11,7 +11,7 @@ from shared.model.cursor import MAX_RETURNED
 from shared.model.position import floor_of
 from shared.model.records import StoredEvent
 from tests.simulation.planting import Bugs
-from tests.simulation.world import SETTINGS
+from tests.simulation.settings import SETTINGS
 from worker.inbox import early, scan
 from worker.inbox.early import ReturnedEvents
 from worker.inbox.reader import Inbox

@@ -24,11 +24,12 @@ from shared.model.pack import encode as encode_pack
 from shared.model.position import Minter
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
+from tests.simulation.faults.queue import wired_queue
 from tests.simulation.layouts import laid_out_by
 from tests.simulation.partitions import Capacity, PartitionedStore
 from tests.simulation.pressure import AwsWire
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
-from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
+from tests.simulation.wire import Faults, Wire, wired_store
 from worker.commit import inbox_scaling
 from worker.commit.consumer import Consumer
 from worker.commit.dead_letters import DeadLetters
@@ -129,11 +130,9 @@ class Growth:
         faults = Faults(counts={})
         wire = AwsWire(process, self._rng, faults, timeout_ms=_SETTINGS.store_timeout_ms)
         layouts = Layouts(self._layout, process, skew_ms=_SETTINGS.clock_skew_ms)
-        partitioned = PartitionedStore(cast("EventStore", self._store), self._capacity)
-        laid_out = laid_out_by(layouts, partitioned)
-        return wired_store(
-            cast("EventStore", partitioned), wire, process, self._rng, faults, laid_out=laid_out
-        ), layouts
+        store = cast("EventStore", PartitionedStore(self._store, self._capacity, self._store.shard_of))
+        lay_out = laid_out_by(layouts, self._store)
+        return wired_store(store, wire, process, self._rng, faults, lay_out=lay_out), layouts
 
     def _inbox(self) -> Inbox:
         process = Process(self._loop)

@@ -5,7 +5,7 @@ All times are a thirtieth of the real ones, since a run has only twelve seconds 
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from shared.layouts import LayoutFull, Layouts
@@ -15,10 +15,8 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.layout import InboxName, Layout, Timing
 from shared.model.position import time_of
 from shared.model.records import Guard, Place, StoredEvent
-from shared.ports import EventStore
-from tests.simulation.partitions import PartitionedStore
 from tests.simulation.virtual import Process
-from tests.simulation.wire import Faults, LaidOut, Wire
+from tests.simulation.wire import Faults, LayOut, Wire
 
 if TYPE_CHECKING:
     from shared.layout_ports import Reading
@@ -47,27 +45,29 @@ class _WiredLayoutStore:
 class SimulatedLayouts:
     """The layout of a run."""
 
-    def __init__(self, services: Process) -> None:
+    def __init__(self, events: MemoryStore, services: Process) -> None:
         self.store = MemoryLayoutStore(services)
+        self._events = events
 
     def held_by(self, process: Process, wire: Wire) -> Layouts:
         """Return the holder of the copy of `process`."""
         return Layouts(_WiredLayoutStore(self.store, wire), process, skew_ms=SKEW_MS, timing=TIMING)
 
-    def of(self, store: PartitionedStore, process: Process, wire: Wire) -> LaidOut:
-        """Return how `process` chooses the layout of a call to `store`."""
-        return laid_out_by(self.held_by(process, wire), store)
+    def of(self, process: Process, wire: Wire) -> LayOut:
+        """Return how `process` chooses the layout of a call."""
+        return laid_out_by(self.held_by(process, wire), self._events)
 
 
-def laid_out_by(layouts: Layouts, store: PartitionedStore) -> LaidOut:
+def laid_out_by(layouts: Layouts, store: MemoryStore) -> LayOut:
     """Return how a process with `layouts` chooses the layout of a call to `store`, as `shared.aws.event_store` does."""
 
-    async def laid_out(name: str, args: Sequence[Any]) -> EventStore:
+    async def lay_out(name: str, args: Sequence[Any]) -> Callable[[], None]:
         until_ms = max((time_of(position) for position in _positions(args)), default=0)
         choose = layouts.for_writing if name in _WRITES else layouts.current
-        return cast("EventStore", store.seen_with(await choose(until_ms)))
+        layout = await choose(until_ms)
+        return lambda: setattr(store, "layout", layout)
 
-    return laid_out
+    return lay_out
 
 
 def _positions(args: Sequence[Any]) -> Iterator[str]:
@@ -105,16 +105,16 @@ def _name_of(rng: random.Random) -> InboxName:
 
 async def _set_clocks_forward(world: "World") -> None:
     rng = world.rng
-    for _ in range(rng.choice((0, 1, 3))):
+    for _ in range(0 if world.profile.keeps_dlq_empty else rng.choice((0, 1, 3))):
         await asyncio.sleep(rng.expovariate(0.3))
         workers = [process for process in world.workers if not process.is_dead]
         if not workers:
             continue
         process, forward_ms = rng.choice(workers), rng.choice(_FORWARD_MS)
         world.had_wrong_clocks = True
-        process.skew_ms += forward_ms
+        process.forward_ms = forward_ms
         await asyncio.sleep(rng.expovariate(0.5))
-        process.skew_ms -= forward_ms
+        process.forward_ms = 0
 
 
 def misplaced(world: "World") -> Iterator[str]:

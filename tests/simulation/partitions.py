@@ -6,20 +6,16 @@ over the table, so only the records of an inbox share a partition: one shard, un
 """
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable
-from shared.model.layout import Layout
 from shared.model.records import Guard, Outcome, Place, StoredEvent
 from shared.ports import EventStore
 
 AMPLE = 1_000_000
 """More units a second than any run needs."""
-
-_ONE_SHARD = Layout()
 
 _Key = tuple[str, str, bool, int]
 
@@ -62,15 +58,10 @@ class Capacity:
 class PartitionedStore:
     """`store`, with every write charged to `capacity`. Reads are free."""
 
-    def __init__(self, store: EventStore, capacity: Capacity, layout: Layout = _ONE_SHARD) -> None:
+    def __init__(self, store: EventStore, capacity: Capacity, shard_of: Callable[[Place], int] = lambda _: 0) -> None:
         self._store = store
         self._capacity = capacity
-        self._layout = layout
-
-    def seen_with(self, layout: Layout) -> "PartitionedStore":
-        """Return the same store, as a process uses it that has this layout."""
-        store = cast("EventStore", cast("MemoryStore", self._store).seen_with(layout))
-        return PartitionedStore(store, self._capacity, layout)
+        self._shard_of = shard_of
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         method: Callable[..., Coroutine[Any, Any, Any]] = getattr(self._store, name)
@@ -125,7 +116,7 @@ class PartitionedStore:
             raise Unavailable("throttled")
 
     def _take(self, place: Place, units: int) -> bool:
-        key = (place.tenant, place.inbox, place.delivered, self._layout.shard_of(place))
+        key = (place.tenant, place.inbox, place.delivered, self._shard_of(place))
         return self._capacity.take(key, units)
 
 

@@ -23,9 +23,10 @@ from shared.model.position import Minter
 from shared.model.records import Place, Record, StoredEvent
 from shared.ports import MAX_MESSAGES, EventStore, Message, Outgoing
 from shared.settings import Settings
+from tests.simulation.faults.queue import wired_queue
 from tests.simulation.partitions import Capacity, PartitionedStore
 from tests.simulation.virtual import Process, VirtualLoop
-from tests.simulation.wire import Faults, Wire, wired_queue, wired_store
+from tests.simulation.wire import Faults, Wire, wired_store
 from worker.commit.consumer import Consumer
 from worker.commit.dead_letters import DeadLetters
 from worker.commit.event_commit import CommitRules
@@ -166,7 +167,7 @@ class _Overload:
         faults = Faults(counts={})
         wire = AwsWire(process, self._rng, faults, timeout_ms=self._settings.store_timeout_ms)
         self._wires.append(wire)
-        partitioned = PartitionedStore(self._store, self._capacity, self._layout)
+        partitioned = PartitionedStore(self._store, self._capacity, self._layout.shard_of)
         store = wired_store(cast("EventStore", partitioned), wire, process, self._rng, faults)
         minter = Minter(process, random_bytes=self._rng.randbytes)
         processor = Processor(

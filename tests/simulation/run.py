@@ -1,31 +1,32 @@
 """One simulated run from one seed: about twelve seconds of faults, then recovery, then checks."""
 
 import asyncio
-import contextlib
 from collections import Counter
 
 import msgspec
 
-from shared.memory.event_store import MemoryStore
-from shared.model import cursor as cursors
-from shared.model.cursor import MAX_RETURNED
-from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Outcome
 from shared.ports import Outgoing
+from tests.simulation import later
 from tests.simulation.checks import Sightings, check
+from tests.simulation.clients import check_clients
+from tests.simulation.faults.expiry import ExpiringMemoryStore
+from tests.simulation.followers import follow, follow_early, follow_waiting
 from tests.simulation.layouts import change_at_random, misplaced
-from tests.simulation.partitions import AMPLE
-from tests.simulation.virtual import Process, VirtualLoop
-from tests.simulation.world import INBOX, SETTINGS, TENANT, MakeStore, World
-from worker.inbox.reader import PageRequest
+from tests.simulation.profiles import Profile
+from tests.simulation.settings import TTL_MS, WINDOW_MS, near
+from tests.simulation.traffic import INBOX, TENANT
+from tests.simulation.virtual import VirtualLoop
+from tests.simulation.workers import keep_function_running, keep_worker_running
+from tests.simulation.world import MakeStore, World
 
 _FAULT_SECONDS = 12.0
 _DRAIN_SECONDS = 3_000.0
 _LATE_CALL_SECONDS = 10.0
 _END_SECONDS = 2 * _DRAIN_SECONDS
-_WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000
-_TWO_DAYS_MS = 2 * 86_400_000
+_DAYS_SECONDS = 30 * 86_400
+_LONG_OUTAGE_SECONDS = 60.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,16 +40,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
-def simulate(seed: int, make_store: MakeStore = MemoryStore) -> Report:
-    """Run `seed` and check the outcome. The same seed always gives the same report."""
+def simulate(seed: int, make_store: MakeStore = ExpiringMemoryStore, profile: Profile | None = None) -> Report:
+    """Run `seed` and check the outcome; without `profile`, the seed selects it. The same seed, the same report."""
     loop = VirtualLoop()
-    world = World(loop, seed, make_store)
+    world = World(loop, seed, make_store, profile)
+    end_seconds = _END_SECONDS + (_DAYS_SECONDS if world.profile.expiry else 0)
     try:
-        return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), _END_SECONDS))
+        return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), end_seconds))
     except TimeoutError:
         return _report(world, seed, ["the run does not end"])
     except Exception as error:
-        error.add_note(f"seed {seed}")
+        error.add_note(f"seed {seed} ({world.profile.name})")
         raise
     finally:
         loop.close()
@@ -62,40 +64,35 @@ class _Run:
         acker = self._rng.choice(("none", "ordinary", "early"))
         self._sightings = [Sightings(acks=False), Sightings(acks=acker == "ordinary")]
         self._early = Sightings(acks=acker == "early", early=True)
-        self._has_faults = True
+        self._waiting = [Sightings(acks=False, types=("u.*",))] if world.profile.clients else []
 
     async def run(self) -> Report:
         world = self._world
-        workers = [asyncio.create_task(self._keep_worker_running()) for _ in range(self._rng.randint(1, 3))]
-        followers = [asyncio.create_task(self._follow(sightings)) for sightings in self._sightings]
-        followers.append(asyncio.create_task(self._follow_early(self._early)))
+        keep_running = keep_function_running if world.profile.on_lambda else keep_worker_running
+        background = [keep_running(world) for _ in range(self._rng.randint(1, 3))]
+        background += [follow(world, sightings) for sightings in self._sightings]
+        background += [follow_waiting(world, sightings) for sightings in self._waiting]
+        background += [follow_early(world, self._early)]
+        background += [later.sweep(world)] if world.profile.expiry else []
+        tasks = [asyncio.create_task(job) for job in background]
         removals = self._rng.random() < 0.4
         jobs = [self._produce() for _ in range(self._rng.randint(1, 3))]
-        jobs += [self._redeliver(), self._cause_outages(), self._redrive()]
+        jobs += [self._cause_outages(), self._redrive()]
+        jobs += [] if world.profile.keeps_dlq_empty else [self._redeliver()]
         jobs += [self._remove()] if removals else []
         jobs += [change_at_random(world)] if world.layouts and self._rng.random() < 0.7 else []
         await asyncio.gather(*jobs)
-        self._stop_faults()
+        world.stop_faults()
         violations = await self._drain()
+        if world.profile.expiry:
+            await later.pass_days(world)
+            violations += await self._drain()
+        if world.profile.clients:
+            violations += await check_clients(world)
         world.stop.set()
-        await asyncio.gather(*workers, *followers)
-        found, admitted = check(world, [*self._sightings, self._early])
+        await asyncio.gather(*tasks)
+        found, admitted = check(world, [*self._sightings, *self._waiting, self._early])
         return _report(world, self._seed, [*violations, *found, *misplaced(world)], admitted)
-
-    async def _keep_worker_running(self) -> None:
-        """Run a worker; when it dies, start another in its place."""
-        rng, profile = self._rng, self._world.profile
-        while not self._world.stop.is_set():
-            process = self._world.process()
-            worker = asyncio.create_task(self._world.worker(process))
-            while self._has_faults and not worker.done():
-                await asyncio.sleep(rng.expovariate(1.0))
-                if profile.stalls and rng.random() < 0.3:
-                    process.stall(rng.choice((0.3, 0.9, 1.5, 4.0, 15.0)) * rng.random())
-                if profile.crashes and rng.random() < 0.3:
-                    await _kill(process, worker)
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
 
     async def _produce(self) -> None:
         """Post events, with repeats within the window, at its boundary and beyond."""
@@ -103,67 +100,23 @@ class _Run:
         names = [f"e{rng.randrange(12)}" for _ in range(rng.randint(1, 4))]
         pace = rng.choice((0.1, 0.3, 1.0))
         for _ in range(rng.randint(3, 14)):
-            fresh = [world.minter.mint() for _ in range(27 if rng.random() < 0.02 else rng.choice((1, 1, 2)))]
-            await world.post(dict.fromkeys([*rng.sample(names, rng.randint(0, 1)), *fresh], INBOX))
+            fresh = [world.traffic.minter.mint() for _ in range(27 if rng.random() < 0.02 else rng.choice((1, 1, 2)))]
+            await world.traffic.post(dict.fromkeys([*rng.sample(names, rng.randint(0, 1)), *fresh], INBOX))
             await asyncio.sleep(pace * rng.random())
             if rng.random() < 0.3:
-                age_ms = rng.choice((0, 0, 0, 0, 0, rng.randint(0, 3 * _WINDOW_MS), _TWO_DAYS_MS))
-                await world.post({rng.choice(names): INBOX}, age_ms=age_ms)
+                ages_ms = (0, 0, 0, 0, 0, near(rng, (0, WINDOW_MS), 3 * WINDOW_MS), near(rng, (TTL_MS,), 2 * TTL_MS))
+                await world.traffic.post({rng.choice(names): INBOX}, age_ms=rng.choice(ages_ms))
             if rng.random() < 0.2:
-                await asyncio.sleep(rng.choice((1, _WINDOW_MS - 1, _WINDOW_MS, _WINDOW_MS + 1)) / 1000)
-
-    async def _follow(self, sightings: Sightings) -> None:
-        """Follow a cursor until the end of the run, and sometimes ack what was read."""
-        rng, world = self._rng, self._world
-        inbox = world.inbox(world.process())
-        after: str | None = None
-        while True:
-            is_last = world.stop.is_set()
-            with contextlib.suppress(Unavailable, Unclear):
-                page = await inbox.page(TENANT, INBOX, after, rng.choice((2, 20, 50)))
-                after = page.end
-                seen = sightings.add(page.events)
-                if sightings.acks and seen and self._has_faults and rng.random() < 0.5:
-                    some = dict(rng.sample(list(seen.items()), rng.randint(1, len(seen))))
-                    await world.ack(some, types=rng.choice(((), ("t",), ("u.*",))))
-                if page.more:
-                    continue
-                if is_last:
-                    return
-            await asyncio.sleep(rng.uniform(0.0, 1.4) if self._has_faults else 4.0)
-
-    async def _follow_early(self, sightings: Sightings) -> None:
-        """Follow a cursor with early reads and long polls through two processes, and sometimes with ordinary reads."""
-        rng, world = self._rng, self._world
-        room = rng.choice((2, 8, MAX_RETURNED))
-        inboxes = [world.inbox(world.process(), max_returned=room) for _ in range(2)]
-        request = PageRequest(TENANT, INBOX)
-        while True:
-            is_last = world.stop.is_set()
-            with contextlib.suppress(Unavailable, Unclear):
-                request = request._replace(limit=rng.choice((2, 20, 50)), early=rng.random() < 0.9)
-                page = await rng.choice(inboxes).read(request, rng.choice((0, 0, 1)) if not is_last else 0)
-                seen = sightings.add(page.events)
-                after = cursors.decode(cursors.encode(page.end, INBOX, page.returned), INBOX)
-                request = request._replace(after=after.position, returned=after.returned)
-                if sightings.acks and seen and self._has_faults and rng.random() < 0.5:
-                    await world.ack(dict(rng.sample(list(seen.items()), rng.randint(1, len(seen)))))
-                if page.more:
-                    continue
-                if is_last and not page.events:  # four seconds after the last one, all have settled
-                    break
-            await asyncio.sleep(rng.choice((0.0, 0.05, rng.uniform(0.0, 1.4))) if self._has_faults else 4.0)
-        for inbox in inboxes:
-            await inbox.aclose()
+                await asyncio.sleep(near(rng, (0, WINDOW_MS), 0) / 1000)
 
     async def _remove(self) -> None:
         """Ack or erase events by identity, including ones that never existed or are still in flight."""
-        rng, world = self._rng, self._world
+        rng, traffic = self._rng, self._world.traffic
         for _ in range(rng.randint(1, 6)):
             await asyncio.sleep(rng.expovariate(0.4))
-            names = [event.identity.id for event in world.accepted[-5:]]
+            names = [event.identity.id for event in traffic.accepted[-5:]]
             identity = Identity(TENANT, INBOX, "/", rng.choice([*names, f"e{rng.randrange(12)}"]))
-            await world.remove(identity, erase=rng.random() < 0.6)
+            await traffic.remove(identity, erase=rng.random() < 0.6)
 
     async def _redeliver(self) -> None:
         """Redeliver messages that other workers still process, as SQS may."""
@@ -173,23 +126,21 @@ class _Run:
             self._world.queue.show_all(self._rng)
 
     async def _cause_outages(self) -> None:
-        rng, faults = self._rng, self._world.faults
+        rng, world = self._rng, self._world
+        longest = (0.2, 2.0, 20.0, _LONG_OUTAGE_SECONDS) if world.profile.keeps_dlq_empty else (0.2, 2.0, 20.0)
         for _ in range(rng.choice((0, 0, 1, 2))):
             await asyncio.sleep(rng.uniform(0, 8))
-            faults.is_down = True
-            await asyncio.sleep(rng.choice((0.2, 2.0, 20.0)) * rng.random())
-            faults.is_down = False
-
-    def _stop_faults(self) -> None:
-        self._has_faults = False
-        self._world.capacity.rate = AMPLE
-        faults = self._world.faults
-        faults.throttled = faults.lost = faults.partly = faults.late = faults.slow = faults.paused = 0.0
+            down = rng.choice((world.faults, world.faults, world.bucket_faults))
+            down.is_down = True
+            await asyncio.sleep(rng.choice(longest) * rng.random())
+            down.is_down = False
 
     async def _redrive(self) -> None:
         """Move messages from the DLQ to the queue; each is sent before it is deleted."""
         world = self._world
         while messages := await world.dlq.receive(limit=10, wait_seconds=0, visibility_seconds=60):
+            if world.profile.keeps_dlq_empty:
+                world.violations.append(f"{len(messages)} messages in the DLQ, none of which is at fault")
             for message in messages:
                 if await world.queue.send([Outgoing(body=message.body)]) == [Outcome.DONE]:
                     await world.dlq.delete([message])
@@ -204,7 +155,7 @@ class _Run:
             await self._redrive()
             await asyncio.sleep(1)
         await asyncio.sleep(_LATE_CALL_SECONDS)
-        return []
+        return [f"{world.queue.too_old} messages were kept for too long"] if world.queue.too_old else []
 
 
 def _report(world: World, seed: int, violations: list[str], admitted: Counter[str] | None = None) -> Report:
@@ -214,13 +165,5 @@ def _report(world: World, seed: int, violations: list[str], admitted: Counter[st
         violations=violations,
         admitted=admitted or Counter(),
         faults=world.faults.counts,
-        events=len(world.accepted),
+        events=len(world.traffic.accepted),
     )
-
-
-async def _kill(process: Process, worker: "asyncio.Task[None]") -> None:
-    """Kill a process as the kernel does: nothing of it runs any more, not even its clean-up."""
-    process.is_dead = True
-    worker.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await worker

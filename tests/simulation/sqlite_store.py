@@ -6,13 +6,13 @@ from contextlib import nullcontext
 from typing import TypeVar, cast
 
 from shared.clock import Clock
-from shared.memory.event_store import MemoryStore
 from shared.model.event import Identity
 from shared.model.records import Guard, Place, Record
 from shared.sqlite import event_rows
 from shared.sqlite.event_store import SqliteStore
 from shared.sqlite.group_commit import Committer, Write
 from shared.sqlite.schema import Migration, migrate
+from tests.simulation.faults.expiry import ExpiringMemoryStore
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class InlineDatabase:
         """Return: in virtual time, changes are not waited for."""
 
 
-class OrderedMemoryStore(MemoryStore):
+class OrderedMemoryStore(ExpiringMemoryStore):
     """A `MemoryStore` that reads guards in the order of a `SqliteStore`; the port promises none."""
 
     async def read_guards(self, identity: Identity) -> list[Guard]:
@@ -68,6 +68,10 @@ class SimulatedSqliteStore(SqliteStore):
         rows = self._inline.connection.execute("SELECT DISTINCT tenant, inbox, source, id FROM guards").fetchall()
         identities = [Identity(*row) for row in rows]
         return [guard for one in identities for guard in event_rows.find_guards(self._inline.connection, one)]
+
+    def expire(self, now: int) -> None:
+        for table in ("events", "guards"):
+            self._inline.connection.execute(f"DELETE FROM {table} WHERE expires_at <= ?", (now,))  # noqa: S608
 
     def close(self) -> None:
         self._inline.connection.close()

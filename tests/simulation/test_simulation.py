@@ -10,9 +10,9 @@ import pytest
 
 from shared.clock import Clock
 from tests.simulation.bugs import BUGS, planted
+from tests.simulation.profiles import PROFILES
 from tests.simulation.run import Report, simulate
 from tests.simulation.sqlite_store import OrderedMemoryStore, SimulatedSqliteStore
-from tests.simulation.world import PROFILES
 
 SEEDS = 2_000
 SQLITE_SEEDS = 400

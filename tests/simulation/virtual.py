@@ -38,6 +38,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._no_wait.waited
 
+    def jump(self, seconds: float) -> None:
+        """Let `seconds` pass at once: every timer that is due meanwhile fires late, as after a machine's sleep."""
+        self._no_wait.waited += seconds
+
 
 class Process:
     """A process that may stall or die and has its own clock: it implements `Clock`."""
@@ -45,11 +49,12 @@ class Process:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, skew_ms: int = 0) -> None:
         self.loop = loop
         self.skew_ms = skew_ms
+        self.forward_ms = 0  # by how much the clock is wrong, beyond what is permitted
         self.is_dead = False
         self._stalled_until = 0.0
 
     def wall_ms(self) -> int:
-        return EPOCH_MS + self.skew_ms + self.monotonic_ms()
+        return EPOCH_MS + self.skew_ms + self.forward_ms + self.monotonic_ms()
 
     def monotonic_ms(self) -> int:
         return int(self.loop.time() * 1000)

@@ -7,15 +7,13 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from shared.memory.queue import MemoryQueue
-from shared.model.errors import Unavailable, Unclear
+from shared.model.errors import TriggersError, Unavailable, Unclear
 from shared.model.records import Outcome, Place
-from shared.ports import EventQueue, EventStore, Message
+from shared.ports import EventStore
+from tests.simulation.settings import AGES_MS, near
 from tests.simulation.virtual import Process
 
 T = TypeVar("T")
-
-LaidOut = Callable[[str, Sequence[Any]], Awaitable[EventStore]]
 
 
 class Faults(msgspec.Struct, kw_only=True):
@@ -29,6 +27,10 @@ class Faults(msgspec.Struct, kw_only=True):
     paused: float = 0.0  # the process stalls between its decision and its call
     is_down: bool = False  # nothing answers
     counts: dict[str, int] = {}
+
+    def stop(self) -> None:
+        """Let every call succeed from now on."""
+        self.throttled = self.lost = self.partly = self.late = self.slow = self.paused = 0.0
 
     def strikes(self, rng: random.Random, kind: str) -> bool:
         """Decide whether `kind` happens now, and count it."""
@@ -55,7 +57,7 @@ class Wire:
         """
         rng, faults = self._rng, self._faults
         if faults.strikes(rng, "paused"):
-            self._process.stall(rng.uniform(0.2, 3.0))
+            self._process.stall(near(rng, AGES_MS, 3_000) / 1000)
         await self._process.awake()
         if faults.is_down or faults.strikes(rng, "throttled"):
             await asyncio.sleep(rng.uniform(0.001, 0.02))
@@ -63,7 +65,7 @@ class Wire:
             raise Unavailable("simulated")
         delay = self._delay()
         if faults.strikes(rng, "late"):
-            delay = self._timeout + rng.uniform(0.0, 6.0)
+            delay = max(self._timeout, near(rng, AGES_MS, 6_500) / 1000)
         if in_parts and faults.strikes(rng, "partly"):
             effect = self._in_parts(effect)
         answer: asyncio.Future[T] = self._process.loop.create_future()
@@ -96,11 +98,19 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
     except StopIteration as done:
         if not answer.done():
             answer.set_result(done.value)
-    except Unavailable as error:
+    except TriggersError as error:
         if not answer.done():
             answer.set_exception(error)
     else:
         raise AssertionError("an in-memory service waited")
+
+
+LayOut = Callable[[str, Sequence[Any]], Awaitable[Callable[[], None]]]
+"""Returns what gives the store the layout of a process, for a call by name and arguments. It may read the layout."""
+
+
+async def _nothing(_name: str, _args: Sequence[Any]) -> Callable[[], None]:
+    return lambda: None
 
 
 class _WiredStore:
@@ -114,11 +124,11 @@ class _WiredStore:
         rng: random.Random,
         faults: Faults,
         *,
-        laid_out: LaidOut | None = None,
+        lay_out: LayOut = _nothing,
     ) -> None:
         self.process = process
         self._store = store
-        self._laid_out = laid_out
+        self._lay_out = lay_out
         self._wire = wire
         self._rng = rng
         self._faults = faults
@@ -129,16 +139,18 @@ class _WiredStore:
         return lambda *args, **kwargs: self._call(name, args, kwargs)
 
     async def shards(self, inbox: Place, before: str) -> int:
-        store = await self._store_for("shards", ())
-        return await store.shards(inbox, before)
-
-    async def _store_for(self, name: str, args: Sequence[Any]) -> EventStore:
-        """Return the store with the layout with which a call is sent, which it keeps however late it takes effect."""
-        return await self._laid_out(name, args) if self._laid_out else self._store
+        (await self._lay_out("shards", ()))()
+        return await self._store.shards(inbox, before)
 
     async def _call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        method = getattr(await self._store_for(name, args), name)
-        return await self._wire.call(lambda: method(*args, **kwargs))
+        """Make a call with the layout that the process has now, however late the call takes effect."""
+        lay_out, method = await self._lay_out(name, args), getattr(self._store, name)
+
+        def effect() -> Coroutine[Any, Any, Any]:
+            lay_out()
+            return cast("Coroutine[Any, Any, Any]", method(*args, **kwargs))
+
+        return await self._wire.call(effect)
 
     def mark(self) -> int:
         return 0
@@ -149,32 +161,16 @@ class _WiredStore:
 
     async def _batch(self, name: str, items: Sequence[Any]) -> list[Outcome]:
         """Write a batch, which is not atomic: some statements may be refused while others take effect."""
-        method = getattr(await self._store_for(name, items), name)
+        lay_out, method = await self._lay_out(name, items), getattr(self._store, name)
         refused = [self._faults.strikes(self._rng, "throttled") for _ in items]
         taken = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
-        outcomes = iter(await self._wire.call(lambda: method(taken), in_parts=True))
+
+        def effect() -> Coroutine[Any, Any, list[Outcome]]:
+            lay_out()
+            return cast("Coroutine[Any, Any, list[Outcome]]", method(taken))
+
+        outcomes = iter(await self._wire.call(effect, in_parts=True))
         return [Outcome.THROTTLED if is_refused else next(outcomes) for is_refused in refused]
-
-
-class _WiredQueue:
-    """`MemoryQueue` with every call through a wire, except that `receive` waits at the queue."""
-
-    def __init__(self, queue: MemoryQueue, wire: Wire, process: Process) -> None:
-        self._queue = queue
-        self._wire = wire
-        self._process = process
-
-    async def receive(self, *, limit: int, wait_seconds: int, visibility_seconds: int) -> list[Message]:
-        await self._process.awake()
-        received = await self._queue.receive(
-            limit=limit, wait_seconds=wait_seconds, visibility_seconds=visibility_seconds
-        )
-        await self._process.awake()
-        return received
-
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        method = getattr(self._queue, name)
-        return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs), in_parts=name == "send")
 
 
 def wired_store(
@@ -184,12 +180,7 @@ def wired_store(
     rng: random.Random,
     faults: Faults,
     *,
-    laid_out: LaidOut | None = None,
+    lay_out: LayOut = _nothing,
 ) -> EventStore:
-    """Return `store` as a process sees it. `laid_out` gives it the layout for a call, by name and arguments."""
-    return cast("EventStore", _WiredStore(store, wire, process, rng, faults, laid_out=laid_out))
-
-
-def wired_queue(queue: MemoryQueue, wire: Wire, process: Process) -> EventQueue:
-    """Return `queue` as a process sees it."""
-    return cast("EventQueue", _WiredQueue(queue, wire, process))
+    """Return `store` as a process sees it."""
+    return cast("EventStore", _WiredStore(store, wire, process, rng, faults, lay_out=lay_out))

@@ -2,7 +2,6 @@
 
 import enum
 import hashlib
-from collections.abc import Iterator
 
 import msgspec
 
@@ -217,12 +216,6 @@ _content_decoder = msgspec.json.Decoder(_Content)
 
 
 def _digest(event: Event) -> str:
-    return hashlib.blake2b(b"\0".join(_parts(event)), digest_size=8).hexdigest()
-
-
-def _parts(event: Event) -> Iterator[bytes]:
     content = _content_decoder.decode(event.body)
-    yield content.type.encode()
-    yield content.subject.encode()
-    yield bytes(content.data)
-    yield content.data_base64.encode()
+    parts = (content.type.encode(), content.subject.encode(), bytes(content.data), content.data_base64.encode())
+    return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()

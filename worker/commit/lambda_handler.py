@@ -8,7 +8,7 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from typing import Protocol as Interface
 
@@ -16,9 +16,10 @@ import msgspec
 
 from shared import settings
 from shared.backend import connect
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.model.errors import TriggersError
-from shared.ports import Message
+from shared.ports import EventQueue, Message
+from shared.settings import Settings
 from shared.telemetry import cloudwatch, log
 from shared.telemetry.catalog import Metrics
 from worker.commit.dispositions import Handled, apply_dispositions, count_and_log
@@ -86,25 +87,78 @@ def messages_of(event: Mapping[str, Any]) -> list[Message]:
     return [record.message() for record in msgspec.convert(event, _Event).records]
 
 
+class LambdaWorker:
+    """Processes the batches of one sandbox, one after another, each within the time of its invocation."""
+
+    def __init__(
+        self,
+        *,
+        queue: Callable[[], Awaitable[EventQueue]],
+        processor: Callable[[], Awaitable[Processor]],
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        """Open the queue and the processor when first needed, with the functions given."""
+        self._queue = queue
+        self._open = processor
+        self._clock = clock
+        self._settings = settings
+        self._metrics = metrics
+        self._processor: Processor | None = None
+        # The longest that work may continue after `give_up` turns true: a pause, a wait for a position to settle, a
+        # call to the table, and the calls that return messages to the queue.
+        self._margin_ms = LONGEST_PAUSE_MS + settings.settle_ms + settings.store_timeout_ms + settings.queue_timeout_ms
+
+    async def handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
+        """Process `messages` within `remaining_ms`; return the ids of the finished ones."""
+        started_ms = self._clock.monotonic_ms()
+        # If less time remains than the margin, use half of it rather than none.
+        give_up_ms = started_ms + max(remaining_ms - self._margin_ms, remaining_ms // 2)
+        queue = await self._queue()
+        handled = await self._process(messages, give_up_ms)
+        done = await apply_dispositions(handled, queue, self._settings)
+        count_and_log(handled, self._clock.monotonic_ms() - started_ms, self._metrics)
+        return {message.id for message in done}
+
+    async def _process(self, messages: Sequence[Message], give_up_ms: int) -> list[Handled]:
+        clock = self._clock
+        try:
+            processor = await self._open_once()
+        except TriggersError as error:
+            # An unavailable table is not the fault of the messages: none may reach the DLQ because of it.
+            _log.critical("the worker can't start", extra={"error": str(error)})
+            retry = Disposition(action=Action.RETRY, delay_seconds=_OPEN_RETRY_SECONDS)
+            return [(message, retry) for message in messages]
+        dispositions = await processor.process(messages, give_up=lambda: clock.monotonic_ms() >= give_up_ms)
+        return list(zip(messages, dispositions, strict=True))
+
+    async def _open_once(self) -> Processor:
+        if self._processor is None:
+            self._processor = await self._open()
+        return self._processor
+
+
 class Sandbox:
     """State kept between the invocations of one sandbox: the event loop and the clients that use it."""
 
-    def __init__(self, loaded: settings.Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, loaded: Settings, environ: Mapping[str, str]) -> None:
+        clock, metrics = SystemClock(), Metrics(scraped=False)
         self._runner = asyncio.Runner()
-        self._settings = loaded
-        self._clock = SystemClock()
-        self._metrics = Metrics(scraped=False)
-        self._backend = connect(loaded, self._clock)
-        self._processor: Processor | None = None
-        self._emit = cloudwatch.emitter(self._metrics, self._clock, environ)
-        # The longest that work may continue after `give_up` turns true: a pause, a wait for a position to settle, a
-        # call to the table, and the calls that return messages to the queue.
-        self._margin_ms = LONGEST_PAUSE_MS + loaded.settle_ms + loaded.store_timeout_ms + loaded.queue_timeout_ms
+        self._backend = connect(loaded, clock)
+        self._emit = cloudwatch.emitter(metrics, clock, environ)
+        self._worker = LambdaWorker(
+            queue=self._backend.queue,
+            processor=lambda: open_processor(self._backend, loaded, clock, metrics),
+            clock=clock,
+            settings=loaded,
+            metrics=metrics,
+        )
 
     def handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
         """Process `messages` within `remaining_ms`; return the ids of the finished ones. Raises no exception."""
         try:
-            return self._runner.run(self._handle(messages, remaining_ms))
+            return self._runner.run(self._worker.handle(messages, remaining_ms))
         except Exception:  # noqa: BLE001 - on any error, the messages must be redelivered
             _log.exception("invocation failed", extra={"messages": len(messages)})
             return set()
@@ -115,33 +169,6 @@ class Sandbox:
         """Close the clients and the event loop. Lambda does not announce the end of a sandbox."""
         self._runner.run(self._backend.aclose())
         self._runner.close()
-
-    async def _handle(self, messages: Sequence[Message], remaining_ms: int) -> set[str]:
-        started_ms = self._clock.monotonic_ms()
-        # If less time remains than the margin, use half of it rather than none.
-        give_up_ms = started_ms + max(remaining_ms - self._margin_ms, remaining_ms // 2)
-        queue = await self._backend.queue()
-        handled = await self._process(messages, give_up_ms)
-        done = await apply_dispositions(handled, queue, self._settings)
-        count_and_log(handled, self._clock.monotonic_ms() - started_ms, self._metrics)
-        return {message.id for message in done}
-
-    async def _process(self, messages: Sequence[Message], give_up_ms: int) -> list[Handled]:
-        clock = self._clock
-        try:
-            processor = await self._open_processor_once()
-        except TriggersError as error:
-            # An unavailable table is not the fault of the messages: none may reach the DLQ because of it.
-            _log.critical("the worker can't start", extra={"error": str(error)})
-            retry = Disposition(action=Action.RETRY, delay_seconds=_OPEN_RETRY_SECONDS)
-            return [(message, retry) for message in messages]
-        dispositions = await processor.process(messages, give_up=lambda: clock.monotonic_ms() >= give_up_ms)
-        return list(zip(messages, dispositions, strict=True))
-
-    async def _open_processor_once(self) -> Processor:
-        if self._processor is None:
-            self._processor = await open_processor(self._backend, self._settings, self._clock, self._metrics)
-        return self._processor
 
 
 @functools.cache

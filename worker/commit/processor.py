@@ -11,6 +11,7 @@ import enum
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -20,6 +21,7 @@ from shared.model import pack as packs
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal
+from shared.model.records import body_key
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore, Message
 from shared.telemetry.catalog import Metrics
 from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
@@ -39,7 +41,7 @@ _MAX_CONCURRENT_CHUNKS = 8
 _ACK_RETRY_MS = 300_000
 """How long an ack by identity waits for its event, from the acceptance of the ack."""
 _RETRY_SECONDS = (1, 5, 15, 60)
-_NOT_KEPT = frozenset({Result.DUPLICATE, Result.CONFLICT, Result.ERASED})
+_NOT_KEPT = frozenset({Result.DUPLICATE, Result.CONFLICT, Result.EXPIRED})
 
 
 class Action(enum.Enum):
@@ -124,9 +126,9 @@ class Processor:
     async def _process(self, messages: Sequence[Message], give_up: Callable[[], bool]) -> list[Disposition]:
         self._counts.batch_messages.observe(len(messages))
         opened = [self._open(message) for message in messages]
-        commits = [commit for one in opened for commit in one.commits if commit.result is None]
-        await self._store_all(commits, give_up)
-        await self._clear_bucket(commits)
+        commits = [commit for one in opened for commit in one.commits]
+        await self._store_all([commit for commit in commits if commit.result is None], give_up)
+        await self._clear_bucket(commits, give_up)
         async with asyncio.TaskGroup() as group:
             for one in opened:
                 if one.pack is not None and not isinstance(one.pack, EventPack):
@@ -208,12 +210,20 @@ class Processor:
             one.counts[(Removed.GONE if age_ms > _ACK_RETRY_MS else Result.POSTPONED).value] += missing
         one.counts.update({result.value: count for result, count in removed.items()})
 
-    async def _clear_bucket(self, commits: Sequence[EventCommit]) -> None:
-        """Delete the bodies of events that are not kept; this delivery of the event or another may have put them."""
-        keys = [commit.body_key for commit in commits if commit.body_key and commit.result in _NOT_KEPT]
-        for key in keys:
-            with contextlib.suppress(Unavailable, Unclear):
-                await self._bodies.delete(key)
+    async def _clear_bucket(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
+        """Delete the bodies of events that are not kept; this delivery of the event or another may have put them.
+
+        An event whose body can't be deleted is postponed: no later erase would find the body.
+        """
+        for commit in commits:
+            if commit.result is Result.ERASED or (commit.result in _NOT_KEPT and commit.body_key):
+                deleted = await retry_until(self._rules.clock, partial(self._delete_body, commit), give_up=give_up)
+                if deleted is None:
+                    commit.result = Result.POSTPONED
+
+    async def _delete_body(self, commit: EventCommit) -> bool:
+        await self._bodies.delete(body_key(commit.tenant, commit.event.receipt))
+        return True
 
     def _disposition(self, one: _Opened) -> Disposition:
         if one.pack is None:

@@ -13,8 +13,8 @@ from shared.sqlite import group_store
 from shared.sqlite.group_store import SqliteGroupStore
 from tests.simulation.groups.bugs import BUGS
 from tests.simulation.groups.run import Report, simulate
+from tests.simulation.profiles import CALL_PROFILES
 from tests.simulation.sqlite_store import InlineDatabase
-from tests.simulation.world import PROFILES
 
 SEEDS = 2_000
 SQLITE_SEEDS = 200
@@ -51,7 +51,7 @@ def test_no_seed_breaks_a_guarantee() -> None:
         reports = list(pool.map(simulate, range(SEEDS), chunksize=20))
 
     assert [_failed(report) for report in reports if report.violations] == []
-    assert {report.profile for report in reports} == {profile.name for profile in PROFILES}
+    assert {report.profile for report in reports} == {profile.name for profile in CALL_PROFILES}
     assert sum(report.repeated for report in reports) > SEEDS
     assert sum(report.quarantined for report in reports) > SEEDS
 

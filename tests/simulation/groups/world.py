@@ -19,9 +19,9 @@ from shared.model.records import Guard, Place, StoredEvent
 from shared.ports import EventReader
 from shared.settings import Settings
 from tests.simulation.groups.history import History
+from tests.simulation.profiles import CALL_PROFILES
 from tests.simulation.virtual import EPOCH_MS, Process, VirtualLoop
 from tests.simulation.wire import Faults, Wire
-from tests.simulation.world import PROFILES
 from worker.groups.groups import Groups
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class World:
     def __init__(self, loop: VirtualLoop, seed: int, make_store: Callable[[], GroupStore] = MemoryGroupStore) -> None:
         self.loop = loop
         self.rng = random.Random(seed)  # noqa: S311 - a seed must replay
-        self.profile = PROFILES[seed % len(PROFILES)]
+        self.profile = CALL_PROFILES[seed % len(CALL_PROFILES)]
         self.services = Process(loop)
         self.events = MemoryStore(self.services, _layout(seed))
         self.bodies = MemoryBodies()
