@@ -17,6 +17,7 @@ from shared.key_ports import Budget, KeyStore
 from shared.layouts import Layouts
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
+from shared.service_time import ServiceTime
 from shared.source_ports import SecretBox, SourceStore
 
 MAX_STATEMENTS = 25
@@ -231,6 +232,11 @@ class Backend(Protocol):
 
     A method raises `Unavailable` if the resource does not exist or does not respond, and may then be called again.
     """
+
+    @property
+    def service_time(self) -> ServiceTime:
+        """The time of the services, from their answers."""
+        ...
 
     async def queue(self) -> EventQueue:
         """Return the queue of packs."""

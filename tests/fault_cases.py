@@ -21,7 +21,10 @@ _DEEPER = b"[" * 5000 + b"]" * 5000
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A request and a description of its fault. `key` names its API key; `down` stops the queue from responding."""
+    """A request and a description of its fault.
+
+    `key` names its API key; `down` stops the queue from responding; the clock of the process is `ahead_seconds` ahead.
+    """
 
     what: str
     method: str = "POST"
@@ -30,6 +33,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     key: str = "all"
     down: bool = False
+    ahead_seconds: float = 0
 
 
 def post(what: str, body: bytes, content_type: str = JSON, path: str = "/v1/events", **headers: str) -> Case:
@@ -104,6 +108,12 @@ _ANY = (
         body=b'{"type":"t"}',
         headers={"content-type": JSON},
         down=True,
+    ),
+    Case(
+        what="The clock of the process that reads is wrong",
+        method="GET",
+        path="/v1/inbox?inbox=a-wrong-clock",
+        ahead_seconds=300,
     ),
     Case(what="A body that takes longer than 30 seconds (here 0.01)", path="/slow"),
 )

@@ -26,7 +26,7 @@ const SIGN_IN_MS = 15_000;
 const panels = new Panels();
 const measures = new Measures();
 const list = new List(show, (how) => panels.open("detail", how));
-const stream = new Stream(list, { restart, changed: draw, refused: refuse, arrived });
+const stream = new Stream(list, { restart: () => rerun("stream"), changed: draw, refused: refuse, arrived });
 const inboxes = new Inboxes(changeInbox, (count) => (at("undelivered-count").textContent = count));
 const find = new Find(list, () => inboxes.current, () => panels.open("detail", { byKey: true }));
 const groups = new Groups();
@@ -34,6 +34,7 @@ const deadLetters = new DeadLetters((how) => panels.open("dead-letter", how));
 let api = null;
 let key = null;
 let running = null;
+const own = new Map(); // of parts that are started again alone: name → AbortController
 let paused = false;
 let news = 0;
 
@@ -122,12 +123,21 @@ function resume() {
   if (api === null || running !== null || paused || document.hidden) return draw();
   running = new AbortController();
   const { signal } = running;
-  stream.run(signal);
+  for (const name of ["stream", "groups"]) rerun(name);
   inboxes.run(signal);
-  groups.run(() => inboxes.names, signal);
   deadLetters.run(signal);
   countMessages(api, key, { counted, failed: (reason) => measures.denied(reason), refused: refuse }, signal);
   draw();
+}
+
+/** Start a part again, without the others. */
+function rerun(name) {
+  own.get(name)?.abort();
+  if (running === null) return;
+  own.set(name, new AbortController());
+  const signal = AbortSignal.any([running.signal, own.get(name).signal]);
+  if (name === "stream") stream.run(signal);
+  else groups.run(() => inboxes.names, signal);
 }
 
 function halt() {
@@ -145,8 +155,8 @@ function changeInbox() {
   show(null);
   find.clear();
   stream.open(inboxes.current);
-  measures.clear();
-  restart();
+  measures.clearRates();
+  rerun("stream");
 }
 
 function counted(counts) {
@@ -208,7 +218,7 @@ setInterval(() => {
 watchConfirm();
 watchViews(() => {
   panels.close();
-  restart();
+  rerun("groups");
 });
 drawZone();
 const kept = sessionStorage.getItem(KEY);

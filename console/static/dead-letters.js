@@ -108,9 +108,9 @@ export class DeadLetters {
   #askDrop() {
     const ids = [...this.#chosen];
     const events = this.#listed.reduce((sum, one) => sum + (this.#chosen.has(one.id) ? (one.events ?? 0) : 0), 0);
-    const title = `Drop ${counted(ids.length)}?`;
-    const lost = `${events.toLocaleString("en")} ${events === 1 ? "event or ack" : "events or acks"}`;
-    const text = `The API has accepted ${lost} in them, which are then lost. This can't be undone.`;
+    const title = `Drop ${counted(ids.length)} permanently?`;
+    const holding = `${ids.length === 1 ? "It holds" : "They hold"} ${events.toLocaleString("en")} ${events === 1 ? "event or ack" : "events or acks"}`;
+    const text = `${holding} that the API has accepted. This can't be undone.`;
     const act = () => this.#change("drop", ids, "Dropping…", "dropped");
     confirm({ title, text, label: `Drop ${ids.length}`, isDangerous: true }, act);
   }
@@ -130,14 +130,16 @@ export class DeadLetters {
   /** Run one operation at a time, and show its result. */
   async #exclusively(progress, work) {
     if (this.#busy) return;
+    const signal = this.#signal;
     this.#busy = true;
     this.#enable();
     showText(at("dead-letters-note"), progress);
     try {
       showText(at("dead-letters-note"), await work());
     } catch (error) {
-      showText(at("dead-letters-note"), this.#signal.aborted ? "" : error.message);
+      showText(at("dead-letters-note"), signal.aborted ? "" : error.message);
       this.#dead = null;
+      if (signal.aborted) this.#listedMs = 0; // list as soon as it runs again
     } finally {
       this.#busy = false;
       this.#draw();

@@ -5,6 +5,7 @@ import { at, button, el } from "./dom.js";
 
 const KEY = "triggers.inbox";
 const DEFAULT = "default";
+const READ = "inbox:read";
 const LIMIT = 200;
 const LIST_SECONDS = 20;
 const COUNT_SECONDS = 5;
@@ -18,7 +19,9 @@ const SHARE = 0.05;
 
 export class Inboxes {
   #api = null;
+  #key = null;
   #names = [];
+  #visited = new Set();
   #counts = new Map();
   #chosen;
   #counted;
@@ -39,13 +42,14 @@ export class Inboxes {
 
   /** The names that are shown. */
   get names() {
-    return [...new Set([...this.#names, this.current])].sort();
+    return [...new Set([...this.#names, ...this.#visited])].sort();
   }
 
   /** Use another key; null for none. */
   use(api, key) {
-    this.#api = api;
+    [this.#api, this.#key] = [api, key];
     this.#names = [];
+    this.#visited = new Set([this.current]);
     this.#counts.clear();
     if (key !== null) this.#seconds = Math.max(COUNT_SECONDS, COUNT_TOKENS / (SHARE * key.rate));
     this.#draw();
@@ -53,6 +57,7 @@ export class Inboxes {
 
   /** Keep the list and the counts up to date until `signal` is aborted. */
   async run(signal) {
+    if (!this.#key.scopes.includes(READ)) return;
     await this.#list(signal).catch(() => {});
     await Promise.all([
       this.#repeat(LIST_SECONDS, signal, (turn) => turn && this.#list(signal)),
@@ -95,6 +100,7 @@ export class Inboxes {
   #open(inbox) {
     if (inbox === this.current) return;
     this.current = inbox;
+    this.#visited.add(inbox);
     sessionStorage.setItem(KEY, inbox);
     this.#draw();
     this.#chosen();

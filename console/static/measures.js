@@ -53,13 +53,18 @@ export class Measures {
 
   /** Clear all values, because another key may not be allowed to see them. */
   clear() {
-    this.#rates = new Series((some, more) => some + more);
-    this.#lags = new Series(Math.max);
+    this.clearRates();
     this.#waiting = new Series((_, latest) => latest);
     this.#dead = new Series((_, latest) => latest);
-    this.#recent = [];
     this.#counts = null;
     this.#denied = "";
+  }
+
+  /** Clear what was measured on events, because another inbox is shown. */
+  clearRates() {
+    this.#rates = new Series((some, more) => some + more);
+    this.#lags = new Series(Math.max);
+    this.#recent = [];
   }
 
   /** Count events that arrived live. */

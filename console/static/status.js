@@ -2,7 +2,7 @@
 
 import { at } from "./dom.js";
 
-const WORDS = { live: "Live", idle: "Signed in", behind: "Catching up", waiting: "Reconnecting", refused: "Stopped" };
+const WORDS = { live: "Live", idle: "Signed in", behind: "Catching up", waiting: "Offline", refused: "Stopped" };
 
 /** Draw the status of the page. */
 export function drawStatus({ isSignedIn, paused, stream }) {

@@ -219,7 +219,6 @@ export class Stream {
   #draw() {
     const isEmpty = this.#list.shown === 0;
     at("empty").hidden = !isEmpty;
-    at("list").classList.toggle("bare", isEmpty);
     if (isEmpty) this.#drawEmpty();
     else at("empty").replaceChildren();
     this.#drawFoot();

@@ -1,9 +1,8 @@
 """A `LayoutStore` in one item of the events table, under the key `layout`."""
 
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.aws.dates import milliseconds_of
 from shared.aws.errors import translated_read
 from shared.aws.items import number, text
 from shared.aws.small_table import ConditionFailed, writing
@@ -44,7 +43,7 @@ class DynamoLayoutStore:
             raise InvalidSettings([f"{self._table} is from an earlier release: create a new table (docs/upgrading.md)"])
         found = items.get(_NAME)
         layout = Layout() if found is None else decode(int(found["version"]["N"]), found["inboxes"]["S"])
-        return Reading(layout, _time_of(response["ResponseMetadata"]))
+        return Reading(layout, milliseconds_of(response["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")))
 
     async def write(self, layout: Layout) -> bool:
         """Replace the layout if its version is one less than that of `layout`; costs a write unit for each 1 KB."""
@@ -65,10 +64,3 @@ def _unless_changed(version: int) -> dict[str, Any]:
         "ExpressionAttributeNames": {"#version": "version"},
         "ExpressionAttributeValues": {":version": number(version)},
     }
-
-
-def _time_of(metadata: Mapping[str, Any]) -> int | None:
-    try:
-        return int(parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp() * 1000)
-    except (KeyError, ValueError):
-        return None

@@ -14,6 +14,7 @@ from shared.memory.queue import MemoryQueue
 from shared.memory.source_store import MemorySourceStore
 from shared.ports import BodyStore, EventQueue, EventStore
 from shared.secret_box import KEY_BYTES, LocalSecretBox
+from shared.service_time import ServiceTime
 from shared.source_ports import SecretBox, SourceStore
 
 
@@ -31,8 +32,10 @@ class MemoryBackend:
         keys: KeyStore | None = None,
         sources: SourceStore | None = None,
         layouts: Layouts | None = None,
+        service_time: ServiceTime | None = None,
     ) -> None:
         clock = clock or SystemClock()
+        self.service_time = service_time or ServiceTime()
         self._dlq = dlq or MemoryQueue(clock)
         self._queue = queue or MemoryQueue(clock)
         self._store = store or MemoryStore(clock)

@@ -73,6 +73,7 @@ def build_app(
             stack.push_async_callback(readiness.aclose)
             opened = backend or connect(settings, clock)
             stack.push_async_callback(opened.aclose)
+            opened.service_time.report_to(metrics, clock)
             await stack.enter_async_context(access.lifespan(opened))
             for part in parts:
                 await stack.enter_async_context(part.lifespan(opened))

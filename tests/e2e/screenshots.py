@@ -26,6 +26,7 @@ from tests.e2e.relay import Relay, relayed
 
 FOLDER = Path(__file__).parents[2] / ".screenshots"
 SIZES = {1280: 860, 390: 844}
+TENANTS = {1280: "acme", 390: "globex"}
 SCHEMES = ("light", "dark")
 
 _SAMPLES: tuple[Mapping[str, Any], ...] = (
@@ -45,7 +46,7 @@ class Studio:
     def __init__(self, page: Page, local: Local, relay: Relay, width: int) -> None:
         self._page, self._local, self._relay = page, local, relay
         self._width = width
-        self._tenant = f"acme-{width}"
+        self._tenant = TENANTS[width]
         self._environment = local.environment(self._tenant, *api_key.SCOPES)
         self._numbers = itertools.count(1001)
 

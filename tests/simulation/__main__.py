@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 import click
 from rich.console import Console
@@ -15,9 +16,11 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.simulation import bugs as pipeline_bugs
+from tests.simulation import bugs_in_clocks, clocks
 from tests.simulation import run as pipeline
 from tests.simulation.groups import bugs as group_bugs
 from tests.simulation.groups import run as groups
+from tests.simulation.planting import Bugs
 from tests.simulation.pressure import SCENARIOS, Figures, overload
 
 _CHUNK = 50
@@ -29,19 +32,32 @@ Report = pipeline.Report | groups.Report
 Simulate = Callable[[int], Report]
 
 
+class _World(NamedTuple):
+    simulate: Simulate
+    bugs: Bugs
+
+
+_WORLDS = {
+    None: _World(pipeline.simulate, pipeline_bugs.BUGS),
+    "groups": _World(groups.simulate, group_bugs.BUGS),
+    "clocks": _World(clocks.simulate, bugs_in_clocks.CLOCK_BUGS),
+}
+
+
 @click.command()
 @click.option("--seeds", default=100_000, show_default=True, help="How many seeds to run.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--seed", type=int, help="Replay one seed and print its report.")
 @click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
-@click.option("--groups", "of_groups", is_flag=True, help="Simulate consumer groups instead of the pipeline.")
+@click.option("--groups", "world", flag_value="groups", help="Simulate consumer groups instead of the pipeline.")
+@click.option("--clocks", "world", flag_value="clocks", help="Simulate the pipeline with wrong clocks.")
 @click.option("--pressure", is_flag=True, help="Overload an inbox, and measure what is stored after that.")
-def main(seeds: int, first: int, seed: int | None, *, bugs: bool, of_groups: bool, pressure: bool) -> None:
+def main(seeds: int, first: int, seed: int | None, world: str | None, *, bugs: bool, pressure: bool) -> None:
     """Simulate the pipeline under faults.
 
     Exit 1 if a promise is broken (with --bugs: if a bug is not caught; with --pressure: if a goal is missed).
     """
-    simulate: Simulate = groups.simulate if of_groups else pipeline.simulate
+    simulate = _WORLDS[world].simulate
     if seed is not None:
         report = simulate(seed)
         _console.print(report)
@@ -50,7 +66,7 @@ def main(seeds: int, first: int, seed: int | None, *, bugs: bool, of_groups: boo
         if pressure:
             failed = _overload(pool)
         elif bugs:
-            failed = _plant_all(pool, seeds, of_groups=of_groups)
+            failed = _plant_all(pool, seeds, world)
         else:
             failed = _run(pool, simulate, range(first, first + seeds))
     raise SystemExit(failed)
@@ -103,17 +119,17 @@ class _Totals:
         )
 
 
-def _catches(bug: str, seed: int, *, of_groups: bool) -> bool:
-    with (group_bugs.BUGS if of_groups else pipeline_bugs.BUGS).planted(bug):
-        return bool((groups.simulate if of_groups else pipeline.simulate)(seed).violations)
+def _catches(bug: str, seed: int, world: str | None) -> bool:
+    with _WORLDS[world].bugs.planted(bug):
+        return bool(_WORLDS[world].simulate(seed).violations)
 
 
-def _plant_all(pool: ProcessPoolExecutor, seeds: int, *, of_groups: bool) -> bool:
+def _plant_all(pool: ProcessPoolExecutor, seeds: int, world: str | None) -> bool:
     table = Table("bug", f"caught in, of {seeds:,} seeds", "first")
     uncaught = False
-    bugs = list(group_bugs.BUGS if of_groups else pipeline_bugs.BUGS)
+    bugs = list(_WORLDS[world].bugs)
     for bug in track(bugs, "Planting", console=_console):
-        catches = partial(_catches, bug, of_groups=of_groups)
+        catches = partial(_catches, bug, world=world)
         caught = list(_where(pool.map(catches, range(seeds), chunksize=_CHUNK)))
         table.add_row(bug, str(len(caught)), str(caught[0]) if caught else "-")
         uncaught = uncaught or not caught

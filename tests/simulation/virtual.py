@@ -7,6 +7,8 @@ takes only the time of its computation.
 import asyncio
 import selectors
 
+from shared.service_time import ServiceTime
+
 EPOCH_MS = 1_800_000_000_000
 
 
@@ -50,6 +52,7 @@ class Process:
         self.loop = loop
         self.skew_ms = skew_ms
         self.forward_ms = 0  # by how much the clock is wrong, beyond what is permitted
+        self.service_time = ServiceTime()
         self.is_dead = False
         self._stalled_until = 0.0
 

@@ -29,7 +29,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
         reader, bodies = await open_reader(backend), await backend.bodies()
-        opened = Inbox(reader, bodies, clock, settings, metrics)
+        opened = Inbox(reader, bodies, clock, settings, metrics, service_time=backend.service_time)
         with inbox.holding(opened), lookup.holding(Lookup(reader, bodies, clock)), events.holding(reader):
             try:
                 yield
