@@ -188,6 +188,10 @@ class World:
         """Return whether an event accepted at `accepted_at` has exceeded its TTL, by the clock of the services."""
         return self.services.wall_ms() - accepted_at > TTL_MS
 
+    def may_be_deleted(self, accepted_at: int) -> bool:
+        """Return whether the item of an event accepted at `accepted_at` may be deleted: it expires to the second."""
+        return self.services.wall_ms() // 1000 >= (accepted_at + TTL_MS) // 1000
+
     def bucket(self, process: Process) -> BodyStore:
         """Return the bucket as `process` sees it."""
         if not self.profile.bucket:
