@@ -27,7 +27,7 @@ _KEY = ApiKey(key_id="k", tenant=TENANT, name="", scopes=(), secret_hash="", cre
 
 
 class _Status(msgspec.Struct):
-    """What a look-up says of an event."""
+    """The answer of a lookup."""
 
     status: str
     position: str
@@ -127,7 +127,7 @@ async def _wrong_statuses(world: World, lookup: Lookup, stored: Sequence[StoredE
         event = places.get((identity.inbox, guard.position)) if guard and guard.erased_at is None else None
         expected = event and _Status("stored" if event.delivered_at is None else "delivered", event.place.position)
         if await _status(lookup, identity) != expected:
-            yield f"a look-up of {identity.id} does not find it as it is stored: {expected}"
+            yield f"the lookup of {identity.id} does not find it as it is stored: {expected}"
 
 
 async def _status(lookup: Lookup, identity: Identity) -> _Status | None:

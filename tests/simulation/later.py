@@ -26,7 +26,7 @@ async def sweep(world: World) -> None:
 
 
 async def pass_days(world: World) -> None:
-    """Let time pass until something expires, or nearly, and use what is left. Every event has settled before."""
+    """Let time pass until something expires, or nearly, and use the rest. Every event has settled before."""
     rng = world.rng
     await asyncio.sleep(_SETTLED_SECONDS)
     for _ in range(rng.randint(1, 3)):
