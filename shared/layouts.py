@@ -69,10 +69,11 @@ class Layouts:
         Raises `Unavailable` if the layout can't be read, or if that position is more than 45 s ahead of the table: this
         process has a wrong clock, and would store events where readers do not expect them.
         """
-        layout = await self.current(until_ms)
-        if self._copy is None or not self._copy.covers(until_ms, self._timing):
+        await self.current(until_ms)
+        copy = self._copy
+        if copy is None or not copy.covers(until_ms, self._timing):
             raise Unavailable("the clock of this process is ahead of that of the events table by more than 45 s")
-        return layout
+        return copy.layout
 
     async def change(self, change: Callable[[Layout, int], Layout]) -> bool:
         """Apply `change` to the layout and the present time; return whether it changed anything.
