@@ -18,6 +18,7 @@ from bench.plan import Plan
 from bench.postgres import postgres
 from bench.process_count import process_count
 from bench.results import Row
+from bench.shards import shards
 from bench.single_machine import single_machine
 from bench.soak import soak
 from bench.sources import sources
@@ -37,7 +38,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "postgres": postgres,
 }
 _ALIASES = {"memory": "ingest"}
-_ALONE = ("soak", "single-machine", "freshness", "groups")
+_ALONE = ("soak", "single-machine", "freshness", "groups", "shards")
 _LEAST_WIDTH = 150
 
 
@@ -57,9 +58,9 @@ def main(
 
     Writes bench/results.json and bench/chart.svg, unless --quick. Takes about ten minutes if no NAME is given.
 
-    Four run only if named: soak sends a million events through the embedded server; single-machine measures its start,
+    Five run only if named: soak sends a million events through the embedded server; single-machine measures its start,
     freshness, backlog and pages; freshness the time from a POST to a reader, with and without early reads; groups what
-    leases cost, and how many there are in a second.
+    leases cost, and how many there are in a second; shards what pages and polls cost, and 1,000 watched inboxes.
     """
     console = Console()
     console.width = max(console.width, _LEAST_WIDTH)
@@ -71,6 +72,9 @@ def main(
         return
     if "groups" in names:
         groups(console, events=backlog)
+        return
+    if "shards" in names:
+        shards(console, min(samples, 100))
         return
     if "freshness" in names:
         freshness(samples, console)

@@ -95,8 +95,8 @@ def size_of(value: Mapping[str, Any]) -> int:
 
 async def units_an_event(limit: int, members: int) -> float:
     """Return the write units an event of `members` that lease `limit` events at a time, all with an open lease."""
-    clock, settings = SystemClock(), Settings(inbox_shards=1)
-    store, events = CountingStore(), MemoryStore(clock, shards=1)
+    clock, settings = SystemClock(), Settings()
+    store, events = CountingStore(), MemoryStore(clock)
     groups = Groups(store, events, MemoryBodies(), clock, settings)
     minter, count = Minter(clock), limit * max(members, 4) * 4
     await events.insert_events([_event(minter.mint(), clock) for _ in range(count)])

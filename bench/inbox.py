@@ -20,9 +20,9 @@ from shared.aws.items import record_item
 from shared.compression import compress
 from shared.model import cursor
 from shared.model import pack as packs
+from shared.model.layout import Layout
 from shared.model.pack import EventPack
 from shared.model.records import Place, StoredEvent
-from shared.settings import Settings
 
 PAGE = 100
 _EVENTS = 2000
@@ -98,7 +98,7 @@ def _our_items(positions: list[str]) -> list[Mapping[str, Any]]:
                     accepted_at=0,
                     expires_at=_LATER,
                 ),
-                Settings().inbox_shards,
+                Layout(),
             )
         )
         for event, position in zip(events, positions, strict=False)

@@ -144,7 +144,7 @@ async def _measure_two_processes(queue: EventQueue, directory: str) -> None:
 
 async def _send(directory: str, pause: float) -> None:
     """Send for three seconds from a process of its own, and print how long a send takes."""
-    backend = SqliteBackend(Settings(data_dir=directory, inbox_shards=1), SystemClock())
+    backend = SqliteBackend(Settings(data_dir=directory), SystemClock())
     queue, times = await backend.queue(), []
     end = time.perf_counter() + 3
     while (started := time.perf_counter()) < end:
@@ -158,7 +158,7 @@ async def _send(directory: str, pause: float) -> None:
 
 
 async def _main(directory: str) -> None:
-    backend = SqliteBackend(Settings(data_dir=directory, inbox_shards=1), SystemClock())
+    backend = SqliteBackend(Settings(data_dir=directory), SystemClock())
     try:
         await _measure_events(backend)
         queue = await backend.queue()

@@ -11,7 +11,7 @@ import asyncio
 import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import uvloop
@@ -81,6 +81,14 @@ class _Get(msgspec.Struct, rename="pascal"):
     key: _Key
 
 
+class _Keys(msgspec.Struct, rename="pascal"):
+    keys: list[_Key]
+
+
+class _BatchGet(msgspec.Struct, rename="pascal"):
+    request_items: dict[str, _Keys]
+
+
 class _Put(msgspec.Struct, rename="pascal"):
     item: msgspec.Raw
 
@@ -109,6 +117,7 @@ _message = msgspec.json.Decoder(_Message)
 _statements = msgspec.json.Decoder(_Statements)
 _receive = msgspec.json.Decoder(_Receive)
 _get = msgspec.json.Decoder(_Get)
+_batch_get = msgspec.json.Decoder(_BatchGet)
 _put = msgspec.json.Decoder(_Put)
 _put_all = msgspec.json.Decoder(_PutAll)
 _key = msgspec.json.Decoder(_Key)
@@ -139,6 +148,7 @@ class StubAws:
             "UpdateItem": lambda _: b'{"Attributes":{"full_us":{"N":"0"}}}',
             "BatchExecuteStatement": self._execute,
             "GetItem": self._get,
+            "BatchGetItem": self._batch_get,
             "Query": self._find,
         }
         self._prepare(Setup())
@@ -230,10 +240,20 @@ class StubAws:
         return b'{"Responses":[%b]}' % b",".join([b'{"TableName":"events"}'] * count)
 
     def _get(self, body: bytes) -> bytes:
-        key = _get.decode(body).key
-        keys, items = self._rows.get(key.pk.s, ([], []))
-        found = [item for sk, item in zip(keys, items, strict=True) if sk == key.sk.s]
+        found = self._items_at([_get.decode(body).key])
         return b'{"Item":%b}' % found[0] if found else b"{}"
+
+    def _batch_get(self, body: bytes) -> bytes:
+        requests = _batch_get.decode(body).request_items.items()
+        found = {table: [msgspec.Raw(item) for item in self._items_at(request.keys)] for table, request in requests}
+        return _encode({"Responses": found, "UnprocessedKeys": {}})
+
+    def _items_at(self, wanted: Sequence[_Key]) -> list[bytes]:
+        found = []
+        for key in wanted:
+            keys, items = self._rows.get(key.pk.s, ([], []))
+            found += [item for sk, item in zip(keys, items, strict=True) if sk == key.sk.s]
+        return found
 
     def _find(self, body: bytes) -> bytes:
         query = _query.decode(body)

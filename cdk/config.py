@@ -45,9 +45,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ingest_warm: int = 0
     """Sandboxes kept warm, without cold starts; billed by the hour."""
 
-    inbox_shards: int = 4
-    """Partitions of one inbox; fixed for the life of a table. docs/capacity.md lists how many a rate takes."""
-
     worker_timeout_seconds: int = 60
     worker_batch_messages: int = 10
     worker_window_seconds: int = 0
@@ -136,7 +133,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             dynamodb_table_sources=f"triggers-{self.stage}-sources",
             log_level=self.log_level,  # type: ignore[arg-type] # the functions check it
             visibility_seconds=self.visibility_seconds,
-            inbox_shards=self.inbox_shards,
         )
 
 

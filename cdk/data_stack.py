@@ -37,7 +37,6 @@ class DataStack(Stack):
             "KMS_KEY_ID": self.tables.sources_key.key_id,
             "BODIES_BUCKET": self.bodies.bucket.bucket_name,
             "VISIBILITY_SECONDS": str(settings.visibility_seconds),
-            "INBOX_SHARDS": str(settings.inbox_shards),
             "LOG_LEVEL": settings.log_level,
             # Sandboxes and tasks are separate processes, and there are many.
             "RATE_LIMITS": "shared",

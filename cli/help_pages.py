@@ -29,6 +29,7 @@ _AWS = {
 _SERVICE = {**_AWS, "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR", "METRICS_PORT": "a port for Prometheus only"}
 _QUEUES = {"DLQ_NAME, QUEUE_NAME": "the queues", **_AWS}
 _KEYS = {"DYNAMODB_TABLE_API_KEYS": "the table of keys", **_AWS}
+_EVENTS = {"DYNAMODB_TABLE_EVENTS": "the table of events", **_AWS}
 _SOURCES = {
     "DYNAMODB_TABLE_SOURCES": "the table of sources",
     "KMS_KEY_ID": "the KMS key for their secrets",
@@ -170,6 +171,21 @@ PAGES = {
         ],
         variables=_SOURCE_URLS,
         exits={"1": "the delivery was refused"},
+    ),
+    "inboxes": Page(
+        summary="List the shards of inboxes, or change their number.",
+        examples=["triggers inboxes list", "triggers inboxes scale --tenant acme orders 8"],
+    ),
+    "inboxes list": Page(
+        summary="List the inboxes that have several shards.",
+        examples=["triggers inboxes list", "triggers inboxes list --tenant acme --json"],
+        variables=_EVENTS,
+    ),
+    "inboxes scale": Page(
+        summary="Change the number of shards of an inbox.",
+        examples=["triggers inboxes scale --tenant acme orders 8"],
+        variables=_EVENTS,
+        exits={"1": "the inbox can't have that number of shards"},
     ),
     "dlq": Page(
         summary="List, redrive or delete events that could not be stored.",

@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 
 from cli import aws_error_messages
 from cli.api_state import ApiState, look_at_api
-from shared.aws import clock_reports, layout
+from shared.aws import clock_reports
 from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
 from shared.clock import SystemClock
-from shared.model.errors import InvalidSettings, Unavailable, clock_error
+from shared.model.errors import clock_error
 from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 
@@ -174,12 +174,7 @@ class _Look:
         """Check the table of events."""
         state, problems = await self._table(self._named.dynamodb_table_events, "DYNAMODB_TABLE_EVENTS")
         if state.status in _SERVING:
-            try:
-                with suppress(Unavailable):  # skipped if the identity may only describe tables
-                    await layout.check(self._dynamodb, self._named)
-            except InvalidSettings as error:
-                problems += [f"{fault}. Every process must use that number." for fault in error.faults]
-            with suppress(*AWS_ERRORS):  # the same
+            with suppress(*AWS_ERRORS):  # skipped if the identity may only describe tables
                 now_ms = SystemClock().wall_ms()
                 reports = await clock_reports.read(self._dynamodb, state.name, now_ms)
                 problems += [

@@ -7,6 +7,7 @@ from cli.commands.completion import completion
 from cli.commands.dev import dev
 from cli.commands.dlq import dlq
 from cli.commands.groups import groups
+from cli.commands.inboxes import inboxes
 from cli.commands.keys import keys
 from cli.commands.provision import provision
 from cli.commands.ready import ready
@@ -21,7 +22,7 @@ from cli.root import Root
 triggers = Root(
     sections={
         "Run it": [dev, serve, worker],
-        "Operate it": [provision, status, ready, keys, sources, dlq],
+        "Operate it": [provision, status, ready, keys, sources, inboxes, dlq],
         "Use it": [send, tail, groups],
         "This command": [completion],
     }

@@ -14,6 +14,7 @@ import msgspec
 
 from shared.group_ports import GroupStore
 from shared.key_ports import Budget, KeyStore
+from shared.layouts import Layouts
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
 from shared.service_time import ServiceTime
@@ -83,6 +84,13 @@ class EventQueue(MessageSink, Protocol):
 
 class ShardReader(Protocol):
     """The part of the store that reads pages of an inbox."""
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        """Return in how many shards to read the events from `inbox.position` to `before`.
+
+        To be called after `before` was determined. Raises `Unavailable` if the layout can't be read.
+        """
+        ...
 
     async def query(
         self,
@@ -243,11 +251,15 @@ class Backend(Protocol):
         ...
 
     async def event_store(self) -> EventStore:
-        """Return the events table for the worker; raise `InvalidSettings` if it was created with other settings."""
+        """Return the events table for the worker; raise `InvalidSettings` if it is from a newer release."""
         ...
 
     async def event_reader(self) -> EventReader:
         """Return the events table for readers; raise `InvalidSettings` as `event_store` does."""
+        ...
+
+    async def layouts(self) -> Layouts | None:
+        """Return the layout of the events table; None if each inbox always has one shard."""
         ...
 
     async def bodies(self) -> BodyStore:

@@ -84,9 +84,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Time in which an event with the same identity is a duplicate; at most EVENT_TTL_DAYS",
         ),
     ] = 300
-    inbox_shards: Annotated[
-        int, Meta(ge=1, le=64, description="Partitions per inbox; can't be changed once the table exists")
-    ] = 4
     inline_body_bytes: Annotated[
         int, Meta(ge=1, le=350_000, description="Size, after compression, above which a body is stored in the bucket")
     ] = 65_536
@@ -218,9 +215,8 @@ SQLITE_DEFAULTS: Mapping[str, int] = {
     "commit_deadline_ms": 100,
     "store_timeout_ms": 150,
     "settle_ms": 280,
-    "inbox_shards": 1,
 }
-"""Defaults that differ with BACKEND=sqlite: there is one clock, a local disk and no partitioning."""
+"""Defaults that differ with BACKEND=sqlite: there is one clock and a local disk."""
 
 
 def variable_names() -> list[str]:

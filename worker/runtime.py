@@ -28,6 +28,7 @@ async def open_processor(backend: Backend, settings: Settings, clock: Clock, met
         store=await backend.event_store(),
         bodies=await backend.bodies(),
         dead_letters=DeadLetters(dlq, clock, per_minute=settings.dead_letters_per_minute, metrics=metrics),
+        layouts=await backend.layouts(),
         rules=CommitRules(clock=clock, minter=Minter(clock), settings=settings, service_time=backend.service_time),
         metrics=metrics,
     )

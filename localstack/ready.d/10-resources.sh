@@ -49,6 +49,3 @@ for table in "$api_keys" "$sources"; do
         --key-schema '[{"AttributeName":"pk","KeyType":"HASH"}]' \
         --attribute-definitions '[{"AttributeName":"pk","AttributeType":"S"}]'
 done
-# The table stores the number of shards that it was first used with.
-awslocal dynamodb put-item --table-name "$events" \
-    --item "{\"pk\":{\"S\":\"config\"},\"sk\":{\"S\":\"config\"},\"inbox_shards\":{\"N\":\"${INBOX_SHARDS:-4}\"}}"

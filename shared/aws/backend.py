@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.aws import clock_reports, layout
+from shared.aws import clock_reports
 from shared.aws.budget import DynamoBudget
 from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
@@ -16,10 +16,12 @@ from shared.aws.event_store import DynamoStore
 from shared.aws.group_store import DynamoGroupStore
 from shared.aws.key_store import DynamoKeyStore
 from shared.aws.kms import KmsSecretBox
+from shared.aws.layout_store import DynamoLayoutStore
 from shared.aws.s3 import S3Bodies
 from shared.aws.source_store import DynamoSourceStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock
+from shared.layouts import Layouts
 from shared.secret_box import KeyFileBox
 from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
@@ -63,23 +65,24 @@ class AwsBackend:
 
     async def event_store(self) -> DynamoStore:
         """Return the events table for the worker."""
-
-        async def claim() -> DynamoStore:
-            client = await self._client(self._aws.dynamodb_once)
-            await layout.claim(client, self._settings)
-            return DynamoStore(client, self._settings, self._clock)
-
-        return await self._once("event store", claim)
+        client = await self._client(self._aws.dynamodb_once)
+        return DynamoStore(client, self._settings.dynamodb_table_events, await self.layouts(), self._clock)
 
     async def event_reader(self) -> DynamoReader:
         """Return the events table for readers."""
+        table = self._settings.dynamodb_table_events
+        return DynamoReader(await self._dynamodb(), table, await self.layouts(), self._clock)
 
-        async def check() -> DynamoReader:
-            client = await self._dynamodb()
-            await layout.check(client, self._settings)
-            return DynamoReader(client, self._settings, self._clock)
+    async def layouts(self) -> Layouts:
+        """Return the layout of the events table, read once: the table must answer."""
 
-        return await self._once("event reader", check)
+        async def read() -> Layouts:
+            store = DynamoLayoutStore(await self._client(self._aws.dynamodb_once), self._settings.dynamodb_table_events)
+            layouts = Layouts(store, self._clock, skew_ms=self._settings.clock_skew_ms)
+            await layouts.current()
+            return layouts
+
+        return await self._once("layouts", read)
 
     async def bodies(self) -> S3Bodies:
         """Return the bucket of large bodies."""
@@ -120,6 +123,8 @@ class AwsBackend:
 
     async def aclose(self) -> None:
         """Close all clients."""
+        if "layouts" in self._opened:
+            await self._opened["layouts"].aclose()
         self._opened.clear()
         await self._stack.aclose()
 

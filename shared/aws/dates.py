@@ -31,13 +31,13 @@ class Dates:
 
     def _after_call(self, http_response: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401
         received = Reading.of(self._clock)
-        date_ms = _milliseconds(http_response.headers.get("date", ""))
+        date_ms = milliseconds_of(http_response.headers.get("date", ""))
         if date_ms is not None and _SENT in context:
             self._service_time.observe(date_ms, context[_SENT], received)
 
 
 @lru_cache(maxsize=4)  # the calls of one second have the same date
-def _milliseconds(date: str) -> int | None:
+def milliseconds_of(date: str) -> int | None:
     """Parse an HTTP date; None if it is missing or malformed."""
     try:
         return int(parsedate_to_datetime(date).timestamp() * 1000)

@@ -16,13 +16,13 @@ from shared.aws.items import (
     shard_key,
     text,
 )
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
+from shared.layouts import Layouts
 from shared.model import position as positions
 from shared.model.errors import Unavailable
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Place, QueryResult, Record, StoredEvent
 from shared.model.type_pattern import prefix_of, selects_all
-from shared.settings import Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -30,17 +30,19 @@ if TYPE_CHECKING:
 _BATCH_PAUSES_MS = (0, 20, 40, 80, 160)
 """Pauses before the attempts of a BatchGetItem, which skips keys if it is throttled or its response reaches 16 MB."""
 
-_SYSTEM_CLOCK = SystemClock()
-
 
 class DynamoReader:
     """Reads one events table. All its errors are `Unavailable`, since a read has no effect that could be unclear."""
 
-    def __init__(self, client: "DynamoDBClient", settings: Settings, clock: Clock = _SYSTEM_CLOCK) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, layouts: Layouts, clock: Clock) -> None:
         self._client = client
-        self._table = settings.dynamodb_table_events
-        self._shards = settings.inbox_shards
+        self._table = table
+        self._layouts = layouts
         self._clock = clock
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        """Return in how many shards to read the events between two positions; see `ShardReader`."""
+        return (await self._layouts.current()).shards_between(inbox, before)
 
     async def query(
         self,
@@ -114,7 +116,8 @@ class DynamoReader:
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
         """Return the record at each of up to 25 places, None where there is none. Includes expired items."""
-        keys = [place_key(place, self._shards) for place in places]
+        layout = await self._layouts.current(latest(places))
+        keys = [place_key(place, layout) for place in places]
         # DynamoDB rejects a batch that contains a key twice.
         found = await self._batch_get({_name(key): key for key in keys})
         items = [found.get(_name(key)) for key in keys]
@@ -154,6 +157,11 @@ class DynamoReader:
             scanned_to=stopped_at or (items[-1]["sk"]["S"] if items else None),
             stopped_at=stopped_at,
         )
+
+
+def latest(places: Sequence[Place]) -> int:
+    """Return the time of the latest position of `places`, in epoch ms."""
+    return max((positions.time_of(place.position) for place in places), default=0)
 
 
 def _name(item: Item) -> tuple[str, str]:

@@ -15,23 +15,22 @@ from msgspec.structs import replace
 
 from shared.aws.batch import delete_event, execute, insert, move_guard
 from shared.aws.errors import translated_read
-from shared.aws.event_reader import DynamoReader
+from shared.aws.event_reader import DynamoReader, latest
 from shared.aws.inbox_directory import InboxDirectory
 from shared.aws.items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
 from shared.aws.transactions import Part, add, put, raise_version, replace_current, transact, update_guard
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
+from shared.layouts import Layouts
 from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
+from shared.model.layout import Layout
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
-from shared.settings import Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
 
 T = TypeVar("T")
-
-_SYSTEM_CLOCK = SystemClock()
 
 _TOMBSTONE_SECONDS = 86_400
 """Lifetime of a tombstone: far longer than the time in which an abandoned call can still take effect."""
@@ -40,9 +39,9 @@ _TOMBSTONE_SECONDS = 86_400
 class DynamoStore(DynamoReader):
     """Reads and writes one events table."""
 
-    def __init__(self, client: "DynamoDBClient", settings: Settings, clock: Clock = _SYSTEM_CLOCK) -> None:
-        super().__init__(client, settings, clock)
-        self._directory = InboxDirectory(client, self._table, clock)
+    def __init__(self, client: "DynamoDBClient", table: str, layouts: Layouts, clock: Clock) -> None:
+        super().__init__(client, table, layouts, clock)
+        self._directory = InboxDirectory(client, table, clock)
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim up to 25 identities; each statement succeeds or fails independently."""
@@ -50,14 +49,16 @@ class DynamoStore(DynamoReader):
 
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
         """Insert up to 25 events at their places, independently; `EXISTS` if a place is taken."""
-        items = [record_item(event, self._shards) for event in events]
+        layout = await self._layouts.for_writing(latest([event.place for event in events]))
+        items = [record_item(event, layout) for event in events]
         inserting = execute(self._client, [insert(self._table, item) for item in items])
         return await self._recorded(events, inserting)
 
     async def remove_events(self, places: Sequence[Place]) -> None:
         """Delete the events at up to 25 places; tombstones remain. If it raises, some may already be deleted."""
         # Two statements of one batch must not name the same key.
-        keys = [place_key(place, self._shards) for place in dict.fromkeys(places)]
+        layout = await self._layouts.current(latest(places))
+        keys = [place_key(place, layout) for place in dict.fromkeys(places)]
         outcomes = await execute(self._client, [delete_event(self._table, key) for key in keys])
         if Outcome.UNCLEAR in outcomes:
             raise Unclear("some events may not have been deleted")
@@ -108,18 +109,20 @@ class DynamoStore(DynamoReader):
 
     async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` to the event's position, and insert the event."""
-        return await self._recorded([event], transact(self._client, self._move(current, guard, event)))
+        layout = await self._layouts.for_writing(latest([event.place]))
+        return await self._recorded([event], transact(self._client, self._move(current, guard, event, layout)))
 
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
         old, position = event.place._replace(position=guard.position), event.place.position
+        layout = await self._layouts.for_writing(latest([event.place, old]))
         moving = transact(
             self._client,
             [
-                *self._move(current, guard, replace(event, moved=True)),
-                put(self._table, self._tombstone(old, position)),
+                *self._move(current, guard, replace(event, moved=True), layout),
+                put(self._table, self._tombstone(old, position, layout)),
                 # Added, not put: an event there was acked, and must not be replaced.
-                add(self._table, self._tombstone(old._replace(delivered=True), position)),
+                add(self._table, self._tombstone(old._replace(delivered=True), position, layout)),
             ],
         )
         return await self._recorded([event], moving)
@@ -127,12 +130,13 @@ class DynamoStore(DynamoReader):
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
         """Mark `guard` erased and put tombstones at both places of its position."""
         place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
+        layout = await self._layouts.for_writing(latest([place]))
         return await transact(
             self._client,
             [
                 *update_guard(self._table, current, guard, {"erased_at": number(erased_at)}),
-                put(self._table, self._tombstone(place, None)),
-                put(self._table, self._tombstone(place._replace(delivered=True), None)),
+                put(self._table, self._tombstone(place, None, layout)),
+                put(self._table, self._tombstone(place._replace(delivered=True), None, layout)),
             ],
         )
 
@@ -145,12 +149,12 @@ class DynamoStore(DynamoReader):
         result: T = stored
         return result
 
-    def _move(self, current: Guard, guard: Guard, event: StoredEvent) -> list[Part]:
+    def _move(self, current: Guard, guard: Guard, event: StoredEvent, layout: Layout) -> list[Part]:
         return [
             *update_guard(self._table, current, guard, {"position": text(event.place.position)}),
-            add(self._table, record_item(event, self._shards)),
+            add(self._table, record_item(event, layout)),
         ]
 
-    def _tombstone(self, place: Place, moved_to: str | None) -> Item:
+    def _tombstone(self, place: Place, moved_to: str | None, layout: Layout) -> Item:
         expires_at = self._clock.wall_ms() // 1000 + _TOMBSTONE_SECONDS
-        return record_item(Tombstone(place=place, moved_to=moved_to, expires_at=expires_at), self._shards)
+        return record_item(Tombstone(place=place, moved_to=moved_to, expires_at=expires_at), layout)

@@ -3,6 +3,7 @@
     inbox#<tenant>#<inbox>#<shard>       <position>   an event or a tombstone
     delivered#<tenant>#<inbox>#<shard>   <position>   the same
     guard#<tenant>#<inbox>#<source>#<id> guard        the current guard; older ones under their receipt
+    layout                               layout       the shards of inboxes (`shared.aws.layout_store`)
 
 `%` and `#` in a part are percent-escaped, so no name can forge a key. The last part needs no escaping, since nothing
 follows it.
@@ -14,7 +15,7 @@ from typing import Any
 
 from shared.compression import is_compressed
 from shared.model.event import Identity
-from shared.model.position import shard_of
+from shared.model.layout import Layout
 from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
 
 Item = dict[str, Any]
@@ -45,10 +46,9 @@ def shard_key(place: Place, shard: int) -> str:
     return f"{_inbox_prefix(place.tenant, place.inbox, place.delivered)}{shard}"
 
 
-def place_key(place: Place, shards: int) -> Item:
+def place_key(place: Place, layout: Layout) -> Item:
     """Return the primary key of the record at `place`."""
-    shard = shard_of(place.position, shards)
-    return {"pk": text(shard_key(place, shard)), "sk": text(place.position)}
+    return {"pk": text(shard_key(place, layout.shard_of(place))), "sk": text(place.position)}
 
 
 def identity_key(identity: Identity) -> str:
@@ -101,9 +101,9 @@ def guard_from(item: Item, identity: Identity) -> Guard:
     )
 
 
-def record_item(record: Record, shards: int) -> Item:
+def record_item(record: Record, layout: Layout) -> Item:
     """Return the item of `record`."""
-    item = place_key(record.place, shards) | {"ttl": number(record.expires_at)}
+    item = place_key(record.place, layout) | {"ttl": number(record.expires_at)}
     if isinstance(record, Tombstone):
         item["tombstone"] = {"BOOL": True}
         return item if record.moved_to is None else item | {"moved_to": text(record.moved_to)}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.aws import layout
 from shared.aws.clients import AwsClients
 from shared.aws.kms import create_key
 from shared.model.errors import InvalidSettings, Unavailable
@@ -106,7 +105,6 @@ async def provision(settings: Settings) -> None:
         async with aws.dynamodb() as dynamodb:
             for table in (resources.events, resources.api_keys, resources.groups, resources.sources):
                 await _make_table(dynamodb, table)
-            await layout.claim(dynamodb, settings)
         if settings.kms_key_id.startswith("alias/"):
             async with aws.kms() as kms:
                 await create_key(kms, settings.kms_key_id)

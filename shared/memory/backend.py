@@ -4,6 +4,7 @@ import os
 
 from shared.clock import Clock, SystemClock
 from shared.key_ports import KeyStore
+from shared.layouts import Layouts
 from shared.memory.bodies import MemoryBodies
 from shared.memory.budget import MemoryBudget
 from shared.memory.event_store import MemoryStore
@@ -30,6 +31,7 @@ class MemoryBackend:
         bodies: BodyStore | None = None,
         keys: KeyStore | None = None,
         sources: SourceStore | None = None,
+        layouts: Layouts | None = None,
         service_time: ServiceTime | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -40,6 +42,7 @@ class MemoryBackend:
         self._bodies = bodies or MemoryBodies()
         self._keys = keys or MemoryKeyStore()
         self._sources = sources or MemorySourceStore()
+        self._layouts = layouts
         self._budget = MemoryBudget()
         self._groups = MemoryGroupStore()
         self._key = os.urandom(KEY_BYTES)
@@ -63,6 +66,10 @@ class MemoryBackend:
     async def event_reader(self) -> EventStore:
         """Return the events."""
         return self._store
+
+    async def layouts(self) -> Layouts | None:
+        """Return the layout, which only applies to a store that uses it."""
+        return self._layouts
 
     async def bodies(self) -> BodyStore:
         """Return the large bodies."""

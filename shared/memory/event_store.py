@@ -4,29 +4,42 @@ Every method takes effect in one event-loop iteration, so it is as atomic as a D
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from shared.clock import Clock
 from shared.model.event import Identity
-from shared.model.position import shard_of
+from shared.model.layout import Layout
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent, Tombstone
 from shared.model.type_pattern import matches_any
 
 _DAY_SECONDS = 86_400
 _CURRENT = "guard"
+_ONE_SHARD = Layout()
 
 
 class MemoryStore:
-    """An `EventStore` with `shards` shards per inbox. Its contents last as long as the process."""
+    """An `EventStore` whose inboxes are laid out by `layout`, which may be replaced between two calls.
 
-    def __init__(self, clock: Clock, *, shards: int = 4) -> None:
+    Its contents last as long as the process.
+    """
+
+    def __init__(self, clock: Clock, layout: Layout = _ONE_SHARD) -> None:
         self._clock = clock
-        self._shards = shards
-        self.records: dict[Place, Record] = {}
+        self.layout = layout
+        self.by_shard: dict[tuple[int, Place], Record] = {}
         self._positions: dict[tuple[str, str, bool, int], list[str]] = {}
         self._guards: dict[Identity, dict[str, Guard]] = {}
+
+    @property
+    def records(self) -> Mapping[Place, Record]:
+        """The record at each place."""
+        return {place: record for (_, place), record in self.by_shard.items()}
+
+    def shard_of(self, place: Place) -> int:
+        """Return the shard that holds what lies at `place`."""
+        return self.layout.shard_of(place)
 
     def guards(self) -> list[Guard]:
         """Return all guards."""
@@ -34,6 +47,10 @@ class MemoryStore:
 
     async def ready(self) -> None:
         """Return: memory is always available."""
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        """Return in how many shards to read a range."""
+        return self.layout.shards_between(inbox, before)
 
     async def query(
         self,
@@ -52,7 +69,7 @@ class MemoryStore:
             scanned.reverse()
         is_cut, scanned = len(scanned) > limit, scanned[:limit]
         now_ms = self._clock.wall_ms()
-        records = [self.records[inbox._replace(position=position)] for position in scanned]
+        records = [self.by_shard[shard, inbox._replace(position=position)] for position in scanned]
         events = [
             record
             for record in records
@@ -86,7 +103,7 @@ class MemoryStore:
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
         """Return the records at `places`."""
-        return [self.records.get(place) for place in places]
+        return [self._at(place) for place in places]
 
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim identities independently."""
@@ -103,8 +120,8 @@ class MemoryStore:
     async def remove_events(self, places: Sequence[Place]) -> None:
         """Delete the events at `places`; tombstones remain."""
         for place in places:
-            if isinstance(self.records.get(place), StoredEvent):
-                del self.records[place]
+            if isinstance(self._at(place), StoredEvent):
+                del self.by_shard[self.shard_of(place), place]
                 self._shard(place).remove(place.position)
 
     async def move_guards(self, moved: Sequence[Guard]) -> list[Outcome]:
@@ -132,7 +149,7 @@ class MemoryStore:
     async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move a guard to the event's position, and insert the event."""
         guards = self._unchanged(current)
-        if guards is None or event.place in self.records:
+        if guards is None or self._at(event.place):
             return False
         self._insert_event(event)
         key = _key(guard)
@@ -145,7 +162,7 @@ class MemoryStore:
         old = event.place._replace(position=guard.position)
         delivered = old._replace(delivered=True)
         moved = replace(event, moved=True)
-        if delivered in self.records or not await self.move_and_insert(current, guard, moved):
+        if self._at(delivered) or not await self.move_and_insert(current, guard, moved):
             return False
         self._bury(old, event.place.position)
         self._bury(delivered, event.place.position)
@@ -188,7 +205,7 @@ class MemoryStore:
         return Outcome.DONE
 
     def _insert_event(self, event: StoredEvent) -> Outcome:
-        if event.place in self.records:
+        if self._at(event.place):
             return Outcome.EXISTS
         self._put(event.place, event)
         return Outcome.DONE
@@ -197,13 +214,16 @@ class MemoryStore:
         expires_at = self._clock.wall_ms() // 1000 + _DAY_SECONDS
         self._put(place, Tombstone(place=place, moved_to=moved_to, expires_at=expires_at))
 
+    def _at(self, place: Place) -> Record | None:
+        return self.by_shard.get((self.shard_of(place), place))
+
     def _put(self, place: Place, record: Record) -> None:
-        if place not in self.records:
+        if self._at(place) is None:
             insort(self._shard(place), place.position)
-        self.records[place] = record
+        self.by_shard[self.shard_of(place), place] = record
 
     def _shard(self, place: Place) -> list[str]:
-        key = (place.tenant, place.inbox, place.delivered, shard_of(place.position, self._shards))
+        key = (place.tenant, place.inbox, place.delivered, self.shard_of(place))
         return self._positions.setdefault(key, [])
 
 

@@ -9,7 +9,7 @@ from shared.secret_box import KeyFileBox
 from shared.service_time import ServiceTime
 from shared.settings import Settings
 from shared.source_ports import SecretBox, SourceStore
-from shared.sqlite import event_rows, group_store, key_store, layout
+from shared.sqlite import event_rows, group_store, key_store
 from shared.sqlite import queue as queues
 from shared.sqlite.bodies import FileBodies
 from shared.sqlite.budget import SqliteBudget
@@ -54,16 +54,15 @@ class SqliteBackend:
         return await self._queue(self._settings.dlq_name)
 
     async def event_store(self) -> EventStore:
-        """Return the events for the worker; raise `InvalidSettings` if the file has another `INBOX_SHARDS`."""
-        database = await self.events()
-        await layout.claim(database, self._settings)
-        return SqliteStore(database, self._clock, shards=self._settings.inbox_shards)
+        """Return the events for the worker."""
+        return SqliteStore(await self.events(), self._clock)
 
     async def event_reader(self) -> EventReader:
-        """Return the events read-only; raise `InvalidSettings` if the file has another `INBOX_SHARDS`."""
-        database = await self.events(read_only=True)
-        await layout.check(database, self._settings)
-        return SqliteReader(database, self._clock, shards=self._settings.inbox_shards)
+        """Return the events read-only."""
+        return SqliteReader(await self.events(read_only=True), self._clock)
+
+    async def layouts(self) -> None:
+        """Return None: each inbox has one shard."""
 
     async def bodies(self) -> FileBodies:
         """Return the store of bodies too large for a row."""

@@ -14,7 +14,7 @@ from shared.sqlite.event_rows import EVENT_COLUMNS, find_guard, find_record, sto
 _MAX_QUERY_BYTES = 1_000_000
 """Bytes of bodies after which a query stops, as in DynamoDB: limits the memory for a page of large bodies."""
 
-_RANGE = "tenant = ? AND inbox = ? AND delivered = ? AND shard = ? AND position > ? AND position < ?"
+_RANGE = "tenant = ? AND inbox = ? AND delivered = ? AND position > ? AND position < ?"
 
 # One seek per inbox, however many events it has.
 _INBOXES = """WITH RECURSIVE found(name) AS (
@@ -26,38 +26,49 @@ _INBOXES = """WITH RECURSIVE found(name) AS (
 
 
 class SqliteReader:
-    """Reads one `events.db` whose inboxes have `shards` shards each."""
+    """Reads one `events.db`. Each inbox has one shard: a file has one writer, so more would not take more."""
 
-    def __init__(self, database: Database, clock: Clock, *, shards: int) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._shards = shards
+
+    async def shards(self, inbox: Place, before: str) -> int:  # noqa: ARG002 - the port's
+        """Return 1."""
+        return 1
 
     async def query(
         self,
         inbox: Place,
         *,
-        shard: int,
+        shard: int,  # noqa: ARG002 - the port's
         before: str,
         limit: int,
         types: Sequence[str] = (),
         newest_first: bool = False,
     ) -> QueryResult:
-        """Return events of one shard between two positions, both exclusive; see `EventReader`."""
+        """Return events between two positions, both exclusive; see `EventReader`."""
         wanted, values = _wanted(types, self._clock.wall_ms())
         order = "DESC" if newest_first else "ASC"
         # The bodies of unwanted rows are not read. One extra row shows whether the query is complete.
         sql = f"""SELECT position, CASE WHEN {wanted} THEN body END, {EVENT_COLUMNS}
             FROM events WHERE {_RANGE} ORDER BY position {order} LIMIT ?"""
-        parameters = [*values, *_range(inbox, shard, before), limit + 1]
+        parameters = [*values, *_range(inbox, before), limit + 1]
         return await self._database.read(lambda db: _collect(db.execute(sql, parameters), inbox, limit))
 
-    async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
-        """Count events of one shard between two positions, both exclusive; see `EventReader`."""
+    async def count(
+        self,
+        inbox: Place,
+        *,
+        shard: int,  # noqa: ARG002 - the port's
+        before: str,
+        limit: int,
+        types: Sequence[str] = (),
+    ) -> Count:
+        """Count events between two positions, both exclusive; see `EventReader`."""
         wanted, values = _wanted(types, self._clock.wall_ms())
         sql = f"""SELECT count(*), total(is_wanted), max(position) FROM (
             SELECT position, {wanted} AS is_wanted FROM events WHERE {_RANGE} ORDER BY position LIMIT ?)"""
-        parameters = [*values, *_range(inbox, shard, before), limit]
+        parameters = [*values, *_range(inbox, before), limit]
         scanned, found, last = await self._database.read(lambda db: db.execute(sql, parameters).fetchone())
         return Count(events=int(found), stopped_at=last if scanned == limit else None)
 
@@ -67,7 +78,7 @@ class SqliteReader:
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
         """Return the record at each of up to 25 places, None where there is none. Includes expired rows."""
-        return await self._database.read(lambda db: [find_record(db, place, self._shards) for place in places])
+        return await self._database.read(lambda db: [find_record(db, place) for place in places])
 
     async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
         """Return the inboxes of `tenant` that have rows."""
@@ -84,11 +95,11 @@ class SqliteReader:
 
     async def ready(self) -> None:
         """Return if the file can be read, else raise `Unavailable`."""
-        await self._database.read(lambda db: db.execute("SELECT 1 FROM layout LIMIT 1").fetchone())
+        await self._database.read(lambda db: db.execute("SELECT 1 FROM events LIMIT 1").fetchone())
 
 
-def _range(inbox: Place, shard: int, before: str) -> list[Any]:
-    return [inbox.tenant, inbox.inbox, inbox.delivered, shard, inbox.position, before]
+def _range(inbox: Place, before: str) -> list[Any]:
+    return [inbox.tenant, inbox.inbox, inbox.delivered, inbox.position, before]
 
 
 def _wanted(types: Sequence[str], now_ms: int) -> tuple[str, list[Any]]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.model.event import Identity
-from shared.model.position import shard_of
 from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
 from shared.sqlite.schema import Migration
 
@@ -33,15 +32,30 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX guards_by_expiry ON guards (expires_at)",
         "CREATE TABLE layout (inbox_shards INTEGER NOT NULL)",
     ),
+    (
+        # Inboxes had shards, which one writer does not need.
+        """CREATE TABLE unsharded (
+            tenant TEXT NOT NULL, inbox TEXT NOT NULL, delivered INTEGER NOT NULL, position TEXT NOT NULL,
+            type TEXT, accepted_at INTEGER, expires_at INTEGER NOT NULL, delivered_at INTEGER,
+            moved_to TEXT, body_key TEXT, body BLOB,
+            PRIMARY KEY (tenant, inbox, delivered, position)
+        ) WITHOUT ROWID""",
+        """INSERT INTO unsharded SELECT tenant, inbox, delivered, position, type, accepted_at, expires_at, delivered_at,
+            moved_to, body_key, body FROM events""",
+        "DROP TABLE events",
+        "ALTER TABLE unsharded RENAME TO events",
+        "CREATE INDEX events_by_expiry ON events (expires_at)",
+        "DROP TABLE layout",
+    ),
 )
 """`accepted_at`, `delivered_at` and `erased_at` are epoch milliseconds, `expires_at` is epoch seconds."""
 
 Row = tuple[Any, ...]
 
-AT_PLACE = "tenant = ? AND inbox = ? AND delivered = ? AND shard = ? AND position = ?"
+AT_PLACE = "tenant = ? AND inbox = ? AND delivered = ? AND position = ?"
 OF_IDENTITY = "tenant = ? AND inbox = ? AND source = ? AND id = ?"
 
-_INSERT_EVENT = f"INSERT INTO events VALUES ({', '.join('?' * 12)})"
+_INSERT_EVENT = f"INSERT INTO events VALUES ({', '.join('?' * 11)})"
 _INSERT_GUARD = f"INSERT INTO guards VALUES ({', '.join('?' * 12)})"
 EVENT_COLUMNS = "type, accepted_at, expires_at, delivered_at, body_key, moved_to"
 """The columns of an event beside its key and its body, as `stored_event` takes them."""
@@ -52,24 +66,24 @@ _SELECT_GUARDS = f"""SELECT receipt, position, accepted_at, digest, expires_at, 
     FROM guards WHERE {OF_IDENTITY}"""
 
 
-def place_key(place: Place, shards: int) -> Row:
+def place_key(place: Place) -> Row:
     """Return the primary key of the record at `place`, for `AT_PLACE`."""
-    return place.tenant, place.inbox, place.delivered, shard_of(place.position, shards), place.position
+    return place.tenant, place.inbox, place.delivered, place.position
 
 
-def add_record(db: sqlite3.Connection, record: Record, shards: int) -> bool:
+def add_record(db: sqlite3.Connection, record: Record) -> bool:
     """Insert `record` if its place is free; return whether it was inserted."""
-    return db.execute(f"{_INSERT_EVENT} ON CONFLICT DO NOTHING", _event_row(record, shards)).rowcount == 1
+    return db.execute(f"{_INSERT_EVENT} ON CONFLICT DO NOTHING", _event_row(record)).rowcount == 1
 
 
-def put_record(db: sqlite3.Connection, record: Record, shards: int) -> None:
+def put_record(db: sqlite3.Connection, record: Record) -> None:
     """Write `record`, replacing any record at its place."""
-    db.execute(_INSERT_EVENT.replace("INSERT", "REPLACE", 1), _event_row(record, shards))
+    db.execute(_INSERT_EVENT.replace("INSERT", "REPLACE", 1), _event_row(record))
 
 
-def find_record(db: sqlite3.Connection, place: Place, shards: int) -> Record | None:
+def find_record(db: sqlite3.Connection, place: Place) -> Record | None:
     """Return the record at `place`."""
-    row = db.execute(_SELECT_EVENT, place_key(place, shards)).fetchone()
+    row = db.execute(_SELECT_EVENT, place_key(place)).fetchone()
     if row is None:
         return None
     body, *event = row
@@ -121,8 +135,8 @@ def find_guards(db: sqlite3.Connection, identity: Identity) -> list[Guard]:
     return [_guard(row, identity) for row in db.execute(_SELECT_GUARDS, identity)]
 
 
-def _event_row(record: Record, shards: int) -> Row:
-    key = place_key(record.place, shards)
+def _event_row(record: Record) -> Row:
+    key = place_key(record.place)
     if isinstance(record, Tombstone):
         return (*key, None, None, record.expires_at, None, record.moved_to, None, None)
     return (

@@ -50,16 +50,12 @@ class SqliteStore(SqliteReader):
 
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
         """Insert events at their places, independently; `EXISTS` if a place is taken."""
-
-        def add(db: sqlite3.Connection, event: StoredEvent) -> bool:
-            return add_record(db, event, self._shards)
-
-        return await self._database.write(lambda db: [_outcome(add, db, event) for event in events])
+        return await self._database.write(lambda db: [_outcome(add_record, db, event) for event in events])
 
     async def remove_events(self, places: Sequence[Place]) -> None:
         """Delete the events at `places`; tombstones remain."""
         if places:
-            keys = [place_key(place, self._shards) for place in places]
+            keys = [place_key(place) for place in places]
             await self._database.write(lambda db: db.executemany(_REMOVE, keys))
 
     async def read_guards(self, identity: Identity) -> list[Guard]:
@@ -102,8 +98,8 @@ class SqliteStore(SqliteReader):
         def change(db: sqlite3.Connection) -> None:
             self._move(db, current, guard, replace(event, moved=True))
             # Added, not put: an event there was acked, and must not be replaced.
-            _check(add_record(db, self._tombstone(old._replace(delivered=True), position), self._shards))
-            put_record(db, self._tombstone(old, position), self._shards)
+            _check(add_record(db, self._tombstone(old._replace(delivered=True), position)))
+            put_record(db, self._tombstone(old, position))
 
         return await self._change(current, change)
 
@@ -113,15 +109,15 @@ class SqliteStore(SqliteReader):
 
         def change(db: sqlite3.Connection) -> None:
             _check(db.execute(_ERASE, (erased_at, *_key(guard))).rowcount == 1)
-            put_record(db, self._tombstone(place, None), self._shards)
-            put_record(db, self._tombstone(place._replace(delivered=True), None), self._shards)
+            put_record(db, self._tombstone(place, None))
+            put_record(db, self._tombstone(place._replace(delivered=True), None))
             db.execute(_RAISE_VERSION, current.identity)
 
         return await self._change(current, change)
 
     def _move(self, db: sqlite3.Connection, current: Guard, guard: Guard, event: StoredEvent) -> None:
         _check(db.execute(_MOVE, (event.place.position, *_key(guard))).rowcount == 1)
-        _check(add_record(db, event, self._shards))
+        _check(add_record(db, event))
         db.execute(_RAISE_VERSION, current.identity)
 
     async def _change(self, current: Guard, change: Callable[[sqlite3.Connection], None]) -> bool:

@@ -27,8 +27,8 @@ _ROWS = 250
 _BUCKET_KEPT_US = 3_600_000_000  # after the bucket is full, when the row is equivalent to none
 _DAY_SECONDS = 86_400
 
-_EVENTS = """DELETE FROM events WHERE (tenant, inbox, delivered, shard, position) IN (
-    SELECT tenant, inbox, delivered, shard, position FROM events WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
+_EVENTS = """DELETE FROM events WHERE (tenant, inbox, delivered, position) IN (
+    SELECT tenant, inbox, delivered, position FROM events WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
 _GUARDS = """DELETE FROM guards WHERE (tenant, inbox, source, id, kept) IN (
     SELECT tenant, inbox, source, id, kept FROM guards WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
 _RETRIES = """DELETE FROM retries WHERE (tenant, inbox, name, epoch, due, position) IN (

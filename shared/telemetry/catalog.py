@@ -189,6 +189,15 @@ class Metrics:
             "Events that the worker moves to the DLQ: `sent`, `withheld` by DEAD_LETTERS_PER_MINUTE, or `failed`",
             {"outcome": ("sent", "withheld", "failed")},
         )
+        self.shard_changes = self._counter(
+            "triggers_worker_shard_changes_total",
+            "Inboxes whose number of shards a worker has doubled (`grown`) or halved (`shrunk`)",
+            {"action": ("grown", "shrunk")},
+        )
+        self.layout_full = self._counter(
+            "triggers_worker_layout_full_total",
+            "Times that an inbox could not be given more shards, since the layout has no room for another one",
+        )
         self.stored_seconds = self._histogram(
             "triggers_stored_latency_seconds", _LATE, "Processing latency: time from acceptance to storage"
         )

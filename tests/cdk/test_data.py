@@ -84,7 +84,6 @@ def test_functions_use_the_declared_resources(stage: Config, dev: Assembly, prod
         ):
             assert environment[name] == getattr(settings, name.lower())
         assert environment["VISIBILITY_SECONDS"] == str(settings.visibility_seconds)
-        assert environment["INBOX_SHARDS"] == str(settings.inbox_shards)
         assert "Bucket" in json.dumps(environment["BODIES_BUCKET"])
         assert environment["RATE_LIMITS"] == "shared"  # by many processes
         loaded = {name: value for name, value in environment.items() if isinstance(value, str)}

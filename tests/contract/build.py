@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from types_aiobotocore_dynamodb import DynamoDBClient
 
 from shared.aws.clients import AwsClients
-from shared.clock import SystemClock
+from shared.aws.event_store import DynamoStore
+from shared.clock import Clock, SystemClock
 from shared.model.event import Identity
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, StoredEvent
 from shared.ports import EventQueue
 from shared.settings import Settings
 from shared.sqlite.backend import SqliteBackend
+from tests.fakes.layout import every_inbox, layouts_of
 
 SHARDS = 4
 MAX_RECEIVES = 2
@@ -38,7 +41,7 @@ def aws_of(settings: Settings) -> AwsClients:
 def sqlite_settings(request: pytest.FixtureRequest) -> Settings:
     """A data directory of the test's own."""
     directory: Path = request.getfixturevalue("tmp_path")
-    return Settings(backend="sqlite", data_dir=str(directory / "data"), inbox_shards=SHARDS, max_receives=MAX_RECEIVES)
+    return Settings(backend="sqlite", data_dir=str(directory / "data"), max_receives=MAX_RECEIVES)
 
 
 @asynccontextmanager
@@ -48,6 +51,12 @@ async def sqlite_backend(settings: Settings) -> AsyncIterator[SqliteBackend]:
         yield backend
     finally:
         await backend.aclose()
+
+
+def dynamo_store(client: DynamoDBClient, settings: Settings, clock: Clock | None = None) -> DynamoStore:
+    """The table of `settings`, in which every inbox has `SHARDS` shards."""
+    clock = clock or SystemClock()
+    return DynamoStore(client, settings.dynamodb_table_events, layouts_of(every_inbox(SHARDS), SystemClock()), clock)
 
 
 class Queues(NamedTuple):

@@ -9,7 +9,6 @@ import pytest
 from types_aiobotocore_sqs import SQSClient
 
 from cli.local import emulator
-from shared.aws.event_store import DynamoStore
 from shared.aws.s3 import S3Bodies
 from shared.aws.sqs import SqsQueue
 from shared.clock import SystemClock
@@ -19,7 +18,17 @@ from shared.memory.queue import MemoryQueue
 from shared.ports import BodyStore, EventStore
 from shared.settings import Settings
 from tests.contract import dynoxide
-from tests.contract.build import MAX_RECEIVES, SHARDS, Builder, Queues, aws_of, sqlite_backend, sqlite_settings
+from tests.contract.build import (
+    MAX_RECEIVES,
+    SHARDS,
+    Builder,
+    Queues,
+    aws_of,
+    dynamo_store,
+    sqlite_backend,
+    sqlite_settings,
+)
+from tests.fakes.layout import every_inbox
 from tests.provisioned import provisioned
 
 
@@ -27,7 +36,7 @@ from tests.provisioned import provisioned
 def deployment(ministack: str) -> Settings:
     """One table and bucket for the whole suite: every test has tenants of its own."""
     assert ministack
-    return asyncio.run(provisioned(inbox_shards=SHARDS, store_timeout_ms=10_000, settle_ms=11_000))
+    return asyncio.run(provisioned(store_timeout_ms=10_000, settle_ms=11_000))
 
 
 @pytest.fixture(params=["memory", "sqlite", "ministack"])
@@ -81,14 +90,14 @@ def make() -> Builder:
 @pytest.fixture
 async def store(table: Settings | None) -> AsyncIterator[EventStore]:
     if table is None:
-        yield MemoryStore(SystemClock(), shards=SHARDS)
+        yield MemoryStore(SystemClock(), every_inbox(SHARDS))
         return
     if table.backend == "sqlite":
         async with sqlite_backend(table) as backend:
             yield await backend.event_store()
         return
     async with aws_of(table).dynamodb_once() as client:
-        yield DynamoStore(client, table)
+        yield dynamo_store(client, table)
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from contextlib import AsyncExitStack
 import pytest
 
 from shared.aws.clients import AwsClients
-from shared.aws.event_store import DynamoStore
 from shared.aws.sqs import SqsQueue
 from shared.model.errors import Unavailable, Unclear
 from shared.ports import Outgoing
 from shared.settings import Settings
 from tests.contract import faulty_server
-from tests.contract.build import END, NOW_MS, Builder
+from tests.contract.build import END, NOW_MS, Builder, dynamo_store
 from tests.contract.faulty_server import Server
 
 _FAULTS = [
@@ -39,7 +38,7 @@ async def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_a_write_to_the_table_is_unclear_and_a_read_unavailable(aws: AwsClients, make: Builder) -> None:
     async with aws.dynamodb_once() as client:
-        store = DynamoStore(client, Settings())
+        store = dynamo_store(client, Settings())
 
         for write in (
             store.insert_guards([make.guard()]),

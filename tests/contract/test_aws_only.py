@@ -7,14 +7,13 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
-from shared.aws.event_store import DynamoStore
 from shared.aws.s3 import S3Bodies
 from shared.aws.sqs import SqsQueue
 from shared.model.errors import NotFound, Poison, Unavailable
 from shared.model.records import Outcome
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
-from tests.contract.build import END, NOW_MS, Builder, aws_of
+from tests.contract.build import END, NOW_MS, Builder, aws_of, dynamo_store
 from tests.fakes.clock import FakeClock
 
 _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [
@@ -39,7 +38,7 @@ async def test_without_a_table_nothing_takes_effect(
     deployment: Settings, make: Builder, call: Callable[[EventStore, Builder], Awaitable[object]]
 ) -> None:
     async with aws_of(deployment).dynamodb_once() as client:
-        store = DynamoStore(client, replace(deployment, dynamodb_table_events="no-such-table"))
+        store = dynamo_store(client, replace(deployment, dynamodb_table_events="no-such-table"))
 
         with pytest.raises(Unavailable):
             await call(store, make)
@@ -56,7 +55,7 @@ async def test_without_a_service_nothing_takes_effect(
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port}")
     async with aws_of(deployment).dynamodb_once() as client:
         with pytest.raises(Unavailable):
-            await call(DynamoStore(client, deployment), make)
+            await call(dynamo_store(client, deployment), make)
 
 
 async def test_a_queue_that_does_not_exist_can_not_be_opened(deployment: Settings) -> None:
@@ -92,7 +91,7 @@ async def test_a_message_too_long_for_its_queue_is_refused_alone(deployment: Set
 async def test_an_event_too_big_for_an_item_is_refused_alone(deployment: Settings, make: Builder) -> None:
     good, big, other = make.event(), make.event(body=b'"' + b"x" * 410_000 + b'"'), make.event()
     async with aws_of(deployment).dynamodb_once() as client:
-        store = DynamoStore(client, deployment)
+        store = dynamo_store(client, deployment)
 
         assert await store.insert_events([good, big, other]) == [Outcome.DONE, Outcome.REFUSED, Outcome.DONE]
 
@@ -102,7 +101,7 @@ async def test_an_event_too_big_for_an_item_is_refused_alone(deployment: Setting
 async def test_an_event_too_big_for_an_item_is_poison_where_it_would_move(deployment: Settings, make: Builder) -> None:
     guard, big = make.guard(), make.event(body=b'"' + b"x" * 410_000 + b'"')
     async with aws_of(deployment).dynamodb_once() as client:
-        store = DynamoStore(client, deployment)
+        store = dynamo_store(client, deployment)
         assert await store.insert_guards([guard]) == [Outcome.DONE]
 
         with pytest.raises(Poison):
@@ -123,7 +122,7 @@ async def test_an_inbox_is_recorded_once_a_day_and_never_stops_an_event(
 ) -> None:
     clock = FakeClock(NOW_MS)
     async with aws_of(deployment).dynamodb_once() as client:
-        store = DynamoStore(client, deployment, clock)
+        store = dynamo_store(client, deployment, clock)
         puts, put_item = 0, client.put_item
 
         async def counted(**item: Any) -> object:

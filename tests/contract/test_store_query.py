@@ -52,8 +52,9 @@ async def test_a_shard_never_written_to_is_empty(store: EventStore, make: Builde
 
 async def test_a_query_finds_the_events_of_its_shard_oldest_first(store: EventStore, make: Builder) -> None:
     events = await _stored(store, make, 5)
-    elsewhere = make.positions(1, shard=_SHARD + 1)
-    assert await store.insert_events([make.event(make.place(elsewhere[0]))]) == [Outcome.DONE]
+    if await store.shards(make.place(FIRST), END) > 1:
+        elsewhere = make.positions(1, shard=_SHARD + 1)
+        assert await store.insert_events([make.event(make.place(elsewhere[0]))]) == [Outcome.DONE]
 
     assert await _query(store, make) == QueryResult(
         events=events, scanned_to=events[-1].place.position, stopped_at=None

@@ -7,13 +7,16 @@ from shared.clock import Clock
 from shared.memory.event_store import MemoryStore
 from shared.model.errors import Unavailable
 from shared.model.records import Count, Place, QueryResult
+from tests.fakes.layout import every_inbox
+
+SHARDS = 4
 
 
 class FakeStore(MemoryStore):
     """Records queries and counts. Their answers take `delay_ms`, wait for `unblocked`, and are errors while `down`."""
 
-    def __init__(self, clock: Clock, *, shards: int = 4, delay_ms: int = 0) -> None:
-        super().__init__(clock, shards=shards)
+    def __init__(self, clock: Clock, *, shards: int = SHARDS, delay_ms: int = 0) -> None:
+        super().__init__(clock, every_inbox(shards))
         self.down = False
         self.unblocked = asyncio.Event()
         self.unblocked.set()

@@ -3,11 +3,14 @@
 import asyncio
 
 import msgspec
+from types_aiobotocore_dynamodb import DynamoDBClient
 
 from shared.aws.clients import AwsClients
 from shared.aws.event_reader import DynamoReader
+from shared.aws.layout_store import DynamoLayoutStore
 from shared.aws.s3 import S3Bodies
 from shared.clock import SystemClock
+from shared.layouts import Layouts
 from shared.settings import Settings
 from worker.inbox.reader import Inbox
 
@@ -15,6 +18,13 @@ from worker.inbox.reader import Inbox
 class _Listed(msgspec.Struct):
     id: str
     position: str
+
+
+def reader_of(dynamodb: DynamoDBClient, settings: Settings) -> DynamoReader:
+    """Return a reader of the events table, with the layout that it holds."""
+    clock, table = SystemClock(), settings.dynamodb_table_events
+    layouts = Layouts(DynamoLayoutStore(dynamodb, table), clock, skew_ms=settings.clock_skew_ms)
+    return DynamoReader(dynamodb, table, layouts, clock)
 
 
 async def listed(settings: Settings, tenant: str = "acme", inbox: str = "default") -> dict[str, str]:
@@ -27,7 +37,7 @@ async def listed(settings: Settings, tenant: str = "acme", inbox: str = "default
     aws = AwsClients(settings)
     async with aws.dynamodb() as dynamodb, aws.s3() as s3:
         bodies = S3Bodies(s3, settings.bodies_bucket)
-        reader = Inbox(DynamoReader(dynamodb, settings), bodies, SystemClock(), settings)
+        reader = Inbox(reader_of(dynamodb, settings), bodies, SystemClock(), settings)
         after, more = None, True
         while more:
             page = await reader.page(tenant, inbox, after, 1000)

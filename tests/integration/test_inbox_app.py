@@ -3,11 +3,8 @@
 import time
 
 import msgspec
-import pytest
 from litestar.testing import AsyncTestClient
 
-from shared.aws import layout
-from shared.aws.backend import AwsBackend
 from shared.aws.clients import AwsClients
 from shared.aws.event_store import DynamoStore
 from shared.aws.key_store import DynamoKeyStore
@@ -15,11 +12,12 @@ from shared.aws.s3 import S3Bodies
 from shared.clock import SystemClock
 from shared.compression import compress
 from shared.model import api_key
-from shared.model.errors import InvalidSettings
+from shared.model.layout import Layout
 from shared.model.position import Minter
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
 from tests.fakes.clock import FakeClock
+from tests.fakes.layout import layouts_of
 from worker.inbox import app
 
 
@@ -46,18 +44,6 @@ async def test_events_are_read_back_byte_for_byte(aws_settings: Settings) -> Non
     assert [event.removesuffix(b'"}')[-36:].decode() for event in seen] == places
 
 
-async def test_another_number_of_shards_is_refused_at_the_start(
-    aws_settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with AwsClients(aws_settings).dynamodb() as client:
-        await layout.claim(client, aws_settings)
-    settings = msgspec.structs.replace(aws_settings, inbox_shards=7)
-    part = app.part(settings)
-    with pytest.raises(InvalidSettings, match="INBOX_SHARDS"):
-        await part.lifespan(AwsBackend(settings, SystemClock())).__aenter__()
-    assert [record.__dict__["faults"] for record in caplog.records if record.name == "triggers.inbox"]
-
-
 async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str]]:
     """Store the payloads, the last one in the bucket; return a key that reads them and their positions."""
     now_ms = time.time_ns() // 1_000_000
@@ -74,10 +60,11 @@ async def fill(settings: Settings, payloads: list[bytes]) -> tuple[str, list[str
         for payload in payloads
     ]
     events[-1] = msgspec.structs.replace(events[-1], body=b"", body_key="bodies/tenant/x")
+    clock = SystemClock()
+    layouts = layouts_of(Layout(), clock)
     async with aws.dynamodb() as client, aws.s3() as s3:
-        await layout.claim(client, settings)
         await S3Bodies(s3, settings.bodies_bucket).put("bodies/tenant/x", payloads[-1])
-        await DynamoStore(client, settings).insert_events(events)
+        await DynamoStore(client, settings.dynamodb_table_events, layouts, clock).insert_events(events)
         key, token = api_key.create(tenant="tenant", name="n", scopes=[api_key.INBOX_READ], now_ms=now_ms)
         await DynamoKeyStore(client, settings.dynamodb_table_api_keys).put(key)
     return token, [event.place.position for event in events]

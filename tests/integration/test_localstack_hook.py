@@ -34,7 +34,7 @@ async def test_the_hook_makes_what_is_declared(aws_settings: Settings, tmp_path:
 
 
 async def test_the_hook_follows_the_settings(aws_settings: Settings, tmp_path: Path) -> None:
-    changes = {"max_receives": 3, "event_ttl_days": 7, "visibility_seconds": 90, "poll_seconds": 5, "inbox_shards": 8}
+    changes = {"max_receives": 3, "event_ttl_days": 7, "visibility_seconds": 90, "poll_seconds": 5}
     hooked = replace(renamed(aws_settings, "hooked"), **changes)
     provisioned = replace(renamed(aws_settings, "made"), **changes)
     await run_hook(tmp_path, hooked, *changes)

@@ -1,12 +1,15 @@
 """Provisioning against the emulator."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from shared.aws import layout
+from shared.aws.backend import AwsBackend
 from shared.aws.clients import AwsClients
 from shared.aws.kms import KmsSecretBox
 from shared.aws.provision import provision
+from shared.clock import SystemClock
 from shared.model.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
 
@@ -52,12 +55,6 @@ async def test_changed_queue_settings_are_applied(aws_settings: Settings) -> Non
     assert found["Attributes"] == {"VisibilityTimeout": "90"}
 
 
-async def test_another_number_of_shards_is_refused(aws_settings: Settings) -> None:
-    changed = msgspec.structs.replace(aws_settings, inbox_shards=8)
-    with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=8: table .* was created with 4"):
-        await provision(changed)
-
-
 async def test_a_table_of_another_shape_is_refused(aws_settings: Settings) -> None:
     swapped = msgspec.structs.replace(
         aws_settings,
@@ -66,23 +63,6 @@ async def test_a_table_of_another_shape_is_refused(aws_settings: Settings) -> No
     )
     with pytest.raises(InvalidSettings, match="exists with a key schema that this version does not use"):
         await provision(swapped)
-
-
-async def test_shards_of_an_unused_table_fit_any_number(aws_settings: Settings) -> None:
-    async with AwsClients(aws_settings).dynamodb() as dynamodb:
-        await dynamodb.delete_item(
-            TableName=aws_settings.dynamodb_table_events, Key={"pk": {"S": "config"}, "sk": {"S": "config"}}
-        )
-        await layout.check(dynamodb, msgspec.structs.replace(aws_settings, inbox_shards=8))
-
-
-async def test_a_missing_table_is_unavailable(aws_settings: Settings) -> None:
-    missing = msgspec.structs.replace(aws_settings, dynamodb_table_events="no-such-table")
-    async with AwsClients(missing).dynamodb() as dynamodb:
-        with pytest.raises(Unavailable):
-            await layout.claim(dynamodb, missing)
-        with pytest.raises(Unavailable):
-            await layout.check(dynamodb, missing)
 
 
 async def test_an_endpoint_that_does_not_answer_is_unavailable(
@@ -111,3 +91,14 @@ async def test_a_key_named_by_an_alias_is_created_once(aws_settings: Settings) -
         sealed = await box.seal(b"secret", {"source": "a"})
         await provision(named)
         assert await box.open(sealed, {"source": "a"}) == b"secret"
+
+
+async def test_a_table_of_an_earlier_release_is_refused(aws_settings: Settings) -> None:
+    item: Any = {"pk": {"S": "config"}, "sk": {"S": "config"}, "inbox_shards": {"N": "4"}}
+    async with AwsClients(aws_settings).dynamodb() as dynamodb:
+        await dynamodb.put_item(TableName=aws_settings.dynamodb_table_events, Item=item)
+    backend = AwsBackend(aws_settings, SystemClock())
+    for open_ in (backend.event_store, backend.event_reader):
+        with pytest.raises(InvalidSettings, match="earlier release"):
+            await open_()
+    await backend.aclose()

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
+from tests.simulation.bugs_in_layouts import LAYOUT_BUGS
 from tests.simulation.bugs_in_moves import MOVE_BUGS
 from tests.simulation.bugs_in_reads import READ_BUGS
 from tests.simulation.planting import Bugs
@@ -19,7 +20,7 @@ from worker.commit.resolver import Resolver
 
 _LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
-BUGS = Bugs(MOVE_BUGS | READ_BUGS)
+BUGS = Bugs(MOVE_BUGS | READ_BUGS | LAYOUT_BUGS)
 planted = BUGS.planted
 _bug = BUGS.add
 
@@ -73,8 +74,8 @@ def no_tombstones() -> Iterator[Any]:
     """A late call can insert at the position that its event has left."""
 
     def leave_empty(self: MemoryStore, place: Place, moved_to: str | None) -> None:
-        if isinstance(self.records.get(place), StoredEvent) or moved_to is None:
-            self.records.pop(place, None)
+        if isinstance(self._at(place), StoredEvent) or moved_to is None:
+            self.by_shard.pop((self.layout.shard_of(place), place), None)
             positions = self._shard(place)
             if place.position in positions:
                 positions.remove(place.position)
@@ -136,7 +137,8 @@ def repair_ignores_acked_events() -> Iterator[Any]:
     reposition = MemoryStore.reposition
 
     async def blind(self: MemoryStore, current: Guard, guard: Guard, event: StoredEvent) -> bool:
-        self.records.pop(event.place._replace(position=guard.position, delivered=True), None)
+        place = event.place._replace(position=guard.position, delivered=True)
+        self.by_shard.pop((self.layout.shard_of(place), place), None)
         return await reposition(self, current, guard, event)
 
     async def straight_to_reposition(self: Resolver, commit: EventCommit, current: Guard, own: Guard) -> Result | None:

@@ -84,7 +84,7 @@ def check(world: World, sightings: Sequence[Sightings]) -> tuple[list[str], Coun
         twice = [receipt for receipt, times in seen.receipts.items() if times > 1]
         missed = sorted(_must_be_seen(world, listed, seen) - set(seen.receipts))
         for what, receipts, is_admitted in (
-            ("seen twice", twice, world.profile.may_repeat),
+            ("seen twice", twice, world.may_repeat),
             ("missed", missed, world.profile.may_miss),
         ):
             if is_admitted:
@@ -115,7 +115,7 @@ def _accepted_and_listed(world: World, listed: Sequence[Listed]) -> Iterator[str
     yield from (f"listed without being accepted: {receipt}" for receipt in sorted(receipts - accepted))
     kept = [event for event in world.traffic.accepted if event.receipt in receipts or _is_erased(world, event)]
     for event in world.traffic.accepted:
-        if event.receipt in receipts or world.is_expired(event.accepted_at) or _is_erased(world, event):
+        if event.receipt in receipts or world.may_be_deleted(event.accepted_at) or _is_erased(world, event):
             continue
         if not any(_repeats(event, other) for other in kept):
             yield f"lost: {event.receipt} (id {event.identity.id}, accepted at {event.accepted_at})"
@@ -151,7 +151,7 @@ def _guards_agree(world: World, listed: Sequence[Listed]) -> Iterator[str]:
         if guard is None or guard.position != place.position:
             yield f"not at its guard's position: {receipt}"
     for receipt, guard in guards.items():
-        if guard.erased_at is None and receipt not in places and not world.is_expired(guard.accepted_at):
+        if guard.erased_at is None and receipt not in places and not world.may_be_deleted(guard.accepted_at):
             yield f"a guard without its event: {receipt}"
 
 
@@ -178,7 +178,7 @@ def _must_be_seen(world: World, listed: Sequence[Listed], seen: Sightings) -> se
     others = {
         event.receipt
         for event in world.traffic.accepted
-        if world.is_expired(event.accepted_at) or not matches_any(seen.types, kind_of(event.identity.id))
+        if world.may_be_deleted(event.accepted_at) or not matches_any(seen.types, kind_of(event.identity.id))
     }
     must = {one.receipt for one in listed if not one.place.delivered or (seen.acks and one.receipt not in removed)}
     return must - others

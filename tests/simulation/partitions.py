@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from shared.model.errors import Unavailable
-from shared.model.position import shard_of
 from shared.model.records import Guard, Outcome, Place, StoredEvent
 from shared.ports import EventStore
 
@@ -59,10 +58,10 @@ class Capacity:
 class PartitionedStore:
     """`store`, with every write charged to `capacity`. Reads are free."""
 
-    def __init__(self, store: EventStore, capacity: Capacity, *, shards: int) -> None:
+    def __init__(self, store: EventStore, capacity: Capacity, shard_of: Callable[[Place], int] = lambda _: 0) -> None:
         self._store = store
         self._capacity = capacity
-        self._shards = shards
+        self._shard_of = shard_of
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         method: Callable[..., Coroutine[Any, Any, Any]] = getattr(self._store, name)
@@ -117,7 +116,7 @@ class PartitionedStore:
             raise Unavailable("throttled")
 
     def _take(self, place: Place, units: int) -> bool:
-        key = (place.tenant, place.inbox, place.delivered, shard_of(place.position, self._shards))
+        key = (place.tenant, place.inbox, place.delivered, self._shard_of(place))
         return self._capacity.take(key, units)
 
 

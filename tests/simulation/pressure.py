@@ -17,6 +17,7 @@ from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.model.event import Event
+from shared.model.layout import InboxName, Layout
 from shared.model.pack import EventPack, encode
 from shared.model.position import Minter
 from shared.model.records import Place, Record, StoredEvent
@@ -92,6 +93,11 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         return [fault for fault, is_met in goals.items() if not is_met]
 
 
+def laid_out_in(shards: int) -> Layout:
+    """Return a layout of the inbox that is overloaded."""
+    return Layout().scaled(InboxName("acme", "orders"), shards, 0)
+
+
 class _OrderlyQueue(MemoryQueue):
     """Lets one receiver wait at a time: a message would wake hundreds of them, for nothing."""
 
@@ -110,11 +116,11 @@ class _CountedStore(MemoryStore):
     listed = 0
 
     def _put(self, place: Place, record: Record) -> None:
-        self.listed += isinstance(record, StoredEvent) - isinstance(self.records.get(place), StoredEvent)
+        self.listed += isinstance(record, StoredEvent) - isinstance(self._at(place), StoredEvent)
         super()._put(place, record)
 
 
-class _AwsWire(Wire):
+class AwsWire(Wire):
     """A connection with the latency of DynamoDB: p50 5 ms, p99 25 ms, p99.9 100 ms, p99.99 500 ms."""
 
     slow_ms = 0.0
@@ -136,12 +142,13 @@ class _Overload:
         self._scenario = scenario
         self._rng = random.Random(seed)  # noqa: S311 - a seed must replay
         self._services = Process(loop)
-        self._settings = Settings(inbox_shards=scenario.shards, worker_receivers=scenario.batches)
+        self._settings = Settings(worker_receivers=scenario.batches)
         self._queue = _OrderlyQueue(self._services)
-        self._store = _CountedStore(self._services, shards=scenario.shards)
+        self._layout = layout = laid_out_in(scenario.shards)
+        self._store = _CountedStore(self._services, layout)
         self._capacity = Capacity(loop.time, rate=scenario.units_per_second)
         self._minter = Minter(self._services, random_bytes=self._rng.randbytes)
-        self._wires: list[_AwsWire] = []
+        self._wires: list[AwsWire] = []
         self._per_second: list[int] = []
         self._drained: float | None = None
 
@@ -158,9 +165,9 @@ class _Overload:
     def _worker(self) -> Consumer:
         process = Process(self._loop)
         faults = Faults(counts={})
-        wire = _AwsWire(process, self._rng, faults, timeout_ms=self._settings.store_timeout_ms)
+        wire = AwsWire(process, self._rng, faults, timeout_ms=self._settings.store_timeout_ms)
         self._wires.append(wire)
-        partitioned = PartitionedStore(self._store, self._capacity, shards=self._scenario.shards)
+        partitioned = PartitionedStore(self._store, self._capacity, self._layout.shard_of)
         store = wired_store(cast("EventStore", partitioned), wire, process, self._rng, faults)
         minter = Minter(process, random_bytes=self._rng.randbytes)
         processor = Processor(

@@ -13,6 +13,7 @@ from tests.simulation.checks import Sightings, check
 from tests.simulation.clients import check_clients
 from tests.simulation.faults.expiry import ExpiringMemoryStore
 from tests.simulation.followers import follow, follow_early, follow_waiting
+from tests.simulation.layouts import change_at_random, misplaced
 from tests.simulation.profiles import Profile
 from tests.simulation.settings import TTL_MS, WINDOW_MS, near
 from tests.simulation.traffic import INBOX, TENANT
@@ -83,6 +84,7 @@ class _Run:
         jobs += [self._cause_outages(), self._redrive()]
         jobs += [] if world.profile.keeps_dlq_empty else [self._redeliver()]
         jobs += [self._remove()] if removals else []
+        jobs += [change_at_random(world)] if world.layouts and self._rng.random() < 0.7 else []
         await asyncio.gather(*jobs)
         world.stop_faults()
         violations = await self._drain()
@@ -94,7 +96,7 @@ class _Run:
         world.stop.set()
         await asyncio.gather(*tasks)
         found, admitted = check(world, [*self._sightings, *self._waiting, self._early])
-        return _report(world, self._seed, violations + found, admitted)
+        return _report(world, self._seed, [*violations, *found, *misplaced(world)], admitted)
 
     async def _produce(self) -> None:
         """Post events, with repeats within the window, at its boundary and beyond."""

@@ -8,7 +8,6 @@ from shared.settings import Settings
 SETTINGS = Settings(
     deduplication_window_seconds=3,
     event_ttl_days=1,
-    inbox_shards=2,
     visibility_seconds=10,
     worker_receivers=2,
     inline_body_bytes=300,

@@ -53,15 +53,15 @@ class OrderedMemoryStore(ExpiringMemoryStore):
 class SimulatedSqliteStore(SqliteStore):
     """A `SqliteStore` that shows the checks what it holds."""
 
-    def __init__(self, clock: Clock, *, shards: int) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._inline = InlineDatabase()
-        super().__init__(self._inline, clock, shards=shards)
+        super().__init__(self._inline, clock)
 
     @property
     def records(self) -> Mapping[Place, Record]:
         rows = self._inline.connection.execute("SELECT tenant, inbox, position, delivered FROM events").fetchall()
         places = [Place(tenant, inbox, position, bool(delivered)) for tenant, inbox, position, delivered in rows]
-        found = {place: event_rows.find_record(self._inline.connection, place, self._shards) for place in places}
+        found = {place: event_rows.find_record(self._inline.connection, place) for place in places}
         return {place: record for place, record in found.items() if record is not None}
 
     def guards(self) -> list[Guard]:

@@ -36,8 +36,8 @@ def _untraced() -> None:
 def _on_sqlite(seed: int) -> Report:
     stores: list[SimulatedSqliteStore] = []
 
-    def make(clock: Clock, *, shards: int) -> SimulatedSqliteStore:
-        stores.append(SimulatedSqliteStore(clock, shards=shards))
+    def make(clock: Clock) -> SimulatedSqliteStore:
+        stores.append(SimulatedSqliteStore(clock))
         return stores[-1]
 
     try:

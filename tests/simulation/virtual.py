@@ -51,12 +51,13 @@ class Process:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, skew_ms: int = 0) -> None:
         self.loop = loop
         self.skew_ms = skew_ms
+        self.forward_ms = 0  # by how much the clock is wrong, beyond what is permitted
         self.service_time = ServiceTime()
         self.is_dead = False
         self._stalled_until = 0.0
 
     def wall_ms(self) -> int:
-        return EPOCH_MS + self.skew_ms + self.monotonic_ms()
+        return EPOCH_MS + self.skew_ms + self.forward_ms + self.monotonic_ms()
 
     def monotonic_ms(self) -> int:
         return int(self.loop.time() * 1000)

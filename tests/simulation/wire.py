@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from shared.model.errors import TriggersError, Unavailable, Unclear
-from shared.model.records import Outcome
+from shared.model.records import Outcome, Place
 from shared.ports import EventStore
 from tests.simulation.settings import AGES_MS, near
 from tests.simulation.virtual import Process
@@ -105,21 +105,52 @@ def _take_effect(effect: Callable[[], Coroutine[Any, Any, T]], answer: "asyncio.
         raise AssertionError("an in-memory service waited")
 
 
+LayOut = Callable[[str, Sequence[Any]], Awaitable[Callable[[], None]]]
+"""Returns what gives the store the layout of a process, for a call by name and arguments. It may read the layout."""
+
+
+async def _nothing(_name: str, _args: Sequence[Any]) -> Callable[[], None]:
+    return lambda: None
+
+
 class _WiredStore:
     """Every method of a store, with each call through a wire."""
 
-    def __init__(self, store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        wire: Wire,
+        process: Process,
+        rng: random.Random,
+        faults: Faults,
+        *,
+        lay_out: LayOut = _nothing,
+    ) -> None:
         self.process = process
         self._store = store
+        self._lay_out = lay_out
         self._wire = wire
         self._rng = rng
         self._faults = faults
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        method = getattr(self._store, name)
         if name in ("insert_guards", "insert_events", "move_guards"):
-            return lambda items: self._batch(method, items)
-        return lambda *args, **kwargs: self._wire.call(lambda: method(*args, **kwargs))
+            return lambda items: self._batch(name, items)
+        return lambda *args, **kwargs: self._call(name, args, kwargs)
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        (await self._lay_out("shards", ()))()
+        return await self._store.shards(inbox, before)
+
+    async def _call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Make a call with the layout that the process has now, however late the call takes effect."""
+        lay_out, method = await self._lay_out(name, args), getattr(self._store, name)
+
+        def effect() -> Coroutine[Any, Any, Any]:
+            lay_out()
+            return cast("Coroutine[Any, Any, Any]", method(*args, **kwargs))
+
+        return await self._wire.call(effect)
 
     def mark(self) -> int:
         return 0
@@ -128,16 +159,28 @@ class _WiredStore:
         """Wait in the process, since a store whose changes readers do not notice has no part in it."""
         await self.process.sleep_ms(timeout_ms)
 
-    async def _batch(
-        self, method: Callable[[Sequence[T]], Coroutine[Any, Any, list[Outcome]]], items: Sequence[T]
-    ) -> list[Outcome]:
+    async def _batch(self, name: str, items: Sequence[Any]) -> list[Outcome]:
         """Write a batch, which is not atomic: some statements may be refused while others take effect."""
+        lay_out, method = await self._lay_out(name, items), getattr(self._store, name)
         refused = [self._faults.strikes(self._rng, "throttled") for _ in items]
         taken = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
-        outcomes = iter(await self._wire.call(lambda: method(taken), in_parts=True))
+
+        def effect() -> Coroutine[Any, Any, list[Outcome]]:
+            lay_out()
+            return cast("Coroutine[Any, Any, list[Outcome]]", method(taken))
+
+        outcomes = iter(await self._wire.call(effect, in_parts=True))
         return [Outcome.THROTTLED if is_refused else next(outcomes) for is_refused in refused]
 
 
-def wired_store(store: EventStore, wire: Wire, process: Process, rng: random.Random, faults: Faults) -> EventStore:
+def wired_store(
+    store: EventStore,
+    wire: Wire,
+    process: Process,
+    rng: random.Random,
+    faults: Faults,
+    *,
+    lay_out: LayOut = _nothing,
+) -> EventStore:
     """Return `store` as a process sees it."""
-    return cast("EventStore", _WiredStore(store, wire, process, rng, faults))
+    return cast("EventStore", _WiredStore(store, wire, process, rng, faults, lay_out=lay_out))

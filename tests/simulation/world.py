@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from shared.clock import Clock
 from shared.memory.bodies import MemoryBodies
+from shared.memory.event_store import MemoryStore
 from shared.memory.queue import MemoryQueue
 from shared.model.position import Minter
 from shared.model.records import Guard, Place, Record
@@ -20,6 +21,7 @@ from tests.simulation.faults.queries import StoppingStore
 from tests.simulation.faults.queue import QueueFaults, SimulatedQueue, lossy_queue, wired_queue
 from tests.simulation.faults.refusals import RefusingStore
 from tests.simulation.faults.versions import OLDER_SETTINGS, NewerQueue
+from tests.simulation.layouts import SimulatedLayouts
 from tests.simulation.partitions import AMPLE, Capacity, PartitionedStore
 from tests.simulation.profiles import PROFILES, Profile
 from tests.simulation.settings import SETTINGS, TTL_MS
@@ -55,8 +57,8 @@ class Store(EventStore, Protocol):
 class MakeStore(Protocol):
     """Makes the store of one run. None of its methods may wait."""
 
-    def __call__(self, clock: Clock, *, shards: int) -> Store:
-        """Return an empty store of `shards` shards an inbox."""
+    def __call__(self, clock: Clock) -> Store:
+        """Return an empty store."""
         ...
 
 
@@ -77,10 +79,13 @@ class World:
         self.has_faults = True
         self.stop = asyncio.Event()
         self.processes: list[Process] = []
+        self.workers: list[Process] = []
+        self.had_wrong_clocks = False
         self.services = Process(loop)
         self.dlq = MemoryQueue(self.services)
         self.queue = SimulatedQueue(self.services, self.rng, self.dlq, max_receives=SETTINGS.max_receives)
-        self.store = make_store(self.services, shards=SETTINGS.inbox_shards)
+        self.store = make_store(self.services)
+        self.layouts = SimulatedLayouts(self.store, self.services) if isinstance(self.store, MemoryStore) else None
         self.capacity = Capacity(loop.time, rate=self.rng.choice((AMPLE, AMPLE, 20, 8)))
         self.bodies = MemoryBodies()
         self.faults = self._draw_faults()
@@ -111,7 +116,8 @@ class World:
         return QueueFaults(lost_receive=draw((0.0, 0.1)), undeleted=draw((0.0, 0.2)), forgotten=draw((0.0, 0.2)))
 
     def _faulty_table(self) -> EventStore:
-        table = cast("EventStore", PartitionedStore(self.store, self.capacity, shards=SETTINGS.inbox_shards))
+        shard_of = self.store.shard_of if isinstance(self.store, MemoryStore) else lambda _: 0
+        table = cast("EventStore", PartitionedStore(self.store, self.capacity, shard_of))
         if self.profile.conflicts:
             table = cast("EventStore", ConflictingStore(table, self.loop.time, self.rng))
         if self.profile.refusals:
@@ -127,6 +133,11 @@ class World:
         self.queue.faults = QueueFaults()
         for faults in (self.faults, self.bucket_faults, self.queue_faults):
             faults.stop()
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a follower may see an event twice: a worker with a wrong clock moves events that were in time."""
+        return self.profile.may_repeat or self.had_wrong_clocks
 
     def process(self) -> Process:
         """Return a process whose clock is off by at most half the skew permitted between two clocks."""
@@ -145,6 +156,7 @@ class World:
 
     def processor(self, process: Process, settings: Settings = SETTINGS) -> Processor:
         """Return the real processor, running in `process`."""
+        self.workers.append(process)
         dlq = wired_queue(self.dlq, self._wire(process, self.queue_faults), process)
         return Processor(
             store=self._connect(process, settings),
@@ -176,6 +188,10 @@ class World:
         """Return whether an event accepted at `accepted_at` has exceeded its TTL, by the clock of the services."""
         return self.services.wall_ms() - accepted_at > TTL_MS
 
+    def may_be_deleted(self, accepted_at: int) -> bool:
+        """Return whether the item of an event accepted at `accepted_at` may be deleted: it expires to the second."""
+        return self.services.wall_ms() // 1000 >= (accepted_at + TTL_MS) // 1000
+
     def bucket(self, process: Process) -> BodyStore:
         """Return the bucket as `process` sees it."""
         if not self.profile.bucket:
@@ -184,7 +200,10 @@ class World:
 
     def _connect(self, process: Process, settings: Settings) -> EventStore:
         wire = self._wire(process, self.faults, settings)
-        return wired_store(self._table, wire, process, self.rng, self.faults)
+        if self.layouts is None:
+            return wired_store(self._table, wire, process, self.rng, self.faults)
+        lay_out = self.layouts.of(process, wire)
+        return wired_store(self._table, wire, process, self.rng, self.faults, lay_out=lay_out)
 
     def _wire(self, process: Process, faults: Faults, settings: Settings = SETTINGS) -> Wire:
         return Wire(process, self.rng, faults, timeout_ms=settings.store_timeout_ms)

@@ -10,6 +10,7 @@ from shared.model.records import Guard, Outcome
 from shared.ports import EventStore
 from shared.telemetry.catalog import Metrics
 from worker.commit.event_commit import CommitRules, EventCommit
+from worker.commit.inbox_loads import InboxLoads
 from worker.commit.resolver import Resolver
 from worker.commit.retry import FIRST_PAUSE_MS, LONGEST_PAUSE_MS
 
@@ -27,8 +28,14 @@ class ChunkWriter:
     """Stores chunks of events; the resolver handles those that it leaves without a result."""
 
     def __init__(
-        self, store: EventStore, resolver: Resolver, rules: CommitRules, metrics: Metrics | None = None
+        self,
+        store: EventStore,
+        resolver: Resolver,
+        rules: CommitRules,
+        loads: InboxLoads,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._loads = loads
         self._moved_claims = (metrics or Metrics()).moved_claims.of()
         self._store = store
         self._resolver = resolver
@@ -67,6 +74,7 @@ class ChunkWriter:
             commit.sent.add(guard.position)
         events = [commit.stored_at(guard.position) for commit, guard in young]
         outcomes = await _outcomes(self._store.insert_events, events)
+        self._loads.observe(events, outcomes)
         for (commit, guard), outcome in zip(young, outcomes, strict=True):
             commit.record_outcome(guard.position, outcome)
         await self._resolver.confirm([(commit, guard.position) for commit, guard in young])

@@ -16,6 +16,7 @@ from functools import partial
 import msgspec
 
 from shared.containers import batches
+from shared.layouts import Layouts
 from shared.model import pack as packs
 from shared.model.errors import Poison, Unavailable, Unclear, clock_error
 from shared.model.event import Identity
@@ -27,6 +28,8 @@ from worker.commit.adaptive_concurrency import AdaptiveConcurrencyLimit
 from worker.commit.chunk import ChunkWriter
 from worker.commit.dead_letters import DeadLetters
 from worker.commit.event_commit import CommitRules, EventCommit, Result
+from worker.commit.inbox_loads import InboxLoads
+from worker.commit.inbox_scaling import InboxScaling
 from worker.commit.metrics import ProcessorCounts
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
@@ -75,7 +78,10 @@ def never() -> bool:
 
 
 class Processor:
-    """Processes messages of one queue; may process many batches concurrently."""
+    """Processes messages of one queue; may process many batches concurrently.
+
+    With `layouts`, it gives inboxes the shards that they need.
+    """
 
     def __init__(
         self,
@@ -84,17 +90,19 @@ class Processor:
         bodies: BodyStore,
         dead_letters: DeadLetters,
         rules: CommitRules,
+        layouts: Layouts | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        self._store = store
         self._bodies = bodies
         self._dead_letters = dead_letters
         self._rules = rules
         metrics = metrics or Metrics()
         self._counts = ProcessorCounts(metrics)
         self._resolver = Resolver(store, bodies, rules, metrics)
-        self._chunks = ChunkWriter(store, self._resolver, rules, metrics)
-        self._remover = Remover(store, bodies, rules)
+        loads = InboxLoads(rules.clock)
+        self._chunks = ChunkWriter(store, self._resolver, rules, loads, metrics)
+        self._remover = Remover(store, bodies, rules, loads)
+        self._scaling = None if layouts is None else InboxScaling(layouts, loads, rules, metrics)
         self._concurrency = AdaptiveConcurrencyLimit(_MAX_CONCURRENT_CHUNKS)
         metrics.concurrency_limit.of().read = lambda: self._concurrency.current
 
@@ -132,6 +140,8 @@ class Processor:
             for one in opened:
                 if one.pack is not None and not isinstance(one.pack, EventPack):
                     group.create_task(self._remove(one, one.pack, give_up))
+        if self._scaling is not None:
+            await self._scaling.run()
         return [self._disposition(one) for one in opened]
 
     def _open(self, message: Message) -> _Opened:

@@ -18,6 +18,7 @@ from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone, 
 from shared.model.type_pattern import matches_any
 from shared.ports import MAX_STATEMENTS, BodyStore, EventStore
 from worker.commit.event_commit import CommitRules
+from worker.commit.inbox_loads import InboxLoads
 
 
 class Removed(enum.Enum):
@@ -36,7 +37,8 @@ class Remover:
     Methods may raise `Unavailable` or `Unclear`; the caller repeats the call.
     """
 
-    def __init__(self, store: EventStore, bodies: BodyStore, rules: CommitRules) -> None:
+    def __init__(self, store: EventStore, bodies: BodyStore, rules: CommitRules, loads: InboxLoads) -> None:
+        self._loads = loads
         self._store = store
         self._bodies = bodies
         self._rules = rules
@@ -83,6 +85,7 @@ class Remover:
             return []
         delivered = [self._delivered(event, acked_at) for event in events]
         outcomes = await self._store.insert_events(delivered)
+        self._loads.observe(delivered, outcomes)  # as many units as their deletion takes of the inbox's partition
         if not set(outcomes) <= {Outcome.DONE, Outcome.EXISTS}:
             raise Unavailable("the store did not insert acknowledged events")
         pairs = zip(delivered, outcomes, strict=True)

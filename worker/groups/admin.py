@@ -70,7 +70,7 @@ class Admin:
         self._events = events
         self._retries = retries
         self._clock = clock
-        self._counts = Counts(reader, clock, shards=settings.inbox_shards, settle_ms=settings.settle_ms)
+        self._counts = Counts(reader, clock, settle_ms=settings.settle_ms)
 
     async def find(self, group: GroupName) -> Ledger:
         """Return the ledger of `group`; raise `NoSuchGroup`."""

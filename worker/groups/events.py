@@ -45,7 +45,6 @@ class GroupEvents:
         self._contents = Contents(reader, bodies)
         self._clock = clock
         self._settle_ms = settings.settle_ms
-        self._shards = settings.inbox_shards
 
     def bound(self) -> str:
         """Return the position below which no event can be stored any more."""
@@ -112,7 +111,7 @@ class GroupEvents:
 
     async def _scan(self, group: GroupName, after: str, before: str, types: Sequence[str], limit: int) -> ScanResult:
         place = Place(group.tenant, group.inbox, after)
-        return await scan(self._reader, place, shards=self._shards, before=before, limit=limit, types=types)
+        return await scan(self._reader, place, before=before, limit=limit, types=types)
 
 
 def distinct(events: Sequence[StoredEvent]) -> list[StoredEvent]:

@@ -64,7 +64,7 @@ class Groups:
             clock=clock,
             settings=settings,
         )
-        self._polls = LongPolls(reader, clock, shards=settings.inbox_shards, settle_ms=settings.settle_ms)
+        self._polls = LongPolls(reader, clock, settle_ms=settings.settle_ms)
         self._waiting = Waiting(clock, next_event=self._next_event, next_due=self._next_due)
         self._acked, self._released = (metrics.group_events.of(result) for result in ("acked", "released"))
         self._lost = metrics.leases_lost.of()

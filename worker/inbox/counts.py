@@ -31,10 +31,9 @@ class _Name(NamedTuple):
 class Counts:
     """The counts of one events table."""
 
-    def __init__(self, reader: EventReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
+    def __init__(self, reader: EventReader, clock: Clock, *, settle_ms: int) -> None:
         self._reader = reader
         self._clock = clock
-        self._shards = shards
         self._settle_ms = settle_ms
         self._counting: SingleFlight[_Name, int | str] = SingleFlight()
         self._remembered = BoundedDict[_Name, tuple[int, int | str]](_MAX_REMEMBERED)
@@ -59,7 +58,8 @@ class Counts:
 
     async def _count(self, name: _Name) -> int | str:
         before = position.floor_of(self._clock.wall_ms() - self._settle_ms)
-        parts = await gather_all(self._count_shard(name, shard, before) for shard in range(self._shards))
+        shards = await self._reader.shards(Place(name.tenant, name.inbox, name.after), before)
+        parts = await gather_all(self._count_shard(name, shard, before) for shard in range(shards))
         total = sum(counted for counted, _ in parts)
         at_least = total > MAX_COUNT or not all(complete for _, complete in parts)
         count = f"{min(total, MAX_COUNT)}+" if at_least else total

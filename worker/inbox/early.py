@@ -76,11 +76,10 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
 class UnsettledReader:
     """Reads what is stored beyond the settled bound."""
 
-    def __init__(self, reader: ShardReader, contents: Contents, clock: Clock, *, shards: int) -> None:
+    def __init__(self, reader: ShardReader, contents: Contents, clock: Clock) -> None:
         self._reader = reader
         self._contents = contents
         self._clock = clock
-        self._shards = shards
 
     async def read(
         self, bound: Place, returned: ReturnedEvents, *, limit: int, page_bytes: int, types: Sequence[str]
@@ -93,7 +92,6 @@ class UnsettledReader:
         scanned = await scan(
             self._reader,
             bound,
-            shards=self._shards,
             before=floor_of(self._clock.wall_ms() + MAX_AHEAD_MS),
             limit=limit + MAX_RETURNED,  # all that were returned before may come first
             types=types,

@@ -5,7 +5,7 @@ reads beyond what is readable, and each waiter sleeps until its event becomes re
 to answer on time. An answer is late only if the commit of its event took longer than half of `settle_ms`, and by at
 most the excess: 300 ms, since commits are done within 800 ms.
 
-With four shards, that makes eight queries per second for each inbox, and none while no request waits.
+That makes two queries per second for each shard of an inbox, and none while no request waits.
 
 All polls of a process take turns. Keys whose requests wait are served in rotation, so one that waits at a thousand
 inboxes delays its own polls, and those of others by no more than one turn each.
@@ -32,8 +32,9 @@ MAX_WAITERS = 10_000
 POLL_MS = 500
 """Interval between two polls of one inbox."""
 
-_TURN_MS = 20
-"""A process polls at most 50 inboxes per second (200 queries). With more inboxes it polls each less often."""
+_QUERY_TURN_MS = 1
+"""A process makes at most 1,000 queries per second, a fifth of a CPU: with more inboxes it polls each less often. So
+1,000 inboxes of one shard are polled once a second, and their requests answered on time."""
 
 EARLY_POLL_MS = 50
 """The same while an early request waits, for 5 s after an event. Later a hundredth of the time since the last one, so
@@ -41,6 +42,9 @@ that an inbox in which nothing happens costs no more than with other requests.""
 
 _CHANGED_TURN_MS = 1
 """The same if the store has reported a change: a busy one does so constantly."""
+
+_LATE_MS = 20
+"""Turns that began late are made up for, by up to this much."""
 
 _POLL_ITEMS = 100
 """Per shard. If one poll finds more new events than this, it wakes all waiters of the inbox."""
@@ -62,15 +66,15 @@ _log = logging.getLogger("triggers.inbox")
 class LongPolls:
     """The long polls of one events table."""
 
-    def __init__(self, reader: EventReader, clock: Clock, *, shards: int, settle_ms: int) -> None:
+    def __init__(self, reader: EventReader, clock: Clock, *, settle_ms: int) -> None:
         self._reader = reader
         self._clock = clock
-        self._shards = shards
         self._settle_ms = settle_ms
         self._watches: dict[Place, _Watch] = {}
         self._places = FairPlaces(MAX_WAITERS)
         self._stopped = False
         self._turn_end: asyncio.Task[None] | None = None
+        self._next_turn_ms = 0
         self.turns = FairSlots(1)
 
     @property
@@ -127,38 +131,42 @@ class LongPolls:
         """Return the position up to which everything is readable now."""
         return position.floor_of(self._clock.wall_ms() - self._settle_ms)
 
-    async def poll(self, inbox: Place) -> list[Polled]:
-        """Return the events after `inbox.position`, readable or not yet, sorted by position."""
+    async def poll(self, inbox: Place) -> tuple[list[Polled], int]:
+        """Return the events after `inbox.position`, readable or not yet, by position; and the number of queries."""
+        shards = await self._reader.shards(inbox, _END)
         slices = await gather_all(
-            self._reader.query(inbox, shard=shard, before=_END, limit=_POLL_ITEMS) for shard in range(self._shards)
+            self._reader.query(inbox, shard=shard, before=_END, limit=_POLL_ITEMS) for shard in range(shards)
         )
         polled = [Polled(event.place.position, event.type) for slice_ in slices for event in slice_.events]
         polled += [Polled(slice_.stopped_at, None) for slice_ in slices if slice_.stopped_at]
-        return sorted(polled, key=lambda event: event.position)
+        return sorted(polled, key=lambda event: event.position), shards
 
     def mark(self) -> int:
         """Return the store's change marker, for `pause`."""
         return self._reader.mark()
 
-    async def pause(self, mark: int, latest: str | None) -> int:
+    async def pause(self, mark: int, latest: str | None, queries: int) -> int:
         """Wait until the next poll is due: soon after a change, if the store detects changes.
 
-        `latest` is the latest known event if an early request waits. Returns for how many ms after that poll no other
-        may begin.
+        `latest` is the latest known event if an early request waits. Returns for how many ms after that poll, of as
+        many `queries` as the last one, no other may begin.
         """
         poll_ms = float(POLL_MS)
         if latest is not None:
             idle_ms = self._clock.wall_ms() - position.time_of(latest)
             poll_ms = min(POLL_MS, max(EARLY_POLL_MS, idle_ms / 100))
         await self._reader.wait_for_change(mark, poll_ms)
-        return _TURN_MS if self._reader.mark() == mark else _CHANGED_TURN_MS
+        return _QUERY_TURN_MS * queries if self._reader.mark() == mark else _CHANGED_TURN_MS
 
     def end_turn(self, after_ms: int) -> None:
-        """Let the next inbox be polled `after_ms` from now."""
-        self._turn_end = asyncio.create_task(self._end_turn(after_ms))
+        """Let the next inbox be polled `after_ms` from now, on average: timers are too late by a millisecond or two."""
+        now_ms = self._clock.monotonic_ms()
+        self._next_turn_ms = max(self._next_turn_ms, now_ms - _LATE_MS) + after_ms
+        self._turn_end = asyncio.create_task(self._end_turn(self._next_turn_ms - now_ms))
 
     async def _end_turn(self, after_ms: int) -> None:
-        await self._clock.sleep_ms(after_ms)
+        if after_ms > 0:
+            await self._clock.sleep_ms(after_ms)
         self.turns.release()
 
     def forget(self, inbox: Place) -> None:
@@ -174,6 +182,7 @@ class _Watch:
         self._inbox = inbox
         self._waiters: set[Waiter] = set()
         self._polled = Poll()
+        self._queries = 1  # of the last poll
         self._turn: asyncio.Future[bool] | None = None  # while the next poll waits for one
         self.task = asyncio.create_task(self._run())
 
@@ -200,7 +209,7 @@ class _Watch:
             waiter.end(None)
 
     async def _run(self) -> None:
-        turn_ms = _TURN_MS
+        turn_ms = _QUERY_TURN_MS
         try:
             # The request that creates this watch adds its waiter before this task first runs.
             while self._waiters:
@@ -212,7 +221,7 @@ class _Watch:
                 except (Unavailable, Unclear) as error:
                     # Waiting requests still get an answer: an empty page and an unchanged cursor.
                     _log.warning("a watched inbox can't be read", extra={"error": str(error)})
-                turn_ms = await self._long_polls.pause(mark, self._latest())
+                turn_ms = await self._long_polls.pause(mark, self._latest(), self._queries)
         finally:
             self._long_polls.forget(self._inbox)
 
@@ -244,7 +253,8 @@ class _Watch:
             return
         bound = self._long_polls.bound()
         start = min(waiter.start for waiter in self._waiters)
-        self._polled = Poll(await self._long_polls.poll(self._inbox._replace(position=start)))
+        polled, self._queries = await self._long_polls.poll(self._inbox._replace(position=start))
+        self._polled = Poll(polled)
         for number, waiters in enumerate(batches(list(self._waiters), _WOKEN_AT_ONCE)):
             if number:
                 await asyncio.sleep(0)

@@ -116,17 +116,16 @@ class Inbox:
         self._clock = clock
         self._settle_ms = settings.settle_ms
         self._max_wait_seconds = settings.max_wait_seconds
-        self._shards = settings.inbox_shards
         self._reads: SingleFlight[PageRequest, Page] = SingleFlight()
-        self._long_polls = LongPolls(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
+        self._long_polls = LongPolls(reader, clock, settle_ms=self._settle_ms)
         self._page_events = metrics.page_events.of()
         self._made, self._joined = metrics.reads.of("made"), metrics.reads.of("shared")
         self._first_reads = FirstReads(metrics, clock)
         metrics.waiters.of().read = lambda: self._long_polls.waiting
         metrics.watched.of().read = lambda: self._long_polls.watched
         self._max_returned = MAX_RETURNED
-        self._unsettled = UnsettledReader(reader, self._contents, clock, shards=self._shards)
-        self._counts = Counts(reader, clock, shards=self._shards, settle_ms=self._settle_ms)
+        self._unsettled = UnsettledReader(reader, self._contents, clock)
+        self._counts = Counts(reader, clock, settle_ms=self._settle_ms)
 
     async def page(self, tenant: str, inbox: str, after: str | None, limit: int, types: Sequence[str] = ()) -> Page:
         """Return up to `limit` (1..`MAX_LIMIT`) undelivered events after the position `after`; see `read`."""
@@ -189,7 +188,6 @@ class Inbox:
         scanned = await scan(
             self._reader,
             request.place,
-            shards=self._shards,
             before=before,
             limit=request.limit,
             types=request.types,

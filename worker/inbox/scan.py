@@ -45,7 +45,6 @@ async def scan(
     reader: ShardReader,
     inbox: Place,
     *,
-    shards: int,
     before: str,
     limit: int,
     types: Sequence[str] = (),
@@ -61,6 +60,7 @@ async def scan(
     if inbox.position >= before:
         # The cursor comes from a reader whose clock is ahead of ours. Never return an earlier one.
         return ScanResult(events=[], end=inbox.position, more=False)
+    shards = await reader.shards(inbox, before)
     is_behind = operator.gt if newest_first else operator.lt
     scans = [_Shard(reader, inbox, shard, before, types, newest_first=newest_first) for shard in range(shards)]
     for attempt in range(MAX_ROUNDS):

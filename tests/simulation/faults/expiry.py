@@ -8,9 +8,9 @@ class ExpiringMemoryStore(MemoryStore):
 
     def expire(self, now: int) -> None:
         """Delete everything that has expired at `now`, in epoch seconds."""
-        for place in [place for place, record in self.records.items() if record.expires_at <= now]:
-            del self.records[place]
-            self._shard(place).remove(place.position)
+        for shard, place in [key for key, record in self.by_shard.items() if record.expires_at <= now]:
+            del self.by_shard[shard, place]
+            self._positions[place.tenant, place.inbox, place.delivered, shard].remove(place.position)
         for guards in self._guards.values():
             for key in [key for key, guard in guards.items() if guard.expires_at <= now]:
                 del guards[key]

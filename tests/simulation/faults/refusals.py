@@ -1,4 +1,4 @@
-"""Events that the table refuses, for a reason other than a condition, until a deploy mends that."""
+"""Events that the table refuses, for a reason other than a condition, until a deploy fixes that."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any

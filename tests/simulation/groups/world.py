@@ -13,6 +13,7 @@ from shared.memory.event_store import MemoryStore
 from shared.memory.group_store import MemoryGroupStore
 from shared.model.event import Identity
 from shared.model.groups import GroupName, Ledger, Window
+from shared.model.layout import Epoch, InboxName, Layout, Sharding
 from shared.model.position import Minter, floor_of
 from shared.model.records import Guard, Place, StoredEvent
 from shared.ports import EventReader
@@ -26,7 +27,7 @@ from worker.groups.groups import Groups
 T = TypeVar("T")
 
 GROUP = GroupName("acme", "orders", "billing")
-SETTINGS = Settings(event_ttl_days=1, inbox_shards=2)
+SETTINGS = Settings(event_ttl_days=1)
 POISON = "poison"
 TYPE, OTHER_TYPE = "order.created", "other"
 _LONGEST_COMMIT_MS = SETTINGS.settle_ms - SETTINGS.clock_skew_ms - 1
@@ -48,6 +49,13 @@ class _CheckedStore:
         if frontier > bound:
             self._world.history.violations.append("the frontier passed the settle bound")
         return await self._store.open(group, seen, frontier, windows)
+
+
+def _layout(seed: int) -> Layout:
+    """Return a layout whose changes all processes know in time."""
+    rng = random.Random(seed)  # noqa: S311 - a seed must replay
+    epochs = tuple(Epoch(EPOCH_MS + time, rng.choice((1, 2, 4))) for time in sorted(rng.sample(range(60_000), 3)))
+    return Layout(1, 0, {InboxName(GROUP.tenant, GROUP.inbox): Sharding(epochs)})
 
 
 class Lost(Exception):
@@ -96,7 +104,7 @@ class World:
         self.rng = random.Random(seed)  # noqa: S311 - a seed must replay
         self.profile = CALL_PROFILES[seed % len(CALL_PROFILES)]
         self.services = Process(loop)
-        self.events = MemoryStore(self.services, shards=SETTINGS.inbox_shards)
+        self.events = MemoryStore(self.services, _layout(seed))
         self.bodies = MemoryBodies()
         self.history = History(late=self.profile.late)
         self.store = cast("GroupStore", _CheckedStore(make_store(), self))

@@ -115,16 +115,9 @@ async def test_a_forbidden_check_is_unknown_and_reported_once() -> None:
 
 
 async def test_permission_to_describe_tables_shows_their_state() -> None:
-    report = await look(DescribeTimeToLive=DENIED, DescribeContinuousBackups=DENIED, GetItem=DENIED)
+    report = await look(DescribeTimeToLive=DENIED, DescribeContinuousBackups=DENIED)
     assert report.healthy
     assert (report.events_table.ttl, report.events_table.recovery) == (None, None)
-
-
-async def test_another_number_of_shards() -> None:
-    report = await look(GetItem={"Item": {"inbox_shards": {"N": "8"}}})
-    assert report.problems == [
-        "INBOX_SHARDS=4: table 'triggers-events' was created with 8, permanently. Every process must use that number."
-    ]
 
 
 async def test_an_api_that_is_down(free_port: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cli.commands.inboxes import InboxShown
 from cli.commands.provision import Provisioned
 from cli.commands.ready import Readiness
 from cli.commands.send import Sent
@@ -35,6 +36,7 @@ def fields_of(kind: msgspec.inspect.Type) -> set[str]:
         ("ready", Readiness),
         ("provision", Provisioned),
         ("keys list", ApiKey),
+        ("inboxes list", InboxShown),
         ("dlq list", DeadLetter),
         ("send", Sent),
     ],

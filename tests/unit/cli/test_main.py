@@ -45,11 +45,11 @@ def test_the_version_is_the_installed_one() -> None:
 def test_every_invalid_variable_is_reported_on_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("INBOX_SHARDS", "many")
+    monkeypatch.setenv("EVENT_TTL_DAYS", "many")
     monkeypatch.setenv("LOG_LEVEL", "LOUD")
     assert run(monkeypatch, "worker") == 1
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split("=")[0] for line in lines] == ["Invalid setting: LOG_LEVEL", "Invalid setting: INBOX_SHARDS"]
+    assert [line.split("=")[0] for line in lines] == ["Invalid setting: LOG_LEVEL", "Invalid setting: EVENT_TTL_DAYS"]
 
 
 def test_a_known_error_is_reported_on_one_line(

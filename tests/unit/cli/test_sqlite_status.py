@@ -16,7 +16,7 @@ from shared.sqlite.backend import SqliteBackend
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(backend="sqlite", data_dir=str(tmp_path), inbox_shards=1)
+    return Settings(backend="sqlite", data_dir=str(tmp_path))
 
 
 async def _fill(settings: Settings) -> None:

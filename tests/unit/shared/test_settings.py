@@ -22,14 +22,14 @@ def test_an_empty_environment_means_the_defaults() -> None:
 
 
 def test_variables_are_the_fields_in_capitals() -> None:
-    given = {"QUEUE_NAME": "q", "INBOX_SHARDS": "8", "FAIR_QUEUES": "true", "LOG_LEVEL": "DEBUG", "OTHER": "x"}
-    assert settings.load(given) == Settings(queue_name="q", inbox_shards=8, fair_queues=True, log_level="DEBUG")
+    given = {"QUEUE_NAME": "q", "EVENT_TTL_DAYS": "8", "FAIR_QUEUES": "true", "LOG_LEVEL": "DEBUG", "OTHER": "x"}
+    assert settings.load(given) == Settings(queue_name="q", event_ttl_days=8, fair_queues=True, log_level="DEBUG")
     assert {"QUEUE_NAME", "SETTLE_MS", "EVENT_TTL_DAYS"} <= set(settings.variable_names())
 
 
 def test_every_fault_is_listed_at_once() -> None:
-    found = faults({"INBOX_SHARDS": "0", "LOG_LEVEL": "LOUD", "POLL_SECONDS": "soon", "QUEUE_NAME": "q"})
-    assert [fault.split("=")[0] for fault in found] == ["LOG_LEVEL", "INBOX_SHARDS", "POLL_SECONDS"]
+    found = faults({"EVENT_TTL_DAYS": "0", "LOG_LEVEL": "LOUD", "POLL_SECONDS": "soon", "QUEUE_NAME": "q"})
+    assert [fault.split("=")[0] for fault in found] == ["LOG_LEVEL", "EVENT_TTL_DAYS", "POLL_SECONDS"]
     assert "'LOUD'" in found[0]
 
 

@@ -6,9 +6,12 @@ from shared.aws.event_store import DynamoStore
 from shared.aws.items import Item, place_key, record_item
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
+from shared.model.layout import Layout
+from shared.model.position import time_of
 from shared.model.records import Guard, Outcome, Place, QueryResult, StoredEvent
 from shared.settings import Settings
 from tests.fakes.clock import FakeClock
+from tests.fakes.layout import layouts_of
 from tests.unit.shared.aws.scripted import ScriptedClient, client_error
 
 _SETTINGS = Settings(dynamodb_table_events="t")
@@ -20,7 +23,8 @@ _END = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 def _store(*answers: object) -> tuple[DynamoStore, ScriptedClient, FakeClock]:
     client: Any = ScriptedClient(*answers)
     clock = FakeClock(1_000_000)
-    return DynamoStore(client, _SETTINGS, clock), client, clock
+    layouts = layouts_of(Layout(), FakeClock(time_of(_POSITIONS[0])))
+    return DynamoStore(client, _SETTINGS.dynamodb_table_events, layouts, clock), client, clock
 
 
 def _place(number: int = 0) -> Place:
@@ -45,11 +49,11 @@ def _guard(*, current: bool = True) -> Guard:
 
 
 def _item(record: StoredEvent) -> Item:
-    return record_item(record, _SETTINGS.inbox_shards)
+    return record_item(record, Layout())
 
 
 def _key(number: int) -> Item:
-    return place_key(_place(number), _SETTINGS.inbox_shards)
+    return place_key(_place(number), Layout())
 
 
 async def _query(store: DynamoStore, types: tuple[str, ...] = ()) -> QueryResult:

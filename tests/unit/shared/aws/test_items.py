@@ -3,7 +3,9 @@ from hypothesis import strategies as st
 
 from shared.aws.items import guard_item, guard_key, identity_key, place_key, record_item, shard_key
 from shared.model.event import Identity
+from shared.model.layout import Layout
 from shared.model.records import Guard, Place, StoredEvent, Tombstone
+from tests.fakes.layout import every_inbox
 
 _POSITION = "01900000-0000-7000-8000-000000000107"
 _names = st.text(alphabet="ab#%235/~=\u00fc", max_size=6)
@@ -17,8 +19,8 @@ def test_keys_are_spelled_as_the_design_says() -> None:
     identity = Identity("acme", "default", "/shop", "order#1")
     undelivered = Place("acme", "default", _POSITION)
 
-    assert place_key(undelivered, 4) == {"pk": {"S": "inbox#acme#default#3"}, "sk": {"S": _POSITION}}
-    assert place_key(undelivered._replace(delivered=True), 5)["pk"] == {"S": "delivered#acme#default#2"}
+    assert place_key(undelivered, every_inbox(4)) == {"pk": {"S": "inbox#acme#default#3"}, "sk": {"S": _POSITION}}
+    assert place_key(undelivered._replace(delivered=True), every_inbox(5))["pk"] == {"S": "delivered#acme#default#2"}
     assert guard_key(_guard(identity)) == {"pk": {"S": "guard#acme#default#/shop#order#1"}, "sk": {"S": "guard"}}
 
 
@@ -30,13 +32,13 @@ def test_items_are_spelled_as_the_design_says() -> None:
     assert set(guard_item(_guard(identity))) == {
         "pk", "sk", "receipt", "position", "accepted_at", "digest", "version", "ttl",
     }  # fmt: skip
-    assert record_item(event, 4) == place_key(place, 4) | {
+    assert record_item(event, Layout()) == place_key(place, Layout()) | {
         "type": {"S": "t"},
         "body": {"S": "{}"},
         "accepted_at": {"N": "1"},
         "ttl": {"N": "2"},
     }
-    assert record_item(Tombstone(place=place, moved_to="q", expires_at=2), 4) == place_key(place, 4) | {
+    assert record_item(Tombstone(place=place, moved_to="q", expires_at=2), Layout()) == place_key(place, Layout()) | {
         "tombstone": {"BOOL": True},
         "moved_to": {"S": "q"},
         "ttl": {"N": "2"},

@@ -17,7 +17,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.store = MemoryStore(self.clock, shards=1)
+        self.store = MemoryStore(self.clock)
         self.minter = Minter(self.clock)
         self.now_s = self.clock.wall_ms() // 1000
 

@@ -9,15 +9,13 @@ from shared.settings import Settings
 from shared.sqlite.backend import SqliteBackend
 
 
-def settings_of(directory: Path, *, inbox_shards: int = 1, store_timeout_ms: int = 500) -> Settings:
-    return Settings(
-        backend="sqlite", data_dir=str(directory), inbox_shards=inbox_shards, store_timeout_ms=store_timeout_ms
-    )
+def settings_of(directory: Path, *, store_timeout_ms: int = 500) -> Settings:
+    return Settings(backend="sqlite", data_dir=str(directory), store_timeout_ms=store_timeout_ms)
 
 
 @asynccontextmanager
-async def opened(directory: Path, clock: Clock | None = None, *, inbox_shards: int = 1) -> AsyncIterator[SqliteBackend]:
-    backend = SqliteBackend(settings_of(directory, inbox_shards=inbox_shards), clock or SystemClock())
+async def opened(directory: Path, clock: Clock | None = None) -> AsyncIterator[SqliteBackend]:
+    backend = SqliteBackend(settings_of(directory), clock or SystemClock())
     try:
         yield backend
     finally:

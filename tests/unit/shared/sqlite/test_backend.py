@@ -1,11 +1,14 @@
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from shared.model.errors import InvalidSettings, Unavailable
+from shared.model.errors import Unavailable
 from shared.model.position import FIRST
 from shared.model.records import Outcome
+from shared.sqlite import event_rows
+from shared.sqlite.schema import open_writer
 from tests.contract.build import END, Builder
 from tests.unit.shared.sqlite.rig import opened
 
@@ -22,18 +25,6 @@ async def test_a_reader_sees_what_another_process_stores_after_it_opened(tmp_pat
         async with asyncio.timeout(10):
             await reader.wait_for_change(mark, 20_000)
         assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=10)).events == [event]
-
-
-async def test_another_number_of_shards_is_refused_to_workers_and_readers(tmp_path: Path) -> None:
-    async with opened(tmp_path, inbox_shards=2) as backend:
-        await backend.event_reader()  # a new file fits any number
-        await backend.event_store()
-        await backend.event_store()
-
-    async with opened(tmp_path, inbox_shards=4) as backend:
-        for open_ in (backend.event_store, backend.event_reader):
-            with pytest.raises(InvalidSettings, match=r"INBOX_SHARDS=4.*created with 2"):
-                await open_()
 
 
 async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -79,3 +70,21 @@ async def test_a_value_that_sqlite_never_takes_is_refused_alone(tmp_path: Path) 
         assert await store.insert_guards([good, bad]) == [Outcome.DONE, Outcome.REFUSED]
 
         assert await store.read_guard(good.identity) == good
+
+
+async def test_a_file_whose_inboxes_had_shards_is_converted(tmp_path: Path) -> None:
+    make = Builder()
+    events = [make.event() for _ in range(20)]
+    path = tmp_path / "events.db"
+    with closing(open_writer(path, event_rows.MIGRATIONS[:1])) as db:
+        for event in events:
+            place = event.place
+            shard = int(place.position[-2:], 16) % 4
+            key = (place.tenant, place.inbox, place.delivered, shard, place.position)
+            row = (*key, event.type, event.accepted_at, event.expires_at, None, None, None, event.body)
+            db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    async with opened(tmp_path) as backend:
+        reader = await backend.event_reader()
+        assert (await reader.query(make.place(FIRST), shard=0, before=END, limit=100)).events == events
+        assert await reader.read_events([event.place for event in events]) == events

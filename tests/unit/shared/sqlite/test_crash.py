@@ -37,7 +37,7 @@ async def work(queue, store, minter, numbers):
         print(number, position, flush=True)
 
 async def main():
-    backend = SqliteBackend(Settings(data_dir=sys.argv[1], inbox_shards=1), SystemClock())
+    backend = SqliteBackend(Settings(data_dir=sys.argv[1]), SystemClock())
     queue, store, minter = await backend.queue(), await backend.event_store(), Minter(SystemClock())
     numbers = itertools.count()
     await asyncio.gather(*(work(queue, store, minter, numbers) for _ in range(8)))

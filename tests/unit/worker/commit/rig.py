@@ -24,6 +24,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.scripted import Effect, Scripted
 from worker.commit.dead_letters import DeadLetters
 from worker.commit.event_commit import CommitRules, EventCommit
+from worker.commit.inbox_loads import InboxLoads
 from worker.commit.processor import Disposition, Processor, never
 from worker.commit.removal import Remover
 from worker.commit.resolver import Resolver
@@ -43,7 +44,7 @@ class Rig:
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.settings = settings
         self.clock = FakeClock()
-        self.memory = MemoryStore(self.clock, shards=settings.inbox_shards)
+        self.memory = MemoryStore(self.clock)
         self.bucket = MemoryBodies()
         self.dlq = MemoryQueue(self.clock)
         self.store = Scripted(self.memory)
@@ -74,7 +75,7 @@ class Rig:
             metrics=self.metrics,
         )
         self.resolver = Resolver(store, bodies, self.rules)
-        self.remover = Remover(store, bodies, self.rules)
+        self.remover = Remover(store, bodies, self.rules, InboxLoads(self.clock))
 
     def date_answer(self) -> None:
         """Let a service answer, whose clock shows what this one would if it was not shifted."""

@@ -8,6 +8,7 @@ import pytest
 from shared.model.errors import Unavailable
 from shared.model.position import FIRST
 from shared.model.records import Count, Place
+from tests.fakes.store import SHARDS
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
 from worker.inbox import counts
 
@@ -27,7 +28,7 @@ async def test_a_count_is_shared_and_cached(bench: Bench) -> None:
     await bench.put(b"{}")
     bench.clock.advance((counts.REMEMBERED_MS - 1) / 1000)
     assert await bench.inbox.undelivered("t", "orders") == 0
-    assert bench.store.counts == SETTINGS.inbox_shards
+    assert bench.store.counts == SHARDS
     bench.clock.advance(0.001)
     assert await bench.inbox.undelivered("t", "orders") == 1
 
@@ -39,7 +40,7 @@ async def test_the_number_of_cached_counts_is_limited(bench: Bench) -> None:
     await bench.inbox.undelivered("t", "1")
     assert bench.store.counts == before
     await bench.inbox.undelivered("t", "0")
-    assert bench.store.counts == before + SETTINGS.inbox_shards
+    assert bench.store.counts == before + SHARDS
 
 
 async def test_a_failed_count_is_not_cached(bench: Bench) -> None:
@@ -68,6 +69,10 @@ class Heaps:
         self.queries = 0
         self.seen: dict[int, int] = {}
 
+    async def shards(self, inbox: Place, before: str) -> int:
+        assert inbox.position < before
+        return SHARDS
+
     async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
         assert types == ()
         assert before > inbox.position
@@ -90,6 +95,6 @@ class Heaps:
 )
 async def test_counting_is_limited(bench: Bench, size: int, most: int, expected: int | str) -> None:
     heaps = Heaps(size, most)
-    counting = counts.Counts(heaps, bench.clock, shards=4, settle_ms=1000)  # type: ignore[arg-type] # it only counts
+    counting = counts.Counts(heaps, bench.clock, settle_ms=1000)  # type: ignore[arg-type] # it only counts
     assert await counting.undelivered("t", "orders", ()) == expected
     assert heaps.queries <= 32

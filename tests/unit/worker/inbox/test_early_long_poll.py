@@ -4,7 +4,8 @@ import asyncio
 import statistics
 
 from shared.settings import Settings
-from tests.unit.worker.inbox.test_long_poll import SHARDS, World, with_world
+from tests.fakes.store import SHARDS
+from tests.unit.worker.inbox.test_long_poll import World, with_world
 from worker.inbox.long_poll import POLL_MS
 from worker.inbox.reader import Page, PageRequest
 

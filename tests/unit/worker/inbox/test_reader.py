@@ -9,6 +9,7 @@ from shared.compression import compress
 from shared.model import position
 from shared.model.errors import Unavailable
 from tests.fakes.clock import START_MS
+from tests.fakes.store import SHARDS
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
 from worker.inbox import contents
 from worker.inbox.reader import Page, PageRequest
@@ -107,7 +108,7 @@ async def test_delivered_events_are_listed_separately(bench: Bench) -> None:
 async def test_equal_requests_share_one_read(bench: Bench) -> None:
     await bench.put(HARD)
     pages = await asyncio.gather(*(bench.page() for _ in range(50)))
-    assert bench.store.queries == SETTINGS.inbox_shards
+    assert bench.store.queries == SHARDS
     assert all(page is pages[0] for page in pages)
 
 
@@ -115,7 +116,7 @@ async def test_different_requests_do_not_share_a_read(bench: Bench) -> None:
     await asyncio.gather(
         bench.page(), bench.page(limit=5), bench.page(types=["a"]), bench.inbox.page("other", "orders", None, 100)
     )
-    assert bench.store.queries == 4 * SETTINGS.inbox_shards
+    assert bench.store.queries == 4 * SHARDS
 
 
 async def test_a_canceled_request_does_not_end_the_shared_read(bench: Bench) -> None:
@@ -128,7 +129,7 @@ async def test_a_canceled_request_does_not_end_the_shared_read(bench: Bench) -> 
         await first
     bench.store.unblocked.set()
     assert len((await second).events) == 1
-    assert bench.store.queries == SETTINGS.inbox_shards
+    assert bench.store.queries == SHARDS
 
 
 async def test_a_failed_read_fails_only_the_requests_that_share_it(bench: Bench) -> None:

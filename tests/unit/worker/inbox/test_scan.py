@@ -30,11 +30,15 @@ class Shards:
 
     def __init__(self, items: Sequence[Item], shards: int, luck: random.Random, most: int = 1000) -> None:
         self.items = sorted(items)
-        self.shards = shards
+        self.count = shards
         self.luck = luck
         self.most = most  # items that a query evaluates
         self.now_ms = START_MS
         self.queries = 0
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        assert inbox.position < before
+        return self.count
 
     async def query(
         self,
@@ -55,7 +59,7 @@ class Shards:
             item
             for item in self.items
             if inbox.position < item.position < before
-            and position.shard_of(item.position, self.shards) == shard
+            and position.shard_of(item.position, self.count) == shard
             and item.committed_ms <= self.now_ms
         ]
         size = self.luck.randint(1, min(limit, self.most))
@@ -122,7 +126,7 @@ async def follow(reader: Shards, limit: int, types: Sequence[str]) -> list[str]:
     place, quiet = Place("t", "i", position.FIRST), 0
     while quiet < 2:
         before = position.floor_of(reader.now_ms - SETTLE_MS)
-        result = await scan.scan(reader, place, shards=reader.shards, before=before, limit=limit, types=types)
+        result = await scan.scan(reader, place, before=before, limit=limit, types=types)
         assert len(result.events) <= limit
         assert place.position <= result.end
         assert result.end == position.FIRST or any(item.position == result.end for item in reader.items)
@@ -152,7 +156,7 @@ def settled(count: int, *, shown: bool = True) -> list[Item]:
 async def one_page(reader: Shards, limit: int, types: Sequence[str] = ()) -> scan.ScanResult:
     before = position.floor_of(START_MS + 10**6)
     start = Place("t", "i", position.FIRST)
-    return await scan.scan(reader, start, shards=reader.shards, before=before, limit=limit, types=types)
+    return await scan.scan(reader, start, before=before, limit=limit, types=types)
 
 
 async def test_a_page_is_full_if_there_are_enough_events() -> None:
@@ -191,7 +195,7 @@ async def test_a_rare_type_is_found_behind_others() -> None:
 async def test_a_cursor_ahead_of_the_clock_does_not_change() -> None:
     reader = Shards([], 4, Greedy())
     ahead = at(START_MS + 5, 1)
-    result = await scan.scan(reader, Place("t", "i", ahead), shards=4, before=position.floor_of(START_MS), limit=10)
+    result = await scan.scan(reader, Place("t", "i", ahead), before=position.floor_of(START_MS), limit=10)
     assert result.end == ahead
     assert not result.more
     assert reader.queries == 0

@@ -18,9 +18,13 @@ class Backward:
 
     def __init__(self, items: Sequence[Item], shards: int, luck: random.Random) -> None:
         self.items = sorted(items)
-        self.shards = shards
+        self.count = shards
         self.luck = luck
         self.queries = 0
+
+    async def shards(self, inbox: Place, before: str) -> int:
+        assert inbox.position < before
+        return self.count
 
     async def query(
         self,
@@ -37,7 +41,7 @@ class Backward:
         found = [
             item
             for item in reversed(self.items)
-            if inbox.position < item.position < before and position.shard_of(item.position, self.shards) == shard
+            if inbox.position < item.position < before and position.shard_of(item.position, self.count) == shard
         ]
         scanned = found[: self.luck.randint(max(1, limit - 2), limit)]
         stopped = len(scanned) > 0 and (len(scanned) < len(found) or self.luck.random() < 0.5)
@@ -79,7 +83,6 @@ def test_the_newest_are_returned_newest_first_without_a_gap(
         scan(
             reader,
             Place("t", "i", start),
-            shards=shards,
             before=before,
             limit=limit,
             types=types,
@@ -103,6 +106,6 @@ async def test_the_search_for_a_rare_type_is_limited() -> None:
     hidden = [Item(at(START_MS + number, number), 0, shown=False) for number in range(20_000)]
     reader = Backward([Item(at(START_MS - 5, 1), 0, shown=True), *hidden], 4, random.Random(1))  # noqa: S311
     start, before = Place("t", "i", position.FIRST), position.floor_of(START_MS + 10**6)
-    found = await scan(reader, start, shards=4, before=before, limit=10, newest_first=True)
+    found = await scan(reader, start, before=before, limit=10, newest_first=True)
     assert found.events == []
     assert reader.queries <= 4 * MAX_ROUNDS
