@@ -19,6 +19,7 @@ from tests.simulation import run as pipeline
 from tests.simulation.groups import bugs as group_bugs
 from tests.simulation.groups import run as groups
 from tests.simulation.pressure import SCENARIOS, Figures, overload
+from tests.simulation.profiles import PROFILES, profile_named
 
 _CHUNK = 50
 _REPORT_EVERY = 10_000
@@ -33,15 +34,30 @@ Simulate = Callable[[int], Report]
 @click.option("--seeds", default=100_000, show_default=True, help="How many seeds to run.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--seed", type=int, help="Replay one seed and print its report.")
+@click.option("--profile", "name", help="Run every seed with this profile instead of all in turn.")
+@click.option("--profiles", is_flag=True, help="List the profiles and their kinds of faults.")
 @click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
 @click.option("--groups", "of_groups", is_flag=True, help="Simulate consumer groups instead of the pipeline.")
 @click.option("--pressure", is_flag=True, help="Overload an inbox, and measure what is stored after that.")
-def main(seeds: int, first: int, seed: int | None, *, bugs: bool, of_groups: bool, pressure: bool) -> None:
+def main(
+    seeds: int,
+    first: int,
+    seed: int | None,
+    *,
+    name: str | None,
+    profiles: bool,
+    bugs: bool,
+    of_groups: bool,
+    pressure: bool,
+) -> None:
     """Simulate the pipeline under faults.
 
     Exit 1 if a promise is broken (with --bugs: if a bug is not caught; with --pressure: if a goal is missed).
     """
-    simulate: Simulate = groups.simulate if of_groups else pipeline.simulate
+    if profiles:
+        _list_profiles()
+        return
+    simulate: Simulate = groups.simulate if of_groups else _with_profile(name)
     if seed is not None:
         report = simulate(seed)
         _console.print(report)
@@ -54,6 +70,22 @@ def main(seeds: int, first: int, seed: int | None, *, bugs: bool, of_groups: boo
         else:
             failed = _run(pool, simulate, range(first, first + seeds))
     raise SystemExit(failed)
+
+
+def _with_profile(name: str | None) -> Simulate:
+    if name is None:
+        return pipeline.simulate
+    try:
+        return partial(pipeline.simulate, profile=profile_named(name))
+    except KeyError:
+        raise click.BadParameter(f"no profile {name!r}; --profiles lists them", param_hint="--profile") from None
+
+
+def _list_profiles() -> None:
+    table = Table("profile", "kinds of faults")
+    for profile in PROFILES:
+        table.add_row(profile.name, ", ".join(profile.switches))
+    _console.print(table)
 
 
 def _prepare() -> None:
@@ -104,8 +136,10 @@ class _Totals:
 
 
 def _catches(bug: str, seed: int, *, of_groups: bool) -> bool:
-    with (group_bugs.BUGS if of_groups else pipeline_bugs.BUGS).planted(bug):
-        return bool((groups.simulate if of_groups else pipeline.simulate)(seed).violations)
+    if not of_groups:
+        return pipeline_bugs.is_caught(bug, seed)
+    with group_bugs.BUGS.planted(bug):
+        return bool(groups.simulate(seed).violations)
 
 
 def _plant_all(pool: ProcessPoolExecutor, seeds: int, *, of_groups: bool) -> bool:

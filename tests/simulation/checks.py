@@ -179,7 +179,7 @@ def _must_be_seen(world: World, listed: Sequence[Listed], seen: Sightings) -> se
         event.receipt
         for event in world.traffic.accepted
         if world.is_expired(event.accepted_at) or not matches_any(seen.types, kind_of(event.identity.id))
-    }
+    } | world.traffic.acked_unread
     must = {one.receipt for one in listed if not one.place.delivered or (seen.acks and one.receipt not in removed)}
     return must - others
 

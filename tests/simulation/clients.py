@@ -18,6 +18,7 @@ from worker.inbox.reader import Inbox, Page, PageRequest
 
 _TYPES = ((), ("t",), ("u.*",), ("v",))
 _WAIT_SECONDS = 4
+_CHECK_SECONDS = 60
 _BURST = 12
 _LIMIT = 3
 
@@ -26,7 +27,7 @@ _KEY = ApiKey(key_id="k", tenant=TENANT, name="", scopes=(), secret_hash="", cre
 
 
 class _Status(msgspec.Struct):
-    """What a look-up says of an event."""
+    """What a lookup says of an event."""
 
     status: str
     position: str
@@ -43,11 +44,11 @@ _position_decoder = msgspec.json.Decoder(_Positioned)
 
 
 async def check_clients(world: World) -> list[str]:
-    """Return what is wrong with lists, counts, look-ups and long polls, read through one process."""
-    process = world.process()
+    """Return what is wrong with pages, counts, lookups and long polls, read through one process."""
+    process = world.process(reads=True)
     inbox = world.inbox(process)
     lookup = Lookup(world.reader(process), world.bucket(process), process)
-    stored = _stored(world)
+    stored = await _lasting(world)
     found = [fault async for fault in _wrong_lists(world, inbox, stored)]
     found += [fault async for fault in _wrong_statuses(world, lookup, stored)]
     found += [fault async for fault in _missed_waits(world, inbox)]
@@ -55,11 +56,14 @@ async def check_clients(world: World) -> list[str]:
     return found
 
 
-def _stored(world: World) -> list[StoredEvent]:
-    """Return the events that have not expired, in order."""
-    now_ms = world.services.wall_ms()
-    records = [record for record in world.store.records.values() if isinstance(record, StoredEvent)]
-    return sorted((one for one in records if one.expires_at * 1000 > now_ms), key=lambda event: event.place)
+async def _lasting(world: World) -> list[StoredEvent]:
+    """Wait until no event expires within a minute; return those that have not, in order."""
+    while True:
+        now = world.services.wall_ms() // 1000
+        records = [record for record in world.store.records.values() if isinstance(record, StoredEvent)]
+        if not any(0 <= record.expires_at - now < _CHECK_SECONDS for record in records):
+            return sorted((one for one in records if one.expires_at > now), key=lambda event: event.place)
+        await asyncio.sleep(_CHECK_SECONDS)
 
 
 async def _wrong_lists(world: World, inbox: Inbox, stored: Sequence[StoredEvent]) -> AsyncIterator[str]:
@@ -113,7 +117,7 @@ async def _wrong_statuses(world: World, lookup: Lookup, stored: Sequence[StoredE
         event = places.get((identity.inbox, guard.position)) if guard and guard.erased_at is None else None
         expected = event and _Status("stored" if event.delivered_at is None else "delivered", event.place.position)
         if await _status(lookup, identity) != expected:
-            yield f"a look-up of {identity.id} does not find it as it is stored: {expected}"
+            yield f"a lookup of {identity.id} does not find it as it is stored: {expected}"
 
 
 async def _status(lookup: Lookup, identity: Identity) -> _Status | None:
@@ -134,6 +138,9 @@ async def _missed_waits(world: World, inbox: Inbox) -> AsyncIterator[str]:
         await asyncio.sleep(world.rng.uniform(0, 0.6))
         names = [f"{kind}-{number}-{others}" for number in range(_BURST)]
         await world.traffic.post_at_once([*names, f"{kind}-{last_digit}"])
-        if not (await waiting).events:
+        page = await waiting
+        while page.more and not page.events:
+            page = await inbox.read(request._replace(after=page.end))
+        if not page.events:
             yield f"a long poll for {kind} slept through an event"
         await asyncio.sleep(2)  # until every event has settled

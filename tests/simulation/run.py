@@ -25,7 +25,7 @@ _DRAIN_SECONDS = 3_000.0
 _LATE_CALL_SECONDS = 10.0
 _END_SECONDS = 2 * _DRAIN_SECONDS
 _DAYS_SECONDS = 30 * 86_400
-_LONG_OUTAGE_SECONDS = 60.0
+_LONG_OUTAGE_SECONDS = 120.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ class Traffic:
     def __init__(self, world: "World") -> None:
         self.accepted: list[Accepted] = []
         self.acked: set[str] = set()  # receipts
+        self.acked_unread: set[str] = set()  # by others than the followers, which may not have read them
         self.acked_identities: dict[Identity, int] = {}  # time of the last one
         self.erased: dict[Identity, int] = {}  # time of the last one
         self.sent: list[str] = []  # the body of every message
@@ -95,7 +96,7 @@ class Traffic:
     async def ack(self, seen: Mapping[str, str], types: tuple[str, ...] = ()) -> None:
         """Ack events of the followed inbox, with a key for `types`; `seen` maps their positions to receipts."""
         kinds = {event.receipt: kind_of(event.identity.id) for event in self.accepted}
-        self.acked.update(receipt for receipt in seen.values() if matches_any(types, kinds[receipt]))
+        self.acked.update(receipt for receipt in seen.values() if matches_any(types, kinds.get(receipt, "")))
         now, named = self._world.services.wall_ms(), list(seen)
         await self._send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=named, types=types))
 
