@@ -11,7 +11,7 @@ from shared.ports import Message
 from tests.simulation.planting import Bugs
 from worker.commit.consumer import Consumer
 from worker.commit.dead_letters import DeadLetters
-from worker.commit.event_commit import EventCommit, Result
+from worker.commit.event_commit import Result
 from worker.commit.processor import Action, Disposition, Processor
 from worker.commit.removal import Remover
 from worker.commit.resolver import Resolver
@@ -73,18 +73,6 @@ def dead_letter_whose_send_failed_counts_as_sent() -> Iterator[Any]:
         return True
 
     yield patch.object(DeadLetters, "_send", unchecked)
-
-
-@_refusals
-def dead_letter_without_its_window() -> Iterator[Any]:
-    """A dead letter that is redriven is compared by the window of the settings."""
-    send = DeadLetters.send
-
-    async def without(self: DeadLetters, commit: EventCommit, reason: str) -> bool:
-        commit.pack_window_seconds = None
-        return await send(self, commit, reason)
-
-    yield patch.object(DeadLetters, "send", without)
 
 
 @_conflicts

@@ -19,20 +19,7 @@ from worker.inbox.reader import Inbox, Page, PageRequest
 from worker.inbox.scan import ScanResult, scan
 
 TIME_BUGS = Bugs()
-_clocks, _late, _expiry = map(TIME_BUGS.under, ("clocks", "clocks, stalls and late calls", "expiry"))
-
-
-@_late
-def proof_without_the_skew() -> Iterator[Any]:
-    """An event in doubt that is seen before settle counts as in time, by a clock that may be slow."""
-    yield patch.object(CommitRules, "proof_ms", property(lambda self: self.settings.settle_ms))
-
-
-@_late
-def answers_in_time_until_settle() -> Iterator[Any]:
-    """An insert that is answered before settle was in time, by a clock that may be slow."""
-    in_time = lambda self, position: self.age_ms(position) < self._rules.settings.settle_ms  # noqa: E731
-    yield patch.object(EventCommit, "was_in_time", in_time)
+_clocks, _expiry = TIME_BUGS.under("clocks"), TIME_BUGS.under("expiry")
 
 
 @_clocks

@@ -14,7 +14,7 @@ from tests.simulation.clients import check_clients
 from tests.simulation.faults.expiry import ExpiringMemoryStore
 from tests.simulation.followers import follow, follow_early, follow_waiting
 from tests.simulation.profiles import Profile
-from tests.simulation.settings import TTL_MS, WINDOW_MS, near
+from tests.simulation.settings import TTL_MS, WIDE_WINDOW_SECONDS, WINDOW_MS, near
 from tests.simulation.traffic import INBOX, TENANT
 from tests.simulation.virtual import VirtualLoop
 from tests.simulation.workers import keep_function_running, keep_worker_running
@@ -102,7 +102,15 @@ class _Run:
             await world.traffic.post(dict.fromkeys([*rng.sample(names, rng.randint(0, 1)), *fresh], INBOX))
             await asyncio.sleep(pace * rng.random())
             if rng.random() < 0.3:
-                ages_ms = (0, 0, 0, 0, 0, near(rng, (0, WINDOW_MS), 3 * WINDOW_MS), near(rng, (TTL_MS,), 2 * TTL_MS))
+                ages_ms = (
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    near(rng, (0, WINDOW_MS, 1000 * WIDE_WINDOW_SECONDS), 3 * WINDOW_MS),
+                    near(rng, (TTL_MS,), 2 * TTL_MS),
+                )
                 await world.traffic.post({rng.choice(names): INBOX}, age_ms=rng.choice(ages_ms))
             if rng.random() < 0.2:
                 await asyncio.sleep(near(rng, (0, WINDOW_MS), 0) / 1000)

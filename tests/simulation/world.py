@@ -124,7 +124,7 @@ class World:
         """Let everything work from now on, except that clocks stay as they are."""
         self.has_faults = False
         self.capacity.rate = AMPLE
-        self.queue.faults = QueueFaults()
+        self.queue.faults = QueueFaults(retention_seconds=self.queue.faults.retention_seconds)
         for faults in (self.faults, self.bucket_faults, self.queue_faults):
             faults.stop()
 
