@@ -15,6 +15,8 @@ from bench.inbox import inbox
 from bench.ingest import ingest
 from bench.latency import latency, overload
 from bench.plan import Plan
+from bench.postgres import postgres
+from bench.process_count import process_count
 from bench.results import Row
 from bench.single_machine import single_machine
 from bench.soak import soak
@@ -31,6 +33,8 @@ BENCHMARKS: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "storage": storage,
     "calls": calls,
     "overload": overload,
+    "process-count": process_count,
+    "postgres": postgres,
 }
 _ALIASES = {"memory": "ingest"}
 _ALONE = ("soak", "single-machine", "freshness", "groups")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
 
-from bench.processes import UVICORN, Server, StubServer, http_server, stub_aws, worker
+from bench.processes import ALL_CORES, UVICORN, Server, StubServer, http_server, stub_aws, worker
 from shared.aws.clients import AwsClients
 from shared.aws.key_store import DynamoKeyStore
 from shared.model import api_key
@@ -35,6 +35,11 @@ class Stage(msgspec.Struct, frozen=True):
         """Run our ingest."""
         return http_server(["cli", "serve", "ingest"], self.aws.environment(**settings))
 
+    def ingest_processes(self, count: int) -> AbstractContextManager[Server]:
+        """Run `count` processes of our ingest behind one port, on all cores."""
+        arguments = ["cli", "serve", "ingest", "--processes", str(count)]
+        return http_server(arguments, self.aws.environment(), ALL_CORES)
+
     def inbox(self) -> AbstractContextManager[Server]:
         """Run our inbox."""
         return http_server(["cli", "serve", "inbox"], self.aws.environment())
@@ -55,6 +60,11 @@ class Stage(msgspec.Struct, frozen=True):
     def plain_worker(self) -> AbstractContextManager[Server]:
         """Run the plain build's worker."""
         return worker(["bench.plain_worker"], self.aws.environment())
+
+    def postgres_app(self, url: str) -> AbstractContextManager[Server]:
+        """Run the application that stores events in the database at `url`."""
+        environment = self.aws.environment(BENCH_API_KEY=self.token, BENCH_POSTGRES=url)
+        return http_server([*UVICORN, "bench.postgres_app:app"], environment)
 
     def noop(self) -> AbstractContextManager[Server]:
         """Run the no-op."""

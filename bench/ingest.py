@@ -26,6 +26,7 @@ def ingest(plan: Plan) -> Iterator[Row]:
     """Compare requests and events per second of the server's CPU; yield the memory, too."""
     stage = plan.stage
     memory: list[float] = []
+    load_share: list[float] = []
     with ExitStack() as stack:
         noop, ours, plain = map(stack.enter_context, (stage.noop(), stage.ingest(), stage.plain_ingest()))
         logging = stack.enter_context(stage.ingest(LOG_LEVEL="INFO"))
@@ -34,6 +35,7 @@ def ingest(plan: Plan) -> Iterator[Row]:
         def rate(server: Server) -> Callable[[], float]:
             def measure() -> float:
                 report = at_full_load(plan, server, one)
+                load_share.append(report.load_cpu_share)
                 if server is ours:
                     memory.append(report.rss_bytes / _MIB)
                 return report.requests / report.server_cpu_seconds
@@ -60,8 +62,9 @@ def ingest(plan: Plan) -> Iterator[Row]:
         in_batches = alternate(
             {"ours": events(ours, posts["ours"]), "plain": events(plain, posts["plain"])}, plan.rounds, "events/CPU-s"
         )
+    busiest = f"the load generator used at most {max(load_share):.0%} of its core"
     what = "one event a POST, one process"
-    yield row("ingest", f"{what}, vs no-op", ours=singles["ours"], theirs=singles["noop"], goal=0.5)
+    yield row("ingest", f"{what}, vs no-op", ours=singles["ours"], theirs=singles["noop"], goal=0.5, note=busiest)
     yield row("ingest", f"{what}, vs plain", ours=singles["ours"], theirs=singles["plain"], goal=8)
     yield row("ingest", "the same with a log line a request", ours=singles["logging"], theirs=singles["noop"])
     yield row(

@@ -15,6 +15,7 @@ import psutil
 import uvloop
 
 from bench.client import Connection
+from bench.cpu import cpu_seconds
 from bench.open_loop import Arrival, OpenLoop
 
 _SAMPLE_SECONDS = 0.05
@@ -67,17 +68,17 @@ class _Watch:
         self.restart()
 
     def restart(self) -> None:
-        self._cpu_before, self._own_before, self._started = self._cpu(), time.process_time(), time.perf_counter()
+        self._cpu_before, self._own_before, self._started = (
+            cpu_seconds(self._server),
+            time.process_time(),
+            time.perf_counter(),
+        )
 
     def finish(self) -> tuple[float, float, float]:
         """Return seconds, the server's CPU seconds, and this process's share of a core."""
         seconds = time.perf_counter() - self._started
         self._task.cancel()
-        return seconds, self._cpu() - self._cpu_before, (time.process_time() - self._own_before) / seconds
-
-    def _cpu(self) -> float:
-        times = self._server.cpu_times()
-        return float(times.user + times.system)
+        return seconds, cpu_seconds(self._server) - self._cpu_before, (time.process_time() - self._own_before) / seconds
 
     async def _sample(self) -> None:
         while True:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +15,7 @@ import httpx
 import msgspec
 import psutil
 
+from bench.cpu import cpu_seconds
 from bench.load import Report, Spec
 from cli.local import emulator
 
@@ -23,8 +24,8 @@ _START_SECONDS = 30
 _STOP_SECONDS = 10
 _SHOWN_BYTES = 4000
 
-_CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
+ALL_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = ALL_CORES[0], ALL_CORES[-1]
 """The measured process has its own core, if there are two."""
 
 UVICORN = ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log"]
@@ -68,25 +69,26 @@ class Server(msgspec.Struct, frozen=True):
 
     def cpu_seconds(self) -> float:
         """Return the CPU time it has taken, in steps of 10 ms."""
-        times = psutil.Process(self.pid).cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(psutil.Process(self.pid))
 
 
 @contextmanager
 def stub_aws() -> Iterator[StubServer]:
     """Run the stub of AWS."""
     port = emulator.free_port()
-    with _running(["-m", "bench.stub_aws", str(port)], os.environ, LOAD_CORE) as process:
+    with _running(["-m", "bench.stub_aws", str(port)], os.environ, (LOAD_CORE,)) as process:
         found = StubServer(port)
         _until_answers(f"{found.url}/_bench/counts", process)
         yield found
 
 
 @contextmanager
-def http_server(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Server]:
+def http_server(
+    arguments: list[str], environment: Mapping[str, str], cores: Iterable[int] = (SERVER_CORE,)
+) -> Iterator[Server]:
     """Run `python -m ARGUMENTS --port PORT`; enter the context once it answers, with any status."""
     port = emulator.free_port()
-    with _running(["-m", *arguments, "--port", str(port)], environment, SERVER_CORE) as process:
+    with _running(["-m", *arguments, "--port", str(port)], environment, cores) as process:
         _until_answers(f"http://127.0.0.1:{port}/healthz", process)
         yield Server(process.pid, port)
 
@@ -94,13 +96,13 @@ def http_server(arguments: list[str], environment: Mapping[str, str]) -> Iterato
 @contextmanager
 def worker(arguments: list[str], environment: Mapping[str, str]) -> Iterator[Server]:
     """Run `python -m ARGUMENTS`."""
-    with _running(["-m", *arguments], environment, SERVER_CORE) as process:
+    with _running(["-m", *arguments], environment, (SERVER_CORE,)) as process:
         yield Server(process.pid, 0)
 
 
 def load(spec: Spec) -> Report:
     """Run a load generator until it ends."""
-    with _pinned(LOAD_CORE):
+    with pinned(LOAD_CORE):
         done = subprocess.run(
             [sys.executable, "-m", "bench.load"], input=msgspec.json.encode(spec), stdout=subprocess.PIPE, check=True
         )
@@ -108,9 +110,11 @@ def load(spec: Spec) -> Report:
 
 
 @contextmanager
-def _running(arguments: list[str], environment: Mapping[str, str], core: int) -> Iterator[subprocess.Popen[bytes]]:
+def _running(
+    arguments: list[str], environment: Mapping[str, str], cores: Iterable[int]
+) -> Iterator[subprocess.Popen[bytes]]:
     with tempfile.TemporaryFile() as log:
-        with _pinned(core):
+        with pinned(*cores):
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, *arguments], env=environment, cwd=ROOT, stdout=log, stderr=log
             )
@@ -139,10 +143,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _pinned(core: int) -> Iterator[None]:
-    """Pin processes started in this context to one core."""
+def pinned(*cores: int) -> Iterator[None]:
+    """Pin processes started in this context to `cores`."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

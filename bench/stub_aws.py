@@ -135,7 +135,8 @@ class StubAws:
             "ChangeMessageVisibilityBatch": self._done,
             "PutItem": self._put,
             "TransactWriteItems": self._put_all,
-            "UpdateItem": lambda _: b"{}",  # when a key was last used
+            # When a key was last used, or what it may still spend: always all of it.
+            "UpdateItem": lambda _: b'{"Attributes":{"full_us":{"N":"0"}}}',
             "BatchExecuteStatement": self._execute,
             "GetItem": self._get,
             "Query": self._find,

@@ -34,8 +34,8 @@ def worker(plan: Plan) -> Iterator[Row]:
     stage = plan.stage
     plain = plain_messages(1000)
     sizes = [100] if plan.quick else [100, 10, 1]
-    sides = {str(size): _measure(plan, stage.worker, packed_messages(size)) for size in sizes}
-    sides["plain"] = _measure(plan, stage.plain_worker, plain)
+    sides = {str(size): events_per_cpu_second(plan, stage.worker, packed_messages(size)) for size in sizes}
+    sides["plain"] = events_per_cpu_second(plan, stage.plain_worker, plain)
     measured = alternate(sides, plan.rounds, "events/CPU-s")
     theirs = measured["plain"]
     yield row("worker", "events a CPU second, packs of 100, vs plain", ours=measured["100"], theirs=theirs, goal=40)
@@ -61,7 +61,11 @@ def plain_messages(count: int) -> list[str]:
     return [Event(**msgspec.json.decode(event)).model_dump_json() for event in payloads.events(count)]
 
 
-def _measure(plan: Plan, start: Callable[[], AbstractContextManager[Server]], bodies: list[str]) -> Callable[[], float]:
+def events_per_cpu_second(
+    plan: Plan, start: Callable[[], AbstractContextManager[Server]], bodies: list[str]
+) -> Callable[[], float]:
+    """Return a measurement of a worker that stores the events of `bodies`."""
+
     def measure() -> float:
         plan.stage.aws.setup(bodies=bodies, repeat=True)
         with start() as server:

@@ -28,6 +28,13 @@ class Alarms(Alerts):
                 means="The worker's function fails as a whole: its settings, its memory or its time.",
             )
         )
+        self.alarm(
+            "ClockWrong",
+            metrics.clock_refusals,
+            at_least=1,
+            for_minutes=2,
+            means="The clock of a sandbox is wrong: it stores and reads nothing. Events wait; none is lost.",
+        )
         for calls, metric in (
             ("Writes", metrics.throttled_writes),
             ("Reads", metrics.throttled_reads),

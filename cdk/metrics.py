@@ -46,6 +46,22 @@ class Metrics:
         self.messages_dropped = functions["worker"].function.metric(
             "RecursiveInvocationsDropped", period=_MINUTE, statistic="Sum"
         )
+        self.clock_refusals = cloudwatch.MathExpression(
+            expression="SUM(METRICS())",
+            using_metrics={
+                name: cloudwatch.Metric(
+                    namespace="Triggers",
+                    metric_name="triggers_clock_refusals_total",
+                    dimensions_map={"function": one.function.function_name},
+                    statistic="Sum",
+                    period=_MINUTE,
+                )
+                for name, one in functions.items()
+                if name != "ingest"
+            },
+            period=_MINUTE,
+            label="refusals",
+        )
         self.throttles = {
             name: one.function.metric_throttles(period=_MINUTE, statistic="Sum") for name, one in functions.items()
         }

@@ -1,12 +1,16 @@
-"""Prints the events that a consumer group leases: `triggers tail --group`."""
+"""Prints or forwards the events that a consumer group leases: `triggers tail --group`."""
 
+import asyncio
+import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 
-import click
 import msgspec
 
+from cli.forwarding import Forwarder
 from cli.http import Api, ApiError, Target, describe
+from cli.progress import RetryLine
 
 _LIMIT = 100
 _SECONDS = 60
@@ -24,13 +28,28 @@ class _Lease(msgspec.Struct, frozen=True, kw_only=True):
 _lease = msgspec.json.Decoder(_Lease)
 
 
-async def print_leases(
-    target: Target, group: str, inbox: str, *, once: bool, print_events: Callable[[list[msgspec.Raw]], None]
+async def handle_leases(
+    target: Target,
+    group: str,
+    inbox: str,
+    *,
+    once: bool,
+    print_events: Callable[[list[msgspec.Raw]], None],
+    forwarder: Forwarder | None,
 ) -> None:
-    """Lease events, print them, then ack them: forever, or with `once` until there are none."""
+    """Lease events, print them or forward each, and ack them: forever, or with `once` until there are none.
+
+    An event that can't be delivered is released, to be leased again after the group's backoff.
+    """
     wait = 0 if once else _WAIT_SECONDS
-    asked = {"group": group, "inbox": inbox, "limit": _LIMIT, "seconds": _SECONDS, "wait": wait}
-    async with Api(target, lambda text: click.echo(text, err=True)) as api:
+    # A delivery takes up to 30 s, so the lease of one event needs no extension.
+    limit = _LIMIT if forwarder is None else 1
+    asked = {"group": group, "inbox": inbox, "limit": limit, "seconds": _SECONDS, "wait": wait}
+    retries = RetryLine(sys.stderr)
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(Api(target, retries.show, retries.clear))
+        if forwarder is not None:
+            await stack.enter_async_context(forwarder)
         while True:
             body = msgspec.json.encode(asked)
             answer = await api.request("POST", "/v1/leases", content=body, headers=_JSON, retry_forever=not once)
@@ -41,8 +60,15 @@ async def print_leases(
                 if once:
                     return
                 continue
-            print_events(lease.events)
-            acked = await api.request("POST", f"/v1/leases/{lease.lease}/ack", retry_forever=not once)
+            if forwarder is None:
+                print_events(lease.events)
+                action = "ack"
+            else:
+                action = "ack" if await forwarder.attempt(bytes(lease.events[0])) is None else "release"
+            path = f"/v1/leases/{lease.lease}/{action}"
+            acked = await api.request("POST", path, retry_forever=not once)
             # A lease that ran out while its events were printed is another member's.
             if acked.status_code not in (HTTPStatus.OK, HTTPStatus.CONFLICT):
                 raise ApiError(describe(acked))
+            if forwarder is not None and forwarder.is_stopping:
+                raise asyncio.CancelledError

@@ -9,13 +9,20 @@ from urllib.parse import urlsplit, urlunsplit
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from shared.model.errors import Fault
 
 if TYPE_CHECKING:
     import httpx
 
-_DEV_JSON = Path(".triggers/dev.json")
+LOCAL_DATA = Path(".triggers")
+"""The data directory of the server that runs in the current directory, unless it was given another."""
+
+DEV_JSON = "dev.json"
+_SERVER = "triggers.server"
+"""The key in `ctx.meta` of the data directory that `--data` names."""
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TIMEOUT_SECONDS = 30.0
 
@@ -42,8 +49,15 @@ class ApiError(click.ClickException):
 
 
 def target_options(command: _F) -> _F:
-    """Add the options `--url` and `--api-key` to a command."""
+    """Add the options `--url`, `--api-key` and `--data` to a command."""
     source = "else what script/server wrote to .triggers/dev.json here."
+    data = click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        callback=_remember,
+        expose_value=False,
+        help="Use the server that runs on this data directory.",
+    )
     key = click.option("--api-key", envvar="TRIGGERS_API_KEY", help=f"Default: TRIGGERS_API_KEY, {source}")
     url = click.option(
         "--url",
@@ -51,13 +65,21 @@ def target_options(command: _F) -> _F:
         shell_complete=complete_url,
         help=f"URL of the API. Default: TRIGGERS_URL, {source}",
     )
-    return url(key(command))
+    return data(url(key(command)))
 
 
 def resolve(url: str | None, api_key: str | None) -> Target:
-    """Return the API to use; a missing URL or key comes from `.triggers/dev.json`."""
-    if not (url and api_key) and _DEV_JSON.exists():
-        dev = dev_json(_DEV_JSON)
+    """Return the API of `--data`, or that of the URL and key; what is missing comes from `.triggers/dev.json`."""
+    ctx = click.get_current_context(silent=True)
+    data: Path | None = ctx.meta.get(_SERVER) if ctx else None
+    if ctx and data:
+        if ctx.get_parameter_source("url") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("Specify --url or --data, not both.")
+        running = _running_in(data)
+        from_option = ctx.get_parameter_source("api_key") is ParameterSource.COMMANDLINE
+        url, api_key = running.url, api_key if from_option else running.api_key
+    elif not (url and api_key) and (LOCAL_DATA / DEV_JSON).exists():
+        dev = dev_json(LOCAL_DATA / DEV_JSON)
         url, api_key = url or dev.url, api_key or dev.api_key
     if not url or not api_key:
         missing = "API key: give --api-key or set TRIGGERS_API_KEY" if url else "URL: give --url or set TRIGGERS_URL"
@@ -66,6 +88,17 @@ def resolve(url: str | None, api_key: str | None) -> Target:
     if not (api_key.isascii() and api_key.isprintable()):
         raise click.ClickException("The API key contains invalid characters.")
     return Target(url=url, api_key=api_key)
+
+
+def _remember(ctx: click.Context, __: click.Parameter, data: Path | None) -> None:
+    if data is not None:
+        ctx.meta[_SERVER] = data
+
+
+def _running_in(data: Path) -> Target:
+    if not (data / DEV_JSON).exists():
+        raise click.ClickException(f"No server runs on {data}; `triggers dev --data {data}` starts one.")
+    return dev_json(data / DEV_JSON)
 
 
 def url_checked(url: str) -> str:
@@ -101,7 +134,7 @@ def is_near(url: str) -> bool:
 def complete_url(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     """Return the URL of the server that runs in this directory, for shell completion."""
     try:
-        url = dev_json(_DEV_JSON).url
+        url = dev_json(LOCAL_DATA / DEV_JSON).url
     except click.ClickException:
         return []
     return [url] if url.startswith(incomplete) else []
@@ -110,10 +143,13 @@ def complete_url(_: click.Context, __: click.Parameter, incomplete: str) -> list
 class Api:
     """One API, for one command. Use as an async context manager.
 
-    `notice` takes one line before each retry, unless the retry is for a rate limit.
+    `notice` takes one line before each retry, unless the retry is for a rate limit; `recovered` is called at the first
+    answer after such retries.
     """
 
-    def __init__(self, target: Target, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self, target: Target, notice: Callable[[str], None], recovered: Callable[[], None] = lambda: None
+    ) -> None:
         import httpx  # noqa: PLC0415 (slow to load, and most commands don't need it)
 
         try:
@@ -121,6 +157,7 @@ class Api:
         except httpx.InvalidURL as error:
             raise ApiError(f"The URL is invalid: {error}") from None
         self._notice = notice
+        self._recovered = recovered
         self._client = httpx.AsyncClient(
             base_url=target.url,
             timeout=_TIMEOUT_SECONDS,
@@ -158,6 +195,8 @@ class Api:
             response, trouble = await self._try(request)
             if response is not None:
                 if response.status_code not in retries.RETRIED_STATUSES:
+                    if failures:
+                        self._recovered()
                     return response
                 trouble = describe(response)
             limited = response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS

@@ -14,7 +14,9 @@ from cli.api_state import ApiState, look_at_api
 from shared.aws import layout
 from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
-from shared.model.errors import InvalidSettings, Unavailable
+from shared.clock import SystemClock
+from shared.model.errors import InvalidSettings, Unavailable, clock_error
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,14 +78,16 @@ class Clients(NamedTuple):
     sqs: "SQSClient"
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
+    service_time: ServiceTime = ServiceTime()
 
 
 @asynccontextmanager
 async def opened(named: Settings) -> AsyncIterator[Clients]:
     """Provide clients of the AWS account, or emulator, that the environment selects."""
-    aws = AwsClients(named)
+    service_time = ServiceTime(named.clock_skew_ms / 2)
+    aws = AwsClients(named, service_time)
     async with aws.sqs() as sqs, aws.dynamodb() as dynamodb, aws.s3() as s3:
-        yield Clients(sqs, dynamodb, s3)
+        yield Clients(sqs, dynamodb, s3, service_time)
 
 
 async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
@@ -96,7 +100,7 @@ async def inspect(named: Settings, clients: Clients, url: str | None) -> Report:
         look_at_api(url),
     )
     tables = (*events[1], *api_keys[1], *groups[1], *sources[1])
-    problems = [*queue[1], *dlq[1], *tables, *bucket[1], *api[1]]
+    problems = [*queue[1], *dlq[1], *tables, *bucket[1], *api[1], *look.clock()]
     # One cause, such as missing credentials, affects all resources; it is reported once.
     distinct = list(dict.fromkeys(problems))
     return Report(
@@ -119,7 +123,15 @@ class _Look:
 
     def __init__(self, named: Settings, clients: Clients) -> None:
         self._named = named
-        self._sqs, self._dynamodb, self._s3 = clients
+        self._sqs, self._dynamodb, self._s3, self._service_time = clients
+
+    def clock(self) -> list[str]:
+        """Compare the clock of this machine with the dates of the answers, and return the problem if it is wrong."""
+        now = Reading.of(SystemClock())
+        if not self._service_time.is_wrong(now):
+            return []
+        error = clock_error(self._service_time.error_ms(now))
+        return [f"The clock of this machine {error}. A worker or an inbox on it stops until it is synchronized."]
 
     async def queue(self) -> tuple[QueueState, list[str]]:
         """Check the queue."""

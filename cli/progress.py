@@ -21,6 +21,30 @@ class Progress:
         self.notice = notice
 
 
+class RetryLine:
+    """Says that requests are retried: on a terminal in one line that changes, elsewhere once until they succeed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Show `text` instead of what is shown."""
+        if self._stream.isatty():
+            click.echo(f"\r\x1b[2K{text}", file=self._stream, nl=False)
+        elif not self._shown:
+            click.echo(text, file=self._stream)
+        self._shown = True
+
+    def clear(self) -> None:
+        """Say that requests succeed again, if anything else is shown."""
+        if self._shown and self._stream.isatty():
+            click.echo("\r\x1b[2K", file=self._stream, nl=False)
+        elif self._shown:
+            click.echo("Connected again.", file=self._stream)
+        self._shown = False
+
+
 @contextmanager
 def showing(
     total_bytes: int | None, stream: TextIO, *, seconds_per_line: float = _SECONDS_PER_LINE
@@ -39,8 +63,14 @@ def showing(
 @contextmanager
 def counting(label: str, total: int, stream: TextIO) -> Iterator[Callable[[int], None]]:
     """Show progress towards about `total` items if `stream` is a terminal; the value takes the number of new items."""
-    with click.progressbar(length=total, label=label, file=stream, show_pos=True, hidden=not stream.isatty()) as bar:
-        yield lambda more: bar.update(min(more, total - bar.pos))
+    from rich import progress as bars  # noqa: PLC0415 (slow to load)
+    from rich.console import Console  # noqa: PLC0415 (the same)
+
+    console = Console(file=stream)
+    columns = (bars.TextColumn(label), bars.BarColumn(), bars.MofNCompleteColumn())
+    with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda more: bar.update(task, completed=min(bar.tasks[task].completed + more, total))
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`, for keys with the scope `operate`."""
+"""`GET /v1/queue` and `/v1/dlq`, for operators.
+
+Keys with the scope `operate` count messages, list dead letters and redrive them. To open and to drop them takes the
+scope `dlq:admin`: this reveals or destroys what tenants sent.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -9,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from console.queues import MAX_DEAD_LETTERS, OperatorQueues
-from shared.model.api_key import OPERATE
+from shared.model.api_key import DLQ_ADMIN, OPERATE
 from shared.model.errors import Fault, InvalidRequest, Rejected, UnsupportedMedia
 from shared.web.auth import access_of, needs
 from shared.web.body import read_body
@@ -17,21 +21,25 @@ from shared.web.context import context_of
 
 QUEUE_PATH = "/v1/queue"
 DLQ_PATH = "/v1/dlq"
+MESSAGE_PATH = "/v1/dlq/{message_id:str}"
 REDRIVE_PATH = "/v1/dlq/redrive"
+DROP_PATH = "/v1/dlq/drop"
 
 MAX_ID_LENGTH = 128
 """The limit of a message id in characters; the ids of SQS are UUIDs."""
 
 MAX_BODY_BYTES = 64 * 1024
 _JSON = "application/json"
+_FREE_BYTES = 64 * 1024
+"""An opened dead letter costs one token more for each 64 KiB, as a page of an inbox does."""
 _RULE = f"The body must be a JSON object whose only member is `ids`, an array of 1 to {MAX_DEAD_LETTERS} message ids."
 _HEADERS = {"Cache-Control": "no-store"}
 
 _AnyRequest = Request[Any, Any, Any]
 
 
-class Redrive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of a redrive: the dead letters to send again."""
+class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a redrive or a drop: the dead letters that it concerns."""
 
     ids: Annotated[
         list[Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]],
@@ -39,7 +47,7 @@ class Redrive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ]
 
 
-_decoder = msgspec.json.Decoder(Redrive)
+_decoder = msgspec.json.Decoder(Selection)
 
 
 def handlers(queues: Callable[[], Awaitable[OperatorQueues]]) -> list[HTTPRouteHandler]:
@@ -53,22 +61,40 @@ def handlers(queues: Callable[[], Awaitable[OperatorQueues]]) -> list[HTTPRouteH
     async def read_dlq() -> Response[bytes]:
         return _answer(await (await queues()).list_dead_letters())
 
+    @get(MESSAGE_PATH, guards=[needs(DLQ_ADMIN)], include_in_schema=False)
+    async def open_dead_letter(request: _AnyRequest) -> Response[bytes]:
+        opened = await (await queues()).open_dead_letter(request.path_params["message_id"])
+        size = sum(len(bytes(event)) for event in opened.payloads) + len(bytes(opened.text))
+        if size >= _FREE_BYTES:
+            access_of(request.scope).owe(request.scope, request.auth, size // _FREE_BYTES)
+        return _answer(opened)
+
     @post(REDRIVE_PATH, status_code=200, include_in_schema=False)
     async def redrive(request: _AnyRequest) -> Response[bytes]:
-        scope = request.scope
-        access = access_of(scope)
-        key = await access.authenticate(scope, OPERATE)
-        try:
-            ids = list(dict.fromkeys(await _ids_of(request)))
-        except Rejected:
-            await access.charge(scope, key, 1)
-            raise
         # A redriven message costs the queue and the table as much as a request with events.
-        await access.charge(scope, key, len(ids))
-        context_of(scope).events = len(ids)
+        ids = await _charged_ids(request, OPERATE)
         return _answer(await (await queues()).redrive(ids))
 
-    return [read_queue, read_dlq, redrive]
+    @post(DROP_PATH, status_code=200, include_in_schema=False)
+    async def drop(request: _AnyRequest) -> Response[bytes]:
+        ids = await _charged_ids(request, DLQ_ADMIN)
+        return _answer(await (await queues()).drop(ids))
+
+    return [read_queue, read_dlq, open_dead_letter, redrive, drop]
+
+
+async def _charged_ids(request: _AnyRequest, needed: str) -> list[str]:
+    """Return the distinct ids in the body, each of which costs the key 1; the key has the scope `needed`."""
+    access = access_of(request.scope)
+    key = await access.authenticate(request.scope, needed)
+    try:
+        ids = list(dict.fromkeys(await _ids_of(request)))
+    except Rejected:
+        await access.charge(request.scope, key, 1)
+        raise
+    await access.charge(request.scope, key, len(ids))
+    context_of(request.scope).events = len(ids)
+    return ids
 
 
 def _answer(content: msgspec.Struct) -> Response[bytes]:
@@ -85,4 +111,6 @@ async def _ids_of(request: _AnyRequest) -> list[str]:
     try:
         return _decoder.decode(body.decode()).ids
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest("The redrive is invalid. Nothing was moved.", [Fault(detail=_RULE, pointer="")]) from None
+        raise InvalidRequest(
+            "The request is invalid. Nothing was changed.", [Fault(detail=_RULE, pointer="")]
+        ) from None

@@ -1,6 +1,7 @@
-"""The queue and its DLQ for operators: count messages, list dead letters, and redrive them."""
+"""The queue and its DLQ for operators: count messages; list, open, redrive and drop dead letters."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -9,12 +10,19 @@ import msgspec
 
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
-from shared.dead_letters import DeadLetter, DlqPeek, dead_letter_of, peek_dlq, redrive
-from shared.ports import EventQueue
+from shared.containers import batches
+from shared.dead_letters import DeadLetter, DlqPeek, dead_letter_of, payloads_of, peek_dlq, redrive
+from shared.model.errors import NotFound
+from shared.ports import MAX_MESSAGES, EventQueue, Message
 from shared.settings import Settings
 
 MAX_DEAD_LETTERS = 100
-"""The limit of dead letters in one list, and of ids in one redrive."""
+"""The limit of dead letters in one list, and of ids in one redrive or drop."""
+
+MAX_OPENED_BYTES = 1024 * 1024
+"""The limit of payloads in one answer. A message of 1 MiB is compressed, and may hold ten times as much."""
+
+NOT_IN_DLQ = "The message is not in the DLQ, or another reader holds it."
 
 _VISIBILITY_SECONDS = 60
 """Listing takes a second or two. If the process is killed meanwhile, dead letters stay invisible for this long."""
@@ -44,6 +52,26 @@ class RedriveResult(msgspec.Struct, frozen=True, kw_only=True):
     left: int
 
 
+class DropResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of requested dead letters that were deleted, and that were not."""
+
+    dropped: int
+    left: int
+
+
+class OpenedDeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter with its content.
+
+    `payloads` are its events as CloudEvents JSON objects, without the last `omitted`. `text` is the whole message if it
+    is unreadable, as a JSON string in ASCII, else null.
+    """
+
+    message: DeadLetter
+    payloads: Sequence[msgspec.Raw]
+    omitted: int
+    text: msgspec.Raw
+
+
 class QueuePair(NamedTuple):
     """A queue and its DLQ."""
 
@@ -52,7 +80,7 @@ class QueuePair(NamedTuple):
 
 
 class OperatorQueues:
-    """Lists and redrives dead letters, one operation at a time: a list makes them invisible, also to a redrive."""
+    """Works on dead letters, one operation at a time: a list makes them invisible, also to a redrive."""
 
     def __init__(self, pair: QueuePair, settings: Settings, clock: Clock) -> None:
         self._queue, self._dlq = pair
@@ -89,19 +117,59 @@ class OperatorQueues:
         to move the rest.
         """
         async with self._peeking() as peek:
-            deadline_ms = self._clock.monotonic_ms() + _SEARCH_MS
-            found = await peek.find(ids, enough=lambda: self._clock.monotonic_ms() >= deadline_ms)
-            moved = await redrive(peek, found, self._queue, fair=self._settings.fair_queues)
+            moved = await redrive(peek, await self._find(peek, ids), self._queue, fair=self._settings.fair_queues)
             self._dead = max(0, self._dead - moved)
         return RedriveResult(redriven=moved, left=len(set(ids)) - moved)
+
+    async def drop(self, ids: Sequence[str]) -> DropResult:
+        """Delete the dead letters with these `ids`; their events are lost.
+
+        Raises `Unavailable` or `Unclear` if the DLQ does not answer; some may have been deleted by then.
+        """
+        async with self._peeking() as peek:
+            found = await self._find(peek, ids)
+            for some in batches(found, MAX_MESSAGES):
+                await peek.delete(some)
+            self._dead = max(0, self._dead - len(found))
+        return DropResult(dropped=len(found), left=len(set(ids)) - len(found))
+
+    async def open_dead_letter(self, id_: str) -> OpenedDeadLetter:
+        """Return one dead letter with its content.
+
+        Raises `NotFound` if it is not found within 15 seconds, `Unavailable` or `Unclear` if the DLQ does not answer.
+        """
+        async with self._peeking() as peek:
+            found = await self._find(peek, [id_])
+        if not found:
+            raise NotFound(NOT_IN_DLQ)
+        return self._opened(found[0])
+
+    def _opened(self, message: Message) -> OpenedDeadLetter:
+        described = self._described(message)
+        events = payloads_of(message)
+        payloads: list[msgspec.Raw] = []
+        size = 0
+        for event in events:
+            size += len(bytes(event))
+            if payloads and size > MAX_OPENED_BYTES:
+                break
+            payloads.append(event)
+        text = "null" if described.is_readable else json.dumps(message.body)
+        omitted = len(events) - len(payloads)
+        return OpenedDeadLetter(message=described, payloads=payloads, omitted=omitted, text=msgspec.Raw(text.encode()))
+
+    async def _find(self, peek: DlqPeek, ids: Sequence[str]) -> list[Message]:
+        deadline_ms = self._clock.monotonic_ms() + _SEARCH_MS
+        return await peek.find(ids, enough=lambda: self._clock.monotonic_ms() >= deadline_ms)
+
+    def _described(self, message: Message) -> DeadLetter:
+        return dead_letter_of(message, max_receives=self._settings.max_receives)
 
     async def _list_dead_letters(self) -> DeadLetterList:
         dead_letters: list[DeadLetter] = []
         async with self._peeking() as peek:
             async for messages in peek.take():
-                dead_letters += [
-                    dead_letter_of(message, max_receives=self._settings.max_receives) for message in messages
-                ]
+                dead_letters += map(self._described, messages)
                 if len(dead_letters) > MAX_DEAD_LETTERS:
                     break
         shown = sorted(dead_letters[:MAX_DEAD_LETTERS], key=lambda dead_letter: dead_letter.accepted_at or 0)

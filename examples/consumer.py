@@ -5,12 +5,11 @@ TRIGGERS_URL and TRIGGERS_API_KEY specify the API and a key with the scopes inbo
 
 import sys
 from pathlib import Path
-from typing import Any
 
-from triggers_client import Client
+from triggers_client import Client, InboxEvent
 
 
-def handle(event: dict[str, Any]) -> None:
+def handle(event: InboxEvent) -> None:
     """Handle an event. A process killed before it saves the cursor handles the event again; check its id."""
     print(event["id"], event["type"], event.get("data"), flush=True)
 

@@ -5,12 +5,11 @@ TRIGGERS_URL and TRIGGERS_API_KEY specify the API and a key with the scopes inbo
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from triggers_client import Client
+from triggers_client import Client, InboxEvent
 
 
-def handle(event: dict[str, Any]) -> None:
+def handle(event: InboxEvent) -> None:
     """Handle an event. One whose lease ran out is handled again; check its id."""
     print(f"{event['id']} {event['type']} {event.get('data')}\n", end="", flush=True)  # whole lines, from any thread
 

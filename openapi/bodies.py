@@ -38,6 +38,9 @@ ACCEPTED = {
     "receipt": "019aab6f-6a00-7000-8000-6f0e5b1c2d3e",
 }
 
+OTHER_CONTENT = "x-other-content"
+"""The member of a request body with media types that `content` does not have."""
+
 _REF = "#/components/schemas/{name}"
 _EVENT = {
     "type": "order.created",
@@ -90,15 +93,22 @@ def schemas() -> dict[str, Any]:
 
 
 def content() -> dict[str, Any]:
-    """Return the bodies of `POST /v1/events` by media type; `*/*` represents the binary mode of CloudEvents."""
-    one, cloud = ref("PostedEvent"), ref("CloudEvent")
-    lines = "\n".join(msgspec.json.encode(event).decode() for event in (_EVENT, _SECOND))
-    binary = "CloudEvents in binary mode: the attributes are `ce-*` headers, and the body is the data."
+    """Return the usual body of `POST /v1/events`."""
+    one = ref("PostedEvent")
     return {
         "application/json": {
             "schema": {"oneOf": [one, _many(one)]},
             "examples": {"one": {"value": _EVENT}, "batch": {"value": [_EVENT, _SECOND]}},
-        },
+        }
+    }
+
+
+def other_content() -> dict[str, Any]:
+    """Return the other bodies by media type; `*/*` represents the binary mode of CloudEvents."""
+    cloud = ref("CloudEvent")
+    lines = "\n".join(msgspec.json.encode(event).decode() for event in (_EVENT, _SECOND))
+    binary = "CloudEvents in binary mode: the attributes are `ce-*` headers, and the body is the data."
+    return {
         "application/cloudevents+json": {
             "schema": cloud,
             "examples": {"json": {"value": _CLOUDEVENT}, "bytes": {"value": _BYTES}},

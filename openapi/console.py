@@ -3,26 +3,38 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.handlers import DLQ_PATH, MAX_BODY_BYTES, MAX_ID_LENGTH, QUEUE_PATH, REDRIVE_PATH
-from console.queues import MAX_DEAD_LETTERS
+from console.handlers import DLQ_PATH, DROP_PATH, MAX_BODY_BYTES, MAX_ID_LENGTH, QUEUE_PATH, REDRIVE_PATH
+from console.queues import MAX_DEAD_LETTERS, MAX_OPENED_BYTES, NOT_IN_DLQ
 from openapi.describing import REQUEST_ID, SECURITY, SENT, ref, refusals, sent
-from shared.model.api_key import OPERATE
-from shared.model.errors import Fault, Forbidden, InvalidRequest, TooLarge, TooSlow, Unavailable, UnsupportedMedia
+from shared.model.api_key import DLQ_ADMIN, OPERATE
+from shared.model.errors import (
+    Fault,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+    UnsupportedMedia,
+)
 from shared.web.body import BODY_SECONDS
 
 _JSON = "application/json"
 _ID = "5fea7756-0ea4-451a-a703-a558b933e274"
 
-_FORBIDDEN = (Forbidden(f"The API key lacks the scope {OPERATE}."), f"The key lacks the scope `{OPERATE}`.")
-_OF_READS = refusals(
-    _FORBIDDEN, (Unavailable("down"), "A queue does not respond. Retry after the seconds in `Retry-After`.")
-)
-_OF_REDRIVE = refusals(
+
+def _forbidden(scope: str) -> tuple[Exception, str]:
+    return Forbidden(f"The API key lacks the scope {scope}."), f"The key lacks the scope `{scope}`."
+
+
+_DOWN = (Unavailable("down"), "A queue does not respond. Retry after the seconds in `Retry-After`.")
+_OF_READS = refusals(_forbidden(OPERATE), _DOWN)
+_OF_OPENING = refusals(_forbidden(DLQ_ADMIN), (NotFound(NOT_IN_DLQ), NOT_IN_DLQ), _DOWN)
+_OF_CHANGES: tuple[tuple[Exception, str], ...] = (
     (
         InvalidRequest("The body is invalid.", [Fault(detail="`ids` is missing.", pointer="/ids")]),
-        "The body is invalid; nothing was moved.",
+        "The body is invalid; nothing was changed.",
     ),
-    _FORBIDDEN,
     (TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to arrive."),
     (TooLarge(MAX_BODY_BYTES), "The body is larger than 64 KiB."),
     (
@@ -31,7 +43,7 @@ _OF_REDRIVE = refusals(
     ),
     (
         Unavailable("down"),
-        "A queue does not respond. Retry after the seconds in `Retry-After`; messages already moved stay moved.",
+        "A queue does not respond. Retry after the seconds in `Retry-After`; what is done stays done.",
     ),
 )
 
@@ -49,6 +61,9 @@ DEAD_LETTER: Mapping[str, Any] = {
 _COUNTS = {"waiting": 12, "dead": 1}
 _DEAD_LETTERS = {"messages": [DEAD_LETTER], "more": False}
 _MOVED = {"redriven": 1, "left": 0}
+_DROPPED = {"dropped": 1, "left": 0}
+_EVENT = {"specversion": "1.0", "id": "order-17", "source": "/shop", "type": "order.paid", "data": {"total": 99.5}}
+_OPENED = {"message": DEAD_LETTER, "payloads": [_EVENT], "omitted": 0, "text": None}
 
 
 def _answer(description: str, schema: str, example: object) -> dict[str, Any]:
@@ -58,9 +73,15 @@ def _answer(description: str, schema: str, example: object) -> dict[str, Any]:
 
 
 def _operation(
-    name: str, summary: str, description: str, answer: Mapping[str, Any], refused: Mapping[str, Any]
+    name: str,
+    summary: str,
+    description: str,
+    answer: Mapping[str, Any],
+    refused: Mapping[str, Any],
+    *,
+    scope: str = OPERATE,
 ) -> dict[str, Any]:
-    needs = f" Requires the scope `{OPERATE}`, which covers all tenants."
+    needs = f" Requires the scope `{scope}`, which covers all tenants."
     return {
         "operationId": name,
         "tags": ["operating"],
@@ -88,6 +109,44 @@ _READ_DLQ = _operation(
     _answer("Dead letters, ordered by acceptance time, oldest first", "DeadLetters", _DEAD_LETTERS),
     _OF_READS,
 )
+_SELECTION = {
+    "required": True,
+    "content": {_JSON: {"schema": ref("DeadLetterIds"), "examples": {"one": {"value": {"ids": [_ID]}}}}},
+}
+_OPEN = {
+    **_operation(
+        "openDeadLetter",
+        "Open a dead letter",
+        f"One message of the DLQ with its content: its events, up to {MAX_OPENED_BYTES // 1024:,} KiB of them, or the"
+        " text of an unreadable message. The request takes a second or more, during which messages of the DLQ are"
+        " invisible to other receivers. Costs 1 of the key's rate, and 1 more for each 64 KiB.",
+        _answer("The dead letter", "OpenedDeadLetter", _OPENED),
+        _OF_OPENING,
+        scope=DLQ_ADMIN,
+    ),
+    "parameters": [
+        {
+            "name": "message_id",
+            "in": "path",
+            "required": True,
+            "description": "The message id in the DLQ.",
+            "schema": {"type": "string"},
+            "example": _ID,
+        },
+        REQUEST_ID,
+    ],
+}
+_DROP = {
+    **_operation(
+        "dropDeadLetters",
+        "Drop dead letters",
+        "Deletes dead letters permanently; their events are lost. Each id costs 1 of the key's rate.",
+        _answer("The result", "Dropped", _DROPPED),
+        refusals(_forbidden(DLQ_ADMIN), *_OF_CHANGES),
+        scope=DLQ_ADMIN,
+    ),
+    "requestBody": _SELECTION,
+}
 _REDRIVE = {
     **_operation(
         "redriveDeadLetters",
@@ -96,18 +155,17 @@ _REDRIVE = {
         " copy is in the queue. Events sent twice are stored once, so a redrive may be repeated. Each id costs 1 of the"
         " key's rate.",
         _answer("The result", "Redriven", _MOVED),
-        _OF_REDRIVE,
+        refusals(_forbidden(OPERATE), *_OF_CHANGES),
     ),
-    "requestBody": {
-        "required": True,
-        "content": {_JSON: {"schema": ref("Redrive"), "examples": {"one": {"value": {"ids": [_ID]}}}}},
-    },
+    "requestBody": _SELECTION,
 }
 
 PATHS: Mapping[str, Any] = {
     QUEUE_PATH: {"get": _READ_QUEUE},
     DLQ_PATH: {"get": _READ_DLQ},
+    f"{DLQ_PATH}/{{message_id}}": {"get": _OPEN},
     REDRIVE_PATH: {"post": _REDRIVE},
+    DROP_PATH: {"post": _DROP},
 }
 
 
@@ -159,9 +217,22 @@ SCHEMAS: Mapping[str, Any] = {
             "more": {"type": "boolean", "description": "Whether there are more."},
         },
     ),
-    "Redrive": {
+    "OpenedDeadLetter": _object(
+        "A dead letter with its content.",
+        {
+            "message": ref("DeadLetter"),
+            "payloads": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": "Its events, as CloudEvents JSON objects. Empty for acks, removals and unreadable text.",
+            },
+            "omitted": _count("The number of further events, which did not fit into the answer."),
+            "text": _or_null("string", "The whole message if it can't be read, else null."),
+        },
+    ),
+    "DeadLetterIds": {
         **_object(
-            "The dead letters to redrive.",
+            "The dead letters that the request concerns.",
             {
                 "ids": {
                     "type": "array",
@@ -173,6 +244,10 @@ SCHEMAS: Mapping[str, Any] = {
         ),
         "additionalProperties": False,
     },
+    "Dropped": _object(
+        "The result of a drop.",
+        {"dropped": _count("Deleted."), "left": _count("Not found, or received by another consumer.")},
+    ),
     "Redriven": _object(
         "The result of a redrive.",
         {

@@ -12,6 +12,10 @@ SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
 _INSTANCE = "urn:triggers:request:req-1"
 
 
+ALWAYS_TRUE: Mapping[str, Any] = {"type": "boolean", "not": {"const": False}}
+"""A field that is only ever true. Generators of clients make invalid code of `const: true`."""
+
+
 def ref(name: str) -> dict[str, str]:
     """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openapi.describing import ref
+from openapi.describing import ALWAYS_TRUE, ref
 from openapi.inbox_schemas import EVENT
 from shared.model import cursor
 from shared.model.event import DEFAULT_INBOX, INBOX_PATTERN
@@ -206,8 +206,8 @@ SCHEMAS: Mapping[str, Any] = {
             {
                 "since": _time("At events stored at this time or later."),
                 "after": {"type": "string", "format": "cursor", "description": "After a cursor of the inbox."},
-                "start": {"const": True, "description": "At the oldest event."},
-                "end": {"const": True, "description": "After all events that can be read now."},
+                "start": {**ALWAYS_TRUE, "description": "At the oldest event."},
+                "end": {**ALWAYS_TRUE, "description": "After all events that can be read now."},
             },
         ),
         "minProperties": 1,

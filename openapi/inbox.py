@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
-from openapi.inbox_schemas import EVENT, EVENT_STATUS, LINK, PAGES
+from openapi.inbox_schemas import EVENT, EVENT_STATUS, INBOX_LIST, LINK, PAGES
 from shared.model.api_key import INBOX_READ
 from shared.model.errors import Fault, Forbidden, InvalidRequest, NotAcceptable, NotFound, Unavailable
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
 from shared.web.event_path import COLLECTION
+from worker.inbox import listing
 from worker.inbox.counts import MAX_COUNT
 from worker.inbox.handlers import BATCH, INBOX_PATH, JSON
 from worker.inbox.lookup import NONE_SUCH
@@ -194,10 +195,49 @@ _READ_EVENT = {
     },
 }
 
+_READ_INBOXES = {
+    "tags": ["inbox"],
+    "operationId": "listInboxes",
+    "summary": "List inboxes",
+    "description": (
+        "The inboxes of the key's tenant in which events were stored, ordered by name. An inbox is listed until its"
+        " last event has expired, or some days longer. Requires the scope `inbox:read`; costs 1 of the key's rate."
+    ),
+    "security": SECURITY,
+    "parameters": [
+        query(
+            "after",
+            "The last name of an earlier response, to continue after it.",
+            {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$"},
+        ),
+        query(
+            "limit",
+            "Maximum number of inboxes to return.",
+            {"type": "integer", "minimum": 1, "maximum": listing.MAX_INBOXES, "default": listing.DEFAULT_LIMIT},
+        ),
+        _IF_NONE_MATCH,
+        REQUEST_ID,
+    ],
+    "responses": {
+        "200": {
+            "description": "Inboxes, ordered by name",
+            "headers": _HEADERS,
+            "content": {JSON: {"schema": ref("InboxList"), "example": INBOX_LIST}},
+        },
+        "304": _NOT_MODIFIED,
+        **refusals(
+            _invalid(f"`limit` must be a whole number from 1 to {listing.MAX_INBOXES}.", "/limit"),
+            _FORBIDDEN,
+            _UNAVAILABLE,
+        ),
+    },
+}
+
 _READ_EVENT_BY_QUERY = by_query(_READ_EVENT, "readEventByQuery")
 
 PATHS: Mapping[str, Any] = {
     INBOX_PATH: {"get": _READ_INBOX},
+    listing.INBOXES_PATH: {"get": _READ_INBOXES},
     EVENT_PATH: {"get": _READ_EVENT},
     COLLECTION: {"get": _READ_EVENT_BY_QUERY},
 }

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openapi.bodies import SOURCE
+from openapi.describing import ALWAYS_TRUE
 from shared.model import cursor
 from shared.model.event import DEFAULT_INBOX
 from worker.inbox.counts import MAX_COUNT
@@ -38,6 +40,8 @@ PAGES: Mapping[str, Any] = {
     },
 }
 
+INBOX_LIST: Mapping[str, Any] = {"inboxes": [{"inbox": "default"}, {"inbox": "payments"}], "more": False}
+
 EVENT_STATUS: Mapping[str, Any] = {
     "id": EVENT["id"],
     "status": "stored",
@@ -69,11 +73,12 @@ SCHEMAS: Mapping[str, Any] = {
         "properties": {
             "specversion": {"const": "1.0"},
             "id": {"type": "string"},
-            "source": {"type": "string", "format": "uri-reference"},
+            "source": {"type": "string", **SOURCE},
             "type": {"type": "string"},
             "subject": {"type": "string"},
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"type": "string"},
+            "dataschema": {"type": "string"},
             "data": {"description": "Any JSON, byte for byte as it was posted."},
             "data_base64": {
                 "type": "string",
@@ -89,7 +94,7 @@ SCHEMAS: Mapping[str, Any] = {
             **_PLACE,
             "deliveredat": _DELIVERED_AT,
             "possibleduplicate": {
-                "const": True,
+                **ALWAYS_TRUE,
                 "description": "The event was moved, in a rare case: it may have been read at another position before.",
             },
         },
@@ -118,6 +123,22 @@ SCHEMAS: Mapping[str, Any] = {
                     " number with `+` means at least that many: the events are too large to count further."
                 ),
             },
+        },
+    },
+    "InboxList": {
+        "title": "InboxList",
+        "type": "object",
+        "required": ["inboxes", "more"],
+        "properties": {
+            "inboxes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["inbox"],
+                    "properties": {"inbox": {"type": "string", "description": "The name of the inbox."}},
+                },
+            },
+            "more": {"type": "boolean", "description": "Whether there are others after the last one."},
         },
     },
     "InboxBatch": {

@@ -8,7 +8,7 @@ from ingest.formats.fields import MAX_TEXT_LENGTH, RULES
 from ingest.formats.registry import READERS
 from ingest.request_body import CODINGS
 from ingest.sources.receive import MAX_BODY_BYTES
-from openapi.bodies import ACCEPTED, ACKS, SOURCE, TEXT, content
+from openapi.bodies import ACCEPTED, ACKS, OTHER_CONTENT, SOURCE, TEXT, content, other_content
 from openapi.bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
 from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
 from shared.model.api_key import EVENTS_WRITE, INBOX_ACK
@@ -56,7 +56,7 @@ _NO_ID = InvalidRequest("The path is invalid.", [Fault(detail=RULES["id"], point
 def paths() -> dict[str, Any]:
     """Return the path items."""
     return {
-        events.PATH: {"post": _post_events(), "delete": by_query(_delete(), "DeleteEventByQuery")},
+        events.PATH: {"post": _post_events(), "delete": by_query(_delete(), "deleteEventByQuery")},
         deliveries.PATH: {"post": _post_delivery(), "options": _options_of_delivery()},
         acks.PATH: {"post": _post_acks()},
         EVENT_PATH: {"delete": _delete()},
@@ -67,12 +67,14 @@ def _post_events() -> dict[str, Any]:
     single = {"$ref": "#/components/schemas/Accepted"}
     examples = {"one": {"value": ACCEPTED}, "batch": {"value": {"accepted": 1, "events": [ACCEPTED]}}}
     return {
-        "operationId": "PostEvents",
+        "operationId": "postEvents",
         "tags": ["events"],
         "summary": "Post events",
         "description": (
             "A 202 means that the queue holds all events. They can be read about a second later. A request is accepted"
-            f" or refused as a whole. Requires the scope `{EVENTS_WRITE}`; each event costs 1 of the key's rate."
+            " or refused as a whole. The same path accepts NDJSON and CloudEvents in all modes:"
+            f" `{OTHER_CONTENT}` describes these bodies. Requires the scope `{EVENTS_WRITE}`; each event costs 1 of the"
+            " key's rate."
         ),
         "security": SECURITY,
         "parameters": [
@@ -83,7 +85,8 @@ def _post_events() -> dict[str, Any]:
             REQUEST_ID,
             *_binary(),
         ],
-        "requestBody": {"required": True, "content": content()},
+        # Generators of clients accept one media type of a body at most, if that is a list or a single event.
+        "requestBody": {"required": True, "content": content(), OTHER_CONTENT: other_content()},
         "responses": {
             "202": {
                 "description": "The queue holds all events.",
@@ -99,7 +102,7 @@ def _post_events() -> dict[str, Any]:
 
 def _post_delivery() -> dict[str, Any]:
     return {
-        "operationId": "PostDelivery",
+        "operationId": "postDelivery",
         "tags": ["events"],
         "summary": "Deliver a webhook",
         "description": (
@@ -108,7 +111,10 @@ def _post_delivery() -> dict[str, Any]:
         ),
         "security": [],
         "parameters": [_TOKEN, *_trace(), REQUEST_ID],
-        "requestBody": {"content": {"*/*": {"schema": {}}}},
+        "requestBody": {
+            "description": "Any content of any type.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
         "responses": {
             "200": {
                 "description": "The queue holds the event, and the body is empty; or the response to a handshake.",
@@ -125,7 +131,7 @@ def _post_delivery() -> dict[str, Any]:
 
 def _options_of_delivery() -> dict[str, Any]:
     return {
-        "operationId": "RequestDelivery",
+        "operationId": "requestDelivery",
         "tags": ["events"],
         "summary": "Request permission to deliver",
         "description": "The handshake of CloudEvents webhooks and Azure Event Grid.",
@@ -141,7 +147,7 @@ def _options_of_delivery() -> dict[str, Any]:
 
 def _post_acks() -> dict[str, Any]:
     return {
-        "operationId": "PostAcks",
+        "operationId": "ackEvents",
         "tags": ["inbox"],
         "summary": "Acknowledge events by position",
         "description": (
@@ -174,7 +180,7 @@ def _delete() -> dict[str, Any]:
     source = {"type": "string", **SOURCE, "default": DEFAULT_SOURCE}
     erase = {"type": "string", "enum": ["true", "false"], "default": "false"}
     return {
-        "operationId": "DeleteEvent",
+        "operationId": "deleteEvent",
         "tags": ["events"],
         "summary": "Acknowledge or erase one event",
         "description": (

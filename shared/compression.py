@@ -48,7 +48,7 @@ def from_zstd_frame(frame: bytes) -> bytes:
 def compress(body: bytes) -> bytes:
     """Return `body`, a JSON object, as a zstd frame if that is smaller, else unchanged.
 
-    A JSON object never begins like a zstd frame, so `expand` can distinguish the two.
+    A JSON object never begins like a zstd frame, so `is_compressed` can distinguish the two.
     """
     frame = zstd_frame(body)
     return frame if len(frame) < len(body) else body
@@ -56,4 +56,9 @@ def compress(body: bytes) -> bytes:
 
 def expand(stored: bytes) -> bytes:
     """Undo `compress`; raise `BrokenFrame` if the frame is invalid."""
-    return from_zstd_frame(stored) if stored.startswith(zstandard.FRAME_HEADER) else stored
+    return from_zstd_frame(stored) if is_compressed(stored) else stored
+
+
+def is_compressed(stored: bytes) -> bool:
+    """Return whether `stored` is a zstd frame. JSON never begins like one, nor is one ever UTF-8."""
+    return stored.startswith(zstandard.FRAME_HEADER)

@@ -16,6 +16,7 @@ from shared.group_ports import GroupStore
 from shared.key_ports import Budget, KeyStore
 from shared.model.event import Identity
 from shared.model.records import Count, Guard, Outcome, Place, QueryResult, Record, StoredEvent
+from shared.service_time import ServiceTime
 from shared.source_ports import SecretBox, SourceStore
 
 MAX_STATEMENTS = 25
@@ -106,6 +107,14 @@ class EventReader(ShardReader, Protocol):
 
     async def count(self, inbox: Place, *, shard: int, before: str, limit: int, types: Sequence[str] = ()) -> Count:
         """Count the events that `query` would return, oldest first, at half its cost. May lag by some seconds."""
+        ...
+
+    async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
+        """Return the names of up to `limit` inboxes of `tenant` after the name `after`, in the order of their bytes.
+
+        An inbox is listed from its first event, undelivered or delivered, until that and all later ones have expired.
+        May lag by some seconds, and list an inbox for some days longer.
+        """
         ...
 
     def mark(self) -> int:
@@ -215,6 +224,11 @@ class Backend(Protocol):
 
     A method raises `Unavailable` if the resource does not exist or does not respond, and may then be called again.
     """
+
+    @property
+    def service_time(self) -> ServiceTime:
+        """The time of the services, from their answers."""
+        ...
 
     async def queue(self) -> EventQueue:
         """Return the queue of packs."""

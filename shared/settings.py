@@ -96,7 +96,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     store_timeout_ms: Annotated[int, Meta(ge=1, description="Timeout of one call to the table")] = 500
     clock_skew_ms: Annotated[
-        int, Meta(ge=0, description="Maximum difference between the clocks of any two machines")
+        int,
+        Meta(
+            ge=0,
+            description="Maximum difference between the clocks of any two machines; each may be wrong by half",
+        ),
     ] = 100
     settle_ms: Annotated[
         int, Meta(ge=1, description="Age below which events are not read yet; must exceed the sum of the three above")

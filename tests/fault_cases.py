@@ -21,7 +21,10 @@ _DEEPER = b"[" * 5000 + b"]" * 5000
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A request and a description of its fault. `key` names its API key; `down` stops the queue from responding."""
+    """A request and a description of its fault.
+
+    `key` names its API key; `down` stops the queue from responding; the clock of the process is `ahead_seconds` ahead.
+    """
 
     what: str
     method: str = "POST"
@@ -30,6 +33,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     key: str = "all"
     down: bool = False
+    ahead_seconds: float = 0
 
 
 def post(what: str, body: bytes, content_type: str = JSON, path: str = "/v1/events", **headers: str) -> Case:
@@ -63,8 +67,10 @@ def acks(what: str, body: bytes, content_type: str = JSON) -> Case:
     return post(what, body, content_type, "/v1/acks")
 
 
-def redrive(what: str, body: bytes, content_type: str = JSON, key: str = "all", **headers: str) -> Case:
-    return msgspec.structs.replace(post(what, body, content_type, "/v1/dlq/redrive", **headers), key=key)
+def redrive(
+    what: str, body: bytes, content_type: str = JSON, key: str = "all", path: str = "/v1/dlq/redrive", **headers: str
+) -> Case:
+    return msgspec.structs.replace(post(what, body, content_type, path, **headers), key=key)
 
 
 def groups(
@@ -102,6 +108,12 @@ _ANY = (
         body=b'{"type":"t"}',
         headers={"content-type": JSON},
         down=True,
+    ),
+    Case(
+        what="The clock of the process that reads is wrong",
+        method="GET",
+        path="/v1/inbox?inbox=a-wrong-clock",
+        ahead_seconds=300,
     ),
     Case(what="A body that takes longer than 30 seconds (here 0.01)", path="/slow"),
 )
@@ -192,6 +204,7 @@ _READING = (
     get("An invalid cursor", "/v1/inbox?after=x"),
     get("A cursor of another inbox", f"/v1/inbox?inbox=a&after={cursor.encode(POSITION, 'b')}"),
     get("An unsupported format", "/v1/inbox", accept="text/html"),
+    get("Listing inboxes: invalid parameters", "/v1/inboxes?after=A&limit=1001"),
     get("One event: not found", "/v1/events/1"),
     get("One event: invalid parameters", "/v1/events/1?inbox=A&sourc=x"),
     get("One event: an id that is not UTF-8", "/v1/events/%FF"),
@@ -200,6 +213,9 @@ _OPERATING = (
     get("Queue depth: a key without the scope `operate`", "/v1/queue", key="writer"),
     get("Listing dead letters: a key without the scope `operate`", "/v1/dlq", key="writer"),
     redrive("Redrive: a key without the scope `operate`", b'{"ids":["x"]}', key="writer"),
+    get("Opening a dead letter: a key without the scope `dlq:admin`", "/v1/dlq/x", key="writer"),
+    get("Opening a dead letter: not found", "/v1/dlq/x"),
+    redrive("Drop: a key without the scope `dlq:admin`", b'{"ids":["x"]}', key="writer", path="/v1/dlq/drop"),
     redrive("An unsupported Content-Type", b"{}", NDJSON),
     redrive("A Content-Encoding", b"{}", content_encoding="gzip"),
     redrive("A body over 64 KiB", b" " * 65_537),
@@ -255,5 +271,5 @@ GROUPS: Sequence[tuple[str, Sequence[Case]]] = (
     ("`POST /v1/acks` and `DELETE /v1/events/{id}`", _ACKS),
     ("Reading", _READING),
     ("`/v1/leases` and `/v1/groups`", _LEASES),
-    ("`GET /v1/queue`, `GET /v1/dlq` and `POST /v1/dlq/redrive`", _OPERATING),
+    ("`GET /v1/queue` and `/v1/dlq`", _OPERATING),
 )

@@ -78,6 +78,7 @@ async def _answering() -> AsyncIterator[Any]:
 
         async def ask(case: Case) -> httpx.Response:
             world.queue.down = case.down
+            world.date_answer(ahead_seconds=case.ahead_seconds)
             headers = case.headers | ({"x-api-key": tokens[case.key]} if case.key != "none" else {})
             path = case.path.format_map(urls) if case.path.startswith("/v1/in/") else case.path
             answer = await world.client.request(case.method, path, content=case.body, headers=headers)

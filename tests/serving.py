@@ -8,11 +8,13 @@ from typing import Any, cast
 import httpx
 from litestar import Litestar
 
+from tests.documented_answers import check_answer
+
 
 def client_of(app: Litestar) -> httpx.AsyncClient:
-    """Return a client of `app`, whose lifespan it leaves alone."""
+    """Return a client of `app`, whose lifespan it leaves alone; it fails at answers that are not as documented."""
     transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://triggers")
+    return httpx.AsyncClient(transport=transport, base_url="http://triggers", event_hooks={"response": [check_answer]})
 
 
 @asynccontextmanager

@@ -39,7 +39,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.aclose)
         processor, queue = await open_processor(backend, settings, clock, metrics), await backend.queue()
-        consumer = Consumer(queue=queue, processor=processor, clock=clock, settings=settings, metrics=metrics)
+        consumer = Consumer(
+            queue=queue,
+            processor=processor,
+            clock=clock,
+            settings=settings,
+            metrics=metrics,
+            service_time=backend.service_time,
+        )
         if settings.metrics_port:
             stack.enter_context(listening(metrics, settings))
             queues = {"events": queue, "dlq": await backend.dlq()}

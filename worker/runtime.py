@@ -23,10 +23,11 @@ async def open_processor(backend: Backend, settings: Settings, clock: Clock, met
     """
     sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     dlq = await backend.dlq()
+    backend.service_time.report_to(metrics, clock)
     return Processor(
         store=await backend.event_store(),
         bodies=await backend.bodies(),
         dead_letters=DeadLetters(dlq, clock, per_minute=settings.dead_letters_per_minute, metrics=metrics),
-        rules=CommitRules(clock=clock, minter=Minter(clock), settings=settings),
+        rules=CommitRules(clock=clock, minter=Minter(clock), settings=settings, service_time=backend.service_time),
         metrics=metrics,
     )

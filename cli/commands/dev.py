@@ -91,7 +91,7 @@ async def _run(port: int, data: "DataDirectory", *, on_emulator: bool) -> int:
         _greet(url, api_key)
         await children.wait()
     except StopRequestedError:
-        click.echo("Stopping.")
+        click.echo("Stopping: finishing requests, and saving events that the queue handed out.")
     except ChildEndedError as error:
         click.echo(f"Error: {error}; stopping everything.", err=True)
         return 1

@@ -45,7 +45,8 @@ def keys() -> None:
     "scopes",
     multiple=True,
     type=click.Choice(SCOPES),
-    help="May be repeated. `operate` covers the queues and dead letters of all tenants.  [default: all but operate]",
+    help="May be repeated. `operate` and `dlq:admin` concern the queues and dead letters of all tenants."
+    "  [default: the others]",
 )
 @click.option("--type", "types", multiple=True, help="Event types, such as order.*; may be repeated.  [default: all]")
 @click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Events per second.")

@@ -15,6 +15,7 @@ from cli.root import error_message
 from shared import settings
 from shared.backend import connect
 from shared.clock import SystemClock
+from shared.service_time import Reading
 from shared.telemetry.catalog import Metrics
 
 
@@ -29,7 +30,10 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("url", required=False, shell_complete=complete_url)
 @json_option
 def ready(*, url: str | None, as_json: bool) -> None:
-    """Exit with 0 if the API at URL reports that it is ready; without URL, if the resources of a worker answer."""
+    """Exit with 0 if the API at URL reports that it is ready; without URL, if the resources of a worker answer.
+
+    Without URL, it also compares the clock of this machine with the dates of their answers.
+    """
     reason = _reason(url)
     if as_json:
         print_json(Readiness(ready=reason is None, reason=reason))
@@ -63,4 +67,6 @@ async def _ask(named: settings.Settings) -> None:
     clock = SystemClock()
     async with aclosing(connect(named, clock)) as backend:
         await open_processor(backend, named, clock, Metrics())
-        await (await backend.queue()).backlog()
+        queue = await backend.queue()
+        await queue.backlog()
+        await backend.service_time.check(Reading.of(clock), queue.backlog)

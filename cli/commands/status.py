@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from cli.http import complete_url, dev_json, url_checked
-from cli.local.data_option import DATA, data_option
+from cli.http import DEV_JSON, LOCAL_DATA, complete_url, dev_json, url_checked
+from cli.local.data_option import DATA, data_option, use
 from cli.output import json_option, print_json
 from shared import settings
 
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 def status(ctx: click.Context, *, url: str | None, as_json: bool) -> None:
     """Check that queues, tables, bucket and API exist and are healthy, and show the queue depth.
 
-    Uses the AWS credentials and the settings of the environment, or with --data a directory of this machine, and only
-    reads. SQS's numbers are approximate. They count messages, each of which may hold many events. Each problem is
-    reported in one sentence.
+    Checks the server that runs in this directory (.triggers), unless BACKEND or a URL is given; otherwise the AWS
+    resources that the settings name, with the credentials of the environment. With --data, checks a directory of this
+    machine. It only reads. SQS's numbers are approximate. They count messages, each of which may hold many events. Each
+    problem is reported in one sentence.
     """
     data: Path | None = ctx.meta.get(DATA)
+    if data is None and url is None and not os.environ.get("BACKEND") and (LOCAL_DATA / DEV_JSON).exists():
+        data = use(ctx, LOCAL_DATA)
     if data is not None and ctx.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
-        url = dev_json(data / "dev.json").url if (data / "dev.json").exists() else None
+        url = dev_json(data / DEV_JSON).url if (data / DEV_JSON).exists() else None
     if not _report(settings.load(os.environ), url_checked(url) if url else None, as_json=as_json):
         sys.exit(1)
 

@@ -70,10 +70,16 @@ def without_endpoint_overrides(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in emulator.MISLEADING}
 
 
+def use(ctx: click.Context, data: Path) -> Path:
+    """Let the environment select `data`, and `ctx.meta` name it; return it."""
+    selected = environment_of(data)
+    ctx.meta[DATA] = data
+    for name in emulator.MISLEADING:
+        os.environ.pop(name, None)
+    os.environ.update(selected)
+    return data
+
+
 def _use(ctx: click.Context, __: click.Parameter, data: Path | None) -> None:
     if data is not None:
-        selected = environment_of(data)
-        ctx.meta[DATA] = data
-        for name in emulator.MISLEADING:
-            os.environ.pop(name, None)
-        os.environ.update(selected)
+        use(ctx, data)

@@ -24,6 +24,11 @@ export class Api {
     this.#key = key;
   }
 
+  /** The API key, for a command that the user copies; it must not be shown. */
+  get key() {
+    return this.#key;
+  }
+
   /** Return `{text, serverMs}` of a GET. The server may delay its response by up to `seconds`. Throws `RequestError`. */
   async get(path, signal, seconds = 0) {
     return this.#request(path, {}, signal, seconds);

@@ -1,145 +1,179 @@
-// The page: signing in, the followed inboxes, and the connection status.
+// The page: signing in and out, and what runs while someone is signed in.
 
 import { Api } from "./api.js";
+import { watchConfirm } from "./confirm.js";
+import { DeadLetters } from "./dead-letters.js";
 import { show } from "./detail.js";
-import { at, el, showText } from "./dom.js";
-import { Feed } from "./feed.js";
+import { at, attributes } from "./dom.js";
+import { Find } from "./find.js";
 import { Groups } from "./groups.js";
+import { Inboxes } from "./inboxes.js";
 import { List } from "./list.js";
 import { Measures } from "./measures.js";
-import { Operator } from "./operator.js";
+import { Panels } from "./panels.js";
+import { countMessages } from "./queue.js";
+import { drawStatus } from "./status.js";
+import { Stream } from "./stream.js";
+import { watchViews } from "./views.js";
+import { localName, offset, onZone, useUtc, utc } from "./zone.js";
 
-// Keys in sessionStorage, which lasts as long as the tab.
+// Stored in sessionStorage, which lasts as long as the tab.
 const KEY = "triggers.key";
-const INBOXES = "triggers.inboxes";
-/** A browser opens at most six HTTP/1.1 connections to a host, and each inbox uses one for its long poll. */
-const MAX_INBOXES = 4;
-const WAIT_SECONDS = 20;
-const LEAST_WAIT_SECONDS = 5;
 const NEWS_MS = 5000;
 const TICK_MS = 1000;
+const SIGN_IN_MS = 15_000;
 
+const panels = new Panels();
 const measures = new Measures();
-const list = new List(show, () => at("detail").focus());
-const operator = new Operator(measures, refuse);
+const list = new List(show, (how) => panels.open("detail", how));
+const stream = new Stream(list, { restart: () => rerun("stream"), changed: draw, refused: refuse, arrived });
+const inboxes = new Inboxes(changeInbox, (count) => (at("undelivered-count").textContent = count));
+const find = new Find(list, () => inboxes.current, () => panels.open("detail", { byKey: true }));
 const groups = new Groups();
+const deadLetters = new DeadLetters((how) => panels.open("dead-letter", how));
 let api = null;
-let inboxes = remembered();
-let types = [];
-let feeds = new Map();
+let key = null;
 let running = null;
+const own = new Map(); // of parts that are started again alone: name → AbortController
 let paused = false;
 let news = 0;
 
-function remembered() {
-  const kept = (sessionStorage.getItem(INBOXES) ?? "").split(" ").filter(Boolean);
-  return kept.length ? kept.slice(0, MAX_INBOXES) : ["default"];
-}
-
 // --- signing in and out ---
 
-function signIn(key) {
-  sessionStorage.setItem(KEY, key);
-  api = new Api(key);
+async function signIn(secret) {
+  const signal = AbortSignal.timeout(SIGN_IN_MS);
+  const candidate = new Api(secret);
+  drawKeyError("");
+  at("key-submit").disabled = true;
+  try {
+    const { text } = await candidate.get("/v1/key", signal);
+    [api, key] = [candidate, JSON.parse(text)];
+  } catch (error) {
+    const message = signal.aborted ? "The server does not respond." : error.message;
+    if (error.status === 401) sessionStorage.removeItem(KEY);
+    return showSignIn(error.status === 401 || error.status === 0 ? message : `Signing in failed: ${message}`);
+  } finally {
+    at("key-submit").disabled = false;
+  }
+  sessionStorage.setItem(KEY, secret);
+  showPage();
+}
+
+function showPage() {
   at("key").value = "";
-  at("key-error").textContent = "";
   at("sign-in").hidden = true;
-  for (const id of ["page", "pause", "sign-out"]) at(id).hidden = false;
-  operator.use(api);
-  groups.use(api);
-  list.clear();
-  show(null);
-  feeds.clear();
+  for (const id of ["page", "views", "tools"]) at(id).hidden = false;
+  at("account").textContent = key.tenant;
+  at("account").setAttribute("aria-label", `Account of ${key.tenant}`);
+  const types = key.types.join(", ") || "all types";
+  const pairs = [["Key", key.name], ["Tenant", key.tenant], ["Scopes", key.scopes.join(" ")], ["Types", types]];
+  at("key-details").replaceChildren(...attributes(pairs).childNodes);
   paused = false;
+  for (const part of [stream, inboxes, find, groups, deadLetters]) part.use(api, key);
+  show(null);
+  stream.open(inboxes.current);
   drawPause();
   resume();
   at("list").focus();
 }
 
-function signOut(message) {
-  halt();
-  sessionStorage.removeItem(KEY);
-  api = null;
-  feeds.clear();
-  list.clear();
-  show(null);
-  operator.use(null);
-  groups.use(null);
-  measures.clear();
-  for (const id of ["page", "pause", "sign-out"]) at(id).hidden = true;
+function showSignIn(message) {
   at("sign-in").hidden = false;
-  at("key-error").textContent = message;
-  drawStatus();
+  drawKeyError(message);
+  draw();
   at("key").focus();
 }
 
-/** The key is not valid, or no longer valid. */
+function signOut(message) {
+  halt();
+  sessionStorage.removeItem(KEY);
+  api = key = null;
+  for (const part of [stream, inboxes, find, groups, deadLetters]) part.use(null, null);
+  show(null);
+  measures.clear();
+  panels.close();
+  for (const id of ["page", "views", "tools"]) at(id).hidden = true;
+  at("dead-badge").hidden = true;
+  if (at("menu").matches(":popover-open")) at("menu").hidePopover();
+  showSignIn(message);
+}
+
+function drawKeyError(message) {
+  at("key-error").textContent = message;
+  at("key").setAttribute("aria-invalid", String(message !== ""));
+}
+
+/** The key is no longer valid. */
 function refuse(error) {
   if (api !== null) signOut(error.message);
 }
 
 at("key-form").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  const key = at("key").value.trim();
+  const secret = at("key").value.trim();
   // A header can't carry other characters.
-  if (/^[\x21-\x7e]+$/.test(key)) signIn(key);
-  else at("key-error").textContent = "This is not an API key.";
+  if (/^[\x21-\x7e]+$/.test(secret)) signIn(secret);
+  else drawKeyError("This is not an API key.");
 });
 at("sign-out").addEventListener("click", () => signOut(""));
 
-// --- following ---
-
-const listener = {
-  events(found, { live }) {
-    const fresh = list.add(found);
-    if (!live) return;
-    measures.arrived(fresh);
-    news += fresh.length;
-  },
-  state(feed) {
-    if (feed.error?.status === 401) refuse(feed.error);
-    else drawStatus();
-  },
-  skipped(feed) {
-    showText(at("feed-note"), `${feed.inbox} receives more events than this page can show: some were skipped, and are missing from the metrics.`);
-  },
-};
-
-function follow(signal) {
-  for (const inbox of feeds.keys()) if (!inboxes.includes(inbox)) feeds.delete(inbox);
-  for (const inbox of inboxes) if (!feeds.has(inbox)) feeds.set(inbox, new Feed(inbox, api, types, listener));
-  for (const feed of feeds.values()) {
-    feed.seconds = Math.max(LEAST_WAIT_SECONDS, Math.floor(WAIT_SECONDS / feeds.size));
-    feed.run(signal);
-  }
-}
+// --- what runs ---
 
 function resume() {
-  if (api === null || running !== null || paused || document.hidden) return drawStatus();
+  if (api === null || running !== null || paused || document.hidden) return draw();
   running = new AbortController();
-  follow(running.signal);
-  operator.run(running.signal);
-  groups.run(inboxes, running.signal);
-  drawStatus();
+  const { signal } = running;
+  for (const name of ["stream", "groups"]) rerun(name);
+  inboxes.run(signal);
+  deadLetters.run(signal);
+  countMessages(api, key, { counted, failed: (reason) => measures.denied(reason), refused: refuse }, signal);
+  draw();
+}
+
+/** Start a part again, without the others. */
+function rerun(name) {
+  own.get(name)?.abort();
+  if (running === null) return;
+  own.set(name, new AbortController());
+  const signal = AbortSignal.any([running.signal, own.get(name).signal]);
+  if (name === "stream") stream.run(signal);
+  else groups.run(() => inboxes.names, signal);
 }
 
 function halt() {
   running?.abort();
   running = null;
-  drawStatus();
+  draw();
 }
 
 function restart() {
   halt();
-  drawInboxes();
   resume();
 }
 
+function changeInbox() {
+  show(null);
+  find.clear();
+  stream.open(inboxes.current);
+  measures.clearRates();
+  rerun("stream");
+}
+
+function counted(counts) {
+  measures.counted(counts);
+  at("dead-badge").hidden = counts.dead === 0;
+  at("dead-badge").textContent = counts.dead.toLocaleString("en");
+  deadLetters.counted(counts.dead);
+}
+
+function arrived(events) {
+  measures.arrived(events);
+  news += events.length;
+}
+
 // Retry now, not after the pause.
-addEventListener("online", () => {
-  halt();
-  resume();
-});
+addEventListener("online", restart);
+at("retry").addEventListener("click", restart);
 document.addEventListener("visibilitychange", () => (document.hidden ? halt() : resume()));
 at("pause").addEventListener("click", () => {
   paused = !paused;
@@ -153,97 +187,27 @@ function drawPause() {
   at("pause").setAttribute("aria-pressed", String(paused));
 }
 
-// --- inboxes and types ---
+// --- the time zone ---
 
-function drawInboxes() {
-  sessionStorage.setItem(INBOXES, inboxes.join(" "));
-  list.nameInboxes(inboxes.length > 1);
-  at("inboxes").replaceChildren(
-    ...inboxes.map((inbox) => {
-      const unfollow = el("button", { type: "button", "aria-label": `Stop following ${inbox}`, title: `Stop following ${inbox}` }, "×");
-      unfollow.hidden = inboxes.length === 1;
-      unfollow.addEventListener("click", () => {
-        inboxes = inboxes.filter((other) => other !== inbox);
-        list.clear(inbox);
-        restart();
-        at("inbox").focus();
-      });
-      return el("li", {}, inbox, unfollow);
-    }),
-  );
-  for (const one of at("inbox-form").elements) one.disabled = inboxes.length >= MAX_INBOXES;
-  at("inbox").placeholder = inboxes.length >= MAX_INBOXES ? "At most four" : "Add inbox";
+function drawZone() {
+  at("zone").value = utc() ? "utc" : "local";
+  at("zone").options[0].textContent = `Local (${localName()})`;
+  for (const place of document.querySelectorAll("[data-zone]")) place.textContent = offset();
 }
 
-at("inbox-form").addEventListener("submit", (submit) => {
-  submit.preventDefault();
-  const inbox = at("inbox").value.trim();
-  at("inbox").value = "";
-  if (inbox === "" || inboxes.includes(inbox) || inboxes.length >= MAX_INBOXES) return;
-  inboxes = [...inboxes, inbox];
-  restart();
-});
+at("zone").addEventListener("change", () => useUtc(at("zone").value === "utc"));
+onZone(drawZone);
 
-function applyFilter() {
-  const filter = at("filter").value.trim();
-  list.filter(filter);
-  const requested = types[0] ?? "";
-  const pending = filter !== "" && filter !== requested;
-  showText(
-    at("filter-hint"),
-    requested
-      ? `The server sends only ${requested}.${pending ? " Of these, the events that match the filter are shown." : ""}`
-      : pending
-        ? "Filtered among the events on this page. Press Enter to request only this type from the server."
-        : "",
-  );
-}
+// --- always ---
 
-function requestTypes(wanted) {
-  if (wanted.join() === types.join()) return applyFilter();
-  types = wanted;
-  feeds.clear();
-  list.clear();
-  showText(at("feed-note"), "");
-  restart();
-  applyFilter();
-}
-
-at("filter").addEventListener("input", () => (at("filter").value === "" ? requestTypes([]) : applyFilter()));
-at("filter-form").addEventListener("submit", (submit) => {
-  submit.preventDefault();
-  const filter = at("filter").value.trim();
-  requestTypes(filter === "" || filter === "*" ? [] : [filter]);
-});
-
-// --- the status ---
-
-function statusOf() {
-  if (api === null) return ["closed", "Signed out"];
-  if (paused) return ["paused", "Paused"];
-  const states = [...feeds.values()];
-  const waiting = states.find((feed) => feed.state === "waiting");
-  if (waiting) {
-    const seconds = Math.max(0, Math.ceil((waiting.retryAt - Date.now()) / 1000));
-    return ["error", `${waiting.error.message} Retrying${seconds ? ` in ${seconds} s` : ""}.`];
-  }
-  const refused = states.find((feed) => feed.state === "refused");
-  if (refused) return ["error", `${refused.inbox}: ${refused.error.message}`];
-  if (states.some((feed) => feed.state === "behind")) return ["behind", "Catching up"];
-  if (states.every((feed) => feed.state === "live")) return ["live", "Live"];
-  return ["starting", "Connecting"];
-}
-
-function drawStatus() {
-  const [state, text] = statusOf();
-  at("status").dataset.state = state;
-  if (at("status").textContent !== text) at("status").textContent = text;
+function draw() {
+  drawStatus({ isSignedIn: api !== null, paused, stream });
 }
 
 setInterval(() => {
   if (api === null || document.hidden) return;
   measures.draw();
-  drawStatus();
+  draw();
 }, TICK_MS);
 
 setInterval(() => {
@@ -251,7 +215,13 @@ setInterval(() => {
   news = 0;
 }, NEWS_MS);
 
-drawInboxes();
+watchConfirm();
+watchViews(() => {
+  panels.close();
+  rerun("groups");
+});
+drawZone();
 const kept = sessionStorage.getItem(KEY);
-if (kept) signIn(kept);
-else at("key").focus();
+at("sign-in").hidden = kept !== null;
+if (kept !== null) signIn(kept);
+else showSignIn("");

@@ -1,7 +1,8 @@
 // Follows one inbox: first its newest events, then new events by cursor, so that none is skipped without notice.
 
 import { backoff, sleep } from "./api.js";
-import { items, members, object, stringOf } from "./json.js";
+import { eventOf, eventOfZapier } from "./event.js";
+import { items, members, stringOf } from "./json.js";
 
 const NEWEST = 50;
 const LIMIT = 500;
@@ -9,36 +10,6 @@ const LIMIT = 500;
 const MAX_BEHIND = 10;
 /** In an empty inbox, the feed starts slightly before the server's time, which is given in whole seconds. */
 const MARGIN_MS = 10_000;
-
-/** Return an event for the list. `raw` is its JSON text; `storedMs` is when its position was assigned. */
-function eventOf(raw, inbox) {
-  const fields = members(raw);
-  const position = stringOf(fields.get("position"));
-  return {
-    // A copy: a slice would keep the text of the whole page in memory.
-    raw: ` ${raw}`.slice(1),
-    inbox,
-    position,
-    id: stringOf(fields.get("id")),
-    type: stringOf(fields.get("type")),
-    source: stringOf(fields.get("source")),
-    acceptedMs: Date.parse(stringOf(fields.get("receivedat"))),
-    storedMs: timeOf(position),
-  };
-}
-
-/** Return the milliseconds in a UUIDv7. */
-function timeOf(position) {
-  return Number.parseInt(position.slice(0, 8) + position.slice(9, 13), 16);
-}
-
-/** Undo `format=zapier`, in which the id is the position. */
-function fromZapier(raw) {
-  const fields = members(raw);
-  fields.set("id", fields.get("eventid"));
-  fields.delete("eventid");
-  return object(fields);
-}
 
 export class Feed {
   #api;
@@ -81,7 +52,7 @@ export class Feed {
 
   async #begin(signal) {
     const { text, serverMs } = await this.#api.get(this.#path({ format: "zapier", limit: NEWEST }), signal);
-    const found = items(text).map((raw) => eventOf(fromZapier(raw), this.inbox)).reverse();
+    const found = items(text).map((raw) => eventOfZapier(raw, this.inbox)).reverse();
     const newest = found.at(-1)?.storedMs ?? serverMs - MARGIN_MS;
     if (Number.isFinite(newest)) this.#since = new Date(newest).toISOString();
     else this.#after = "";

@@ -1,67 +1,12 @@
 // The metric tiles: values of the last three minutes, with charts.
 
+import { area, bars, largest, Series, STEP_MS } from "./chart.js";
 import { at } from "./dom.js";
-import { span } from "./list.js";
+import { span } from "./zone.js";
 
-const STEP_MS = 3000;
-const STEPS = 60;
-const WIDTH = 180;
-const HEIGHT = 40;
 const RECENT = 200;
 /** The number of latest steps that a rate covers. */
 const RATE_STEPS = 4;
-
-/** One value per step, for the latest steps. `join` combines values in the same step. */
-class Series {
-  #values = new Array(STEPS).fill(null);
-  #step = Math.floor(Date.now() / STEP_MS);
-  #join;
-
-  constructor(join) {
-    this.#join = join;
-  }
-
-  add(value, ms = Date.now()) {
-    this.roll();
-    const index = STEPS - 1 - (this.#step - Math.floor(ms / STEP_MS));
-    if (index < 0 || index >= STEPS) return;
-    const before = this.#values[index];
-    this.#values[index] = before === null ? value : this.#join(before, value);
-  }
-
-  roll() {
-    const step = Math.floor(Date.now() / STEP_MS);
-    for (; this.#step < step; this.#step += 1) {
-      this.#values.shift();
-      this.#values.push(null);
-      if (step - this.#step > STEPS) this.#step = step - STEPS;
-    }
-    return this.#values;
-  }
-}
-
-const largest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
-
-function bars(values, most) {
-  const width = WIDTH / STEPS;
-  return values
-    .map((value, index) => {
-      if (!value) return "";
-      const height = Math.max(1.5, (value / most) * HEIGHT);
-      return `M${(index * width).toFixed(1)} ${HEIGHT}v${-height.toFixed(1)}h${(width * 0.7).toFixed(1)}V${HEIGHT}z`;
-    })
-    .join("");
-}
-
-function area(values, most) {
-  const width = WIDTH / (STEPS - 1);
-  const points = values.flatMap((value, index) =>
-    value === null ? [] : [`${(index * width).toFixed(1)} ${(HEIGHT - (value / most) * (HEIGHT - 1)).toFixed(1)}`],
-  );
-  if (points.length === 0) return "";
-  const [first, last] = [points[0].split(" ")[0], points.at(-1).split(" ")[0]];
-  return `M${first} ${HEIGHT}L${points.join("L")}L${last} ${HEIGHT}z`;
-}
 
 class Tile {
   #value;
@@ -108,13 +53,18 @@ export class Measures {
 
   /** Clear all values, because another key may not be allowed to see them. */
   clear() {
-    this.#rates = new Series((some, more) => some + more);
-    this.#lags = new Series(Math.max);
+    this.clearRates();
     this.#waiting = new Series((_, latest) => latest);
     this.#dead = new Series((_, latest) => latest);
-    this.#recent = [];
     this.#counts = null;
     this.#denied = "";
+  }
+
+  /** Clear what was measured on events, because another inbox is shown. */
+  clearRates() {
+    this.#rates = new Series((some, more) => some + more);
+    this.#lags = new Series(Math.max);
+    this.#recent = [];
   }
 
   /** Count events that arrived live. */
@@ -141,6 +91,7 @@ export class Measures {
   denied(reason) {
     this.#denied = reason;
     this.#counts = null;
+    this.draw();
   }
 
   draw() {
@@ -149,7 +100,7 @@ export class Measures {
     const peak = round(largest(rates));
     this.#tiles.rate.show({
       value: round(rate),
-      foot: `peak ${peak}/s in 3 min`,
+      foot: `peak ${peak}/s`,
       values: rates,
       draw: bars,
       label: `Events stored per second over three minutes, at most ${peak}`,
@@ -161,13 +112,13 @@ export class Measures {
     this.#tiles.lag.show({
       value: median,
       unit: `${unit} median`,
-      foot: sorted.length ? `slowest ${slowest} in 3 min` : "no new events yet",
+      foot: sorted.length ? `slowest ${slowest}` : "no new events",
       values: lags,
       draw: bars,
       label: `Processing latency over three minutes, at most ${slowest}`,
     });
-    this.#count("waiting", this.#waiting.roll(), "a message is a pack of events");
-    this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "listed below" : "none");
+    this.#count("waiting", this.#waiting.roll(), "packs of events");
+    this.#count("dead", this.#dead.roll(), this.#counts?.dead ? "need attention" : "none");
     this.#tiles.dead.element.classList.toggle("bad", Boolean(this.#counts?.dead));
   }
 

@@ -19,6 +19,7 @@ from shared.aws.source_store import DynamoSourceStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock
 from shared.secret_box import KeyFileBox
+from shared.service_time import ServiceTime
 from shared.settings import Settings
 from shared.source_ports import SecretBox
 
@@ -34,7 +35,9 @@ class AwsBackend:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._aws = AwsClients(settings)
+        # Two clocks that are within half of the skew of the services' are within the whole of each other.
+        self.service_time = ServiceTime(settings.clock_skew_ms / 2)
+        self._aws = AwsClients(settings, self.service_time, clock)
         self._stack = AsyncExitStack()
         self._opened: dict[str, Any] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -6,6 +6,7 @@ an INSERT fails if its key is taken, a DELETE if its WHERE clause does not hold.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -40,8 +41,13 @@ _TOO_LARGE = 413
 
 def insert(table: str, item: Item) -> Statement:
     """Return the statement that inserts `item` if its key is free."""
-    names = ", ".join(f"'{name}': ?" for name in item)
-    return {"Statement": f'INSERT INTO "{table}" VALUE {{{names}}}', "Parameters": list(item.values())}
+    return {"Statement": _insert(table, tuple(item)), "Parameters": list(item.values())}
+
+
+@lru_cache(maxsize=64)  # items have few shapes
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    values = ", ".join(f"'{name}': ?" for name in names)
+    return f'INSERT INTO "{table}" VALUE {{{values}}}'
 
 
 def move_guard(table: str, moved: Guard) -> Statement:

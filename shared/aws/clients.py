@@ -7,15 +7,19 @@ behind ten long polls waited 3.6 s); it also ignores `AWS_REGION`. The SDK reads
 Each method returns an async context manager.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import aioboto3
+import msgspec
 from aiobotocore.config import AioConfig
 
+from shared.aws.dates import Dates
 from shared.aws.direct_calls import DirectClient
 from shared.aws.json_protocol import DYNAMODB_CALLS, SQS_CALLS, dynamodb_decoder, sqs_decoder
+from shared.clock import Clock, SystemClock
+from shared.service_time import ServiceTime
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # the clients' types are a development dependency only
@@ -32,10 +36,14 @@ _ATTEMPTS = 3
 
 
 class AwsClients:
-    """Creates clients for one deployment, which share credentials and loaded service models."""
+    """Creates clients for one deployment, which share credentials and loaded service models.
 
-    def __init__(self, settings: Settings) -> None:
+    `service_time` observes the answers of SQS and DynamoDB.
+    """
+
+    def __init__(self, settings: Settings, service_time: ServiceTime | None = None, clock: Clock | None = None) -> None:
         self._settings = settings
+        self._dates = Dates(service_time or ServiceTime(), clock or SystemClock())
         self._session = aioboto3.Session(region_name=settings.aws_region)
 
     def sqs(self) -> AbstractAsyncContextManager["SQSClient"]:
@@ -76,13 +84,21 @@ class AwsClients:
     @asynccontextmanager
     async def _sqs(self, config: AioConfig) -> AsyncIterator["SQSClient"]:
         async with self._session.client("sqs", config=config) as client:
-            yield cast("SQSClient", DirectClient(client, await self._credentials(), SQS_CALLS, sqs_decoder))
+            yield cast("SQSClient", await self._direct(client, SQS_CALLS, sqs_decoder))
 
     @asynccontextmanager
     async def _dynamodb(self, config: AioConfig) -> AsyncIterator["DynamoDBClient"]:
         async with self._session.client("dynamodb", config=config) as client:
-            direct = DirectClient(client, await self._credentials(), DYNAMODB_CALLS, dynamodb_decoder)
-            yield cast("DynamoDBClient", direct)
+            yield cast("DynamoDBClient", await self._direct(client, DYNAMODB_CALLS, dynamodb_decoder))
+
+    async def _direct(
+        self,
+        client: Any,  # noqa: ANN401 (its type is a development dependency)
+        calls: Iterable[str],
+        decoder: "msgspec.json.Decoder[Any]",
+    ) -> DirectClient:
+        self._dates.watch(client)
+        return DirectClient(client, await self._credentials(), calls, decoder, self._dates)
 
     async def _credentials(self) -> Any:  # noqa: ANN401 (aiobotocore's, refreshed when needed; None if there are none)
         return await cast("Any", self._session).get_credentials()  # boto3's type, which is not a coroutine

@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.hooks import first_non_none_response
 from botocore.parsers import ResponseParserError
 
+from shared.aws.dates import Dates
 from shared.aws.signature import RequestSigner
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ class DirectClient:
         credentials: Any,  # noqa: ANN401 (one of several classes of aiobotocore, None if none were found)
         calls: Iterable[str],
         decoder: "msgspec.json.Decoder[Any]",
+        dates: Dates,
     ) -> None:
         model = client.meta.service_model
         self._client = client
         self._credentials = credentials
         self._decoder = decoder
+        self._dates = dates
         self._model = model
         self._service_id = model.service_id.hyphenize()
         self._target = model.metadata["targetPrefix"]
@@ -76,6 +79,7 @@ class DirectClient:
         model = self._model.operation_model(operation)
         context: dict[str, Any] = {}  # where botocore's handlers keep what they know of a call
         for number in itertools.count(1):
+            self._dates.sending(context)
             attempt = await self._attempt(operation, body)
             if attempt.succeeded:
                 break

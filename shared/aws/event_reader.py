@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.errors import translated_read
+from shared.aws.inbox_directory import listing, names_in
 from shared.aws.items import (
     CURRENT,
     Item,
@@ -85,6 +86,12 @@ class DynamoReader:
             )
         last_key = response.get("LastEvaluatedKey")
         return Count(events=response["Count"], stopped_at=last_key["sk"]["S"] if last_key else None)
+
+    async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
+        """Return the inboxes that `InboxDirectory` has recorded."""
+        with translated_read():
+            response = await self._client.query(TableName=self._table, Limit=limit, **listing(tenant, after))
+        return names_in(response["Items"])
 
     def mark(self) -> int:
         """Return 0: changes are not detected."""

@@ -7,22 +7,31 @@ are in the same transaction.
 The SDK must not retry here, or a write could land after its position has settled: use `AwsClients.dynamodb_once`.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
 from shared.aws.batch import delete_event, execute, insert, move_guard
 from shared.aws.errors import translated_read
 from shared.aws.event_reader import DynamoReader
+from shared.aws.inbox_directory import InboxDirectory
 from shared.aws.items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
 from shared.aws.transactions import Part, add, put, raise_version, replace_current, transact, update_guard
+from shared.clock import Clock, SystemClock
 from shared.model.errors import Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
+from shared.settings import Settings
 
 if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
+
+T = TypeVar("T")
+
+_SYSTEM_CLOCK = SystemClock()
 
 _TOMBSTONE_SECONDS = 86_400
 """Lifetime of a tombstone: far longer than the time in which an abandoned call can still take effect."""
@@ -31,6 +40,10 @@ _TOMBSTONE_SECONDS = 86_400
 class DynamoStore(DynamoReader):
     """Reads and writes one events table."""
 
+    def __init__(self, client: "DynamoDBClient", settings: Settings, clock: Clock = _SYSTEM_CLOCK) -> None:
+        super().__init__(client, settings, clock)
+        self._directory = InboxDirectory(client, self._table, clock)
+
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim up to 25 identities; each statement succeeds or fails independently."""
         return await execute(self._client, [insert(self._table, guard_item(guard)) for guard in guards])
@@ -38,7 +51,8 @@ class DynamoStore(DynamoReader):
     async def insert_events(self, events: Sequence[StoredEvent]) -> list[Outcome]:
         """Insert up to 25 events at their places, independently; `EXISTS` if a place is taken."""
         items = [record_item(event, self._shards) for event in events]
-        return await execute(self._client, [insert(self._table, item) for item in items])
+        inserting = execute(self._client, [insert(self._table, item) for item in items])
+        return await self._recorded(events, inserting)
 
     async def remove_events(self, places: Sequence[Place]) -> None:
         """Delete the events at up to 25 places; tombstones remain. If it raises, some may already be deleted."""
@@ -94,12 +108,12 @@ class DynamoStore(DynamoReader):
 
     async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` to the event's position, and insert the event."""
-        return await transact(self._client, self._move(current, guard, event))
+        return await self._recorded([event], transact(self._client, self._move(current, guard, event)))
 
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
         old, position = event.place._replace(position=guard.position), event.place.position
-        return await transact(
+        moving = transact(
             self._client,
             [
                 *self._move(current, guard, replace(event, moved=True)),
@@ -108,6 +122,7 @@ class DynamoStore(DynamoReader):
                 add(self._table, self._tombstone(old._replace(delivered=True), position)),
             ],
         )
+        return await self._recorded([event], moving)
 
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
         """Mark `guard` erased and put tombstones at both places of its position."""
@@ -120,6 +135,15 @@ class DynamoStore(DynamoReader):
                 put(self._table, self._tombstone(place._replace(delivered=True), None)),
             ],
         )
+
+    async def _recorded(self, events: Sequence[StoredEvent], storing: Coroutine[Any, Any, T]) -> T:
+        """Return what `storing` returns; meanwhile, record inboxes of `events` if it is time to."""
+        inboxes = self._directory.due(events)
+        if not inboxes:
+            return await storing
+        stored, _ = await asyncio.gather(storing, self._directory.record(inboxes))
+        result: T = stored
+        return result
 
     def _move(self, current: Guard, guard: Guard, event: StoredEvent) -> list[Part]:
         return [

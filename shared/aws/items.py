@@ -9,8 +9,10 @@ follows it.
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
+from shared.compression import is_compressed
 from shared.model.event import Identity
 from shared.model.position import shard_of
 from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
@@ -23,6 +25,9 @@ CURRENT = "guard"
 
 _MAX_KEY_BYTES = 2048
 """DynamoDB: maximum length of a partition key."""
+
+_MAX_BYTES_OF_CHARACTER = 4
+_KEPT_PREFIXES = 4096
 
 
 def number(value: int) -> Item:
@@ -37,8 +42,7 @@ def text(value: str) -> Item:
 
 def shard_key(place: Place, shard: int) -> str:
     """Return the partition key of one shard of the inbox of `place`."""
-    kind = "delivered" if place.delivered else "inbox"
-    return f"{kind}#{escape(place.tenant)}#{escape(place.inbox)}#{shard}"
+    return f"{_inbox_prefix(place.tenant, place.inbox, place.delivered)}{shard}"
 
 
 def place_key(place: Place, shards: int) -> Item:
@@ -53,8 +57,9 @@ def identity_key(identity: Identity) -> str:
     If it exceeds DynamoDB's limit (which 64 characters of tenant, 255 of source and 255 of id can, if most of them are
     escaped or outside ASCII), it is replaced by its hash, marked with `%=`, which escaping never produces.
     """
-    parts = (identity.tenant, identity.inbox, identity.source)
-    key = f"guard#{'#'.join(map(escape, parts))}#{identity.id}"
+    key = _guard_prefix(identity.tenant, identity.inbox, identity.source) + identity.id
+    if _MAX_BYTES_OF_CHARACTER * len(key) <= _MAX_KEY_BYTES:
+        return key
     encoded = key.encode()
     return key if len(encoded) <= _MAX_KEY_BYTES else f"guard#%={hashlib.sha256(encoded).hexdigest()}"
 
@@ -66,12 +71,13 @@ def guard_key(guard: Guard) -> Item:
 
 def guard_item(guard: Guard) -> Item:
     """Return the item of `guard`. Only the current guard has a version."""
-    item = guard_key(guard) | {
-        "receipt": text(guard.receipt),
-        "position": text(guard.position),
-        "accepted_at": number(guard.accepted_at),
-        "digest": text(guard.digest),
-        "ttl": number(guard.expires_at),
+    item: Item = {
+        **guard_key(guard),
+        "receipt": {"S": guard.receipt},
+        "position": {"S": guard.position},
+        "accepted_at": {"N": str(guard.accepted_at)},
+        "digest": {"S": guard.digest},
+        "ttl": {"N": str(guard.expires_at)},
     }
     if guard.current:
         item["version"] = number(guard.version)
@@ -130,18 +136,24 @@ def record_from(item: Item, place: Place) -> Record:
     )
 
 
+@lru_cache(_KEPT_PREFIXES)
+def _inbox_prefix(tenant: str, inbox: str, delivered: bool) -> str:  # noqa: FBT001 - a key of the cache
+    return f"{'delivered' if delivered else 'inbox'}#{escape(tenant)}#{escape(inbox)}#"
+
+
+@lru_cache(_KEPT_PREFIXES)
+def _guard_prefix(tenant: str, inbox: str, source: str) -> str:
+    return f"guard#{escape(tenant)}#{escape(inbox)}#{escape(source)}#"
+
+
 def escape(part: str) -> str:
     """Return `part` without `#`, for a key of several parts."""
     return part.replace("%", "%25").replace("#", "%23")
 
 
 def _body_value(body: bytes) -> Item:
-    # As a string, JSON is readable in the AWS console. A zstd frame is never UTF-8: B5, its second byte, is invalid
-    # after its first.
-    try:
-        return {"S": body.decode()}
-    except UnicodeDecodeError:
-        return {"B": body}
+    # As a string, JSON is readable in the AWS console.
+    return {"B": body} if is_compressed(body) else {"S": body.decode()}
 
 
 def _body_of(value: Item) -> bytes:

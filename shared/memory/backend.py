@@ -13,6 +13,7 @@ from shared.memory.queue import MemoryQueue
 from shared.memory.source_store import MemorySourceStore
 from shared.ports import BodyStore, EventQueue, EventStore
 from shared.secret_box import KEY_BYTES, LocalSecretBox
+from shared.service_time import ServiceTime
 from shared.source_ports import SecretBox, SourceStore
 
 
@@ -29,8 +30,10 @@ class MemoryBackend:
         bodies: BodyStore | None = None,
         keys: KeyStore | None = None,
         sources: SourceStore | None = None,
+        service_time: ServiceTime | None = None,
     ) -> None:
         clock = clock or SystemClock()
+        self.service_time = service_time or ServiceTime()
         self._dlq = dlq or MemoryQueue(clock)
         self._queue = queue or MemoryQueue(clock)
         self._store = store or MemoryStore(clock)

@@ -96,6 +96,10 @@ class MemoryStore:
         """Insert events independently."""
         return [self._insert_event(event) for event in events]
 
+    async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
+        """Return the inboxes of `tenant` that have records."""
+        return sorted({place.inbox for place in self.records if place.tenant == tenant and place.inbox > after})[:limit]
+
     async def remove_events(self, places: Sequence[Place]) -> None:
         """Delete the events at `places`; tombstones remain."""
         for place in places:

@@ -15,8 +15,10 @@ INBOX_READ = "inbox:read"
 INBOX_ACK = "inbox:ack"
 OPERATE = "operate"
 """For operators of the deployment: shows the queues and dead letters of all tenants, and redrives dead letters."""
+DLQ_ADMIN = "dlq:admin"
+"""For operators: opens dead letters, which shows the payloads of all tenants, and drops them."""
 DEFAULT_SCOPES = (EVENTS_WRITE, INBOX_READ, INBOX_ACK)
-SCOPES = (*DEFAULT_SCOPES, OPERATE)
+SCOPES = (*DEFAULT_SCOPES, OPERATE, DLQ_ADMIN)
 
 DEFAULT_RATE = 1000
 """Events per second."""

@@ -17,6 +17,7 @@ TriggersError
 │   └── RateLimited          has retry_after
 │       └── TooManyLeases    the consumer group has no room for another lease
 ├── Unavailable              a dependency or limit is at fault; nothing took effect; has retry_after
+│   └── ClockWrong           the clock of this process differs from that of the services
 ├── Unclear                  a call failed, and may have taken effect
 ├── Poison                   a message or event that fails however often it is retried
 └── InvalidSettings          all faults of the environment
@@ -170,6 +171,20 @@ class StorageFull(Unavailable):
 
     def __init__(self, detail: str, retry_after: float = 10.0) -> None:
         super().__init__(detail, retry_after)
+
+
+class ClockWrong(Unavailable):
+    """The wall clock of this process is ahead of the services' by at least `ahead_ms` (negative: behind)."""
+
+    def __init__(self, ahead_ms: float, retry_after: float = 5.0) -> None:
+        super().__init__(f"The clock of this process {clock_error(ahead_ms)}.", retry_after)
+
+
+def clock_error(ahead_ms: float) -> str:
+    """Return by how much a clock is wrong, in words."""
+    if not ahead_ms:
+        return "contradicts the last answer of a service"
+    return f"is {abs(ahead_ms) / 1000:,.1f} s {'ahead' if ahead_ms > 0 else 'behind'}"
 
 
 class Unclear(TriggersError):

@@ -15,13 +15,15 @@ PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$
 _COUNTER_LIMIT = 1 << 12
 _VERSION_BITS, _VERSION = 0xF << 76, 0x7 << 76
 _VARIANT_BITS, _VARIANT = 0x3 << 62, 0x2 << 62
-# A random hex digit, with its two high bits replaced by those of the variant, 10.
-_VARIANT_DIGITS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+# A byte, with its two high bits replaced by those of the variant, 10.
+_WITH_VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
+_COUNTERS = [f"{counter:03x}-" for counter in range(_COUNTER_LIMIT)]  # a lookup takes a quarter of the time of format
 _LENGTH = 36
 # If the clock is set back by more than this, the minter follows; by less, it stays ahead until the clock catches up.
 _MAX_LEAD_MS = 100
 _RANDOM_BYTES = 8  # of a position
-_POOL = 128  # positions whose random bytes are read at once: a system call for each took half of the time of `mint`
+_NODE_BYTES = 6  # after the last hyphen
+_POOL = 128  # positions whose random parts are made at once: a system call for each took half of the time of `mint`
 
 FIRST = "00000000-0000-7000-8000-000000000000"
 """Smaller than every minted position."""
@@ -39,7 +41,7 @@ class Minter:
         self._last_ms = -1
         self._counter = 0
         self._prefix = ""
-        self._random_digits: list[str] = []
+        self._random_parts: list[str] = []
 
     def mint(self) -> str:
         """Return a new UUIDv7, greater than all previous ones unless the clock was set back by more than 100 ms."""
@@ -50,18 +52,23 @@ class Minter:
             self._counter += 1
             if self._counter == _COUNTER_LIMIT:
                 self._begin(self._last_ms + 1)
-        if not self._random_digits:
-            pool = self._random_bytes(_RANDOM_BYTES * _POOL).hex()
-            self._random_digits = [pool[start : start + 16] for start in range(0, len(pool), 16)]
-        digits = self._random_digits.pop()
-        # Joined as text: formatting and slicing one 128-bit number takes twice as long.
-        return f"{self._prefix}{self._counter:03x}-{_VARIANT_DIGITS[digits[0]]}{digits[1:4]}-{digits[4:]}"
+        if not self._random_parts:
+            self._make_random_parts()
+        # Joined as text: formatting and slicing one 128-bit number takes four times as long.
+        return f"{self._prefix}{_COUNTERS[self._counter]}{self._random_parts.pop()}"
 
     def _begin(self, time_ms: int) -> None:
         """Start the millisecond `time_ms`."""
         self._last_ms, self._counter = time_ms, 0
         digits = f"{time_ms:012x}"
         self._prefix = f"{digits[:8]}-{digits[8:]}-7"
+
+    def _make_random_parts(self) -> None:
+        pool = bytearray(self._random_bytes(_RANDOM_BYTES * _POOL))
+        pool[::_RANDOM_BYTES] = pool[::_RANDOM_BYTES].translate(_WITH_VARIANT)
+        self._random_parts = [
+            pool[start : start + _RANDOM_BYTES].hex("-", _NODE_BYTES) for start in range(0, len(pool), _RANDOM_BYTES)
+        ]
 
 
 def time_of(position: str) -> int:

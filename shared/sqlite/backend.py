@@ -6,6 +6,7 @@ from shared.clock import Clock
 from shared.key_ports import Budget, KeyStore
 from shared.ports import EventQueue, EventReader, EventStore
 from shared.secret_box import KeyFileBox
+from shared.service_time import ServiceTime
 from shared.settings import Settings
 from shared.source_ports import SecretBox, SourceStore
 from shared.sqlite import event_rows, group_store, key_store, layout
@@ -33,6 +34,7 @@ class SqliteBackend:
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.service_time = ServiceTime()  # one machine has one clock, so there is nothing to compare
         self._settings = settings
         self._clock = clock
         self._directory = Path(settings.data_dir).absolute()

@@ -16,6 +16,14 @@ _MAX_QUERY_BYTES = 1_000_000
 
 _RANGE = "tenant = ? AND inbox = ? AND delivered = ? AND shard = ? AND position > ? AND position < ?"
 
+# One seek per inbox, however many events it has.
+_INBOXES = """WITH RECURSIVE found(name) AS (
+        SELECT min(inbox) FROM events WHERE tenant = ? AND inbox > ?
+        UNION ALL
+        SELECT (SELECT min(inbox) FROM events WHERE tenant = ? AND inbox > found.name) FROM found
+        WHERE found.name IS NOT NULL)
+    SELECT name FROM found WHERE name IS NOT NULL LIMIT ?"""
+
 
 class SqliteReader:
     """Reads one `events.db` whose inboxes have `shards` shards each."""
@@ -60,6 +68,11 @@ class SqliteReader:
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
         """Return the record at each of up to 25 places, None where there is none. Includes expired rows."""
         return await self._database.read(lambda db: [find_record(db, place, self._shards) for place in places])
+
+    async def list_inboxes(self, tenant: str, *, after: str, limit: int) -> list[str]:
+        """Return the inboxes of `tenant` that have rows."""
+        rows = await self._database.read(lambda db: db.execute(_INBOXES, (tenant, after, tenant, limit)).fetchall())
+        return [name for (name,) in rows]
 
     def mark(self) -> int:
         """Return a marker of the current state of the file."""

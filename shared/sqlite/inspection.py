@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-FILES = ("queue.db", "events.db", "keys.db")
+FILES = ("queue.db", "events.db", "keys.db", "groups.db")
 
 
 class FileState(msgspec.Struct, frozen=True, kw_only=True):

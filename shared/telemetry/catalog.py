@@ -21,12 +21,16 @@ ROUTES = (
     "/v1/acks",
     "/v1/in/{token}",
     "/v1/inbox",
+    "/v1/inboxes",
     "/v1/leases",
     "/v1/leases/{lease}",
     "/v1/groups",
     "/v1/queue",
     "/v1/dlq",
+    "/v1/dlq/{message_id}",
     "/v1/dlq/redrive",
+    "/v1/dlq/drop",
+    "/v1/key",
     "/",
     "/healthz",
     "/readyz",
@@ -66,6 +70,7 @@ class Metrics:
         self.scraped = scraped
         self.families: list[AnyFamily] = []
         self._http()
+        self._clock()
         self._ingest()
         self._worker()
         self._queue()
@@ -91,6 +96,17 @@ class Metrics:
             " URL (`line`), too many or too large `headers`, `malformed`, too many `pipelined`, too `slow`, answers"
             " past MAX_UNSENT_BYTES (`unsent`), and a `reader` that was cut off",
             {"reason": REFUSALS},
+        )
+
+    def _clock(self) -> None:
+        self.clock_error = self._gauge(
+            "triggers_clock_error_seconds",
+            "By how much the clock of the process is at least ahead (negative: behind) of those of SQS and DynamoDB; 0"
+            " while it may be right",
+        )
+        self.clock_refusals = self._counter(
+            "triggers_clock_refusals_total",
+            "Messages that were not processed, and requests that were not answered, because the clock is wrong",
         )
 
     def _ingest(self) -> None:

@@ -14,7 +14,7 @@ from shared.model.event import MAX_REQUEST_BYTES
 from shared.ports import Backend
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from shared.web import auth, docs, event_path, health
+from shared.web import auth, docs, event_path, health, own_key
 from shared.web import metrics as scraping
 from shared.web.auth import Access
 from shared.web.context import Observer
@@ -62,7 +62,8 @@ def build_app(
     clock, metrics = clock or SystemClock(), metrics or Metrics()
     access = Access(settings, clock, metrics)
     readiness = health.Readiness({"keys": access.ready, **{part.name: part.ready for part in parts}}, clock)
-    handlers = [*health.handlers(settings, readiness, clock), *(handler for part in parts for handler in part.handlers)]
+    own = [*health.handlers(settings, readiness, clock), own_key.handler()]
+    handlers = [*own, *(handler for part in parts for handler in part.handlers)]
     if metrics.scraped and not settings.metrics_port:
         handlers.append(scraping.handler(metrics))
 
@@ -72,6 +73,7 @@ def build_app(
             stack.push_async_callback(readiness.aclose)
             opened = backend or connect(settings, clock)
             stack.push_async_callback(opened.aclose)
+            opened.service_time.report_to(metrics, clock)
             await stack.enter_async_context(access.lifespan(opened))
             for part in parts:
                 await stack.enter_async_context(part.lifespan(opened))

@@ -62,8 +62,8 @@ class Access:
         """Return if keys can be read, else raise `Unavailable`."""
         await self._keys().ready()
 
-    async def authenticate(self, scope: Scope, needs: str) -> ApiKey:
-        """Return the key of the request, which has the scope `needs`.
+    async def authenticate(self, scope: Scope, needs: str | None) -> ApiKey:
+        """Return the key of the request, which has the scope `needs`, or any key if that is None.
 
         Raises `Unauthorized`, `Forbidden` (which costs one), `RateLimited` (too many wrong secrets) and
         `Unavailable`.
@@ -72,7 +72,7 @@ class Access:
         token = _token_of(line.headers)
         key = self._verifier().known(token) or await self._verify(token)
         line.key_id, line.tenant = key.key_id, key.tenant
-        if needs not in key.scopes:
+        if needs is not None and needs not in key.scopes:
             await self.charge(scope, key, 1)
             raise Forbidden(f"The API key lacks the scope {needs}.")
         return key
@@ -131,8 +131,11 @@ def access_of(scope: Scope) -> Access:
     return access
 
 
-def needs(scope_name: str) -> Guard:
-    """Return a Litestar guard that requires a key with this scope, charges it one, and sets `request.auth` to it."""
+def needs(scope_name: str | None) -> Guard:
+    """Return a Litestar guard that requires a key with this scope, charges it one, and sets `request.auth` to it.
+
+    None: any key, whatever its scopes.
+    """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         access = access_of(connection.scope)

@@ -7,7 +7,8 @@ no inline script, so the Content-Security-Policy can forbid it, and all other ho
 """
 
 import hashlib
-from functools import cache
+import re
+from functools import cache, partial
 from html import escape
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -25,7 +26,13 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 _PACKAGE = "offapi"
 _JAVASCRIPT = "text/javascript"
 _ASSETS = {"swagger_bundle.js": _JAVASCRIPT, "swagger_style.css": "text/css", "redoc.js": _JAVASCRIPT}
+_LOGO = re.compile(rb"https://cdn\.redoc\.ly/redoc/logo-mini(-full)?\.svg")
+# Swagger UI has a dark mode, but no setting that follows the browser's; ReDoc does so without being asked.
 _START = b"""\
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
@@ -55,8 +62,8 @@ _REDOC = """\
 <script type="module" src="{assets}/redoc.js"></script>
 """
 _HEADERS = {
-    # ReDoc creates style elements at run time, and both display embedded images. ReDoc would also load its vendor's
-    # logo and send telemetry, which the page disables, too: this policy blocks those hosts.
+    # ReDoc creates style elements at run time, and both display embedded images. ReDoc would also send telemetry,
+    # which the page disables, too: this policy blocks other hosts.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
         " font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -94,10 +101,15 @@ def handlers(settings: Settings, assets: Assets | None) -> list[HTTPRouteHandler
         page("/redoc", _REDOC.format(title=title, assets=base), _HEADERS),
         asset(f"{base}/start.js", lambda: _START, _JAVASCRIPT, _HEADERS),
         *(
-            asset(f"{base}/{name}", (assets.folder / name).read_bytes, media_type, _HEADERS)
+            asset(f"{base}/{name}", partial(_content, assets.folder / name), media_type, _HEADERS)
             for name, media_type in _ASSETS.items()
         ),
     ]
+
+
+def _content(path: Path) -> bytes:
+    """Return a file without the URLs of its vendor's logo, which the policy would block with a complaint."""
+    return _LOGO.sub(b"data:,", path.read_bytes())
 
 
 def _document(settings: Settings) -> HTTPRouteHandler:

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from shared.clock import Clock
 from shared.concurrency import SingleFlight
-from shared.model.errors import Unavailable
+from shared.model.errors import ClockWrong, Unavailable
 from shared.settings import Settings
 from shared.web.problems import responses
 
@@ -33,12 +33,12 @@ class Readiness:
     def __init__(self, checks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock) -> None:
         self._checks = checks
         self._clock = clock
-        self._flight: SingleFlight[None, list[str]] = SingleFlight()
-        self._failing: list[str] = []
+        self._flight: SingleFlight[None, dict[str, Exception]] = SingleFlight()
+        self._failing: dict[str, Exception] = {}
         self._checked_ms: int | None = None
 
-    async def failing(self) -> list[str]:
-        """Return the names of the parts that are not ready."""
+    async def failing(self) -> dict[str, Exception]:
+        """Return the parts that are not ready, by name, and why."""
         now_ms = self._clock.monotonic_ms()
         if self._checked_ms is None or now_ms - self._checked_ms >= _CACHE_MS:
             self._failing = await self._flight.run(None, self._check)
@@ -49,32 +49,43 @@ class Readiness:
         """Cancel checks in progress."""
         await self._flight.aclose()
 
-    async def _check(self) -> list[str]:
-        answers = await asyncio.gather(*map(_is_ready, self._checks.values()))
-        return [name for name, ready in zip(self._checks, answers, strict=True) if not ready]
+    async def _check(self) -> dict[str, Exception]:
+        errors = await asyncio.gather(*map(_error_of, self._checks.values()))
+        return {name: error for name, error in zip(self._checks, errors, strict=True) if error is not None}
 
 
 def handlers(settings: Settings, readiness: Readiness, clock: Clock) -> list[HTTPRouteHandler]:
     """Return the handlers of `/healthz`, `/readyz` and `/status`."""
     started_ms = clock.monotonic_ms()
 
-    @get("/healthz", media_type=MediaType.TEXT, summary="Liveness probe", tags=["operations"])
+    @get(
+        "/healthz",
+        operation_id="readLiveness",
+        media_type=MediaType.TEXT,
+        summary="Liveness probe",
+        tags=["operations"],
+    )
     async def healthz() -> str:
         return "ok\n"
 
     @get(
         "/readyz",
+        operation_id="readReadiness",
         media_type=MediaType.TEXT,
         summary="Readiness probe",
         tags=["operations"],
         responses=responses(503),
     )
     async def readyz() -> str:
-        if failing := await readiness.failing():
+        failing = await readiness.failing()
+        for error in failing.values():
+            if isinstance(error, ClockWrong):
+                raise error
+        if failing:
             raise Unavailable(f"not ready: {', '.join(failing)}")
         return "ready\n"
 
-    @get("/status", summary="Name, version, uptime and health", tags=["operations"])
+    @get("/status", operation_id="readStatus", summary="Name, version, uptime and health", tags=["operations"])
     async def status() -> Status:
         return Status(
             name=settings.api_title,
@@ -86,10 +97,10 @@ def handlers(settings: Settings, readiness: Readiness, clock: Clock) -> list[HTT
     return [healthz, readyz, status]
 
 
-async def _is_ready(check: Callable[[], Awaitable[None]]) -> bool:
+async def _error_of(check: Callable[[], Awaitable[None]]) -> Exception | None:
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             await check()
-    except (Unavailable, TimeoutError):
-        return False
-    return True
+    except (Unavailable, TimeoutError) as error:
+        return error
+    return None

@@ -45,6 +45,7 @@ def handler(metrics: Metrics) -> HTTPRouteHandler:
 
     @get(
         "/metrics",
+        operation_id="readMetrics",
         media_type=MediaType.TEXT,
         summary="Prometheus metrics of this process",
         description=(

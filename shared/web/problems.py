@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, Scope, Send
 
 from shared.model.errors import (
+    ClockWrong,
     Fault,
     Forbidden,
     InvalidEvent,
@@ -67,11 +68,15 @@ _TITLES: Mapping[type[Exception], tuple[str, str]] = {
     NotAcceptable: ("not-acceptable", "No acceptable media type"),
     TooManyLeases: ("too-many-leases", "Too many leases"),
     RateLimited: ("rate-limited", "Too many requests"),
+    ClockWrong: ("clock-wrong", "Clock wrong"),
     StorageFull: ("storage-full", "Disk full"),
     Unavailable: ("unavailable", "Service unavailable"),
     Unclear: ("unavailable", "Service unavailable"),
 }
 _DISK_FULL = "The server's disk is full, and nothing of the request was stored. Repeat it once there is free space."
+_CLOCK_WRONG = (
+    "It reads nothing until that is corrected, since it would miss events. The request can safely be repeated."
+)
 _TRY_AGAIN = "Part of the service is overloaded or does not respond. The request can safely be repeated."
 
 
@@ -157,6 +162,8 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: _handle}
 
 
 def _unavailable_detail(error: Exception) -> str:
+    if isinstance(error, ClockWrong):
+        return f"{error} {_CLOCK_WRONG}"
     return _DISK_FULL if isinstance(error, StorageFull) else _TRY_AGAIN
 
 

@@ -1,8 +1,10 @@
 """What only AWS's side can show: services that are away, and queues set up to refuse."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
 from shared.aws.event_store import DynamoStore
@@ -13,6 +15,7 @@ from shared.model.records import Outcome
 from shared.ports import EventStore, Outgoing
 from shared.settings import Settings
 from tests.contract.build import END, NOW_MS, Builder, aws_of
+from tests.fakes.clock import FakeClock
 
 _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [
     lambda store, _: store.ready(),
@@ -22,6 +25,7 @@ _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [
     lambda store, make: store.read_guard(make.identity()),
     lambda store, make: store.read_guards(make.identity()),
     lambda store, make: store.read_events([make.place()]),
+    lambda store, make: store.list_inboxes(make.tenant, after="", limit=1),
     lambda store, make: store.query(make.place(), shard=0, before=END, limit=1),
     lambda store, make: store.take_over(make.guard(), make.guard()),
     lambda store, make: store.insert_older(make.guard(), make.guard()),
@@ -112,3 +116,30 @@ async def test_a_body_that_was_never_put_is_not_found(deployment: Settings, make
     async with aws_of(deployment).s3() as client:
         with pytest.raises(NotFound):
             await S3Bodies(client, deployment.bodies_bucket).get(f"bodies/{make.tenant}/none")
+
+
+async def test_an_inbox_is_recorded_once_a_day_and_never_stops_an_event(
+    deployment: Settings, make: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock(NOW_MS)
+    async with aws_of(deployment).dynamodb_once() as client:
+        store = DynamoStore(client, deployment, clock)
+        puts, put_item = 0, client.put_item
+
+        async def counted(**item: Any) -> object:
+            nonlocal puts
+            puts += 1
+            if puts == 1:
+                raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+            return await put_item(**item)
+
+        monkeypatch.setattr(client, "put_item", counted)
+        assert await store.insert_events([make.event()]) == [Outcome.DONE]
+        assert await store.list_inboxes(make.tenant, after="", limit=10) == []
+        for _ in range(3):
+            assert await store.insert_events([make.event()]) == [Outcome.DONE]
+        assert puts == 2
+        clock.advance(86_400)
+        await store.insert_events([make.event()])
+        assert puts == 3
+        assert await store.list_inboxes(make.tenant, after="", limit=10) == ["default"]

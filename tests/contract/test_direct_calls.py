@@ -15,9 +15,12 @@ from aiobotocore.session import get_session
 from botocore.exceptions import NoCredentialsError
 from botocore.parsers import ResponseParserError
 
+from shared.aws.dates import Dates
 from shared.aws.direct_calls import DirectClient
 from shared.aws.errors import AWS_ERRORS, translate
+from shared.clock import SystemClock
 from shared.model.errors import Unclear
+from shared.service_time import ServiceTime
 from tests.contract import faulty_server
 from tests.contract.faulty_server import Connection, Fault, Server
 
@@ -36,6 +39,7 @@ _FAULTS = [
     faulty_server.silent,
 ]
 _decoder = msgspec.json.Decoder(dict[str, Any])
+_dates = Dates(ServiceTime(), SystemClock())
 
 
 @asynccontextmanager
@@ -52,7 +56,10 @@ async def _clients(url: str, service: str = "sqs", attempts: int = _ATTEMPTS) ->
     options: dict[str, Any] = {"region_name": "eu-central-1", "endpoint_url": url, "config": config}
     async with session.create_client(service, **options) as own, session.create_client(service, **options) as other:
         calls = ["SendMessageBatch"] if service == "sqs" else ["BatchExecuteStatement", "GetItem"]
-        yield own, DirectClient(other, await session.get_credentials(), calls, _decoder)
+        yield (
+            own,
+            DirectClient(other, await session.get_credentials(), calls, _decoder, _dates),
+        )
 
 
 async def _outcome(client: Any) -> tuple[type[Exception], type[Exception], str]:
@@ -167,7 +174,7 @@ async def test_expired_credentials_are_refreshed_before_a_call() -> None:
     credentials = AioRefreshableCredentials.create_from_metadata(old, refresh, method="test")
     server = Server(_succeed)
     async with server.run() as url, _clients(url) as (own, _):
-        direct = DirectClient(own, credentials, ["SendMessageBatch"], _decoder)
+        direct = DirectClient(own, credentials, ["SendMessageBatch"], _decoder, _dates)
         await direct.send_message_batch(QueueUrl="http://queue", Entries=[])
 
     assert b"Credential=new/" in server.requests[0]
@@ -177,7 +184,7 @@ async def test_expired_credentials_are_refreshed_before_a_call() -> None:
 async def test_without_credentials_nothing_is_sent() -> None:
     server = Server(_succeed)
     async with server.run() as url, _clients(url) as (own, _):
-        direct = DirectClient(own, None, ["SendMessageBatch"], _decoder)
+        direct = DirectClient(own, None, ["SendMessageBatch"], _decoder, _dates)
         with pytest.raises(NoCredentialsError):
             await direct.send_message_batch(QueueUrl="http://queue", Entries=[])
 

@@ -222,3 +222,18 @@ async def test_paging_finds_every_event_though_an_answer_holds_a_megabyte(store:
     assert set(await store.insert_events(events)) == {Outcome.DONE}
 
     assert await _page_through(store, make.place(FIRST), 100) == events
+
+
+async def test_inboxes_are_listed_by_name_once_events_were_stored(store: EventStore, make: Builder) -> None:
+    assert await store.list_inboxes(make.tenant, after="", limit=10) == []
+    (position,) = make.positions(1, shard=1)
+    names = ("orders", "a-1", "returns", "orders-eu")
+    events = [make.event(make.place(position)._replace(inbox=name)) for name in names]
+    events.append(make.event(make.place(position)._replace(inbox="acked", delivered=True)))
+    assert set(await store.insert_events(events)) == {Outcome.DONE}
+    await store.insert_events([make.event(make.place(position)._replace(tenant=f"{make.tenant}2", inbox="others"))])
+    names_in_order = ["a-1", "acked", "orders", "orders-eu", "returns"]
+    assert await store.list_inboxes(make.tenant, after="", limit=10) == names_in_order
+    assert await store.list_inboxes(make.tenant, after="", limit=2) == names_in_order[:2]
+    assert await store.list_inboxes(make.tenant, after="acked", limit=2) == names_in_order[2:4]
+    assert await store.list_inboxes(make.tenant, after="returns", limit=2) == []

@@ -1,6 +1,7 @@
 """A real browser, driven over the DevTools protocol: https://chromedevtools.github.io/devtools-protocol/."""
 
 import asyncio
+import base64
 import itertools
 import shutil
 from collections.abc import AsyncIterator
@@ -13,8 +14,9 @@ import aiohttp
 DEADLINE_SECONDS = 60  # only ends a hang
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_WIDE = 960
 _PORT_FILE = "DevToolsActivePort"
-_CODES = {"Tab": 9, "Enter": 13, "Space": 32, "End": 35, "ArrowUp": 38, "ArrowDown": 40}
+_CODES = {"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "End": 35, "ArrowUp": 38, "ArrowDown": 40}
 _TEXTS = {"Enter": "\r", "Space": " "}
 
 
@@ -78,6 +80,18 @@ class Page:
         named = {"key": " " if key == "Space" else key, "code": key, "windowsVirtualKeyCode": _CODES[key]}
         await self.call("Input.dispatchKeyEvent", type="keyDown", **named, text=_TEXTS.get(key, ""))
         await self.call("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    async def show_as(self, width: int, height: int, scheme: str) -> None:
+        """Set the size of the window, and the colour scheme `light` or `dark`."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < _WIDE}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self.call("Emulation.setEmulatedMedia", features=features)
+
+    async def screenshot(self, path: Path) -> None:
+        """Save what is shown as a PNG."""
+        shot = await self.call("Page.captureScreenshot", format="png")
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
 
     def _note(self, method: str, params: dict[str, Any]) -> None:
         match method:

@@ -1,7 +1,7 @@
 """The client against the real services."""
 
 import pytest
-from triggers_client import Client, InvalidRequest, NotFound, TooLarge, Unauthorized
+from triggers_client import AsyncClient, Client, InboxEvent, InvalidRequest, NotFound, TooLarge, Unauthorized
 
 from tests.e2e.local import Local, client_in, until
 
@@ -24,6 +24,25 @@ def test_all_that_is_sent_is_followed_and_gone_when_acked(local: Local) -> None:
         assert seen.keys() == {one.id for one in accepted}
         until(lambda: not client.page("orders", limit=1).events)
         assert client.get(accepted[0].id, inbox="orders")["status"] == "delivered"
+
+
+async def test_the_asynchronous_client_does_the_same(local: Local) -> None:
+    environment = local.environment("client-async")
+    async with AsyncClient(environment["TRIGGERS_URL"], environment["TRIGGERS_API_KEY"]) as client:
+        accepted = await client.send([{"type": "order.paid", "data": n} for n in range(5)])
+        handled: list[InboxEvent] = []
+        async for lease in client.leases("billing", limit=2, seconds=30, wait=5):
+            handled += lease.events
+            if len(handled) == 5:
+                await lease.ack()
+                break
+        assert {event["id"] for event in handled} == {one.id for one in accepted}
+        page = await client.page()
+        await client.ack(page.events)
+        async for following in client.follow(wait=1):
+            if not following.events and not (await client.page()).events:
+                break
+        assert (await client.get(accepted[0].id))["status"] == "delivered"
 
 
 def test_an_event_can_be_looked_up_by_any_id_and_erased(local: Local) -> None:

@@ -14,6 +14,7 @@ from shared.memory.backend import MemoryBackend
 from shared.memory.bodies import MemoryBodies
 from shared.model import api_key
 from shared.ports import Backend
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app
@@ -48,8 +49,15 @@ class AppWorld:
         self.tokens: dict[str, str] = {}
         self.metrics = metrics or Metrics()
         self._key, self._keys = key, keys
+        self.service_time = ServiceTime(limit_ms=50)
         self.backend = MemoryBackend(
-            self.clock, queue=self.queue, dlq=self.dlq, store=self.store, bodies=self.bodies, keys=self.keys
+            self.clock,
+            queue=self.queue,
+            dlq=self.dlq,
+            store=self.store,
+            bodies=self.bodies,
+            keys=self.keys,
+            service_time=self.service_time,
         )
         self.app = create_app(settings or Settings(), backend=self.backend, clock=self.clock, metrics=self.metrics)
         self.client = client_of(self.app)
@@ -61,6 +69,13 @@ class AppWorld:
             self.tokens[name] = await self.token(**changes)
         async with serving(self.app), self.client:
             yield self
+
+    def date_answer(self, *, ahead_seconds: float = 0) -> None:
+        """Let a service answer twice with dates that show that this process's clock is `ahead_seconds` ahead."""
+        now = Reading.of(self.clock)
+        resolution_ms = 2000 if ahead_seconds else 1000
+        for _ in range(2):
+            self.service_time.observe(now.wall_ms - round(ahead_seconds * 1000) - resolution_ms, now.monotonic_ms, now)
 
     async def token(self, **changes: object) -> str:
         """Add a key and return its token."""

@@ -15,6 +15,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NotSet
 
 from ingest.formats.registry import READERS
+from openapi.bodies import OTHER_CONTENT
 from shared.clock import SystemClock
 from shared.model import api_key, cursor
 from shared.model import pack as packs
@@ -22,6 +23,7 @@ from shared.model.event import DEFAULT_INBOX
 from shared.model.pack import Removal
 from shared.model.position import Minter
 from shared.ports import Outgoing
+from shared.web.docs import DOCUMENT
 from tests.fakes.app import AppWorld, build_all
 from worker.inbox.query import MAX_WAIT_SECONDS
 
@@ -48,13 +50,24 @@ _lines = st.lists(st.sampled_from(["order.paid", "a", "é"]), min_size=1).map(
 )
 schemathesis.openapi.format("ndjson", _lines)
 schemathesis.serializer("application/x-ndjson")(lambda _, lines: lines)
-_schema = schemathesis.openapi.from_asgi(
-    "/openapi.json",
-    _world.app,
+
+
+def _complete_document() -> dict[str, Any]:
+    """Return the document with all bodies in `content`."""
+    document: dict[str, Any] = msgspec.json.decode(DOCUMENT.read_bytes())
+    for operation in (operation for item in document["paths"].values() for operation in item.values()):
+        if body := operation.get("requestBody"):
+            body["content"] |= body.pop(OTHER_CONTENT, {})
+    return document
+
+
+_schema = schemathesis.openapi.from_dict(
+    _complete_document(),
     config=SchemathesisConfig.from_dict(
         {"auth": {"openapi": {"bearer": {"bearer": _token}, "header": {"api_key": _token}}}}
     ),
 )
+_schema.app = _world.app
 
 
 @_schema.parametrize()

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ import boto3
 from click import echo
 
 from tests.integration.payloads import webhooks
-from tests.rehearsal import cloud, poison
+from tests.rehearsal import cloud, edges, poison
 from tests.rehearsal.deployment import Deployment
 from tests.rehearsal.roles import Roles
-from tests.rehearsal.traffic import Client
+from tests.rehearsal.traffic import Client, until
 
 _TENANT = "rehearsal"
 
@@ -76,9 +76,11 @@ def rehearse(url: str, port: int, environ: dict[str, str]) -> None:
         acked = listed[:10]
         positions = ",".join(f'"{one.position}"' for one in acked)
         client.post("/v1/acks", f'{{"inbox":"default","positions":[{positions}]}}'.encode())
-        _until(lambda: not client.listed() & {one.id for one in acked})
+        until(lambda: not client.listed() & {one.id for one in acked})
     with _step("a webhook delivered to a source, verified with a secret that KMS decrypts"):
         _deliver(client, environ)
+    with _step("compressed and Latin-1 bodies, ids with slashes, and long polls, as an HTTP API hands them on"):
+        edges.check(client)
     with _step("poison in the dead-letter queue, and nothing else"):
         poison.send_unreadable(sqs, queue_url)
         reasons = poison.dead_letters(environ, 2)
@@ -98,7 +100,7 @@ def _deliver(client: Client, environ: dict[str, str]) -> None:
     for digest, status in ((signature, 200), (f"{signature[1:]}0", 401)):
         answer = client.http.post(path, content=body, headers={"x-hub-signature-256": f"sha256={digest}"})
         assert answer.status_code == status, answer.text
-    _until(lambda: client.http.get("/v1/inbox", params={"inbox": "hooks"}).json()["events"])
+    until(lambda: client.http.get("/v1/inbox", params={"inbox": "hooks"}).json()["events"])
 
 
 def _check_refusals(client: Client) -> None:
@@ -132,14 +134,6 @@ def _empty(s3: Any) -> None:
     for bucket in s3.buckets.all():
         if "bodies" in bucket.name:
             bucket.objects.all().delete()
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(1)
 
 
 @contextmanager

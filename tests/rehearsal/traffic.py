@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -113,3 +113,12 @@ class Client:
         """Return a summary of the durations of POSTs."""
         slowest = sorted(self.seconds)
         return f"{len(slowest)} POSTs, median {statistics.median(slowest) * 1000:.0f} ms, slowest {slowest[-1]:.1f} s"
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until `holds`, for up to two minutes; raise `TimeoutError` after that."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(1)

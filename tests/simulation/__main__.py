@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 import click
 from rich.console import Console
@@ -15,9 +16,11 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.simulation import bugs as pipeline_bugs
+from tests.simulation import bugs_in_clocks, clocks
 from tests.simulation import run as pipeline
 from tests.simulation.groups import bugs as group_bugs
 from tests.simulation.groups import run as groups
+from tests.simulation.planting import Bugs
 from tests.simulation.pressure import SCENARIOS, Figures, overload
 from tests.simulation.profiles import PROFILES, profile_named
 
@@ -30,6 +33,18 @@ Report = pipeline.Report | groups.Report
 Simulate = Callable[[int], Report]
 
 
+class _World(NamedTuple):
+    simulate: Simulate
+    bugs: Bugs
+
+
+_WORLDS = {
+    None: _World(pipeline.simulate, pipeline_bugs.BUGS),
+    "groups": _World(groups.simulate, group_bugs.BUGS),
+    "clocks": _World(clocks.simulate, bugs_in_clocks.CLOCK_BUGS),
+}
+
+
 @click.command()
 @click.option("--seeds", default=100_000, show_default=True, help="How many seeds to run.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
@@ -37,17 +52,18 @@ Simulate = Callable[[int], Report]
 @click.option("--profile", "name", help="Run every seed with this profile instead of all in turn.")
 @click.option("--profiles", is_flag=True, help="List the profiles and their kinds of faults.")
 @click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
-@click.option("--groups", "of_groups", is_flag=True, help="Simulate consumer groups instead of the pipeline.")
+@click.option("--groups", "world", flag_value="groups", help="Simulate consumer groups instead of the pipeline.")
+@click.option("--clocks", "world", flag_value="clocks", help="Simulate the pipeline with wrong clocks.")
 @click.option("--pressure", is_flag=True, help="Overload an inbox, and measure what is stored after that.")
 def main(
     seeds: int,
     first: int,
     seed: int | None,
-    *,
     name: str | None,
+    world: str | None,
+    *,
     profiles: bool,
     bugs: bool,
-    of_groups: bool,
     pressure: bool,
 ) -> None:
     """Simulate the pipeline under faults.
@@ -57,7 +73,7 @@ def main(
     if profiles:
         _list_profiles()
         return
-    simulate: Simulate = groups.simulate if of_groups else _with_profile(name)
+    simulate = _WORLDS[world].simulate if name is None else _with_profile(name)
     if seed is not None:
         report = simulate(seed)
         _console.print(report)
@@ -66,15 +82,13 @@ def main(
         if pressure:
             failed = _overload(pool)
         elif bugs:
-            failed = _plant_all(pool, seeds, of_groups=of_groups)
+            failed = _plant_all(pool, seeds, world)
         else:
             failed = _run(pool, simulate, range(first, first + seeds))
     raise SystemExit(failed)
 
 
-def _with_profile(name: str | None) -> Simulate:
-    if name is None:
-        return pipeline.simulate
+def _with_profile(name: str) -> Simulate:
     try:
         return partial(pipeline.simulate, profile=profile_named(name))
     except KeyError:
@@ -135,19 +149,19 @@ class _Totals:
         )
 
 
-def _catches(bug: str, seed: int, *, of_groups: bool) -> bool:
-    if not of_groups:
+def _catches(bug: str, seed: int, world: str | None) -> bool:
+    if world is None:
         return pipeline_bugs.is_caught(bug, seed)
-    with group_bugs.BUGS.planted(bug):
-        return bool(groups.simulate(seed).violations)
+    with _WORLDS[world].bugs.planted(bug):
+        return bool(_WORLDS[world].simulate(seed).violations)
 
 
-def _plant_all(pool: ProcessPoolExecutor, seeds: int, *, of_groups: bool) -> bool:
+def _plant_all(pool: ProcessPoolExecutor, seeds: int, world: str | None) -> bool:
     table = Table("bug", f"caught in, of {seeds:,} seeds", "first")
     uncaught = False
-    bugs = list(group_bugs.BUGS if of_groups else pipeline_bugs.BUGS)
+    bugs = list(_WORLDS[world].bugs)
     for bug in track(bugs, "Planting", console=_console):
-        catches = partial(_catches, bug, of_groups=of_groups)
+        catches = partial(_catches, bug, world=world)
         caught = list(_where(pool.map(catches, range(seeds), chunksize=_CHUNK)))
         table.add_row(bug, str(len(caught)), str(caught[0]) if caught else "-")
         uncaught = uncaught or not caught

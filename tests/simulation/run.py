@@ -41,8 +41,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def simulate(seed: int, make_store: MakeStore = ExpiringMemoryStore, profile: Profile | None = None) -> Report:
     """Run `seed` and check the outcome; without `profile`, the seed selects it. The same seed, the same report."""
-    loop = VirtualLoop()
-    world = World(loop, seed, make_store, profile)
+    return run_in(World(VirtualLoop(), seed, make_store, profile), seed)
+
+
+def run_in(world: World, seed: int) -> Report:
+    """Run `seed` in `world`, and close its loop."""
+    loop = world.loop
     end_seconds = _END_SECONDS + (_DAYS_SECONDS if world.profile.expiry else 0)
     try:
         return loop.run_until_complete(asyncio.wait_for(_Run(world, seed).run(), end_seconds))

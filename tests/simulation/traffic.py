@@ -96,7 +96,9 @@ class Traffic:
     async def ack(self, seen: Mapping[str, str], types: tuple[str, ...] = ()) -> None:
         """Ack events of the followed inbox, with a key for `types`; `seen` maps their positions to receipts."""
         kinds = {event.receipt: kind_of(event.identity.id) for event in self.accepted}
-        self.acked.update(receipt for receipt in seen.values() if matches_any(types, kinds.get(receipt, "")))
+        self.acked.update(
+            receipt for receipt in seen.values() if receipt in kinds and matches_any(types, kinds[receipt])
+        )
         now, named = self._world.services.wall_ms(), list(seen)
         await self._send(AckPack(tenant=TENANT, key_id="k", accepted_at=now, inbox=INBOX, positions=named, types=types))
 

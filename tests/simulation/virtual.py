@@ -7,6 +7,8 @@ takes only the time of its computation.
 import asyncio
 import selectors
 
+from shared.service_time import ServiceTime
+
 EPOCH_MS = 1_800_000_000_000
 
 
@@ -49,6 +51,7 @@ class Process:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, skew_ms: int = 0) -> None:
         self.loop = loop
         self.skew_ms = skew_ms
+        self.service_time = ServiceTime()
         self.is_dead = False
         self._stalled_until = 0.0
 

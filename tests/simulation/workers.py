@@ -71,6 +71,7 @@ async def _work(world: World, process: Process, stop: asyncio.Event) -> None:
         processor=world.processor(process, settings),
         clock=process,
         settings=settings,
+        service_time=process.service_time,
     ).run(stop)
 
 

@@ -154,7 +154,10 @@ class World:
             bodies=self.bucket(process),
             dead_letters=DeadLetters(dlq, process, per_minute=settings.dead_letters_per_minute),
             rules=CommitRules(
-                clock=process, minter=Minter(process, random_bytes=self.rng.randbytes), settings=settings
+                clock=process,
+                minter=Minter(process, random_bytes=self.rng.randbytes),
+                settings=settings,
+                service_time=process.service_time,
             ),
         )
 
@@ -166,7 +169,7 @@ class World:
 
     def inbox(self, process: Process) -> Inbox:
         """Return the real inbox, running in `process`."""
-        return Inbox(self.reader(process), self.bucket(process), process, SETTINGS)
+        return Inbox(self.reader(process), self.bucket(process), process, SETTINGS, service_time=process.service_time)
 
     def reader(self, process: Process) -> EventStore:
         """Return the table as a reader in `process` sees it."""

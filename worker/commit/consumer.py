@@ -12,6 +12,7 @@ from shared.clock import Clock
 from shared.containers import batches
 from shared.model.errors import Unavailable, Unclear
 from shared.ports import MAX_MESSAGES, EventQueue, Message
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.commit.dispositions import apply_dispositions, count_and_log
@@ -21,12 +22,16 @@ from worker.commit.retry import retry_until
 _POLL_GRACE_SECONDS = 0.5
 _DRAIN_MS = 20_000
 _DELETE_RETRY_MS = 5_000
+_COMPARE_MS = 1_000
 
 _log = logging.getLogger("triggers.worker")
 
 
 class Consumer:
-    """Runs `worker_receivers` loops of receive, process and delete, each with one batch of up to 10 messages."""
+    """Runs `worker_receivers` loops of receive, process and delete, each with one batch of up to 10 messages.
+
+    While the clock is wrong by `service_time`, it receives nothing.
+    """
 
     def __init__(
         self,
@@ -36,8 +41,10 @@ class Consumer:
         clock: Clock,
         settings: Settings,
         metrics: Metrics | None = None,
+        service_time: ServiceTime | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
+        self._service_time = service_time or ServiceTime()
         self._receives = {name: self._metrics.receives.of(name) for name in ("messages", "empty", "failed")}
         self._oldest = self._metrics.queue_age.of()
         self._queue = queue
@@ -59,10 +66,19 @@ class Consumer:
 
     async def _loop(self) -> None:
         while not self._stop.is_set():
+            if self._service_time.is_wrong(Reading.of(self._clock)):
+                await self._compare_clock()
+                continue
             messages = await self._receive()
             self._oldest.value = self._oldest_age_seconds(messages)
             if messages:
                 await self.handle(messages)
+
+    async def _compare_clock(self) -> None:
+        """Ask the queue for its depth, since the answer has a date. Meanwhile, messages stay with other workers."""
+        with contextlib.suppress(Unavailable, Unclear):
+            await self._queue.backlog()
+        await self._clock.sleep_ms(_COMPARE_MS)
 
     async def _receive(self) -> list[Message]:
         """Return the messages of one long poll; none if the queue fails or the worker is stopping."""

@@ -2,17 +2,18 @@
 
 import enum
 import hashlib
-from collections.abc import Iterator
 
 import msgspec
 
 from shared.clock import Clock
 from shared.compression import compress
+from shared.model.errors import ClockWrong
 from shared.model.event import Event, Identity
 from shared.model.pack import EventPack
 from shared.model.position import Minter, time_of
 from shared.model.records import Guard, Outcome, Place, Record, StoredEvent, body_key
 from shared.ports import BodyStore
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 
 _DAY_SECONDS = 86_400
@@ -36,6 +37,19 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     minter: Minter
     settings: Settings
+    service_time: ServiceTime = msgspec.field(default_factory=ServiceTime)
+
+    def clock_is_wrong(self) -> bool:
+        """Return whether the wall clock is known to be wrong now."""
+        return self.service_time.is_wrong(Reading.of(self.clock))
+
+    def clock_error_ms(self) -> float:
+        """Return by how much the wall clock is ahead now (negative: behind), as far as is known."""
+        return self.service_time.error_ms(Reading.of(self.clock))
+
+    def confirms_clock(self) -> bool:
+        """Return whether the wall clock may be right now, and nothing contradicts that."""
+        return self.service_time.confirms(Reading.of(self.clock))
 
     @property
     def proof_ms(self) -> int:
@@ -56,6 +70,13 @@ class CommitRules(msgspec.Struct, frozen=True, kw_only=True):
         """Return the deduplication window of the events of `pack`."""
         own = pack.window_seconds
         return self.settings.deduplication_window_seconds if own is None else own
+
+    def is_past(self, expires_at: int) -> bool:
+        """Return whether `expires_at` (epoch seconds) has passed; raise `ClockWrong` if only a wrong clock says so."""
+        is_past = self.clock.wall_ms() >= expires_at * 1000
+        if is_past and not self.confirms_clock():
+            raise ClockWrong(self.clock_error_ms())
+        return is_past
 
     def is_expired(self, accepted_at: int) -> bool:
         """Return whether an event accepted at `accepted_at` has exceeded its TTL."""
@@ -149,8 +170,15 @@ class EventCommit:
         return position in self.sent and self.result is None
 
     def may_commit(self, position: str) -> bool:
-        """Return whether `position` is young enough for an insert there."""
-        return self.age_ms(position) <= self._rules.settings.commit_deadline_ms
+        """Return whether an insert may be sent to `position`: it is young, and was minted by a clock that was right.
+
+        With a clock behind, the event would appear where readers have passed. The answer to its claim has a date, which
+        shows that before the insert is sent. A position that was not minted here is never inserted at.
+        """
+        if self.age_ms(position) > self._rules.settings.commit_deadline_ms:
+            return False
+        minted = Reading(time_of(position), self._minted[position])
+        return self._rules.service_time.confirms(minted)
 
     def was_in_time(self, position: str) -> bool:
         """Return whether an insert at `position`, answered just now, took effect before any reader could pass.
@@ -217,12 +245,6 @@ _content_decoder = msgspec.json.Decoder(_Content)
 
 
 def _digest(event: Event) -> str:
-    return hashlib.blake2b(b"\0".join(_parts(event)), digest_size=8).hexdigest()
-
-
-def _parts(event: Event) -> Iterator[bytes]:
     content = _content_decoder.decode(event.body)
-    yield content.type.encode()
-    yield content.subject.encode()
-    yield bytes(content.data)
-    yield content.data_base64.encode()
+    parts = (content.type.encode(), content.subject.encode(), bytes(content.data), content.data_base64.encode())
+    return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()

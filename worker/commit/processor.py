@@ -17,7 +17,7 @@ import msgspec
 
 from shared.containers import batches
 from shared.model import pack as packs
-from shared.model.errors import Poison, Unavailable, Unclear
+from shared.model.errors import Poison, Unavailable, Unclear, clock_error
 from shared.model.event import Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal
 from shared.model.records import body_key
@@ -102,11 +102,15 @@ class Processor:
         """Process all events of `messages`, and return a disposition for each message.
 
         Raises no exception: a message that triggers a bug in this program is left to the redrive policy, and the rest
-        of its batch is processed without it. Events not finished when `give_up` turns true are postponed: their
-        messages get `RETRY`, and repeating the work is safe.
+        of its batch is processed without it. Events not finished when `give_up` turns true, or when the clock is found
+        to be wrong, are postponed: their messages get `RETRY`, and repeating the work is safe.
         """
+
+        def must_give_up() -> bool:
+            return give_up() or self._rules.clock_is_wrong()
+
         try:
-            return await self._process(messages, give_up)
+            return await self._process(messages, must_give_up)
         except Exception as error:  # noqa: BLE001 - no error may affect the other messages
             _log.exception("processing failed", extra={"messages": len(messages)})
             if len(messages) == 1:
@@ -116,6 +120,9 @@ class Processor:
             ]
 
     async def _process(self, messages: Sequence[Message], give_up: Callable[[], bool]) -> list[Disposition]:
+        if self._rules.clock_is_wrong():
+            # Its times decide where events are listed, and whether they have expired. Other workers may be right.
+            return [self._wait_for_the_clock(message) for message in messages]
         self._counts.batch_messages.observe(len(messages))
         opened = [self._open(message) for message in messages]
         commits = [commit for one in opened for commit in one.commits]
@@ -138,7 +145,7 @@ class Processor:
         if commits and self._rules.is_expired(commits[0].accepted_at):
             # A redrive weeks later must not revive an expired event.
             for commit in commits:
-                commit.result = Result.EXPIRED
+                commit.result = Result.EXPIRED if self._rules.confirms_clock() else Result.POSTPONED
         return _Opened(message=message, pack=pack, commits=commits)
 
     async def _store_all(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
@@ -197,7 +204,8 @@ class Processor:
         if missing:
             # The event may still be in flight, in a message whose worker died. After 5 minutes, it never existed.
             age_ms = self._rules.clock.wall_ms() - pack.accepted_at
-            one.counts[(Removed.GONE if age_ms > _ACK_RETRY_MS else Result.POSTPONED).value] += missing
+            is_gone = age_ms > _ACK_RETRY_MS and self._rules.confirms_clock()
+            one.counts[(Removed.GONE if is_gone else Result.POSTPONED).value] += missing
         one.counts.update({result.value: count for result, count in removed.items()})
 
     async def _clear_bucket(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
@@ -214,6 +222,11 @@ class Processor:
     async def _delete_body(self, commit: EventCommit) -> bool:
         await self._bodies.delete(body_key(commit.tenant, commit.event.receipt))
         return True
+
+    def _wait_for_the_clock(self, message: Message) -> Disposition:
+        self._rules.service_time.refusals.add()
+        reason = f"the clock of this worker {clock_error(self._rules.clock_error_ms())}"
+        return Disposition(action=Action.RETRY, delay_seconds=_delay_seconds(message), reason=reason)
 
     def _disposition(self, one: _Opened) -> Disposition:
         if one.pack is None:

@@ -75,7 +75,7 @@ class Remover:
         return removed
 
     def _is_listed(self, record: StoredEvent | Tombstone | None) -> TypeGuard[StoredEvent]:
-        return isinstance(record, StoredEvent) and record.expires_at * 1000 > self._rules.clock.wall_ms()
+        return isinstance(record, StoredEvent) and not self._rules.is_past(record.expires_at)
 
     async def _deliver(self, events: Sequence[StoredEvent], acked_at: int) -> list[Place]:
         """Insert `events` as delivered and delete them from the inbox; return the places to read again."""

@@ -157,8 +157,10 @@ class Resolver:
         position = own.position
         in_doubt = position in commit.sent or commit.may_still_move(current)
         if not in_doubt:
-            # Another worker may be about to commit here. After settle it either has, or will find our tombstone.
-            await self._rules.clock.sleep_ms(max(0, self._rules.settings.settle_ms - commit.age_ms(position)))
+            # Another worker may be about to commit here. After settle it either has, or will find our tombstone. If its
+            # clock was ahead, its position is in the future, but it was minted before now.
+            settle_ms = self._rules.settings.settle_ms
+            await self._rules.clock.sleep_ms(min(settle_ms, max(0, settle_ms - commit.age_ms(position))))
         place = commit.stored_at(position).place
         [record] = await self._store.read_events([place])
         if isinstance(record, Tombstone):
@@ -179,6 +181,8 @@ class Resolver:
         # Minted once a slot is free: if hundreds moved concurrently, all would be too old when they arrive.
         async with self._moves:
             position = commit.mint()
+            if not commit.may_commit(position):  # the clock is not right
+                return None
             commit.begin_move(current, position)
             moved = False
             with contextlib.suppress(Unclear):

@@ -25,7 +25,15 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
         reader, bodies = await open_reader(backend), await backend.bodies()
-        opened = Groups(await backend.groups(), reader, bodies, clock, settings, metrics=metrics)
+        opened = Groups(
+            await backend.groups(),
+            reader,
+            bodies,
+            clock,
+            settings,
+            metrics=metrics,
+            service_time=backend.service_time,
+        )
         queue = Removals(await backend.queue_sender(), clock, settings)
         with groups.holding(opened), removals.holding(queue):
             try:

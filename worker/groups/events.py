@@ -11,6 +11,7 @@ from shared.model.groups import GroupName, RangeWindow, digest_of
 from shared.model.records import Place, StoredEvent
 from shared.model.type_pattern import matches_any
 from shared.ports import MAX_STATEMENTS, BodyStore, EventReader
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from worker.inbox.contents import MAX_PAGE_BYTES, Contents
 from worker.inbox.reader import MAX_LIMIT
@@ -31,8 +32,16 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 class GroupEvents:
     """The events of one table, as groups read them."""
 
-    def __init__(self, reader: EventReader, bodies: BodyStore, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        reader: EventReader,
+        bodies: BodyStore,
+        clock: Clock,
+        settings: Settings,
+        service_time: ServiceTime | None = None,
+    ) -> None:
         self._reader = reader
+        self._service_time = service_time or ServiceTime()
         self._contents = Contents(reader, bodies)
         self._clock = clock
         self._settle_ms = settings.settle_ms
@@ -40,11 +49,21 @@ class GroupEvents:
 
     def bound(self) -> str:
         """Return the position below which no event can be stored any more."""
-        return position.floor_of(self._clock.wall_ms() - self._settle_ms)
+        return self._bound(Reading.of(self._clock))
+
+    def _bound(self, now: Reading) -> str:
+        return position.floor_of(now.wall_ms - self._settle_ms)
 
     async def after(self, group: GroupName, frontier: str, types: Sequence[str], limit: int) -> ScanResult:
-        """Return up to `limit` events of `types` after `frontier` and before the bound."""
-        return await self._scan(group, frontier, self.bound(), types, limit)
+        """Return up to `limit` events of `types` after `frontier` and before the bound; raise `ClockWrong`."""
+        now = Reading.of(self._clock)
+        scanned = await self._scan(group, frontier, self._bound(now), types, limit)
+        await self.check_clock(now)
+        return scanned
+
+    async def check_clock(self, now: Reading) -> None:
+        """Return if the clock was right in `now`, else raise `ClockWrong`."""
+        await self._service_time.check(now, self._reader.ready)
 
     async def within(self, group: GroupName, window: RangeWindow, types: Sequence[str]) -> list[StoredEvent]:
         """Return all events of `types` in the range of `window` that are not done.
@@ -87,8 +106,9 @@ class GroupEvents:
         return Finished(events=finished, end=end, is_cut=False)
 
     async def ready(self) -> None:
-        """Return if the table responds, else raise `Unavailable`."""
+        """Return if the table responds and the clock is right; raise `Unavailable` or `ClockWrong`."""
         await self._reader.ready()
+        await self.check_clock(Reading.of(self._clock))
 
     async def _scan(self, group: GroupName, after: str, before: str, types: Sequence[str], limit: int) -> ScanResult:
         place = Place(group.tenant, group.inbox, after)

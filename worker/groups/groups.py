@@ -12,6 +12,7 @@ from shared.model.errors import LeaseLost
 from shared.model.groups import GroupName
 from shared.model.records import Place
 from shared.ports import BodyStore, EventReader
+from shared.service_time import ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.groups.admin import Admin
@@ -41,16 +42,17 @@ class Groups:
         settings: Settings,
         *,
         metrics: Metrics | None = None,
+        service_time: ServiceTime | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         metrics = metrics or Metrics()
         self._store = store
-        self._events = GroupEvents(reader, bodies, clock, settings)
+        self._events = GroupEvents(reader, bodies, clock, settings, service_time)
         self._ledgers = Ledgers(store, clock, random_bytes=random_bytes)
         self._retries = Retries(store, self._ledgers, self._events, clock=clock, settings=settings, metrics=metrics)
         self._lapsed = Lapsed(self._ledgers, self._events, self._retries, settings)
         fresh = Fresh(self._ledgers, self._events)
-        self._leases = Leases(self._ledgers, (self._lapsed, self._retries, fresh), clock, metrics)
+        self._leases = Leases(self._ledgers, self._events, (self._lapsed, self._retries, fresh), clock, metrics)
         self._held = Held(self._ledgers, self._events, self._retries, clock)
         self.admin = Admin(
             store,
@@ -78,7 +80,8 @@ class Groups:
     async def lease(self, group: GroupName, *, limit: int, seconds: int, wait_seconds: float = 0) -> Lease | None:
         """Lease up to `limit` (1..1,000) events for `seconds`, waiting up to `wait_seconds` for the first of them.
 
-        Returns None if there are none. Raises `NoSuchGroup`, `TooManyLeases`, `Unavailable` and `Unclear`.
+        Returns None if there are none. Raises `NoSuchGroup`, `TooManyLeases`, `ClockWrong`, `Unavailable` and
+        `Unclear`.
         """
 
         async def take() -> Lease | None:
@@ -118,7 +121,7 @@ class Groups:
         self._waiting.notify(group)
 
     async def ready(self) -> None:
-        """Check both tables; raise `Unavailable` if one does not answer."""
+        """Check both tables and the clock; raise `Unavailable` if one does not answer, and `ClockWrong`."""
         await self._store.ready()
         await self._events.ready()
 

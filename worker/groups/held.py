@@ -19,6 +19,7 @@ from shared.model.groups import (
     Window,
     digest_of,
 )
+from shared.service_time import Reading
 from worker.groups.events import GroupEvents
 from worker.groups.ledgers import Ledgers
 from worker.groups.retries import Retries
@@ -86,9 +87,11 @@ class Held:
 
     async def extend(self, group: GroupName, key: str, seconds: int) -> int:
         """Make the lease last for `seconds` from now; return until when (epoch milliseconds)."""
-        until_ms = self._clock.wall_ms() + seconds * 1000
+        now = Reading.of(self._clock)
+        until_ms = now.wall_ms + seconds * 1000
 
         async def change(_: Ledger, window: Window) -> _Change:
+            await self._events.check_clock(now)
             return _Change({key: replace(window, until=until_ms)}, Done(done=0, left=window.left))
 
         await self._change(group, key, change)

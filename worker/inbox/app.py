@@ -14,6 +14,7 @@ from shared.telemetry.catalog import Metrics
 from shared.web.app import Part, build_app
 from shared.web.lifespan import WhileServing
 from worker.inbox.handlers import event_handler, inbox_handler
+from worker.inbox.listing import inboxes_handler
 from worker.inbox.lookup import Lookup
 from worker.inbox.reader import Inbox
 
@@ -23,13 +24,13 @@ _log = logging.getLogger("triggers.inbox")
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
     """Return the inbox as a component of an app."""
     clock, metrics = clock or SystemClock(), metrics or Metrics()
-    inbox, lookup = WhileServing[Inbox](), WhileServing[Lookup]()
+    inbox, lookup, events = WhileServing[Inbox](), WhileServing[Lookup](), WhileServing[EventReader]()
 
     @asynccontextmanager
     async def lifespan(backend: Backend) -> AsyncIterator[None]:
         reader, bodies = await open_reader(backend), await backend.bodies()
-        opened = Inbox(reader, bodies, clock, settings, metrics)
-        with inbox.holding(opened), lookup.holding(Lookup(reader, bodies, clock)):
+        opened = Inbox(reader, bodies, clock, settings, metrics, service_time=backend.service_time)
+        with inbox.holding(opened), lookup.holding(Lookup(reader, bodies, clock)), events.holding(reader):
             try:
                 yield
             finally:
@@ -44,7 +45,7 @@ def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | N
 
     return Part(
         name="inbox",
-        handlers=[inbox_handler(inbox), event_handler(lookup)],
+        handlers=[inbox_handler(inbox), event_handler(lookup), inboxes_handler(events)],
         lifespan=lifespan,
         ready=ready,
         stop=stop,

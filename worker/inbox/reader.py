@@ -17,6 +17,7 @@ from shared.model import position
 from shared.model.cursor import MAX_RETURNED, Returned
 from shared.model.records import Place
 from shared.ports import BodyStore, EventReader
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from worker.inbox.contents import MAX_PAGE_BYTES, Contents
@@ -105,8 +106,11 @@ class Inbox:
         clock: Clock,
         settings: Settings,
         metrics: Metrics | None = None,
+        *,
+        service_time: ServiceTime | None = None,
     ) -> None:
         metrics = metrics or Metrics()
+        self._service_time = service_time or ServiceTime()
         self._reader = reader
         self._contents = Contents(reader, body_store)
         self._clock = clock
@@ -133,7 +137,7 @@ class Inbox:
 
         May return fewer events than requested, or none, with `more` set: the bytes of a page are limited, and so is the
         search for events of `types`. `key_id` names who waits, since keys share the polls fairly. Raises `Unavailable`
-        or `Unclear` if the table or the bucket does not answer.
+        or `Unclear` if the table or the bucket does not answer, and `ClockWrong`.
         """
         # A client that joins a read in progress gets a bound some milliseconds older than its own, as if it had sent
         # its request earlier. Its cursor is below that bound too, so it can neither miss nor repeat an event; it only
@@ -160,8 +164,9 @@ class Inbox:
         return await self._counts.undelivered(tenant, inbox, types)
 
     async def ready(self) -> None:
-        """Check the table; raise `Unavailable` if it does not answer."""
+        """Check table and clock; raise `Unavailable` if the table does not answer, and `ClockWrong`."""
         await self._reader.ready()
+        await self._service_time.check(Reading.of(self._clock), self._reader.ready)
 
     def stop_waiting(self) -> None:
         """Answer all waiting requests, and let no later request wait."""
@@ -179,7 +184,8 @@ class Inbox:
 
     async def _read(self, request: PageRequest) -> Page:
         # Computed once, before the first query: one bound for all shards and all rounds.
-        before = position.floor_of(self._clock.wall_ms() - self._settle_ms)
+        now = Reading.of(self._clock)
+        before = position.floor_of(now.wall_ms - self._settle_ms)
         scanned = await scan(
             self._reader,
             request.place,
@@ -189,6 +195,8 @@ class Inbox:
             types=request.types,
             newest_first=request.newest_first,
         )
+        # After the queries, whose answers have dates: with a clock ahead, an event may appear behind the cursor.
+        await self._service_time.check(now, self._reader.ready)
         returned = ReturnedEvents(request.returned, self._max_returned)
         page = await self._fill(scanned, before, returned)
         if not (request.delivered or request.newest_first):

@@ -10,10 +10,13 @@ with Client("http://127.0.0.1:8000", api_key) as client:
         client.ack(page.events)
     for lease in client.leases("billing"):  # several workers share the events
         handle(lease.events)
+
+`AsyncClient` has the same methods, to be awaited.
 """
 
-from triggers_client.client import Accepted, Client, Page
-from triggers_client.encoding import Event
+from triggers_client.async_client import AsyncClient
+from triggers_client.async_leases import AsyncLease
+from triggers_client.client import Client
 from triggers_client.errors import (
     Fault,
     Forbidden,
@@ -27,18 +30,24 @@ from triggers_client.errors import (
     Unauthorized,
     Unavailable,
 )
+from triggers_client.events import Accepted, Event, EventStatus, InboxEvent, NewEvent, Page
 from triggers_client.leases import Lease
 
 __all__ = [
     "Accepted",
+    "AsyncClient",
+    "AsyncLease",
     "Client",
     "Event",
+    "EventStatus",
     "Fault",
     "Forbidden",
+    "InboxEvent",
     "InvalidEvent",
     "InvalidRequest",
     "Lease",
     "LeaseLost",
+    "NewEvent",
     "NotFound",
     "Page",
     "Refused",

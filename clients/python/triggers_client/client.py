@@ -1,42 +1,19 @@
-"""The client: send, follow, acknowledge, look up and erase events."""
+"""The client: send, follow, acknowledge, lease, look up and erase events."""
 
-import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, Self
 
 import httpx
 
-from triggers_client.batches import MAX_EVENTS, batches
-from triggers_client.encoding import Event, encode
-from triggers_client.errors import TriggersError, Unavailable, refused
-from triggers_client.leases import Lease, handed_out
-from triggers_client.retries import ATTEMPTS, RETRIED_STATUSES, pause_seconds
-
-_TIMEOUT_SECONDS = 30.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
-    """An event in the queue. `source`, `inbox` and `id` identify it; `receipt` identifies this acceptance."""
-
-    id: str
-    source: str
-    inbox: str
-    receipt: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """Events, oldest first, as CloudEvents with `inbox`, `position` and `receivedat`, and the cursor after them."""
-
-    events: list[dict[str, Any]]
-    cursor: str
-    more: bool
+from triggers_client.errors import TriggersError
+from triggers_client.events import Accepted, Event, EventStatus, Page
+from triggers_client.exchange import Outcome, Pause, Request, Steps, T, http_options
+from triggers_client.lease_operations import leasing
+from triggers_client.leases import Lease, Sleep, handled
+from triggers_client.operations import Operations, environment
+from triggers_client.retries import ATTEMPTS
 
 
 class Client:
@@ -57,26 +34,15 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("The URL must begin with http:// or https://.")
-        self._attempts = attempts
+        self._http = httpx.Client(transport=transport, **http_options(url, api_key))
+        self._operations = Operations(attempts)
         self._sleep = sleep
-        self._http = httpx.Client(
-            base_url=url,
-            timeout=_TIMEOUT_SECONDS,
-            transport=transport,
-            # No proxy for requests to this machine.
-            trust_env=httpx.URL(url).host not in _LOOPBACK,
-            headers={"Authorization": f"Bearer {api_key}", "User-Agent": "triggers-client"},
-        )
+        self._handed_out: set[Lease] = set()
 
     @classmethod
     def from_environment(cls, *, attempts: int | None = ATTEMPTS) -> Self:
         """Return a client for the URL and key in `TRIGGERS_URL` and `TRIGGERS_API_KEY`."""
-        try:
-            return cls(os.environ["TRIGGERS_URL"], os.environ["TRIGGERS_API_KEY"], attempts=attempts)
-        except KeyError as missing:
-            raise TriggersError(f"Set the environment variable {missing.args[0]}.") from None
+        return cls(*environment(), attempts=attempts)
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +51,10 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Release the leases that are being handled, and close all connections."""
+        for lease in list(self._handed_out):
+            with suppress(TriggersError):
+                self._run(lease.ending(handled=False))
         self._http.close()
 
     def send(
@@ -104,18 +73,7 @@ class Client:
         service's deduplication window (five minutes by default), events with ids, and all events sent under the same
         explicit `idempotency_key`, are stored once.
         """
-        key, accepted = idempotency_key or uuid.uuid4().hex, list[Accepted]()
-        params = {} if inbox is None else {"inbox": inbox}
-        for batch in batches([encode(event, index) for index, event in enumerate(events)]):
-            headers = _JSON | {"Idempotency-Key": f'"{key}-{batch.first}"'}
-            answer = self._request(
-                "POST", "/v1/events", params=params, content=batch.body, headers=headers, first=batch.first
-            )
-            accepted += [
-                Accepted(id=one["id"], source=one["source"], inbox=one["inbox"], receipt=one["receipt"])
-                for one in answer["events"]
-            ]
-        return accepted
+        return self._run(self._operations.send(events, inbox=inbox, idempotency_key=idempotency_key))
 
     def page(
         self,
@@ -133,9 +91,7 @@ class Client:
         events, wait up to `wait` (0 to 20) seconds. Without `early`, events are returned once they have settled, in
         strict order across pages.
         """
-        params = {"inbox": inbox, "limit": limit, "wait": wait, "early": str(early).lower(), "type": list(types)}
-        answer = self._request("GET", "/v1/inbox", params=params if cursor is None else params | {"after": cursor})
-        return Page(events=answer["events"], cursor=answer["next"], more=answer["more"])
+        return self._run(self._operations.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait, early=early))
 
     def follow(
         self,
@@ -151,22 +107,12 @@ class Client:
 
         Handle the events of a page, then save its cursor: starting again from it skips no event and repeats none.
         """
-        if wait < 1:
-            raise ValueError("wait must be at least 1.")
-        while True:
-            page = self.page(inbox, cursor=cursor, types=types, limit=limit, wait=wait, early=early)
-            cursor = page.cursor
-            yield page
+        for page in self._operations.follow(inbox, cursor=cursor, types=types, limit=limit, wait=wait, early=early):
+            yield self._run(page)
 
     def ack(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Acknowledge `events` of a page, which are soon no longer listed. Can be repeated safely."""
-        positions: dict[str, list[str]] = {}
-        for event in events:
-            positions.setdefault(event["inbox"], []).append(event["position"])
-        for inbox, all_positions in positions.items():
-            for start in range(0, len(all_positions), MAX_EVENTS):
-                content = {"inbox": inbox, "positions": all_positions[start : start + MAX_EVENTS]}
-                self._request("POST", "/v1/acks", json=content)
+        self._run(self._operations.ack(events))
 
     def lease(
         self,
@@ -183,9 +129,9 @@ class Client:
         No other member of the group gets them until the lease ends. If there are none, wait up to `wait` (0 to 20)
         seconds. The first lease creates the group, at `start`: `oldest` (the default), `newest`, or an RFC 3339 time.
         """
-        body = {"group": group, "inbox": inbox, "limit": limit, "seconds": seconds, "wait": wait}
-        answer = self._request("POST", "/v1/leases", json=body if start is None else {**body, "start": start})
-        return None if answer["lease"] is None else Lease(self._use, answer)
+        asked = leasing(self._operations, group, inbox, limit=limit, seconds=seconds, wait=wait, start=start)
+        answer = self._run(asked)
+        return None if answer is None else Lease(self._operations, answer, self._run)
 
     def leases(
         self,
@@ -203,55 +149,39 @@ class Client:
         releases it instead, so that its events are leased again after the group's backoff. To continue after an event
         that failed, catch its exception and call `lease.release([event])`.
         """
-
-        def ask() -> Iterator[Lease]:
-            while True:
-                lease = self.lease(group, inbox, limit=limit, seconds=seconds, wait=wait, start=start)
-                if lease is not None:
+        while True:
+            lease = self.lease(group, inbox, limit=limit, seconds=seconds, wait=wait, start=start)
+            if lease is not None:
+                with handled(lease, seconds, self._run, self._handed_out):
                     yield lease
 
-        return handed_out(ask(), seconds)
-
-    def get(self, event_id: str, *, source: str = "/", inbox: str = "default") -> dict[str, Any]:
+    def get(self, event_id: str, *, source: str = "/", inbox: str = "default") -> EventStatus:
         """Return one event as `event`, with its `status` (stored or delivered), `receivedat`, `expiresat` and so on.
 
         Raises `NotFound` if the event does not exist or is not stored yet.
         """
-        params = {"id": event_id, "source": source, "inbox": inbox}
-        answer: dict[str, Any] = self._request("GET", "/v1/events", params=params)
-        return answer
+        return self._run(self._operations.get(event_id, source=source, inbox=inbox))
 
     def erase(self, event_id: str, *, source: str = "/", inbox: str = "default") -> None:
         """Permanently remove an event and its payload. Succeeds if the event does not exist. Can be repeated safely."""
-        params = {"id": event_id, "source": source, "inbox": inbox, "erase": "true"}
-        self._request("DELETE", "/v1/events", params=params)
+        self._run(self._operations.erase(event_id, source=source, inbox=inbox))
 
-    def _use(self, lease: str, action: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 (it is JSON)
-        return self._request("POST", f"/v1/leases/{lease}/{action}", json=body)
-
-    def _request(self, method: str, path: str, *, first: int = 0, **content: Any) -> Any:  # noqa: ANN401 (it is JSON)
-        """Return the API's answer; retry as the class describes."""
-        failures = 0
+    def _run(self, steps: Steps[T], sleep: Sleep | None = None) -> T:
+        """Carry out `steps`; return their result."""
+        outcome: Outcome = None
         while True:
             try:
-                answer = self._http.request(method, path, **content)
-            except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError) as error:
-                trouble, retry_after = f"The API can't be reached: {str(error) or type(error).__name__}", ""
-                failures += 1
-            else:
-                if answer.status_code not in RETRIED_STATUSES:
-                    return _read(answer, first)
-                trouble, retry_after = str(refused(answer)), answer.headers.get("retry-after", "")
-                failures += answer.status_code != httpx.codes.TOO_MANY_REQUESTS
-            if self._attempts is not None and failures >= self._attempts:
-                raise Unavailable(trouble)
-            self._sleep(pause_seconds(failures, retry_after))
+                step = steps.send(outcome)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            outcome = self._perform(step, sleep or self._sleep)
 
-
-def _read(answer: httpx.Response, first: int) -> Any:  # noqa: ANN401 (it is JSON)
-    if not answer.is_success:
-        raise refused(answer, first)
-    try:
-        return answer.json()
-    except ValueError:
-        raise TriggersError(f"{answer.url} did not return JSON: it is not the Triggers API.") from None
+    def _perform(self, step: Request | Pause, sleep: Sleep) -> Outcome:
+        if isinstance(step, Pause):
+            sleep(step.seconds)
+            return None
+        try:
+            return self._http.request(**vars(step))
+        except httpx.HTTPError as error:
+            return error

@@ -10,13 +10,10 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
 from uuid import UUID
 
 from triggers_client.errors import InvalidEvent
-
-Event: TypeAlias = Mapping[str, Any] | bytes
-"""The fields of an event, `type` at least; or the event as JSON text, which is sent unchanged."""
+from triggers_client.events import Event
 
 
 def encode(event: Event, index: int) -> bytes:

@@ -1,42 +1,34 @@
-"""Leases of a consumer group: the events of one, what its member does with it, and the heartbeat that keeps it."""
+"""Leases of a consumer group, extended by a thread while they are handled."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
-from triggers_client.errors import LeaseLost, TriggersError
+from triggers_client.exchange import Steps
+from triggers_client.lease_operations import LeaseAnswer, LeaseState
+from triggers_client.operations import Operations
 
-MAX_REASON_LENGTH = 200
-_BEATS = 3
-"""Extensions while a lease would last: one may fail."""
-
-Call = Callable[[str, str, Mapping[str, Any]], Any]
-"""Makes a request with a lease, an action and a body; returns the answer."""
+Run = Callable[[Steps[None]], None]
+Sleep = Callable[[float], object]
 
 
-class Lease:
+class Lease(LeaseState):
     """Events of a group that are yours until the lease runs out.
 
-    `attempt` counts how often they were leased. `is_lost` says that the lease ran out, and that another member may
-    have its events.
+    `attempt` counts how often they were leased. `is_lost`: the lease ran out, and another member may have its events.
     """
 
-    def __init__(self, call: Call, answer: Mapping[str, Any]) -> None:
-        self.id: str = answer["lease"]
-        self.events: list[dict[str, Any]] = answer["events"]
-        self.attempt: int = answer["attempt"]
-        self.until: str = answer["until"]
-        self.is_lost = False
-        self.is_over = False
-        self._call = call
+    def __init__(self, operations: Operations, answer: LeaseAnswer, run: Run) -> None:
+        super().__init__(operations, answer)
+        self._run = run
 
     def ack(self, events: Iterable[Mapping[str, Any]] | None = None, *, remove: bool = False) -> None:
         """End `events`, or all that are left, for the group; with `remove`, also remove them from the inbox.
 
         Raises `LeaseLost` if another member may have them.
         """
-        self._end("ack", events, {"remove": True} if remove else {})
+        self._run(self.acking(events, remove=remove))
 
     def release(
         self, events: Iterable[Mapping[str, Any]] | None = None, *, delay: int | None = None, reason: str = ""
@@ -45,66 +37,31 @@ class Lease:
 
         Events that were released as often as the group allows go into quarantine. Raises `LeaseLost`.
         """
-        body = {} if delay is None else {"delay": delay}
-        self._end("release", events, body | ({"reason": reason[:MAX_REASON_LENGTH]} if reason else {}))
+        self._run(self.releasing(events, delay=delay, reason=reason))
 
     def extend(self, seconds: int = 300) -> None:
         """Make the lease last for `seconds` (1 to 3,600) from now. Raises `LeaseLost`."""
-        self.until = self._ask("extend", {"seconds": seconds})["until"]
-
-    def _end(self, action: str, events: Iterable[Mapping[str, Any]] | None, body: Mapping[str, Any]) -> None:
-        if events is None:
-            self._ask(action, body)
-            self.is_over = True
-            return
-        positions = [event["position"] for event in events]
-        if positions:
-            answer = self._ask(action, {**body, "positions": positions})
-            self.is_over = answer.get("left") == 0
-
-    def _ask(self, action: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 (it is JSON)
-        try:
-            return self._call(self.id, action, body)
-        except LeaseLost:
-            self.is_lost = self.is_over = True
-            raise
-
-
-def handed_out(leases: Iterator[Lease], seconds: int) -> Iterator[Lease]:
-    """Yield `leases`, extended while each is handled; ack it if the next one is asked for, and release it if not."""
-    for lease in leases:
-        with _kept(lease, seconds):
-            try:
-                yield lease
-            except GeneratorExit:
-                _quietly(lease, lease.release)
-                raise
-            _quietly(lease, lease.ack)
-
-
-def _quietly(lease: Lease, end: Callable[[], None]) -> None:
-    """End a lease unless its member has; one that was lost is another member's."""
-    if not lease.is_over:
-        with suppress(LeaseLost):
-            end()
+        self._run(self.extending(seconds))
 
 
 @contextmanager
-def _kept(lease: Lease, seconds: int) -> Iterator[None]:
-    """Extend `lease` in a thread until the end of the context, or until it is over."""
+def handled(lease: Lease, seconds: int, run: Callable[..., None], handed_out: set[Lease]) -> Iterator[None]:
+    """Extend `lease` in a thread, then ack it; release it if the generator around this context is closed instead.
+
+    `run` carries out steps; its second argument makes their pauses. Meanwhile the lease is in `handed_out`.
+    """
     done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(seconds / _BEATS) and not lease.is_over:
-            try:
-                lease.extend(seconds)
-            except TriggersError:
-                continue  # the next one may succeed; a lost lease is over
-
-    thread = threading.Thread(target=beat, name="triggers-lease", daemon=True)
-    thread.start()
+    beat = threading.Thread(target=run, args=(lease.heartbeat(seconds), done.wait), name="triggers-lease", daemon=True)
+    beat.start()
+    handed_out.add(lease)
     try:
         yield
+        run(lease.ending(handled=True))
+    except GeneratorExit:
+        run(lease.ending(handled=False))
+        raise
     finally:
+        handed_out.discard(lease)
+        lease.is_over = True
         done.set()
-        thread.join()
+        beat.join()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.model.errors import LeaseLost, Unavailable, Unclear
+from shared.model.errors import InvalidRequest, LeaseLost, Unavailable, Unclear
 from tests.simulation.groups.history import Grant
 from tests.simulation.groups.world import GROUP, POISON, Lost, Server, World
 from worker.groups.held import Release
@@ -111,6 +111,9 @@ class Member:
         try:
             await server.call(lambda groups: groups.ack(GROUP, lease.key, positions))
         except (LeaseLost, *_NO_ANSWER):
+            return
+        except InvalidRequest:
+            self._history.violations.append("an ack of a member's own lease was refused as invalid")
             return
         self._history.ack_confirmed(grant, acked)
 

@@ -37,6 +37,7 @@ class FakeApi:
         self.url = ""
         self.asked: list[Asked] = []
         self.answers: list[Answer] = []
+        self.date = DATE
         self.otherwise: Callable[[Asked], Answer] = accepted
         self._lock = Lock()
 
@@ -86,7 +87,10 @@ def serving() -> Iterator[FakeApi]:
                 self.close_connection = True
                 return
             self.send_response_only(answer.status)
-            headers = {"Content-Length": str(len(answer.body)), "Date": DATE} | dict(answer.headers)
+            headers = {
+                "Content-Length": str(len(answer.body)),
+                "Date": api.date,
+            } | dict(answer.headers)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cli.progress import counting, showing
+from cli.progress import RetryLine, counting, showing
 
 
 class Terminal(io.StringIO):
@@ -32,6 +32,25 @@ def test_elsewhere_there_are_only_notices() -> None:
     assert log.getvalue() == "line 3 is odd\n"
 
 
+def test_retries_are_one_line_that_changes_on_a_terminal() -> None:
+    screen = Terminal()
+    line = RetryLine(screen)
+    line.show("down; retrying in 1 s")
+    line.show("down; retrying in 2 s")
+    line.clear()
+    assert screen.getvalue() == "\r\x1b[2Kdown; retrying in 1 s\r\x1b[2Kdown; retrying in 2 s\r\x1b[2K"
+
+
+def test_elsewhere_retries_are_said_once_and_their_end() -> None:
+    log = io.StringIO()
+    line = RetryLine(log)
+    line.clear()
+    for _ in range(3):
+        line.show("down; retrying")
+    line.clear()
+    assert log.getvalue() == "down; retrying\nConnected again.\n"
+
+
 def test_long_work_is_reported_in_lines() -> None:
     log = io.StringIO()
     with showing(None, log, seconds_per_line=0) as progress:
@@ -40,7 +59,8 @@ def test_long_work_is_reported_in_lines() -> None:
     assert log.getvalue() == "1,000 events so far\n1,234 events so far\n"
 
 
-def test_a_terminal_shows_a_count_even_beyond_the_total() -> None:
+def test_a_terminal_shows_a_count_even_beyond_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     screen = Terminal()
     with counting("Looking", 12, screen) as advance:
         advance(10)

@@ -27,6 +27,7 @@ async def _fill(settings: Settings) -> None:
     await dlq.send([Outgoing(body="d")])
     await backend.event_store()
     await backend.keys()
+    await backend.groups()
     await backend.aclose()
 
 
@@ -44,6 +45,7 @@ def test_messages_files_and_problems_are_reported(settings: Settings, monkeypatc
         ("queue.db", True),
         ("events.db", True),
         ("keys.db", True),
+        ("groups.db", True),
     ]
     assert report["problems"][0].startswith("1 message is in the DLQ")
     assert (

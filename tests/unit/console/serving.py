@@ -13,12 +13,19 @@ from tests.fakes.app import DEFAULT, AppWorld
 
 class Served(AppWorld):
     def __init__(self) -> None:
-        keys = {DEFAULT: {"scopes": [api_key.OPERATE]}, "tenant": {"scopes": [*api_key.DEFAULT_SCOPES]}}
+        keys = {
+            DEFAULT: {"scopes": [api_key.OPERATE, api_key.DLQ_ADMIN]},
+            "tenant": {"scopes": [*api_key.DEFAULT_SCOPES]},
+        }
+        keys["operator"] = {"scopes": [api_key.OPERATE]}
         super().__init__(create_app, key={"burst": 1000}, keys=keys)
 
     async def redrive(self, content: object, *, key: str = DEFAULT, **headers: str) -> httpx.Response:
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
         return await self.post(body, "/v1/dlq/redrive", key=key, **headers)
+
+    async def drop(self, content: object, *, key: str = DEFAULT) -> httpx.Response:
+        return await self.post(msgspec.json.encode(content), "/v1/dlq/drop", key=key)
 
     async def bury(self, *ids: str, reason: str = "the store refuses the event") -> None:
         """Put events into the DLQ, one message each."""

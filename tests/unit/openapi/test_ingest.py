@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from ingest.formats.registry import READERS
+from openapi.bodies import OTHER_CONTENT
 from shared.model import api_key
 from tests.unit.ingest.serving import World
 
@@ -36,7 +37,8 @@ async def test_every_response_is_described_and_every_reference_resolves(document
 
 async def test_every_format_is_described_and_its_examples_are_accepted(world: World, document: Document) -> None:
     post = document["paths"]["/v1/events"]["post"]
-    content = post["requestBody"]["content"]
+    assert post["requestBody"]["content"].keys() == {"application/json"}
+    content = post["requestBody"]["content"] | post["requestBody"][OTHER_CONTENT]
     assert content.keys() == {*READERS, "*/*"}
     binary = {one["name"]: one["example"] for one in post["parameters"] if one["name"].startswith("ce-")}
     for media_type, described in content.items():

@@ -1,9 +1,12 @@
 """A client with scripted answers, whose pauses take no time."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import httpx
-from triggers_client import Client
+from triggers_client import AsyncClient, Client
+
+_MANY = 100
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
@@ -19,6 +22,19 @@ class Api:
     def client(self, *, attempts: int | None = 8) -> Client:
         transport = httpx.MockTransport(self._answer)
         return Client("http://triggers", "the-key", attempts=attempts, transport=transport, sleep=self.waited.append)
+
+    def async_client(
+        self, *, attempts: int | None = 8, sleep: Callable[[float], Awaitable[None]] | None = None
+    ) -> AsyncClient:
+        transport = httpx.MockTransport(self._answer)
+        return AsyncClient(
+            "http://triggers", "the-key", attempts=attempts, transport=transport, sleep=sleep or self._sleep
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        if len(self.waited) > _MANY:
+            await asyncio.Event().wait()  # a heartbeat, which would never let others run
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)

@@ -160,6 +160,14 @@ def test_a_url_without_a_scheme_is_refused() -> None:
         Client("localhost:8000", "k")
 
 
+def test_a_key_that_no_header_can_carry_is_refused_without_naming_it() -> None:
+    with pytest.raises(ValueError, match="invalid characters") as refused:
+        Client("http://triggers", "trg_secret\n")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(ValueError, match="URL is invalid"):
+        Client("http://[::1", "k")
+
+
 def test_the_environment_specifies_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIGGERS_URL", "http://127.0.0.1:1")
     monkeypatch.delenv("TRIGGERS_API_KEY", raising=False)

@@ -162,3 +162,12 @@ def test_a_lease_is_extended_while_it_is_handled() -> None:
         lease.ack()
         break
     assert ("/v1/leases/L/extend", {"seconds": 1}) in group.calls
+
+
+def test_closing_the_client_releases_what_is_being_handled() -> None:
+    group = Group(LEASED)
+    client = group.client
+    leases = client.leases("billing")
+    next(leases)
+    client.close()
+    assert group.done() == [("/v1/leases/L/release", {})]

@@ -1,5 +1,8 @@
 """`triggers status` as a command: what is printed where, and the exit code."""
 
+import re
+import time
+from email.utils import formatdate
 from pathlib import Path
 
 import msgspec
@@ -43,6 +46,15 @@ def test_a_problem_sets_the_exit_code_and_reveals_no_secret(api: FakeApi) -> Non
     assert "! The AWS session has expired: log in again" in done.stdout
     assert "the-token" not in done.stdout
     assert "the-secret" not in done.stdout
+
+
+def test_a_clock_that_is_wrong(api: FakeApi) -> None:
+    environ = serve(api, WELL)
+    api.date = formatdate(time.time() + 100_000, usegmt=True)
+    done = run(environ)
+    assert (done.exit_code, done.stderr) == (1, "")
+    [said] = [line for line in done.stdout.splitlines() if line.startswith("! ")]
+    assert re.match(r"! The clock of this machine is (99,99\d|100,000)\.\d s behind\.", said)
 
 
 def test_a_local_server_is_checked_with_its_api(

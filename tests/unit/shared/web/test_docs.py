@@ -47,6 +47,13 @@ async def test_all_that_a_page_refers_to_is_served_by_the_app_itself(client: htt
         assert (await client.get(link)).status_code == 200
 
 
+async def test_the_logo_of_a_vendor_is_not_loaded(client: httpx.AsyncClient) -> None:
+    (script,) = [link for link in links_of((await client.get("/redoc")).text) if link.endswith("redoc.js")]
+    content = (await client.get(script)).text
+    assert "cdn.redoc.ly/redoc/logo" not in content
+    assert "data:," in content
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_the_policy_allows_no_other_host_and_no_inline_script(client: httpx.AsyncClient, path: str) -> None:
     page = await client.get(path)

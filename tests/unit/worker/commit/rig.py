@@ -17,6 +17,7 @@ from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
 from shared.model.position import Minter
 from shared.model.records import Place, StoredEvent
 from shared.ports import BodyStore, EventStore, Message, MessageSink
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from tests.fakes.clock import FakeClock
@@ -50,12 +51,15 @@ class Rig:
         self.sink = Scripted(self.dlq)
         self.receipts = Minter(self.clock)
         self.metrics = Metrics()
+        self.service_time = ServiceTime(limit_ms=settings.clock_skew_ms / 2)
         self.start()
 
     def start(self) -> None:
         """Start a worker without the state of the previous one, which counts as dead."""
         store, bodies = cast("EventStore", self.store), cast("BodyStore", self.bodies)
-        self.rules = CommitRules(clock=self.clock, minter=Minter(self.clock), settings=self.settings)
+        self.rules = CommitRules(
+            clock=self.clock, minter=Minter(self.clock), settings=self.settings, service_time=self.service_time
+        )
         self.dead_letters = DeadLetters(
             cast("MessageSink", self.sink),
             self.clock,
@@ -71,6 +75,11 @@ class Rig:
         )
         self.resolver = Resolver(store, bodies, self.rules)
         self.remover = Remover(store, bodies, self.rules)
+
+    def date_answer(self) -> None:
+        """Let a service answer, whose clock shows what this one would if it was not shifted."""
+        now = Reading.of(self.clock)
+        self.service_time.observe(now.wall_ms - self.clock.offset_ms, now.monotonic_ms, now)
 
     def event(self, name: str = "e", *, data: object = None, type_: str = "t", **more: object) -> Event:
         body = {"specversion": "1.0", "id": name, "source": "/", "type": type_, "data": data, **more}
