@@ -1,7 +1,7 @@
 """Compare the mutants that survived with those that are known to change nothing: `script/mutate`.
 
-A line of `tests/equivalent_mutants.txt` is a function, the changed line, and the reason, separated by ` | `. Mutants are
-not named by mutmut's numbers, which a change elsewhere in the function shifts.
+A line of `tests/equivalent_mutants.txt` is a function, the changed line, and the reason, separated by ` | `. mutmut's
+numbers would not do, since a change elsewhere in the function shifts them.
 """
 
 import re
@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 _EQUIVALENT = Path("tests/equivalent_mutants.txt")
 _MUTMUT = Path(sys.executable).with_name("mutmut")
-_NOT_KILLED = {"survived", "no tests", "timeout", "suspicious", "segfault"}
+_NOT_NOTICED = {"survived", "no tests"}
+"""A mutant whose tests do not end is noticed."""
+
 _NUMBER = re.compile(r"__mutmut_\d+$")
 
 
@@ -27,7 +29,7 @@ def main() -> int:
     """Print the difference; return the exit code."""
     known = dict(map(_parse, filter(_is_entry, _EQUIVALENT.read_text("utf-8").splitlines())))
     results = [line.strip().split(": ") for line in _run("results", "--all", "true") if ": " in line]
-    survived = {_mutant(name) for name, status in results if status in _NOT_KILLED}
+    survived = {_mutant(name) for name, status in results if status in _NOT_NOTICED}
     functions = {_function(name) for name, status in results if status != "not checked"}
     new = sorted(survived - known.keys())
     stale = sorted(mutant for mutant in known.keys() - survived if mutant.function in functions)
@@ -36,9 +38,8 @@ def main() -> int:
     for mutant in stale:
         print(f"noticed by now, or gone: {mutant.function} | {mutant.line}")
     tested = sum(status != "not checked" for _, status in results)
-    print(
-        f"{tested} mutants: {tested - len(survived)} noticed, {len(survived - set(new))} equivalent, {len(new)} not noticed"
-    )
+    equivalent = len(survived) - len(new)
+    print(f"{tested} mutants: {tested - len(survived)} noticed, {equivalent} equivalent, {len(new)} not noticed")
     return bool(new or stale)
 
 
