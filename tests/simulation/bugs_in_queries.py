@@ -74,7 +74,7 @@ def newest_of_each_shard() -> Iterator[Any]:
 
 @_bug
 def poll_blind_beyond_its_stop() -> Iterator[Any]:
-    """A poll that stops early wakes nobody who waits for what lies beyond."""
+    """A poll that stops early wakes no request that waits for an event beyond."""
     poll = LongPolls.poll
 
     async def blind(self: LongPolls, inbox: Place) -> list[Polled]:

@@ -156,7 +156,7 @@ def _guards_agree(world: World, listed: Sequence[Listed]) -> Iterator[str]:
 
 
 def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    """Nothing of an erased event is left, except (decision 27) that of a duplicate while two versions run."""
+    """Nothing of an erased event is left, except (decision 28) that of a duplicate while two versions run."""
     receipts = {one.receipt for one in listed}
     guarded = {guard.receipt for guard in world.store.guards()}
     for event in world.traffic.accepted:
