@@ -74,11 +74,15 @@ PAGES = {
     "status": Page(
         summary="Check that everything exists and is healthy.",
         examples=[
-            "triggers status --data .triggers",
+            "triggers status",
             "triggers status --url https://api.example.com",
             "triggers status --json | jq -r '.problems[]'",
         ],
-        variables={"TRIGGERS_URL": "an API to check, too", **_NAMES},
+        variables={
+            "TRIGGERS_URL": "an API to check, too",
+            "BACKEND": "aws, despite a local server",
+            **_NAMES,
+        },
         exits={"1": "something is not healthy"},
     ),
     "ready": Page(
@@ -199,7 +203,7 @@ PAGES = {
         examples=[
             "triggers send events.ndjson",
             "jq -c '.[]' events.json | triggers send - --inbox orders",
-            "triggers send events.ndjson --json",
+            "triggers send --sample stripe.invoice.paid",
         ],
         variables=_API,
         exits={"1": "an event was rejected, or not all were sent"},
@@ -209,7 +213,7 @@ PAGES = {
         examples=[
             "triggers tail --inbox orders",
             "triggers tail --once > all.ndjson",
-            "triggers tail | jq --unbuffered -r .type",
+            "triggers tail --forward-to http://127.0.0.1:3000/webhooks --cursor-file cursor.txt",
         ],
         variables=_API,
         exits={"130": "Ctrl-C, the usual end"},

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from cli import aws_error_messages
 from cli.api_state import ApiState, look_at_api
-from shared.aws import layout
+from shared.aws import clock_reports, layout
 from shared.aws.clients import AwsClients
 from shared.aws.errors import AWS_ERRORS
 from shared.clock import SystemClock
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_STOPS = "it stores nothing. Synchronize it with NTP."
 _SERVING = ("ACTIVE", "UPDATING")  # a table is available while it is being updated
 
 
@@ -131,7 +132,7 @@ class _Look:
         if not self._service_time.is_wrong(now):
             return []
         error = clock_error(self._service_time.error_ms(now))
-        return [f"The clock of this machine {error}. A worker or an inbox on it stops until it is synchronized."]
+        return [f"The clock of this machine {error}: a worker or an inbox here would stop. Synchronize it with NTP."]
 
     async def queue(self) -> tuple[QueueState, list[str]]:
         """Check the queue."""
@@ -178,6 +179,12 @@ class _Look:
                     await layout.check(self._dynamodb, self._named)
             except InvalidSettings as error:
                 problems += [f"{fault}. Every process must use that number." for fault in error.faults]
+            with suppress(*AWS_ERRORS):  # the same
+                now_ms = SystemClock().wall_ms()
+                reports = await clock_reports.read(self._dynamodb, state.name, now_ms)
+                problems += [
+                    f"The clock of the worker on {one.host} {clock_error(one.ahead_ms)}: {_STOPS}" for one in reports
+                ]
         return state, problems
 
     async def api_keys(self) -> tuple[TableState, list[str]]:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-import jsonschema_rs
 import msgspec
 
 from shared.web.docs import DOCUMENT
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 _document: Mapping[str, Any] = msgspec.json.decode(DOCUMENT.read_bytes())
 _paths = {re.compile(re.sub(r"\\{.*?\\}", "[^/]+", re.escape(path))): path for path in _document["paths"]}
@@ -30,7 +32,9 @@ async def check_answer(answer: httpx.Response) -> None:
 
 
 @cache
-def _validator(path: str, method: str, status: str, media_type: str) -> jsonschema_rs.Validator | None:
+def _validator(path: str, method: str, status: str, media_type: str) -> "jsonschema_rs.Validator | None":
+    import jsonschema_rs  # noqa: PLC0415 (the environment of the rehearsal is without it)
+
     content = _document["paths"][path].get(method, {}).get("responses", {}).get(status, {}).get("content", {})
     if media_type not in content:
         return None

@@ -10,6 +10,7 @@ import msgspec
 
 from cli.http import complete_url, shown, url_checked
 from cli.local import emulator
+from cli.local.data_option import data_option
 from cli.output import json_option, print_json
 from cli.root import error_message
 from shared import settings
@@ -28,6 +29,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.command()
 @click.argument("url", required=False, shell_complete=complete_url)
+@data_option("Without URL, check what a worker needs in this data directory instead of AWS.")
 @json_option
 def ready(*, url: str | None, as_json: bool) -> None:
     """Exit with 0 if the API at URL reports that it is ready; without URL, if the resources of a worker answer.

@@ -1,6 +1,7 @@
 """`triggers send`: post a file of events."""
 
 import asyncio
+import io
 import os
 import stat
 import sys
@@ -16,6 +17,8 @@ from cli.event_file import BadLine, Batch, read
 from cli.http import Api, ApiError, describe, problem_of, resolve, target_options
 from cli.output import json_option, print_json
 from cli.progress import Progress, showing
+from cli.samples import NAMES
+from cli.samples import sample as sample_line
 from shared.model.errors import Fault
 from shared.model.event import MAX_EVENTS_PER_REQUEST
 
@@ -36,7 +39,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
 @target_options
 @click.option("--inbox", help="Inbox for events that do not name one.  [default: default]")
 @click.option(
@@ -49,16 +52,23 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option("--in-flight", default=4, show_default=True, type=click.IntRange(1, 32), help="Concurrent requests.")
 @click.option("--fresh", is_flag=True, help="Send the events as new ones, even if the same file was sent before.")
+@click.option(
+    "--sample",
+    type=click.Choice(NAMES),
+    metavar="NAME",
+    help=f"Send a sample instead of a file: {', '.join(NAMES)}. Each time, it is a new event.",
+)
 @json_option
 def send(
     *,
-    file: BinaryIO,
+    file: BinaryIO | None,
     url: str | None,
     api_key: str | None,
     inbox: str | None,
     size: int,
     in_flight: int,
     fresh: bool,
+    sample: str | None,
     as_json: bool,
 ) -> None:
     """Post the events in FILE (`-`: standard input), one JSON object per line.
@@ -75,6 +85,10 @@ def send(
 
     A batch is accepted or refused as a whole; the faults of those refused are listed by line on standard error.
     """
+    if (file is None) == (sample is None):
+        raise click.UsageError("Specify either FILE or --sample.")
+    if file is None:
+        file, fresh = io.BytesIO(sample_line(sample or "")), True
     target = resolve(url, api_key)
     salt = f"{uuid.uuid4().hex[:8]}-" if fresh else ""
     with showing(_size_of(file), sys.stderr) as progress:

@@ -74,7 +74,8 @@ def tail(
 
     --forward-to posts one event after another, in order: its data with its content type, and its attributes as ce-*
     headers. Until the answer is a 2xx, the request is repeated, with pauses of up to 30 seconds, and the cursor stays
-    before the event. With --group, an event without a 2xx is released instead: the group retries it later, and other events follow.
+    before the event. With --group, an event without a 2xx is released instead: the group retries it later, and other
+    events follow.
     """
     if from_start and cursor is not None:
         raise click.UsageError("Specify --from-start or --after, not both.")

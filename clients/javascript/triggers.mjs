@@ -1,6 +1,5 @@
-// A small client of the Triggers API for Node 18 or newer, without dependencies: copy this file.
-
-import { randomUUID } from "node:crypto";
+// A small client of the Triggers API for browsers and Node 20 or newer, without dependencies. Copy this file, and
+// triggers.d.mts for its types.
 
 const RETRIED_STATUSES = new Set([429, 502, 503, 504]);
 const MAX_EVENTS = 1000;
@@ -45,7 +44,7 @@ export class Client {
    * with a value that JSON.stringify would change or drop (NaN, a Map, bytes, …) or refuse (a BigInt, a cycle).
    */
   async send(events) {
-    const key = randomUUID(); // retries of a request carry the same key, so that they create no duplicates
+    const key = randomKey(); // retries of a request carry the same key, so that they create no duplicates
     const accepted = [];
     for (const [n, body] of [...batches(events)].entries()) {
       const answer = await this.request("POST", "/v1/events", body, { "Idempotency-Key": `"${key}-${n}"` });
@@ -153,6 +152,11 @@ export class Lease {
       throw error;
     }
   }
+}
+
+/** Unlike `crypto.randomUUID`, this works in pages without TLS, too. */
+function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function unlessLost(error) {

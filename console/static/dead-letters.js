@@ -153,6 +153,7 @@ export class DeadLetters {
     this.#drawOpen();
     this.#entered({ byKey });
     const described = this.#listed.find((one) => one.id === id);
+    if (described === undefined) return showNone("This message is no longer in the DLQ.");
     if (!this.#may(ADMIN)) return showDescribed(described, ...withheld(this.#key));
     showDescribed(described, el("p", { class: "note" }, "Opening…"));
     let content;

@@ -25,7 +25,7 @@ export class Stream {
   #delivered = false;
   #range = null; // {fromMs, toMs} of a result; null for the latest events
   #feed = null;
-  #pages = [];
+  #page = { number: 1, after: null, next: null }; // of the result for a range
   #isLoaded = false;
 
   /** `listener` has the methods `restart()`, `changed()`, `refused(error)` and `arrived(events)`. */
@@ -49,7 +49,11 @@ export class Stream {
       this.#requestTypes(filter === "" || filter === "*" ? [] : [filter]);
     });
     at("filter").addEventListener("input", () => (at("filter").value === "" ? this.#requestTypes([]) : this.#applyFilter()));
-    at("later").addEventListener("click", () => this.#listener.restart());
+    at("later").addEventListener("click", () => {
+      this.#page = { number: this.#page.number + 1, after: this.#page.next, next: null };
+      this.#listener.restart();
+      at("list").focus();
+    });
     onZone(() => this.#drawFoot());
   }
 
@@ -129,10 +133,10 @@ export class Stream {
     if (this.#range === null) {
       this.#list.add(await newestDelivered(this.#api, query, signal));
     } else {
-      const { events, next } = await readRange(this.#api, query, this.#pages.at(-1) ?? null, signal);
+      const { events, next } = await readRange(this.#api, query, this.#page.after, signal);
       this.#list.clear();
       this.#list.add(events);
-      this.#pages.push(next);
+      this.#page.next = next;
     }
     this.#isLoaded = true;
     this.#draw();
@@ -150,7 +154,7 @@ export class Stream {
     this.state = "starting";
     this.error = null;
     this.#feed = null;
-    this.#pages = [];
+    this.#page = { number: 1, after: null, next: null };
     this.#isLoaded = false;
     this.#list.clear();
     showText(at("feed-note"), "");
@@ -226,14 +230,14 @@ export class Stream {
 
   #drawFoot() {
     const shown = this.#list.shown.toLocaleString("en");
-    const next = this.#pages.at(-1) ?? null;
+    const { number, next } = this.#page;
     at("later").hidden = next === null;
     const events = this.#list.events;
     if (events.length === 0) at("list-foot").textContent = "\u00a0";
     else if (this.#range === null) at("list-foot").textContent = `${shown} latest, newest first`;
     else {
       const bounds = `${clock(events[0].storedMs)} to ${clock(events.at(-1).storedMs)}`;
-      const page = this.#pages.length > 1 ? `, page ${this.#pages.length}` : "";
+      const page = number > 1 ? `, page ${number}` : "";
       at("list-foot").textContent = `${shown} from ${bounds}${next ? `, at most ${RESULTS} at a time` : ""}${page}`;
     }
   }

@@ -1,14 +1,16 @@
 """A `Backend` on SQS, DynamoDB and S3, or on emulators of them."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.aws import layout
+from shared.aws import clock_reports, layout
 from shared.aws.budget import DynamoBudget
 from shared.aws.clients import AwsClients
+from shared.aws.errors import AWS_ERRORS
 from shared.aws.event_reader import DynamoReader
 from shared.aws.event_store import DynamoStore
 from shared.aws.group_store import DynamoGroupStore
@@ -19,7 +21,7 @@ from shared.aws.source_store import DynamoSourceStore
 from shared.aws.sqs import SqsQueue
 from shared.clock import Clock
 from shared.secret_box import KeyFileBox
-from shared.service_time import ServiceTime
+from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.source_ports import SecretBox
 
@@ -107,7 +109,14 @@ class AwsBackend:
         return KmsSecretBox(await self._client(self._aws.kms), self._settings.kms_key_id)
 
     async def maintain(self) -> None:
-        """Do nothing: DynamoDB, SQS and S3 delete expired data themselves."""
+        """Report the clock while it is wrong. DynamoDB, SQS and S3 delete expired data themselves."""
+        while True:
+            await self._clock.sleep_ms(clock_reports.EVERY_MS)
+            now = Reading.of(self._clock)
+            if self.service_time.is_wrong(now):
+                with contextlib.suppress(*AWS_ERRORS):
+                    table = self._settings.dynamodb_table_events
+                    await clock_reports.write(await self._dynamodb(), table, self.service_time.error_ms(now), now)
 
     async def aclose(self) -> None:
         """Close all clients."""

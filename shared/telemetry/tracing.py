@@ -1,6 +1,6 @@
-"""OpenTelemetry spans of requests and messages, if the extra `otel` is installed and an exporter is configured.
+"""OpenTelemetry spans of requests and messages, if `requirements/otel.txt` is installed and an exporter is configured.
 
-    pip install 'triggers[otel]'
+    pip install --require-hashes --no-deps -r requirements/otel.txt
     OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 triggers serve all
 
 The SDK's own variables configure the rest: OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and so on. A

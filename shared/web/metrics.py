@@ -13,6 +13,7 @@ from shared.web import event_path
 
 _KNOWN_ROUTES = {**{route: route for route in ROUTES}, event_path.TEMPLATE.replace(":path", ""): "/v1/events/{id}"}
 _KNOWN_METHODS = {method: method for method in METHODS}
+_PREFIXES = ("/v1/leases/{lease}", "/v1/groups", "/v1/dlq")
 _OTHER = "other"
 
 
@@ -36,8 +37,8 @@ class Requests:
 
 
 def _beginning_of(template: str) -> str:
-    """Return the label of a route of leases or groups, which have one for each."""
-    return next((known for known in ("/v1/leases/{lease}", "/v1/groups") if template.startswith(known)), _OTHER)
+    """Return the label of a route of leases, groups or dead letters, which have one for each."""
+    return next((known for known in _PREFIXES if template.startswith(known)), _OTHER)
 
 
 def handler(metrics: Metrics) -> HTTPRouteHandler:

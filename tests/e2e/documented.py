@@ -21,6 +21,7 @@ ELSEWHERE = {
     "script/bench": "it takes minutes of an idle machine",
     "script/chaos": "it takes minutes; test_chaos.py runs a short one",
     "script/load": "it takes ten minutes; test_load.py runs a short one",
+    "script/screenshots": "it needs Chromium; test_page.py drives the same states",
     "script/rehearse": "it takes minutes and an emulator of its own",
     "script/audit": "it needs the internet",
     "script/cdk-test": "it needs the environment of the CDK",
@@ -29,11 +30,13 @@ ELSEWHERE = {
     "export AWS_": "it selects an AWS account",
     "docker compose ": "it needs Docker",
     "umask 077; mkdir -p backup": "test_single_machine.py makes and restores a backup",
-    "for name in queue events keys; do sqlite3 ": "test_single_machine.py makes and restores a backup",
+    "for name in queue groups events keys; do sqlite3 ": "test_single_machine.py makes and restores a backup",
     "cp -r .triggers/bodies ": "test_single_machine.py makes and restores a backup",
     "triggers groups seek ": "it needs a group; tests of the command have one",
     "triggers groups quarantine ": "it needs a group; tests of the command have one",
     "triggers tail --group billing": "it runs until it is stopped; tests of the command follow a group",
+    "triggers tail --forward-to ": "it runs until it is stopped; tests of the command have an endpoint",
+    ". .venv/bin/activate": "the commands of this checkout are on the path already",
     "triggers tail --once --inbox default | TRIGGERS_URL=": "it needs a second server; test_single_machine.py has one",
 }
 

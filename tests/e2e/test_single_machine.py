@@ -34,7 +34,7 @@ def test_the_files_of_a_running_server_are_its_owners_alone(filled: Local) -> No
 def test_a_backup_of_a_running_server_can_be_restored(filled: Local, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     script = """umask 077; mkdir -p backup
-for name in queue events keys; do "$PYTHON" -c "$COPY" "$DATA/$name.db" "backup/$name.db"; done
+for name in queue groups events keys; do "$PYTHON" -c "$COPY" "$DATA/$name.db" "backup/$name.db"; done
 cp -r "$DATA/bodies" "$DATA/api-key" backup/ 2>/dev/null || true"""
     # As `sqlite3 FILE ".backup COPY"`, which not every machine has installed.
     copy = "import sqlite3, sys; a, b = map(sqlite3.connect, sys.argv[1:]); a.backup(b)"

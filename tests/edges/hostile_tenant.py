@@ -1,9 +1,10 @@
 """A tenant that does everything it can with one key of 1 event a second, beside a well-behaved client.
 
-    python -m tests.edges.hostile_tenant
+    python -m tests.edges.hostile_tenant           p99 of that client alone and beside the tenant
+    python -m tests.edges.hostile_tenant --each    what each attack costs the server
 
-Reports the p99 of that client alone and beside the tenant, in turns; exits with 1 if it more than doubles. On a busy
-machine, the p99 of the client alone varies by as much.
+The first measures in turns, and exits with 1 if the p99 more than doubles. On a busy machine, the p99 of the client
+alone varies by as much; the CPU time of the server does not.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -26,6 +28,7 @@ _STALLED = 510
 _BOMB = gzip.compress(b"[" + b"0," * 262_142 + b"0]")
 _BATCH = b'{"type":"t"}\n' * 1000
 _ROUNDS = 3
+_EACH_SECONDS = 5
 
 
 class HostileTenant:
@@ -37,20 +40,29 @@ class HostileTenant:
         self.statuses: Counter[int] = Counter()
         self.accepted = 0
 
-    async def attack(self) -> None:
-        """Do all of it at once."""
+    async def attack(self, only: str = "") -> None:
+        """Do all of it at once, or only one."""
+        attacks = self._attacks()
+        await asyncio.gather(*(attack() for name, attack in attacks.items() if only in ("", name)))
+
+    def _attacks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         key = f"X-API-Key: {self._server.hostile}"
         wrong = f"X-API-Key: {self._server.hostile[:-8]}"
         json, ndjson = "Content-Type: application/json", "Content-Type: application/x-ndjson"
-        await asyncio.gather(
-            self._stall_many([request("POST", "/v1/events", key, json, "Content-Length: 99")] * _STALLED),
-            self._stall_many([request("GET", f"/v1/inbox?inbox=i{n}&wait=20", key) for n in range(_WAITS)]),
-            self._repeat(lambda _: request("POST", "/v1/events", key, json, "Content-Encoding: gzip", body=_BOMB)),
-            self._repeat(lambda _: request("POST", "/v1/events", key, ndjson, body=_BATCH)),
-            self._repeat(lambda n: request("GET", "/v1/inbox", f"{wrong}{n:08}")),
-            self._repeat(lambda _: request("GET", "/v1/inbox?inbox=full&limit=1000", key)),
-            self._repeat(lambda n: request("GET", f"/v1/inbox?inbox=full&count=true&limit=1&type=t{n}.*", key)),
-        )
+        stalled = [request("POST", "/v1/events", key, json, "Content-Length: 99")] * _STALLED
+        waits = [request("GET", f"/v1/inbox?inbox=i{n}&wait=20", key) for n in range(_WAITS)]
+        repeated: dict[str, Callable[[int], bytes]] = {
+            "bombs": lambda _: request("POST", "/v1/events", key, json, "Content-Encoding: gzip", body=_BOMB),
+            "batches": lambda _: request("POST", "/v1/events", key, ndjson, body=_BATCH),
+            "secrets": lambda n: request("GET", "/v1/inbox", f"{wrong}{n:08}"),
+            "pages": lambda _: request("GET", "/v1/inbox?inbox=full&limit=1000", key),
+            "counts": lambda n: request("GET", f"/v1/inbox?inbox=full&count=true&limit=1&type=t{n}.*", key),
+        }
+        return {
+            "stalled": partial(self._stall_many, stalled),
+            "waits": partial(self._stall_many, waits),
+            **{name: partial(self._repeat, asked) for name, asked in repeated.items()},
+        }
 
     async def _stall_many(self, asked: list[bytes]) -> None:
         """Open a connection for each, one after another: how fast they may be opened is a matter of `test_attacks`."""
@@ -88,6 +100,18 @@ class HostileTenant:
         return answer is not None and answer.headers.get("connection") != "close"
 
 
+async def _each() -> int:
+    """Measure each attack alone."""
+    for name in ("stalled", "waits", "bombs", "batches", "secrets", "pages", "counts"):
+        with running(MAX_CONNECTIONS_PER_ADDRESS="0", BODY_TIMEOUT_SECONDS="30") as server:
+            tenant, before = HostileTenant(server, _EACH_SECONDS), server.cpu_seconds()
+            await tenant.attack(name)
+            answers, cpu_ms = tenant.statuses.total(), (server.cpu_seconds() - before) * 1000
+        statuses = ", ".join(f"{status} {count}" for status, count in sorted(tenant.statuses.items()))
+        sys.stdout.write(f"{name:8} {cpu_ms:6.0f} ms of CPU, {cpu_ms / max(1, answers):6.2f} an answer ({statuses})\n")
+    return 0
+
+
 async def _compare() -> int:
     alone: list[float] = []
     beside: list[float] = []
@@ -111,4 +135,4 @@ async def _compare() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_compare()))
+    sys.exit(asyncio.run(_each() if "--each" in sys.argv else _compare()))

@@ -41,6 +41,11 @@ class Running:
         """The most since `forget_peak`."""
         return self._status("VmHWM")
 
+    def cpu_seconds(self) -> float:
+        """The CPU time that it has taken."""
+        fields = (self._proc / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def refusals(self) -> dict[str, float]:
         """What the server counted, by reason."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:

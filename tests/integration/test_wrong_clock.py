@@ -1,12 +1,16 @@
 """A worker and a reader whose clocks are wrong, on the emulator, whose answers have a `Date`."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 
+from cli import inspection
+from shared.aws import clock_reports
 from shared.aws.backend import AwsBackend
 from shared.clock import SystemClock
 from shared.model.errors import ClockWrong
@@ -104,6 +108,23 @@ async def test_a_worker_behind_stores_nothing_until_its_clock_is_right(aws_setti
         assert worker.metrics.clock_error.of().read() == 0
     await inbox.aclose()
     await reading.aclose()
+
+
+async def test_status_names_the_worker(aws_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_reports, "EVERY_MS", 100)
+    worker = Worker(aws_settings, -200_000)
+    async with worker.running():
+        maintenance = asyncio.create_task(worker.backend.maintain())
+        async with inspection.opened(aws_settings) as clients, asyncio.timeout(DEADLINE_SECONDS):
+            while (report := await inspection.inspect(aws_settings, clients, None)).healthy:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        maintenance.cancel()
+    [problem] = report.problems
+    assert re.fullmatch(
+        rf"The clock of the worker on {socket.gethostname()} is (199|200)\.\d s behind: it stores nothing\."
+        r" Synchronize it with NTP\.",
+        problem,
+    )
 
 
 async def test_a_reader_ahead_reads_nothing(aws_settings: Settings) -> None:

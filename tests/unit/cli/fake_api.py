@@ -37,7 +37,7 @@ class FakeApi:
         self.url = ""
         self.asked: list[Asked] = []
         self.answers: list[Answer] = []
-        self.date = DATE
+        self.date: Callable[[], str] = lambda: DATE
         self.otherwise: Callable[[Asked], Answer] = accepted
         self._lock = Lock()
 
@@ -89,7 +89,7 @@ def serving() -> Iterator[FakeApi]:
             self.send_response_only(answer.status)
             headers = {
                 "Content-Length": str(len(answer.body)),
-                "Date": api.date,
+                "Date": api.date(),
             } | dict(answer.headers)
             for name, value in headers.items():
                 self.send_header(name, value)

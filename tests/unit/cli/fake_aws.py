@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -77,7 +78,7 @@ def serve(api: FakeApi, answers: dict[str, Any]) -> dict[str, str]:
         return Answer(status, msgspec.json.encode(body), (("Content-Type", "application/x-amz-json-1.0"),))
 
     api.otherwise = answer
-    api.date = formatdate(usegmt=True)
+    api.date = partial(formatdate, usegmt=True)
     return {
         "AWS_ENDPOINT_URL": api.url,
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

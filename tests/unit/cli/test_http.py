@@ -80,3 +80,18 @@ def test_a_request_that_cannot_be_sent_is_one_line(api: FakeApi) -> None:
     done = run("--url", api.url, "--api-key", "k")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: The request can't be sent:")
+
+
+def test_data_names_the_server_whatever_the_environment_says(api: FakeApi, here: Path) -> None:
+    api.otherwise = lambda _: EMPTY
+    dev_json(here, f'{{"url":"{api.url}","api_key":"from-data"}}')
+    data = ["--data", str(here / ".triggers")]
+    assert run(*data, TRIGGERS_URL="http://127.0.0.1:1", TRIGGERS_API_KEY="k").exit_code == 0
+    assert run(*data, "--api-key", "from-option").exit_code == 0
+    assert [asked.headers["authorization"] for asked in api.asked] == ["Bearer from-data", "Bearer from-option"]
+    assert "Specify --url or --data, not both." in run(*data, "--url", api.url).stderr
+
+
+def test_data_without_a_server_is_one_line(here: Path) -> None:
+    done = run("--data", str(here))
+    assert done.stderr == f"Error: No server runs on {here}; `triggers dev --data {here}` starts one.\n"

@@ -76,3 +76,17 @@ def test_provisioning_sqlite_is_refused_in_one_line(settings: Settings, monkeypa
         1,
         "Error: SQLite needs no provisioning: files are created when they are first used.\n",
     )
+
+
+def test_the_server_of_this_directory_is_checked_unless_a_backend_is_named(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TRIGGERS_URL", "BACKEND", "DATA_DIR"):
+        monkeypatch.setenv(name, "")
+    asyncio.run(_fill(settings))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".triggers").symlink_to(settings.data_dir)
+    (tmp_path / ".triggers" / "dev.json").write_text('{"url":"http://127.0.0.1:1","api_key":"k"}')
+    report = msgspec.json.decode(CliRunner().invoke(triggers, ["status", "--json"]).stdout)
+    assert report["api"]["url"] == "http://127.0.0.1:1"
+    assert {file["name"] for file in report["files"]} >= {"groups.db"}

@@ -1,28 +1,26 @@
 """How the page follows an inbox, run by Node against an API with scripted answers."""
 
-import subprocess
 from typing import Any
 
 import msgspec
 
-from console.page import FOLDER
-from tests.unit.console.test_scripts import NODE
+from tests.unit.console.node import evaluate
 
 _SCRIPT = """\
 const [{ Feed }, { RequestError }] = await Promise.all(["feed", "api"].map((name) => import(`FOLDER/${name}.js`)));
-const answers = JSON.parse((await import("node:fs")).readFileSync(0, "utf8"));
+const answers = given;
 const stop = new AbortController();
 const log = [];
 const api = {
   async get(path) {
     log.push(["asked", path]);
-    const answer = answers.shift();
-    if (answer === undefined) {
+    const next = answers.shift();
+    if (next === undefined) {
       stop.abort();
       throw new RequestError("the end");
     }
-    if (answer.status) throw new RequestError(answer.detail, answer);
-    return { text: JSON.stringify(answer), serverMs: Date.parse("2026-11-22T17:00:30Z") };
+    if (next.status) throw new RequestError(next.detail, next);
+    return { text: JSON.stringify(next), serverMs: Date.parse("2026-11-22T17:00:30Z") };
   },
 };
 const listener = {
@@ -31,7 +29,7 @@ const listener = {
   skipped: () => log.push(["skipped"]),
 };
 await new Feed("orders", api, TYPES, listener).run(stop.signal);
-process.stdout.write(JSON.stringify(log));
+answer = log;
 """
 POSITION = "019aac9b-2e80-7000-8000-000000000000"  # its time is 2025-11-22T17:27:22.496Z
 NEWEST = {"id": POSITION, "eventid": "e1", "type": "t", "source": "/", "position": POSITION, "data": 1}
@@ -47,11 +45,8 @@ def page(*ids: str, after: str = "c1", more: bool = False) -> dict[str, Any]:
 
 def follow(*answers: object, types: tuple[str, ...] = ()) -> list[list[Any]]:
     """Return the requests and the notifications of the feed until the answers run out."""
-    script = _SCRIPT.replace("FOLDER", FOLDER.as_uri()).replace("TYPES", msgspec.json.encode(types).decode())
-    command = [str(NODE), "--input-type=module", "--eval", script]
-    given = msgspec.json.encode(answers)
-    done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=60)  # noqa: S603
-    reported: list[list[Any]] = msgspec.json.decode(done.stdout)
+    script = _SCRIPT.replace("TYPES", msgspec.json.encode(types).decode())
+    reported: list[list[Any]] = evaluate(script, answers)
     return reported
 
 

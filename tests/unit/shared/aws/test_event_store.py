@@ -184,10 +184,12 @@ async def test_a_change_to_an_older_guard_also_changes_the_current_one() -> None
 
 
 async def test_guards_and_events_are_inserted_under_names_that_the_table_keeps_for_itself() -> None:
-    store, client, _ = _store({"Responses": [{}]}, {"Responses": [{}]})
+    store, client, _ = _store({"Responses": [{}]}, {"Responses": [{}]}, {})
 
     assert await store.insert_guards([_guard()]) == [Outcome.DONE]
     assert await store.insert_events([_event()]) == [Outcome.DONE]
 
-    statements = [arguments["Statements"][0]["Statement"] for _, arguments in client.calls]
+    *inserts, (_, recorded) = client.calls
+    assert recorded["Item"] == {"pk": {"S": "inboxes#acme"}, "sk": {"S": "default"}, "ttl": {"N": str(1001 + 172_800)}}
+    statements = [arguments["Statements"][0]["Statement"] for _, arguments in inserts]
     assert all(statement.startswith("INSERT INTO \"t\" VALUE {'pk': ?, 'sk': ?") for statement in statements)
