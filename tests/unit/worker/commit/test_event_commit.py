@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from shared.model.errors import ClockWrong
 from shared.model.event import Event
 from shared.model.records import Outcome, StoredEvent, Tombstone
 from shared.settings import Settings
@@ -203,3 +204,22 @@ def test_the_digest_of_a_content_never_changes() -> None:
     body = b'{"specversion":"1.0","id":"e","source":"/","type":"t","subject":"s","data":{"a":1}}'
     event = Event(receipt="r", id="e", source="/", inbox="orders", type="t", body=msgspec.Raw(body))
     assert event_commit._digest(event) == "058320dda64a635d"  # noqa: SLF001
+
+
+def test_what_has_expired_is_past_from_that_second_on(rig: Rig) -> None:
+    rig.date_answer()
+    expires_at = rig.clock.wall_ms() // 1000 + 3
+    rig.clock.advance((expires_at * 1000 - 1 - rig.clock.wall_ms()) / 1000)
+    assert not rig.rules.is_past(expires_at)
+    rig.clock.advance(0.001)
+    assert rig.clock.wall_ms() == expires_at * 1000
+    assert rig.rules.is_past(expires_at)
+
+
+def test_a_wrong_clock_does_not_say_what_is_past(rig: Rig) -> None:
+    expires_at = rig.clock.wall_ms() // 1000 + 100
+    rig.date_answer()
+    rig.clock.offset_ms = 300_000
+    assert not rig.rules.is_past(rig.clock.wall_ms() // 1000 + 1)
+    with pytest.raises(ClockWrong, match="s ahead"):
+        rig.rules.is_past(expires_at)
