@@ -8,6 +8,7 @@ SCRIPT is the name of the caller, for messages. KIND is one of
     dev        the same and the tools, in `.venv`, and the emulator, which the tests need
     emulator   the emulator of AWS, in `.venv-emulator`
     bench      the runtime and the libraries it is compared with, in `.venv-bench`
+    mutate     the runtime, the tests' libraries and mutmut, in `.venv-mutate`
     cdk        the CDK, and node to run it, in `.venv-cdk`
     cdk-npm    the same, and the cdk command in `.npm-cdk`
 

@@ -68,7 +68,7 @@ _NPM_LOCKS = ("cdk/package.json", "cdk/package-lock.json")
 _KINDS = {
     "runtime": {"made-for-runtime": _main("runtime")},
     "dev": {"made-for-dev": _main("dev"), "made-for-emulator": _extra("emulator")},
-    **{name: {f"made-for-{name}": _extra(name)} for name in ("bench", "emulator", "cdk")},
+    **{name: {f"made-for-{name}": _extra(name)} for name in ("bench", "emulator", "mutate", "cdk")},
     "cdk-npm": {"made-for-cdk": _extra("cdk"), "made-for-npm": Made(NPM, _NPM_LOCKS, {"made-for-npm": _NPM_LOCKS})},
 }
 

@@ -153,7 +153,12 @@ def escape(part: str) -> str:
 
 def _body_value(body: bytes) -> Item:
     # As a string, JSON is readable in the AWS console.
-    return {"B": body} if is_compressed(body) else {"S": body.decode()}
+    if is_compressed(body):
+        return {"B": body}
+    try:
+        return {"S": body.decode()}
+    except UnicodeDecodeError:
+        return {"B": body}
 
 
 def _body_of(value: Item) -> bytes:

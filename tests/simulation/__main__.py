@@ -22,6 +22,7 @@ from tests.simulation.groups import bugs as group_bugs
 from tests.simulation.groups import run as groups
 from tests.simulation.planting import Bugs
 from tests.simulation.pressure import SCENARIOS, Figures, overload
+from tests.simulation.profiles import PROFILES, profile_named
 
 _CHUNK = 50
 _REPORT_EVERY = 10_000
@@ -48,16 +49,31 @@ _WORLDS = {
 @click.option("--seeds", default=100_000, show_default=True, help="How many seeds to run.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--seed", type=int, help="Replay one seed and print its report.")
+@click.option("--profile", "name", help="Run every seed with this profile instead of all in turn.")
+@click.option("--profiles", is_flag=True, help="List the profiles and their kinds of faults.")
 @click.option("--bugs", is_flag=True, help="Plant each bug in turn and count the seeds that catch it.")
 @click.option("--groups", "world", flag_value="groups", help="Simulate consumer groups instead of the pipeline.")
 @click.option("--clocks", "world", flag_value="clocks", help="Simulate the pipeline with wrong clocks.")
 @click.option("--pressure", is_flag=True, help="Overload an inbox, and measure what is stored after that.")
-def main(seeds: int, first: int, seed: int | None, world: str | None, *, bugs: bool, pressure: bool) -> None:
+def main(
+    seeds: int,
+    first: int,
+    seed: int | None,
+    name: str | None,
+    world: str | None,
+    *,
+    profiles: bool,
+    bugs: bool,
+    pressure: bool,
+) -> None:
     """Simulate the pipeline under faults.
 
     Exit 1 if a promise is broken (with --bugs: if a bug is not caught; with --pressure: if a goal is missed).
     """
-    simulate = _WORLDS[world].simulate
+    if profiles:
+        _list_profiles()
+        return
+    simulate = _WORLDS[world].simulate if name is None else _with_profile(name)
     if seed is not None:
         report = simulate(seed)
         _console.print(report)
@@ -70,6 +86,20 @@ def main(seeds: int, first: int, seed: int | None, world: str | None, *, bugs: b
         else:
             failed = _run(pool, simulate, range(first, first + seeds))
     raise SystemExit(failed)
+
+
+def _with_profile(name: str) -> Simulate:
+    try:
+        return partial(pipeline.simulate, profile=profile_named(name))
+    except KeyError:
+        raise click.BadParameter(f"no profile {name!r}; --profiles lists them", param_hint="--profile") from None
+
+
+def _list_profiles() -> None:
+    table = Table("profile", "kinds of faults")
+    for profile in PROFILES:
+        table.add_row(profile.name, ", ".join(profile.switches))
+    _console.print(table)
 
 
 def _prepare() -> None:
@@ -120,6 +150,8 @@ class _Totals:
 
 
 def _catches(bug: str, seed: int, world: str | None) -> bool:
+    if world is None:
+        return pipeline_bugs.is_caught(bug, seed)
     with _WORLDS[world].bugs.planted(bug):
         return bool(_WORLDS[world].simulate(seed).violations)
 

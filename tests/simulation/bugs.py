@@ -1,4 +1,4 @@
-"""Bugs that the simulation of faults must detect. `BUGS` lists them by name; `planted` activates one."""
+"""Bugs that the simulation of faults must detect. `BUGS` lists them by name."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,19 +10,31 @@ from shared.memory.event_store import MemoryStore
 from shared.model.records import Guard, Outcome, Place, StoredEvent, Tombstone
 from tests.simulation.bugs_in_layouts import LAYOUT_BUGS
 from tests.simulation.bugs_in_moves import MOVE_BUGS
+from tests.simulation.bugs_in_queries import QUERY_BUGS
 from tests.simulation.bugs_in_reads import READ_BUGS
+from tests.simulation.bugs_in_shutdown import SHUTDOWN_BUGS
+from tests.simulation.bugs_in_the_bucket import BUCKET_BUGS
+from tests.simulation.bugs_in_the_queue import QUEUE_BUGS
+from tests.simulation.bugs_in_time import TIME_BUGS
 from tests.simulation.planting import Bugs
+from tests.simulation.profiles import CALL_PROFILES, profile_named
+from tests.simulation.run import simulate
 from worker.commit.consumer import Consumer
 from worker.commit.event_commit import CommitRules, EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Removed, Remover
 from worker.commit.resolver import Resolver
 
-_LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
-
-BUGS = Bugs(MOVE_BUGS | READ_BUGS | LAYOUT_BUGS)
-planted = BUGS.planted
+BUGS = Bugs(MOVE_BUGS | READ_BUGS | LAYOUT_BUGS | SHUTDOWN_BUGS | BUCKET_BUGS | QUERY_BUGS | TIME_BUGS | QUEUE_BUGS)
 _bug = BUGS.add
+
+
+def is_caught(bug: str, seed: int) -> bool:
+    """Plant `bug`, and return whether `seed` finds it."""
+    name = BUGS[bug].profile
+    profile = CALL_PROFILES[seed % len(CALL_PROFILES)] if name is None else profile_named(name)
+    with BUGS.planted(bug):
+        return bool(simulate(seed, profile=profile).violations)
 
 
 @_bug

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
@@ -27,8 +26,8 @@ def settle_of_zero() -> Iterator[Any]:
     """A read extends up to now."""
     init = Inbox.__init__
 
-    def unsettled(self: Inbox, reader: Any, bodies: Any, clock: Any, settings: Any) -> None:
-        init(self, reader, bodies, clock, settings)
+    def unsettled(self: Inbox, *args: Any, **options: Any) -> None:
+        init(self, *args, **options)
         self._settle_ms = 0
 
     yield patch.object(Inbox, "__init__", unsettled)
@@ -50,8 +49,7 @@ def upper_bound_per_shard() -> Iterator[Any]:
     yield patch.object(scan._Shard, "advance", own_bound)
 
 
-@READ_BUGS.add
-@pytest.mark.slow
+@READ_BUGS.under("queries")
 def truncated_shard_ignored() -> Iterator[Any]:
     """A shard that stopped early does not bound what is returned from the others."""
     query = MemoryStore.query

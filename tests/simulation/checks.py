@@ -156,7 +156,7 @@ def _guards_agree(world: World, listed: Sequence[Listed]) -> Iterator[str]:
 
 
 def _erased(world: World, listed: Sequence[Listed]) -> Iterator[str]:
-    """Nothing of an erased event is left, except (decision 27) that of a duplicate while two versions run."""
+    """Nothing of an erased event is left, except (decision 28) that of a duplicate while two versions run."""
     receipts = {one.receipt for one in listed}
     guarded = {guard.receipt for guard in world.store.guards()}
     for event in world.traffic.accepted:
@@ -179,7 +179,7 @@ def _must_be_seen(world: World, listed: Sequence[Listed], seen: Sightings) -> se
         event.receipt
         for event in world.traffic.accepted
         if world.may_be_deleted(event.accepted_at) or not matches_any(seen.types, kind_of(event.identity.id))
-    }
+    } | world.traffic.acked_unread
     must = {one.receipt for one in listed if not one.place.delivered or (seen.acks and one.receipt not in removed)}
     return must - others
 

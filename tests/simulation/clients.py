@@ -18,7 +18,7 @@ from worker.inbox.reader import Inbox, Page, PageRequest
 
 _TYPES = ((), ("t",), ("u.*",), ("v",))
 _WAIT_SECONDS = 4
-_CHECK_MS = 30_000  # longer than the checks take: nothing may expire meanwhile
+_CHECK_SECONDS = 60
 _BURST = 12
 _LIMIT = 3
 
@@ -27,7 +27,7 @@ _KEY = ApiKey(key_id="k", tenant=TENANT, name="", scopes=(), secret_hash="", cre
 
 
 class _Status(msgspec.Struct):
-    """The answer of a lookup."""
+    """What a lookup says of an event."""
 
     status: str
     position: str
@@ -44,12 +44,11 @@ _position_decoder = msgspec.json.Decoder(_Positioned)
 
 
 async def check_clients(world: World) -> list[str]:
-    """Return what is wrong with lists, counts, look-ups and long polls, read through one process."""
-    await _until_nothing_expires(world)
-    process = world.process()
+    """Return what is wrong with pages, counts, lookups and long polls, read through one process."""
+    process = world.process(reads=True)
     inbox = world.inbox(process)
     lookup = Lookup(world.reader(process), world.bucket(process), process)
-    stored = _stored(world)
+    stored = await _lasting(world)
     found = [fault async for fault in _wrong_lists(world, inbox, stored)]
     found += [fault async for fault in _wrong_statuses(world, lookup, stored)]
     found += [fault async for fault in _missed_waits(world, inbox)]
@@ -57,23 +56,14 @@ async def check_clients(world: World) -> list[str]:
     return found
 
 
-async def _until_nothing_expires(world: World) -> None:
-    now_ms = world.services.wall_ms()
-    ahead_ms = sorted(one.expires_at * 1000 - now_ms for one in _records(world))
-    for expires_ms in ahead_ms:
-        elapsed_ms = world.services.wall_ms() - now_ms
-        if 0 <= expires_ms - elapsed_ms < _CHECK_MS:
-            await asyncio.sleep((expires_ms - elapsed_ms + 1000) / 1000)
-
-
-def _stored(world: World) -> list[StoredEvent]:
-    """Return the events that have not expired, in order."""
-    now_ms = world.services.wall_ms()
-    return sorted((one for one in _records(world) if one.expires_at * 1000 > now_ms), key=lambda event: event.place)
-
-
-def _records(world: World) -> list[StoredEvent]:
-    return [record for record in world.store.records.values() if isinstance(record, StoredEvent)]
+async def _lasting(world: World) -> list[StoredEvent]:
+    """Wait until no event expires within a minute; return those that have not, in order."""
+    while True:
+        now = world.services.wall_ms() // 1000
+        records = [record for record in world.store.records.values() if isinstance(record, StoredEvent)]
+        if not any(0 <= record.expires_at - now < _CHECK_SECONDS for record in records):
+            return sorted((one for one in records if one.expires_at > now), key=lambda event: event.place)
+        await asyncio.sleep(_CHECK_SECONDS)
 
 
 async def _wrong_lists(world: World, inbox: Inbox, stored: Sequence[StoredEvent]) -> AsyncIterator[str]:
@@ -127,7 +117,7 @@ async def _wrong_statuses(world: World, lookup: Lookup, stored: Sequence[StoredE
         event = places.get((identity.inbox, guard.position)) if guard and guard.erased_at is None else None
         expected = event and _Status("stored" if event.delivered_at is None else "delivered", event.place.position)
         if await _status(lookup, identity) != expected:
-            yield f"the lookup of {identity.id} does not find it as it is stored: {expected}"
+            yield f"a lookup of {identity.id} does not find it as it is stored: {expected}"
 
 
 async def _status(lookup: Lookup, identity: Identity) -> _Status | None:
@@ -149,6 +139,8 @@ async def _missed_waits(world: World, inbox: Inbox) -> AsyncIterator[str]:
         names = [f"{kind}-{number}-{others}" for number in range(_BURST)]
         await world.traffic.post_at_once([*names, f"{kind}-{last_digit}"])
         page = await waiting
-        if not (page.events or page.more):  # the latter if queries stopped early, before they found it
+        while page.more and not page.events:
+            page = await inbox.read(request._replace(after=page.end))
+        if not page.events:
             yield f"a long poll for {kind} slept through an event"
         await asyncio.sleep(2)  # until every event has settled

@@ -98,7 +98,7 @@ class ClockWorld(World):
         super().__init__(loop, seed, profile=Profile(name="wrong clocks", lost=True, crashes=seed % 2 == 0))
         self._renewed_ms = self.rng.choice((0, self.rng.randrange(1, 1000)))
 
-    def process(self) -> Process:
+    def process(self, *, reads: bool = False) -> Process:  # noqa: ARG002 - every clock may be wrong
         """Return a process that has just compared its clock with the answer to its first call."""
         half = SETTINGS.clock_skew_ms // 2
         process = ErringProcess(self.loop, self.rng.randint(-half, half), self._errors())

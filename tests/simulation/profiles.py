@@ -21,7 +21,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     queue: bool = False  # receives lose their answers, deletes fail in part or are forgotten, messages are too old
     versions: bool = False  # older and newer processes run side by side
     refusals: bool = False  # the table refuses some events until a deploy
-    clients: bool = False  # long polls, filters, counts, newest first, look-ups
+    clients: bool = False  # long polls, filters, counts, newest first, lookups
 
     @property
     def may_repeat(self) -> bool:
@@ -59,8 +59,9 @@ PROFILES = (
     Profile(name="Lambda", on_lambda=True),
     Profile(name="bucket", bucket=True, crashes=True),
     Profile(name="clocks", clocks=True, clients=True),
-    Profile(name="clocks and late calls", clocks=True, lost=True, late=True),
+    Profile(name="clocks, stalls and late calls", clocks=True, lost=True, stalls=True, late=True),
     Profile(name="expiry", expiry=True, clients=True),
+    Profile(name="expiry and late calls", expiry=True, lost=True, late=True),
     Profile(name="queries", queries=True, clients=True),
     Profile(name="conflicts", conflicts=True, crashes=True),
     Profile(name="queue", queue=True, crashes=True),

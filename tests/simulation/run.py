@@ -15,7 +15,7 @@ from tests.simulation.faults.expiry import ExpiringMemoryStore
 from tests.simulation.followers import follow, follow_early, follow_waiting
 from tests.simulation.layouts import change_at_random, misplaced
 from tests.simulation.profiles import Profile
-from tests.simulation.settings import TTL_MS, WINDOW_MS, near
+from tests.simulation.settings import TTL_MS, WIDE_WINDOW_SECONDS, WINDOW_MS, near
 from tests.simulation.traffic import INBOX, TENANT
 from tests.simulation.virtual import VirtualLoop
 from tests.simulation.workers import keep_function_running, keep_worker_running
@@ -26,7 +26,7 @@ _DRAIN_SECONDS = 3_000.0
 _LATE_CALL_SECONDS = 10.0
 _END_SECONDS = 2 * _DRAIN_SECONDS
 _DAYS_SECONDS = 30 * 86_400
-_LONG_OUTAGE_SECONDS = 60.0
+_LONG_OUTAGE_SECONDS = 120.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +108,15 @@ class _Run:
             await world.traffic.post(dict.fromkeys([*rng.sample(names, rng.randint(0, 1)), *fresh], INBOX))
             await asyncio.sleep(pace * rng.random())
             if rng.random() < 0.3:
-                ages_ms = (0, 0, 0, 0, 0, near(rng, (0, WINDOW_MS), 3 * WINDOW_MS), near(rng, (TTL_MS,), 2 * TTL_MS))
+                ages_ms = (
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    near(rng, (0, WINDOW_MS, 1000 * WIDE_WINDOW_SECONDS), 3 * WINDOW_MS),
+                    near(rng, (TTL_MS,), 2 * TTL_MS),
+                )
                 await world.traffic.post({rng.choice(names): INBOX}, age_ms=rng.choice(ages_ms))
             if rng.random() < 0.2:
                 await asyncio.sleep(near(rng, (0, WINDOW_MS), 0) / 1000)

@@ -11,6 +11,7 @@ SETTINGS = Settings(
     visibility_seconds=10,
     worker_receivers=2,
     inline_body_bytes=300,
+    dead_letters_per_minute=5,
 )
 
 WINDOW_MS = SETTINGS.deduplication_window_seconds * 1000

@@ -52,6 +52,7 @@ class Traffic:
     def __init__(self, world: "World") -> None:
         self.accepted: list[Accepted] = []
         self.acked: set[str] = set()  # receipts
+        self.acked_unread: set[str] = set()  # by others than the followers, which may not have read them
         self.acked_identities: dict[Identity, int] = {}  # time of the last one
         self.erased: dict[Identity, int] = {}  # time of the last one
         self.sent: list[str] = []  # the body of every message

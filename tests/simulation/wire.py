@@ -57,7 +57,7 @@ class Wire:
         """
         rng, faults = self._rng, self._faults
         if faults.strikes(rng, "paused"):
-            self._process.stall(near(rng, AGES_MS, 3_000) / 1000)
+            self._process.stall(near(rng, AGES_MS, rng.choice((1_100, 3_000))) / 1000)
         await self._process.awake()
         if faults.is_down or faults.strikes(rng, "throttled"):
             await asyncio.sleep(rng.uniform(0.001, 0.02))
@@ -65,7 +65,7 @@ class Wire:
             raise Unavailable("simulated")
         delay = self._delay()
         if faults.strikes(rng, "late"):
-            delay = max(self._timeout, near(rng, AGES_MS, 6_500) / 1000)
+            delay = max(self._timeout, near(rng, AGES_MS, rng.choice((1_100, 6_500))) / 1000)
         if in_parts and faults.strikes(rng, "partly"):
             effect = self._in_parts(effect)
         answer: asyncio.Future[T] = self._process.loop.create_future()

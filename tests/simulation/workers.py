@@ -76,7 +76,7 @@ async def _work(world: World, process: Process, stop: asyncio.Event) -> None:
 
 
 async def _shut_down(world: World, process: Process, worker: "asyncio.Task[None]", stop: asyncio.Event) -> None:
-    """Stop a worker as a deploy does. It must end in time without being killed."""
+    """Stop a worker as a deploy does. It must end in time."""
     stop.set()
     await asyncio.wait({worker}, timeout=_STOP_SECONDS)
     if not worker.done():

@@ -88,22 +88,22 @@ class World:
         self.layouts = SimulatedLayouts(self.store, self.services) if isinstance(self.store, MemoryStore) else None
         self.capacity = Capacity(loop.time, rate=self.rng.choice((AMPLE, AMPLE, 20, 8)))
         self.bodies = MemoryBodies()
-        self.faults = self._draw_faults()
-        self.bucket_faults = self._draw_faults() if self.profile.bucket else Faults(counts=self.faults.counts)
-        self.queue_faults = Faults(counts=self.faults.counts) if self.profile.keeps_dlq_empty else self.faults
+        self.faults = self._draw_faults(lost=self.profile.lost, late=self.profile.late)
+        self.bucket_faults = self._draw_faults(lost=True, late=True) if self.profile.bucket else Faults(counts={})
+        self.queue_faults = Faults(counts={}) if self.profile.keeps_dlq_empty else self.faults
         self.queue.faults = self._draw_queue_faults()
         self.traffic = Traffic(self)
         self._table = self._faulty_table()
 
-    def _draw_faults(self) -> Faults:
-        rng, profile = self.rng, self.profile
+    def _draw_faults(self, *, lost: bool, late: bool) -> Faults:
+        rng = self.rng
         return Faults(
             throttled=rng.choice((0.0, 0.02, 0.15)),
-            lost=rng.choice((0.02, 0.1)) if profile.lost else 0.0,
-            partly=rng.choice((0.0, 0.1)) if profile.lost else 0.0,
+            lost=rng.choice((0.02, 0.1)) if lost else 0.0,
+            partly=rng.choice((0.0, 0.1)) if lost else 0.0,
             slow=rng.choice((0.0, 0.05, 0.3)),
-            paused=rng.choice((0.0, 0.03, 0.08)) if profile.stalls else 0.0,
-            late=rng.choice((0.02, 0.15)) if profile.late else 0.0,
+            paused=rng.choice((0.0, 0.03, 0.08)) if self.profile.stalls else 0.0,
+            late=rng.choice((0.02, 0.15)) if late else 0.0,
             counts={},
         )
 
@@ -130,7 +130,7 @@ class World:
         """Let everything work from now on, except that clocks stay as they are."""
         self.has_faults = False
         self.capacity.rate = AMPLE
-        self.queue.faults = QueueFaults()
+        self.queue.faults = QueueFaults(retention_seconds=self.queue.faults.retention_seconds)
         for faults in (self.faults, self.bucket_faults, self.queue_faults):
             faults.stop()
 
@@ -139,10 +139,13 @@ class World:
         """Whether a follower may see an event twice: a worker with a wrong clock moves events that were in time."""
         return self.profile.may_repeat or self.had_wrong_clocks
 
-    def process(self) -> Process:
-        """Return a process whose clock is off by at most half the skew permitted between two clocks."""
+    def process(self, *, reads: bool = False) -> Process:
+        """Return a process whose clock is off by at most half the skew permitted between two clocks.
+
+        A worker's clock that is set may put an insert in doubt, as a lost answer does; one that is not is only off.
+        """
         half = SETTINGS.clock_skew_ms // 2
-        if self.profile.clocks:
+        if self.profile.clocks and (reads or self.profile.may_repeat):
             process: Process = UnsteadyProcess(self.loop, self.rng, half_ms=half)
         else:
             process = Process(self.loop, skew_ms=self.rng.randint(-half, half))

@@ -9,7 +9,7 @@ from shared.ports import EventStore
 
 
 class RefusingStore:
-    """`store`, which refuses the events accepted in every eighth millisecond while `is_active`."""
+    """`store`, which refuses the events accepted in every third millisecond while `is_active`."""
 
     def __init__(self, store: EventStore, is_active: Callable[[], bool]) -> None:
         self._store = store
@@ -39,4 +39,4 @@ class RefusingStore:
 
     def _refuses(self, event: StoredEvent) -> bool:
         # Acks insert what is stored already, in the same form.
-        return self._is_active() and event.delivered_at is None and event.accepted_at % 8 == 0
+        return self._is_active() and event.delivered_at is None and event.accepted_at % 3 == 0

@@ -1,8 +1,10 @@
 """Cursors: what was handed out is taken back by the same inbox; anything else is refused and nothing worse."""
 
 import base64
+import binascii
 import string
 import uuid
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -109,6 +111,66 @@ def test_a_cursor_of_another_inbox_is_refused_by_name() -> None:
 def test_other_text_is_not_a_cursor(raw: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
         cursor.decode(base64.urlsafe_b64encode(raw).decode(), "default")
+    assert [fault.detail for fault in refused.value.faults] == [
+        "`after` is not a cursor from this API, or was changed."
+    ]
+
+
+def test_a_cursor_that_was_handed_out_stays_valid() -> None:
+    text = "AgGQoAAAAHAAgAAAAAAAAAEA3yIF"
+    assert cursor.encode(POSITION, "default") == text
+    assert read(text) == POSITION
+
+
+def returned_events(count: int) -> tuple[Returned, ...]:
+    return tuple(Returned(1_764_000_000_000 + number, bytes(DIGEST_BYTES)) for number in range(count))
+
+
+@pytest.mark.parametrize("count", [1, 2, MAX_RETURNED])
+def test_a_cursor_has_no_padding(count: int) -> None:
+    text = cursor.encode(POSITION, "default", returned_events(count))
+    assert "=" not in text
+    assert cursor.decode(text, "default") == Cursor(POSITION, returned_events(count))
+
+
+def text_of(raw: bytes) -> str:
+    """Return what `raw` would be as a cursor, with the CRC that belongs to it."""
+    checked = raw + binascii.crc_hqx(raw, 0xFFFF).to_bytes(2)
+    return base64.urlsafe_b64encode(checked).rstrip(b"=").decode()
+
+
+def raw_of(text: str) -> bytes:
+    """Return the bytes of a cursor, without the CRC."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: b"\x03" + raw[1:],
+        lambda raw: raw[:23] + raw[-2:],  # no event after the base
+        lambda raw: raw[:-3] + raw[-2:],  # part of an event
+        lambda raw: raw[:-2] + bytes(11 * MAX_RETURNED) + raw[-2:],
+    ],
+    ids=["another version", "no event", "part of an event", "too many events"],
+)
+def test_a_cursor_with_a_valid_crc_is_refused_for_what_it_contains(change: Callable[[bytes], bytes]) -> None:
+    raw = raw_of(cursor.encode(POSITION, "default", returned_events(2)))
+    assert read(text_of(raw)) == POSITION
+    with pytest.raises(InvalidRequest) as refused:
+        cursor.decode(text_of(change(raw)), "default")
+    assert str(refused.value) == "The query is invalid."
+    assert [fault.detail for fault in refused.value.faults] == [
+        "`after` is not a cursor from this API, or was changed."
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["\u00e9", "AAAAA", "A A", "AQGQoAAA!!!!AHAAgAAAAAAAAAEA3w", "AgGQoAAA....AHAAgAAAAAAAAAEA3yIF"]
+)
+def test_text_that_is_not_base64_is_not_a_cursor(text: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        cursor.decode(text, "default")
     assert [fault.detail for fault in refused.value.faults] == [
         "`after` is not a cursor from this API, or was changed."
     ]

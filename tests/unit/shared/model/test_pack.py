@@ -185,3 +185,10 @@ def test_a_frame_without_a_declared_size_is_poison() -> None:
 
 def test_a_pack_of_an_older_version_has_no_window() -> None:
     assert packs.decode("p" + base64.b64encode(b'["events","t","k",1,[]]').decode()) == a_pack()
+
+
+@pytest.mark.parametrize("stray", ["!", " ", "\n", "-"])
+def test_characters_outside_of_base64_make_a_pack_poison(stray: str) -> None:
+    body = packs.encode(a_pack(an_event()))
+    assert not is_poison(body)
+    assert is_poison(body[:8] + stray + body[8:])

@@ -143,3 +143,28 @@ def test_any_other_text_is_not_a_position(text: str) -> None:
 )
 def test_near_misses_are_not_positions(text: str) -> None:
     assert not is_position(text)
+
+
+def test_the_random_part_follows_the_random_bytes() -> None:
+    minter = Minter(FakeClock(), random_bytes=lambda count: bytes.fromhex("4567890123456789") * (count // 8))
+    assert minter.mint()[19:] == "8567-890123456789"
+    assert minter.mint()[14:] == "7001-8567-890123456789"
+
+
+def test_a_blurred_position_keeps_time_and_counter_alone() -> None:
+    blurred = position.blurred("0190a000-0000-7abc-9123-456789abcdef")
+    assert blurred == "0190a000-0000-7abc-8000-000000000000"
+    assert is_position(blurred)
+
+
+@given(UUID7S.filter(lambda text: text != position.LAST))
+def test_nothing_lies_between_a_position_and_its_successor(text: str) -> None:
+    assert uuid.UUID(position.successor(text)).int == uuid.UUID(text).int + 1
+    assert len(position.successor(text)) == len(text)
+
+
+def test_the_first_and_the_last_position_enclose_all() -> None:
+    [text] = minted(FakeClock(), 1)
+    assert position.FIRST < text < position.LAST
+    assert is_position(position.FIRST)
+    assert is_position(position.LAST)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model.type_pattern import NONE, intersection, matches_any
+from shared.model.type_pattern import NONE, intersection, matches_any, selects_all
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,8 @@ def test_a_type_passes_if_it_passes_both(key_types: list[str], asked: list[str],
     both = matches_any(key_types, event_type) and matches_any(asked, event_type)
     assert matches_any(intersection(key_types, asked), event_type) == both
     assert len(intersection(key_types, asked)) <= max(1, len(key_types) + len(asked))
+
+
+@pytest.mark.parametrize(("patterns", "all_types"), [((), True), (("a", "*"), True), (("a.*",), False), (NONE, False)])
+def test_patterns_that_select_every_type(patterns: tuple[str, ...], all_types: bool) -> None:  # noqa: FBT001
+    assert selects_all(patterns) is all_types

@@ -102,3 +102,15 @@ async def test_only_eight_events_move_concurrently_so_that_they_are_in_time() ->
     assert moving.most == 8
     assert rig.store.calls.count("move_and_insert") == 25
     assert sorted(rig.names()) == names(25)
+
+
+async def test_every_twenty_releases_in_time_raise_the_limit_by_one() -> None:
+    limit = AdaptiveConcurrencyLimit(3)
+    for _ in range(2):
+        await use(limit, late=True)
+    for expected in (2, 3):
+        for _ in range(19):
+            await use(limit, late=False)
+        assert limit.current == expected - 1
+        await use(limit, late=False)
+        assert limit.current == expected

@@ -4,11 +4,14 @@ import json
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from shared.model.errors import ClockWrong
 from shared.model.event import Event
 from shared.model.records import Outcome, StoredEvent, Tombstone
 from shared.settings import Settings
 from tests.unit.worker.commit.rig import NOISE, SETTINGS, Rig
+from worker.commit import event_commit
 from worker.commit.event_commit import EventCommit, Result
 
 IN_TIME_MS = SETTINGS.commit_deadline_ms + SETTINGS.store_timeout_ms
@@ -154,3 +157,69 @@ async def test_a_body_is_offloaded_once() -> None:
     await commit.offload_body(rig.bucket)
     assert rig.bucket.bodies == {}
     assert commit.body == bytes(commit.event.body)
+
+
+def test_an_event_expires_once_it_is_older_than_its_life(rig: Rig) -> None:
+    accepted_at = rig.clock.wall_ms() - rig.rules.event_ttl_seconds * 1000
+    assert not rig.rules.is_expired(accepted_at)
+    assert rig.rules.is_expired(accepted_at - 1)
+
+
+def test_a_commit_keeps_what_a_dead_letter_needs(rig: Rig) -> None:
+    pack = replace(rig.pack("e"), window_seconds=7)
+    commit = rig.commit(pack)
+    assert (commit.key_id, commit.pack_window_seconds, commit.window_ms) == (pack.key_id, 7, 7000)
+
+
+def test_a_stored_event_and_its_guard_follow_from_the_pack(rig: Rig) -> None:
+    pack = replace(rig.pack("e"), accepted_at=1_764_000_000_999)
+    commit, position = rig.commit(pack), rig.receipts.mint()
+    stored, guard = commit.stored_at(position), commit.guard_at(position)
+    accepted_s = 1_764_000_000
+    assert (stored.type, stored.accepted_at, stored.place.position) == (commit.event.type, pack.accepted_at, position)
+    assert repr(stored.expires_at) == repr(accepted_s + rig.rules.event_ttl_seconds)
+    assert repr(guard.expires_at) == repr(accepted_s + rig.rules.guard_ttl_seconds)
+    assert (guard.identity, guard.receipt, guard.digest) == (commit.identity, commit.event.receipt, commit.digest)
+
+
+def test_a_body_of_the_inline_limit_is_stored_in_its_item(rig: Rig, commit: EventCommit) -> None:
+    size = len(commit.body)
+    for limit, is_inline in ((size, True), (size - 1, False)):
+        rules = replace(rig.rules, settings=replace(rig.rules.settings, inline_body_bytes=limit))
+        pack = rig.pack("e")
+        assert (EventCommit(pack.events[0], pack, rules).body_key is None) is is_inline
+
+
+def test_a_move_that_was_answered_is_no_longer_pending(rig: Rig, commit: EventCommit) -> None:
+    guard = commit.guard_at(rig.receipts.mint())
+    assert not commit.may_still_move(guard)
+    commit.begin_move(guard, commit.mint())
+    assert commit.may_still_move(guard)
+    commit.end_move(guard)
+    assert not commit.may_still_move(guard)
+
+
+def test_the_digest_of_a_content_never_changes() -> None:
+    """Stored guards have it: with another, every repeat after a deploy would count as a conflict."""
+    body = b'{"specversion":"1.0","id":"e","source":"/","type":"t","subject":"s","data":{"a":1}}'
+    event = Event(receipt="r", id="e", source="/", inbox="orders", type="t", body=msgspec.Raw(body))
+    assert event_commit._digest(event) == "058320dda64a635d"  # noqa: SLF001
+
+
+def test_what_has_expired_is_past_from_that_second_on(rig: Rig) -> None:
+    rig.date_answer()
+    expires_at = rig.clock.wall_ms() // 1000 + 3
+    rig.clock.advance((expires_at * 1000 - 1 - rig.clock.wall_ms()) / 1000)
+    assert not rig.rules.is_past(expires_at)
+    rig.clock.advance(0.001)
+    assert rig.clock.wall_ms() == expires_at * 1000
+    assert rig.rules.is_past(expires_at)
+
+
+def test_a_wrong_clock_does_not_say_what_is_past(rig: Rig) -> None:
+    expires_at = rig.clock.wall_ms() // 1000 + 100
+    rig.date_answer()
+    rig.clock.offset_ms = 300_000
+    assert not rig.rules.is_past(rig.clock.wall_ms() // 1000 + 1)
+    with pytest.raises(ClockWrong, match="s ahead"):
+        rig.rules.is_past(expires_at)
