@@ -63,13 +63,16 @@ class Layouts:
             self._reads.start("", self._renew)
         return copy.layout
 
-    async def for_writing(self, until_ms: int) -> Layout:
-        """Return the layout to store an event with whose position has the time `until_ms`.
+    async def for_writing(self, until_ms: int, *, tombstones_ms: int = 0) -> Layout:
+        """Return the layout to store events with up to positions of the time `until_ms`, and tombstones.
 
-        Raises `Unavailable` if the layout can't be read, or if that position is more than 45 s ahead of the table: this
-        process has a wrong clock, and would store events where readers do not expect them.
+        Raises `Unavailable` if the layout can't be read, or if the position of an event is more than 45 s ahead of the
+        table: this process has a wrong clock, and would store events where readers do not expect them.
+
+        `tombstones_ms` may be later. Then the clock of another worker was wrong, and no event can be there: when this
+        rule allows that worker to insert it, its commit deadline has long passed.
         """
-        await self.current(until_ms)
+        await self.current(max(until_ms, tombstones_ms))
         copy = self._copy
         if copy is None or not copy.covers(until_ms, self._timing):
             raise Unavailable("the clock of this process is ahead of that of the events table by more than 45 s")

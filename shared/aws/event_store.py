@@ -115,7 +115,7 @@ class DynamoStore(DynamoReader):
     async def reposition(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move `guard` and its event to the event's place, leaving tombstones at the old one; see `EventStore`."""
         old, position = event.place._replace(position=guard.position), event.place.position
-        layout = await self._layouts.for_writing(latest([event.place, old]))
+        layout = await self._layouts.for_writing(latest([event.place]), tombstones_ms=latest([old]))
         moving = transact(
             self._client,
             [
@@ -130,7 +130,7 @@ class DynamoStore(DynamoReader):
     async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
         """Mark `guard` erased and put tombstones at both places of its position."""
         place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
-        layout = await self._layouts.for_writing(latest([place]))
+        layout = await self._layouts.for_writing(0, tombstones_ms=latest([place]))
         return await transact(
             self._client,
             [

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
 from shared.model.errors import InvalidRequest, LeaseLost, Unavailable, Unclear
+from shared.model.position import successor
 from tests.simulation.groups.history import Grant
 from tests.simulation.groups.world import GROUP, POISON, Lost, Server, World
 from worker.groups.held import Release
@@ -75,6 +77,7 @@ class Member:
             case "ack in parts":
                 some = rng.sample(fine, rng.randint(1, len(fine)))
                 await self._ack(server, lease, grant, some)
+                await self._ack_nothing(server, lease, [successor(position) for position in fine[:-1]])
                 await asyncio.sleep(rng.random())
                 await self._ack(server, lease, grant, rng.choice((None, fine)))
             case "stall":
@@ -116,6 +119,13 @@ class Member:
             self._history.violations.append("an ack of a member's own lease was refused as invalid")
             return
         self._history.ack_confirmed(grant, acked)
+
+    async def _ack_nothing(self, server: Server, lease: Lease, positions: Sequence[str]) -> None:
+        """Ack positions between the events of the lease, which name no event."""
+        if not positions:
+            return
+        with suppress(InvalidRequest, LeaseLost, *_NO_ANSWER):
+            await server.call(lambda groups: groups.ack(GROUP, lease.key, positions))
 
     async def _extend(self, server: Server, lease: Lease, grant: Grant) -> None:
         try:
