@@ -56,7 +56,7 @@ def main(
 ) -> None:
     """Compare Triggers with a plain build and a no-op, on this machine, in one run.
 
-    Writes bench/results.json and bench/chart.svg, unless --quick. Takes about ten minutes if no NAME is given.
+    Writes bench/results.json and bench/chart.svg, unless --quick. Takes about a quarter of an hour if no NAME is given.
 
     Five run only if named: soak sends a million events through the embedded server; single-machine measures its start,
     freshness, backlog and pages; freshness the time from a POST to a reader, with and without early reads; groups what
