@@ -63,7 +63,7 @@ def test_deliveries_become_events_byte_for_byte_and_once(local: Local, sources: 
         assert {event["source"] for event in client.page().events} == {"/sources/repo"}
         assert {event["id"] for event in client.page().events} == set(payloads)
     headers = {"Authorization": f"Bearer {environment['TRIGGERS_API_KEY']}"}
-    page = httpx.get(f"{local.url}/v1/inbox", headers=headers, trust_env=False).content
+    page = httpx.get(f"{local.url}/v1/inbox?early=true", headers=headers, trust_env=False).content
     assert all(b'"data":%b' % payload in page for payload in payloads.values())
 
 
