@@ -161,7 +161,7 @@ class DynamoReader:
 
 def latest(places: Sequence[Place]) -> int:
     """Return the time of the latest position of `places`, in epoch ms."""
-    return max((positions.time_of(place.position) for place in places), default=0)
+    return positions.time_of(max((place.position for place in places), default=positions.FIRST))
 
 
 def _name(item: Item) -> tuple[str, str]:
