@@ -1,8 +1,5 @@
 """Overload ends with the load that caused it, and planted bugs for which it does not are found."""
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 from msgspec.structs import replace
 
@@ -20,14 +17,6 @@ def short(scenario: Scenario) -> Scenario:
         burst_seconds=5,
         drain_seconds=120,
     )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Disable the logs of simulated workers."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -1,36 +1,17 @@
 """Thousands of runs of the real core under faults, and a check that they detect planted bugs."""
 
-import logging
-import os
-import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-
 import pytest
 
 from shared.clock import Clock
 from tests.simulation.bugs import BUGS, is_caught
 from tests.simulation.profiles import PROFILES
 from tests.simulation.run import Report, simulate
+from tests.simulation.seeds import simulate_all
 from tests.simulation.sqlite_store import OrderedMemoryStore, SimulatedSqliteStore
 
 SEEDS = [range(200), pytest.param(range(200, 2_000), marks=pytest.mark.slow)]
 SQLITE_SEEDS = [range(200), pytest.param(range(200, 400), marks=pytest.mark.slow)]
 MAX_SEEDS_PER_BUG = 1_500
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Disable the logs of simulated workers."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-def _untraced() -> None:
-    """Disable coverage, which doubles the time: the runs with planted bugs cover the same code."""
-    sys.settrace(None)
-    logging.disable()
 
 
 def _on_sqlite(seed: int) -> Report:
@@ -53,8 +34,7 @@ def _failed(report: Report) -> str:
 
 @pytest.mark.parametrize("seeds", SEEDS, ids=str)
 def test_no_seed_breaks_a_guarantee(seeds: range) -> None:
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_untraced) as pool:
-        reports = list(pool.map(simulate, seeds, chunksize=20))
+    reports = simulate_all(simulate, seeds)
 
     assert [_failed(report) for report in reports if report.violations] == []
     assert {report.profile for report in reports} == {profile.name for profile in PROFILES}
@@ -62,8 +42,7 @@ def test_no_seed_breaks_a_guarantee(seeds: range) -> None:
 
 @pytest.mark.parametrize("seeds", SQLITE_SEEDS, ids=str)
 def test_no_seed_breaks_a_guarantee_on_sqlite(seeds: range) -> None:
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_untraced) as pool:
-        reports = list(pool.map(_on_sqlite, seeds, chunksize=20))
+    reports = simulate_all(_on_sqlite, seeds)
 
     assert [_failed(report) for report in reports if report.violations] == []
     assert {report.profile for report in reports} == {profile.name for profile in PROFILES}

@@ -1,10 +1,5 @@
 """Thousands of runs of consumer groups under faults, and a check that they detect planted bugs."""
 
-import logging
-import os
-import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import pytest
@@ -14,24 +9,12 @@ from shared.sqlite.group_store import SqliteGroupStore
 from tests.simulation.groups.bugs import BUGS
 from tests.simulation.groups.run import Report, simulate
 from tests.simulation.profiles import CALL_PROFILES
+from tests.simulation.seeds import simulate_all
 from tests.simulation.sqlite_store import InlineDatabase
 
 SEEDS = [range(200), pytest.param(range(200, 2_000), marks=pytest.mark.slow)]
 SQLITE_SEEDS = 200
 MAX_SEEDS_PER_BUG = 1_000
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-def _untraced() -> None:
-    """Disable coverage, which doubles the time: the runs with planted bugs cover the same code."""
-    sys.settrace(None)
-    logging.disable()
 
 
 def _on_sqlite(seed: int) -> Report:
@@ -48,8 +31,7 @@ def _failed(report: Report) -> str:
 
 @pytest.mark.parametrize("seeds", SEEDS, ids=str)
 def test_no_seed_breaks_a_guarantee(seeds: range) -> None:
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_untraced) as pool:
-        reports = list(pool.map(simulate, seeds, chunksize=20))
+    reports = simulate_all(simulate, seeds)
 
     assert [_failed(report) for report in reports if report.violations] == []
     assert {report.profile for report in reports} == {profile.name for profile in CALL_PROFILES}
