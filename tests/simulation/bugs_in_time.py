@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from msgspec.structs import replace
 
 from shared.memory.event_store import MemoryStore
@@ -34,6 +35,7 @@ def cursor_taken_back_to_the_bound() -> Iterator[Any]:
 
 
 @_clocks
+@pytest.mark.slow
 def early_read_from_the_bound_of_this_clock() -> Iterator[Any]:
     """An early read covers everything beyond this reader's bound, which may lie before its cursor."""
     extend = Inbox._with_unsettled
@@ -136,6 +138,7 @@ def ack_that_does_not_extend_the_life() -> Iterator[Any]:
 
 
 @TIME_BUGS.under("expiry and late calls")
+@pytest.mark.slow
 def tombstones_that_expire_at_once() -> Iterator[Any]:
     """A tombstone is no longer needed once its event has moved; a late call finds the position free."""
 
