@@ -4,10 +4,13 @@ import msgspec
 import pytest
 
 from bench.audit import Audit
+from shared.aws.inbox_directory import InboxDirectory
 from shared.compression import compress
 from shared.model import pack as packs
 from shared.model.event import Event
 from shared.model.pack import EventPack
+from tests.fakes.clock import FakeClock
+from tests.unit.shared.aws.scripted import ScriptedClient
 
 BODY = b'{"specversion":"1.0","id":"1","source":"/","type":"t","data":"' + b"data " * 100 + b'"}'
 
@@ -68,6 +71,15 @@ def test_an_item_without_a_readable_event_is_a_fault() -> None:
     assert _insert(pk={"S": "inbox#a"}, body={"B": b"\x28\xb5\x2f\xfdjunk"}).counts["faults"] == 1
     assert _insert(pk={"S": "inbox#a"}, body={"S": "{"}).counts["faults"] == 1
     assert _insert(pk={"S": "inbox#a"}).counts["faults"] == 1
+
+
+async def test_the_record_of_an_inbox_is_no_event() -> None:
+    client: Any = ScriptedClient({})
+    await InboxDirectory(client, "t", FakeClock()).record({("a", "b"): 1})
+    [(operation, request)] = client.calls
+    assert operation == "put_item"
+    counts = _audited("PutItem", request).counts
+    assert (counts["stored_events"], counts["faults"]) == (0, 0)
 
 
 def test_a_statement_that_is_no_insert_is_a_fault() -> None:
