@@ -122,7 +122,7 @@ class Processor:
         except Exception as error:  # noqa: BLE001 - no error may affect the other messages
             _log.exception("processing failed", extra={"messages": len(messages)})
             if len(messages) == 1:
-                return [self._leave(messages[0], f"processing failed: {type(error).__name__}")]
+                return [self._leave(messages[0], f"processing failed: {_kind(error)}")]
             return [
                 disposition for message in messages for disposition in await self.process([message], give_up=give_up)
             ]
@@ -262,3 +262,10 @@ class Processor:
 
 def _delay_seconds(message: Message) -> int:
     return _RETRY_SECONDS[min(message.receives, len(_RETRY_SECONDS)) - 1]
+
+
+def _kind(error: Exception) -> str:
+    """Return the type of `error`, or of the first one if it is a group, which task groups raise."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__

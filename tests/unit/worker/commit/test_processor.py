@@ -206,6 +206,15 @@ async def test_a_bug_leaves_one_message_to_the_redrive_and_the_others_are_proces
     assert rig.names() == ["a", "c"]
 
 
+@pytest.mark.parametrize("call", ["insert_guards", "insert_events", "read_guard"])
+async def test_the_reason_names_the_error_itself_whichever_call_it_comes_from(call: str) -> None:
+    rig = Rig()
+    await rig.store_events("known")
+    rig.store.on(call, fails(ZeroDivisionError()))
+    [disposition] = await rig.process(rig.pack("known", "new"))
+    assert (disposition.action, disposition.reason) == (Action.LEAVE, "processing failed: ZeroDivisionError")
+
+
 async def test_an_outage_is_retried_in_place() -> None:
     rig = Rig()
     rig.store.on("insert_guards", *[fails(Unavailable("down"))] * 20)
