@@ -129,13 +129,11 @@ class Resolver:
 
     async def _commit(self, commit: EventCommit, own: Guard) -> Result | None:
         commit.sent.add(own.position)
-        try:
+        with contextlib.suppress(Unclear):
             [outcome] = await self._store.insert_events([commit.stored_at(own.position)])
-        except Unclear:
-            outcome = Outcome.UNCLEAR
-        commit.record_outcome(own.position, outcome)
-        if outcome is Outcome.REFUSED:
-            raise Poison("the store refuses the event")
+            commit.record_outcome(own.position, outcome)
+            if outcome is Outcome.REFUSED:
+                raise Poison("the store refuses the event")
         await self.confirm([(commit, own.position)])
         return commit.result
 
@@ -184,12 +182,11 @@ class Resolver:
             if not commit.may_commit(position):  # the clock is not right
                 return None
             commit.begin_move(current, position)
-            moved = False
             with contextlib.suppress(Unclear):
                 moved = await change.call(current, own, commit.stored_at(position))
                 commit.end_move(current)
-            if moved:
-                change.counter.add()
-                commit.record_outcome(position, Outcome.DONE)
+                if moved:
+                    change.counter.add()
+                    commit.record_outcome(position, Outcome.DONE)
             await self.confirm([(commit, position)])
         return commit.result

@@ -4,8 +4,9 @@ import pytest
 
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome, Tombstone
-from tests.fakes.scripted import Late, answers_after, fails, loses_its_answer, meanwhile, reports
+from tests.fakes.scripted import Late, answers, answers_after, fails, loses_its_answer, meanwhile, reports
 from tests.unit.worker.commit.rig import SETTINGS, Rig, counts
+from worker.commit.processor import Action
 
 IN_TIME_MS = SETTINGS.commit_deadline_ms + SETTINGS.store_timeout_ms
 PROOF_MS = SETTINGS.settle_ms - SETTINGS.clock_skew_ms
@@ -195,6 +196,29 @@ async def test_a_commit_of_a_single_event_without_an_answer_is_confirmed() -> No
     rig.store.on("insert_events", loses_its_answer)
     assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
     assert rig.store.calls == ["insert_guards", "read_guard", "insert_events", "read_events"]
+
+
+async def test_a_commit_of_a_single_event_that_is_answered_in_time_is_not_read() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", reports(Outcome.UNCLEAR))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", "read_guard", "insert_events"]
+
+
+async def test_a_throttled_commit_of_a_single_event_is_repeated_at_its_position() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", reports(Outcome.UNCLEAR))
+    rig.store.on("insert_events", answers(Outcome.THROTTLED))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", *["read_guard", "insert_events"] * 2]
+
+
+async def test_an_answer_that_lacks_a_record_is_an_error_and_confirms_nothing() -> None:
+    rig = Rig()
+    rig.store.on("insert_events", loses_its_answer)
+    rig.store.on("read_events", answers())
+    [disposition] = await rig.process(rig.pack("e"))
+    assert (disposition.action, disposition.reason) == (Action.LEAVE, "processing failed: ValueError")
 
 
 async def test_a_throttled_insert_leaves_its_position_unsent_so_it_can_be_used_while_young() -> None:
