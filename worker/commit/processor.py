@@ -169,14 +169,14 @@ class Processor:
 
     async def _store_chunk(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         await self._concurrency.acquire()
-        kept_up = False
+        late = False
         try:
-            kept_up = await self._write_chunk(chunk, give_up)
-            if not kept_up:
+            late = not await self._write_chunk(chunk, give_up)
+            if late:
                 # Its place stays taken until its events are resolved: others would only add to the load.
                 await self._resolve_rest(chunk, give_up)
         finally:
-            self._concurrency.release(late=not kept_up)
+            self._concurrency.release(late=late)
         await self._resolve_rest(chunk, give_up)
 
     async def _write_chunk(self, chunk: Sequence[EventCommit], give_up: Callable[[], bool]) -> bool:

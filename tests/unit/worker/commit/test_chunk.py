@@ -124,6 +124,13 @@ async def test_a_claim_that_took_too_long_counts_as_late_although_it_had_no_answ
     assert limit(rig) == 7
 
 
+async def test_an_error_in_the_program_does_not_count_as_late() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", fails(ZeroDivisionError()))
+    await rig.process(rig.pack("e"))
+    assert limit(rig) == 8
+
+
 async def test_after_giving_up_no_chunk_begins() -> None:
     rig = Rig()
     assert counts(await rig.process(rig.pack(*names(100)), give_up=lambda: True)) == [{"postponed": 100}]
