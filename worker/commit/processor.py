@@ -53,7 +53,7 @@ class Action(enum.Enum):
 
 
 class Disposition(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do with a message: the action, the delay before its redelivery, and its events counted by result."""
+    """What to do with a message: the action, the delay before a redelivery, and its events counted by result."""
 
     action: Action
     delay_seconds: int = 0
@@ -208,15 +208,14 @@ class Processor:
     async def _remove(self, one: _Opened, pack: AckPack | Removal, give_up: Callable[[], bool]) -> None:
         removed = await retry_until(self._rules.clock, lambda: self._remover.remove(pack), give_up=give_up)
         if removed is None:
-            one.counts[Result.POSTPONED.value] += 1
-            return
-        missing = removed.pop(Removed.MISSING, 0)
-        if missing:
+            one.counts[Result.POSTPONED.value] = 1
+        elif Removed.MISSING in removed:
             # The event may still be in flight, in a message whose worker died. After 5 minutes, it never existed.
             age_ms = self._rules.clock.wall_ms() - pack.accepted_at
             is_gone = age_ms > _ACK_RETRY_MS and self._rules.confirms_clock()
-            one.counts[(Removed.GONE if is_gone else Result.POSTPONED).value] += missing
-        one.counts.update({result.value: count for result, count in removed.items()})
+            one.counts[(Removed.GONE if is_gone else Result.POSTPONED).value] = 1
+        else:
+            one.counts.update({result.value: count for result, count in removed.items()})
 
     async def _clear_bucket(self, commits: Sequence[EventCommit], give_up: Callable[[], bool]) -> None:
         """Delete the bodies of events that are not kept; this delivery of the event or another may have put them.
@@ -246,7 +245,7 @@ class Processor:
         self._counts.message(one.pack, one.counts, self._rules.clock.wall_ms())
         return Disposition(
             action=Action.RETRY if postponed else Action.DELETE,
-            delay_seconds=_delay_seconds(one.message) if postponed else 0,
+            delay_seconds=_delay_seconds(one.message),
             counts=dict(one.counts),
             tenant=one.pack.tenant,
         )

@@ -9,8 +9,10 @@ from typing import cast
 import msgspec
 
 from shared.compression import expand
+from shared.layouts import Layouts
 from shared.memory.bodies import MemoryBodies
 from shared.memory.event_store import MemoryStore
+from shared.memory.layout_store import MemoryLayoutStore
 from shared.memory.queue import MemoryQueue
 from shared.model.event import Event, Identity
 from shared.model.pack import AckPack, EventPack, Pack, Removal, encode
@@ -46,6 +48,7 @@ class Rig:
         self.clock = FakeClock()
         self.memory = MemoryStore(self.clock)
         self.bucket = MemoryBodies()
+        self.layouts = MemoryLayoutStore(self.clock)
         self.dlq = MemoryQueue(self.clock)
         self.store = Scripted(self.memory)
         self.bodies = Scripted(self.bucket)
@@ -72,6 +75,7 @@ class Rig:
             bodies=bodies,
             dead_letters=self.dead_letters,
             rules=self.rules,
+            layouts=Layouts(self.layouts, self.clock, skew_ms=self.settings.clock_skew_ms),
             metrics=self.metrics,
         )
         self.resolver = Resolver(store, bodies, self.rules)

@@ -22,6 +22,12 @@ def limit(rig: Rig) -> float | None:
     return rig.metrics.concurrency_limit.of().read()
 
 
+def before_the_ninth_chunk(rig: Rig) -> list[str]:
+    """The calls of the eight chunks that may run at once, until there was a place for another."""
+    claims = [index for index, call in enumerate(rig.store.calls) if call == "insert_guards"]
+    return rig.store.calls[: claims[8]]
+
+
 async def test_throttled_claims_are_repeated_in_one_call() -> None:
     rig = Rig()
     rig.store.on("insert_guards", answers(*[THROTTLED] * 25), answers(*[THROTTLED] * 25))
@@ -124,6 +130,20 @@ async def test_a_claim_that_took_too_long_counts_as_late_although_it_had_no_answ
     assert limit(rig) == 7
 
 
+async def test_a_late_chunk_keeps_its_place_until_its_events_are_resolved() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", *[meanwhile(rig.passes(AGED_MS), then=loses_its_answer)] * 8)
+    await rig.process(rig.pack(*names(9 * 25)))
+    assert before_the_ninth_chunk(rig).count("move_and_insert") >= 25
+
+
+async def test_a_chunk_in_time_gives_up_its_place_before_its_events_are_resolved() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", *[loses_its_answer] * 8)
+    await rig.process(rig.pack(*names(9 * 25)))
+    assert before_the_ninth_chunk(rig).count("insert_events") < 25
+
+
 async def test_an_error_in_the_program_does_not_count_as_late() -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(ZeroDivisionError()))
@@ -131,10 +151,11 @@ async def test_an_error_in_the_program_does_not_count_as_late() -> None:
     assert limit(rig) == 8
 
 
-async def test_after_giving_up_no_chunk_begins() -> None:
+async def test_after_giving_up_no_chunk_begins_and_none_counts_as_late() -> None:
     rig = Rig()
     assert counts(await rig.process(rig.pack(*names(100)), give_up=lambda: True)) == [{"postponed": 100}]
     assert rig.store.calls == []
+    assert limit(rig) == 8
 
 
 async def test_a_throttled_chunk_gives_up() -> None:

@@ -10,10 +10,14 @@ from shared.model.position import Minter
 from shared.model.records import Outcome, Place, StoredEvent
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
+from tests.counted import counted
 from tests.fakes.clock import FakeClock
+from tests.fakes.scripted import answers
+from tests.unit.worker.commit.rig import Rig
 from worker.commit.event_commit import CommitRules
 from worker.commit.inbox_loads import InboxLoads
 from worker.commit.inbox_scaling import InboxScaling
+from worker.commit.processor import Processor
 
 NAME = InboxName("acme", "orders")
 SETTINGS = Settings()
@@ -185,3 +189,19 @@ async def test_old_epochs_stay_in_place_for_what_they_hold(bench: Bench) -> None
     bench.table.layout = replace(bench.table.layout.scaled(NAME, 8, 5), version=1)
     await bench.pass_time(61)
     assert bench.table.layout.inboxes[NAME].epochs[0] == Epoch(5, 8)
+
+
+async def test_a_processor_measures_what_it_writes_and_scales_its_inboxes() -> None:
+    rig = Rig()
+    rig.store.on("insert_events", *[answers(Outcome.THROTTLED)] * 12)  # for 20 s
+    await rig.store_events("throttled")
+    await rig.store_events("later")
+    assert [sharding.epochs[-1].shards for sharding in rig.layouts.layout.inboxes.values()] == [2]
+    assert counted(rig.metrics, "worker_shard_changes") == {"worker_shard_changes_total grown": 1}
+
+
+async def test_a_processor_without_layouts_stores_as_usual() -> None:
+    rig = Rig()
+    rig.processor = Processor(store=rig.memory, bodies=rig.bucket, dead_letters=rig.dead_letters, rules=rig.rules)
+    await rig.store_events("e")
+    assert rig.names() == ["e"]

@@ -177,24 +177,32 @@ async def test_an_event_that_the_dlq_does_not_take_stays_in_the_queue() -> None:
     assert (disposition.action, disposition.counts) == (Action.RETRY, {"postponed": 1})
 
 
-@pytest.mark.parametrize("body", ["", "x", "pAAAA", "z!", "pW10="])
-async def test_an_unreadable_pack_is_left_to_the_redrive(body: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "unknown pack version ''"),
+        ("x", "unknown pack version 'x'"),
+        ("pAAAA", "unreadable pack: "),
+        ("z!", "unreadable pack: Error: Only base64 data is allowed"),
+        ("pW10=", "unreadable pack: ValidationError: "),
+    ],
+)
+async def test_an_unreadable_pack_is_left_to_the_redrive_with_the_reason(body: str, reason: str) -> None:
     rig = Rig()
     readable = message(rig.pack("a"))
-    bad, good = await rig.processor.process([message(body), readable])
-    assert (bad.action, good.action) == (Action.LEAVE, Action.DELETE)
-    assert bad.reason
-    assert bad.tenant is None
+    bad, good = await rig.processor.process([message(body, receives=2), readable])
+    assert (bad.action, bad.delay_seconds, bad.tenant) == (Action.LEAVE, 5, None)
+    assert (bad.reason or "").startswith(reason)
+    assert good.action is Action.DELETE
     assert rig.names() == ["a"]
 
 
 async def test_above_the_limit_an_unreadable_pack_does_not_use_its_last_delivery() -> None:
     rig = Rig(Settings(dead_letters_per_minute=1))
     last_but_one = SETTINGS.max_receives - 1
-    dispositions = await rig.processor.process(
-        [message("x", 1), message("x", last_but_one), message("x", last_but_one)]
-    )
-    assert [disposition.action for disposition in dispositions] == [Action.LEAVE, Action.LEAVE, Action.RETRY]
+    receives = (1, last_but_one - 1, last_but_one, last_but_one)
+    dispositions = await rig.processor.process([message("x", number) for number in receives])
+    assert [disposition.action for disposition in dispositions] == [*[Action.LEAVE] * 3, Action.RETRY]
 
 
 async def test_a_bug_leaves_one_message_to_the_redrive_and_the_others_are_processed() -> None:
@@ -204,6 +212,23 @@ async def test_a_bug_leaves_one_message_to_the_redrive_and_the_others_are_proces
     assert [disposition.action for disposition in dispositions] == [Action.DELETE, Action.LEAVE, Action.DELETE]
     assert dispositions[1].reason == "processing failed: ValidationError"
     assert rig.names() == ["a", "c"]
+
+
+async def test_a_bug_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", fails(ZeroDivisionError()))
+    await rig.process(rig.pack("a"), rig.pack("b"))
+    [record] = caplog.records
+    assert (record.getMessage(), record.__dict__["messages"]) == ("processing failed", 2)
+    assert record.exc_info
+
+
+async def test_after_a_bug_the_others_are_not_processed_once_the_worker_gives_up() -> None:
+    rig = Rig()
+    no_event = msgspec.structs.replace(rig.event("b"), body=msgspec.Raw(b"[]"))
+    dispositions = await rig.process(rig.pack("a"), rig.pack(no_event), give_up=lambda: True)
+    assert [disposition.action for disposition in dispositions] == [Action.RETRY, Action.LEAVE]
+    assert rig.store.calls == []
 
 
 @pytest.mark.parametrize("call", ["insert_guards", "insert_events", "read_guard"])

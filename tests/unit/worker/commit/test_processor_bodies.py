@@ -9,6 +9,7 @@ from shared.model.records import body_key
 from shared.settings import Settings
 from tests.fakes.scripted import fails, meanwhile
 from tests.unit.worker.commit.rig import NOISE, TENANT, WINDOW_MS, Rig, counts
+from worker.commit.processor import Action
 
 SMALL = Settings(inline_body_bytes=100)
 
@@ -32,6 +33,7 @@ async def test_large_bodies_are_put_into_the_bucket() -> None:
         pack.events[0].type.encode(),
     )
     assert expand(rig.bucket.bodies[key_of(pack)]) == bytes(pack.events[0].body)
+    assert (rig.bodies.calls, rig.store.calls) == (["put"], ["insert_guards", "insert_events"])
 
 
 async def test_a_small_body_stays_in_the_table() -> None:
@@ -91,3 +93,15 @@ async def test_a_body_that_cannot_be_deleted_blocks_nothing() -> None:
     await rig.process(big_pack(rig))
     rig.bodies.on("delete", fails(Unavailable("no")))
     assert counts(await rig.process(big_pack(rig))) == [{"duplicate": 1}]
+
+
+async def test_an_event_whose_body_could_not_be_deleted_is_delivered_again_until_it_is() -> None:
+    rig = Rig(SMALL)
+    await rig.process(big_pack(rig))
+    repeat = big_pack(rig)
+    rig.bodies.on("delete", fails(Unavailable("no")))
+    [disposition] = await rig.process(repeat, give_up=lambda: "delete" in rig.bodies.calls)
+    assert (disposition.action, disposition.counts) == (Action.RETRY, {"postponed": 1})
+    assert rig.bucket.bodies[key_of(repeat)]
+    assert counts(await rig.process(repeat, receives=2)) == [{"duplicate": 1}]
+    assert not rig.bucket.bodies[key_of(repeat)]

@@ -9,9 +9,10 @@ from shared.model.errors import ClockWrong
 from shared.model.pack import encode
 from shared.model.records import Guard, Outcome
 from shared.ports import Outgoing
+from shared.service_time import Reading
 from tests.fakes.queue import FakeQueue
 from tests.fakes.waiting import until
-from tests.unit.worker.commit.rig import TTL_MS, Rig
+from tests.unit.worker.commit.rig import TTL_MS, Rig, counts
 from worker.commit.consumer import Consumer
 from worker.commit.processor import Action
 
@@ -23,7 +24,7 @@ async def test_a_wrong_clock_returns_messages_to_the_queue() -> None:
 
     [disposition] = await rig.process(rig.pack("e"))
 
-    assert disposition.action is Action.RETRY
+    assert (disposition.action, disposition.delay_seconds) == (Action.RETRY, 1)
     assert disposition.reason == "the clock of this worker is 300.0 s behind"
     assert rig.names() == []
     assert rig.service_time.refusals.value == 1
@@ -58,6 +59,20 @@ async def test_a_clock_days_ahead_does_not_decide_what_has_expired() -> None:
     [disposition] = await rig.process(rig.pack("e"))
 
     assert disposition.action is Action.RETRY
+
+
+async def test_a_clock_in_doubt_does_not_decide_what_has_expired_or_never_existed() -> None:
+    rig = Rig()
+    expired, ack = rig.pack("e"), rig.removal("never")
+    rig.clock.advance(TTL_MS / 1000 + 1)
+    rig.date_answer()
+    now = Reading.of(rig.clock)
+    rig.service_time.observe(now.wall_ms + 300_000, now.monotonic_ms, now)  # it contradicts the first
+
+    assert counts(await rig.process(expired, ack)) == [{"postponed": 1}, {"postponed": 1}]
+
+    rig.date_answer()
+    assert counts(await rig.process(expired, ack)) == [{"expired": 1}, {"gone": 1}]
 
 
 async def test_an_event_is_not_expired_for_an_ack_because_the_clock_was_set_ahead() -> None:
