@@ -75,11 +75,13 @@ class ChunkWriter:
         events = [commit.stored_at(guard.position) for commit, guard in young]
         outcomes = await _outcomes(self._store.insert_events, events)
         self._loads.observe(events, outcomes)
-        for (commit, guard), outcome in zip(young, outcomes, strict=True):
-            commit.record_outcome(guard.position, outcome)
+        remaining = aged
+        for claim, outcome in zip(young, outcomes, strict=True):
+            claim.commit.record_outcome(claim.guard.position, outcome)
+            if outcome is Outcome.THROTTLED:
+                remaining.append(claim)
         await self._resolver.confirm([(commit, guard.position) for commit, guard in young])
-        throttled = [claim for claim, outcome in zip(young, outcomes, strict=True) if outcome is Outcome.THROTTLED]
-        return aged + throttled
+        return remaining
 
     async def _renew(self, claims: Sequence[_Claim]) -> list[_Claim]:
         """Move the claims that have aged; return those that can be committed, or moved later.

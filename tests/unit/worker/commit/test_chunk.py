@@ -8,6 +8,7 @@ from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Outcome
 from tests.fakes.scripted import Effect, Step, answers, fails, loses_its_answer, meanwhile
 from tests.unit.worker.commit.rig import SETTINGS, Rig, counts
+from worker.commit.processor import Action
 
 AGED_MS = SETTINGS.commit_deadline_ms + 1
 THROTTLED = Outcome.THROTTLED
@@ -123,11 +124,43 @@ async def test_a_throttled_chunk_keeps_its_place_until_its_events_are_resolved()
     assert limit(rig) == 1 + (40 - 8) // 20
 
 
-async def test_a_claim_that_took_too_long_counts_as_late_although_it_had_no_answer() -> None:
+@pytest.mark.parametrize(("took_ms", "expected"), [(AGED_MS - 1, 8), (AGED_MS, 7)])
+async def test_a_claim_that_took_too_long_counts_as_late_although_it_had_no_answer(took_ms: int, expected: int) -> None:
     rig = Rig()
-    rig.store.on("insert_guards", meanwhile(rig.passes(AGED_MS), then=loses_its_answer))
+    rig.store.on("insert_guards", meanwhile(rig.passes(took_ms), then=loses_its_answer))
     await rig.process(rig.pack("e"))
-    assert limit(rig) == 7
+    assert limit(rig) == expected
+
+
+async def test_the_pauses_of_a_throttled_chunk_double_from_20_ms_to_5_s() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", *[answers(THROTTLED)] * 10)
+    await rig.store_events("e")
+    assert rig.clock.slept_ms == [20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000]
+
+
+@pytest.mark.parametrize("call", ["insert_guards", "insert_events", "move_guards"])
+async def test_an_answer_that_lacks_an_outcome_is_an_error(call: str) -> None:
+    rig = Rig()
+    rig.store.on(call, answers(Outcome.DONE))
+    if call == "move_guards":
+        rig.store.on("insert_guards", meanwhile(rig.passes(AGED_MS)))
+    [disposition] = await rig.process(rig.pack("a", "b"))
+    assert (disposition.action, disposition.reason) == (Action.LEAVE, "processing failed: ValueError")
+
+
+async def test_a_late_chunk_keeps_its_place_until_its_events_are_resolved() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", *[meanwhile(rig.passes(AGED_MS), then=loses_its_answer)] * 8)
+    await rig.process(rig.pack(*names(9 * 25)))
+    assert before_the_ninth_chunk(rig).count("move_and_insert") >= 25
+
+
+async def test_a_chunk_in_time_gives_up_its_place_before_its_events_are_resolved() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", *[loses_its_answer] * 8)
+    await rig.process(rig.pack(*names(9 * 25)))
+    assert before_the_ninth_chunk(rig).count("insert_events") < 25
 
 
 async def test_a_late_chunk_keeps_its_place_until_its_events_are_resolved() -> None:
