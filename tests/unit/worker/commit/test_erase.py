@@ -3,7 +3,8 @@
 import pytest
 
 from shared.model.errors import Unavailable
-from shared.model.records import Outcome, Tombstone, body_key
+from shared.model.position import time_of
+from shared.model.records import Guard, Outcome, Tombstone, body_key
 from shared.settings import Settings
 from tests.fakes.scripted import answers, fails, loses_its_answer, meanwhile
 from tests.unit.worker.commit.rig import TENANT, WINDOW_MS, Rig, after, counts
@@ -72,6 +73,24 @@ async def test_the_marker_rejects_events_accepted_before_the_erase(ago_ms: int) 
     await rig.process(rig.removal("a", erase=True))
     assert counts(await rig.process(pack)) == [{"erased": 1}]
     assert rig.names() == []
+
+
+async def test_the_marker_is_a_guard_without_an_event_that_is_kept_as_long_as_others() -> None:
+    rig = Rig()
+    rig.clock.advance(0.5)
+    erase = rig.removal("a", erase=True)
+    await rig.process(erase)
+    [marker] = rig.memory.guards()
+    assert marker == Guard(
+        identity=rig.identity("a"),
+        receipt=erase.receipt,
+        position=marker.position,
+        accepted_at=0,
+        digest="",
+        expires_at=erase.accepted_at // 1000 + rig.rules.guard_ttl_seconds,
+        erased_at=erase.accepted_at,
+    )
+    assert time_of(marker.position) == rig.clock.wall_ms()
 
 
 async def test_the_marker_admits_events_accepted_after_the_erase() -> None:

@@ -25,7 +25,7 @@ async def move(rig: Rig) -> None:
 async def test_an_ack_moves_events_to_delivered_and_renews_their_ttl() -> None:
     rig = Rig()
     await rig.store_events("a", "b")
-    rig.clock.advance(3600)
+    rig.clock.advance(3600.5)
     acks = rig.acks(positions(rig)[0])
     [disposition] = await rig.process(acks)
     assert (disposition.action, disposition.tenant, disposition.counts) == (Action.DELETE, "acme", {"acked": 1})
@@ -115,6 +115,50 @@ async def test_an_ack_follows_a_moved_event() -> None:
     assert (rig.names(), rig.names(delivered=True)) == ([], ["a"])
 
 
+async def test_moved_events_and_others_are_counted_together() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    [before] = positions(rig)
+    await move(rig)
+    await rig.store_events("b")
+    assert counts(await rig.process(rig.acks(before, positions(rig)[1]))) == [{"acked": 2}]
+    assert rig.names(delivered=True) == ["a", "b"]
+
+
+async def test_an_ack_completes_an_interrupted_one_beside_others_without_a_pause() -> None:
+    rig = Rig()
+    await rig.store_events("a", "b")
+    rig.store.on("remove_events", fails(Unavailable("died")))
+    await rig.process(rig.acks(positions(rig)[0]), give_up=after(1))
+    rig.clock.slept_ms.clear()
+    assert counts(await rig.process(rig.acks(*positions(rig)))) == [{"acked": 2}]
+    assert rig.clock.slept_ms == []
+
+
+async def test_an_answer_that_lacks_a_record_deletes_nothing() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    acks = rig.acks(*positions(rig))
+    rig.store.on("read_events", answers())
+    [at_the_first_read] = await rig.process(acks)
+    rig.store.on("insert_events", answers(Outcome.EXISTS))
+    rig.store.on("read_events", meanwhile(rig.passes(0)), answers())
+    [at_the_second] = await rig.process(acks)
+    assert {at_the_first_read.reason, at_the_second.reason} == {"processing failed: ValueError"}
+    assert rig.names() == ["a"]
+
+
+async def test_the_error_names_what_the_store_did_not_insert() -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    rig.store.on("insert_events", answers(Outcome.THROTTLED))
+    with pytest.raises(Unavailable, match=r"^the store did not insert acknowledged events$"):
+        await rig.remover.remove(rig.acks(*positions(rig)))
+    rig.store.on("insert_guards", answers(Outcome.THROTTLED))
+    with pytest.raises(Unavailable, match=r"^the store did not insert the marker of an erase$"):
+        await rig.remover.remove(rig.removal("never", erase=True))
+
+
 async def test_an_ack_refused_by_a_tombstone_reads_again_and_follows() -> None:
     rig = Rig()
     await rig.store_events("a")
@@ -168,7 +212,8 @@ async def test_an_ack_by_identity_of_an_event_claimed_but_not_committed_is_postp
     rig = Rig()
     pack = rig.pack("a")
     rig.store.on("insert_events", fails(Unclear("died")))
-    await rig.process(pack, give_up=lambda: True)
+    await rig.process(pack, give_up=lambda: "insert_events" in rig.store.calls)
+    assert len(rig.memory.guards()) == 1
     assert counts(await rig.process(rig.removal("a"))) == [{"postponed": 1}]
     rig.start()
     await rig.process(pack)
