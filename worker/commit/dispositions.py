@@ -32,8 +32,7 @@ async def apply_dispositions(handled: Sequence[Handled], queue: EventQueue, sett
     redelivered when their current timeout ends; no error is raised.
     """
     retried = [(message, disposition) for message, disposition in handled if disposition.action is Action.RETRY]
-    copied = await asyncio.gather(*(_send_copy(*pair, queue, settings) for pair in retried))
-    replaced = {message.handle for (message, _), is_copied in zip(retried, copied, strict=True) if is_copied}
+    replaced = set(await asyncio.gather(*(_replace(*pair, queue, settings) for pair in retried)))
     done: list[Message] = []
     delayed: dict[int, list[Message]] = {}
     for message, disposition in handled:
@@ -48,23 +47,24 @@ async def apply_dispositions(handled: Sequence[Handled], queue: EventQueue, sett
     return done
 
 
-async def _send_copy(message: Message, disposition: Disposition, queue: EventQueue, settings: Settings) -> bool:
+async def _replace(message: Message, disposition: Disposition, queue: EventQueue, settings: Settings) -> str | None:
     """Replace a message that is about to use up its deliveries, although it is not at fault, with a copy.
 
-    Return whether the copy is in the queue. If the original survives too, both carry the same events and receipts.
+    Return its handle if the copy is in the queue, otherwise None. If the original survives too, both carry the same
+    events and receipts.
     """
     if message.receives < settings.max_receives - 1:
-        return False
+        return None
     copy = Outgoing(
         body=message.body,
         attributes=message.attributes,
         group=disposition.tenant if settings.fair_queues else None,
         delay_seconds=disposition.delay_seconds,
     )
-    try:
-        return await queue.send([copy]) == [Outcome.DONE]
-    except (Unavailable, Unclear):
-        return False
+    with contextlib.suppress(Unavailable, Unclear):
+        if await queue.send([copy]) == [Outcome.DONE]:
+            return message.handle
+    return None
 
 
 def count_and_log(handled: Sequence[Handled], duration_ms: int, metrics: Metrics) -> None:
