@@ -18,15 +18,10 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     length = context.headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit_bytes:
         raise TooLarge(limit_bytes)
-    body = await _joined(receive, limit_bytes)
-    context.bytes_in = len(body)
-    return body
-
-
-async def _joined(receive: Receive, limit_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    while True:
+    more_body = True
+    while more_body:
         message = cast("HTTPReceiveMessage", await receive())
         if message["type"] != "http.request":
             raise InvalidRequest("The body is incomplete.")
@@ -34,5 +29,6 @@ async def _joined(receive: Receive, limit_bytes: int) -> bytes:
         size += len(message["body"])
         if size > limit_bytes:
             raise TooLarge(limit_bytes)
-        if not message.get("more_body"):
-            return b"".join(chunks)
+        more_body = message.get("more_body", False)
+    context.bytes_in = size
+    return b"".join(chunks)
