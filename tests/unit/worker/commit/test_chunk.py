@@ -163,20 +163,6 @@ async def test_a_chunk_in_time_gives_up_its_place_before_its_events_are_resolved
     assert before_the_ninth_chunk(rig).count("insert_events") < 25
 
 
-async def test_a_late_chunk_keeps_its_place_until_its_events_are_resolved() -> None:
-    rig = Rig()
-    rig.store.on("insert_guards", *[meanwhile(rig.passes(AGED_MS), then=loses_its_answer)] * 8)
-    await rig.process(rig.pack(*names(9 * 25)))
-    assert before_the_ninth_chunk(rig).count("move_and_insert") >= 25
-
-
-async def test_a_chunk_in_time_gives_up_its_place_before_its_events_are_resolved() -> None:
-    rig = Rig()
-    rig.store.on("insert_guards", *[loses_its_answer] * 8)
-    await rig.process(rig.pack(*names(9 * 25)))
-    assert before_the_ninth_chunk(rig).count("insert_events") < 25
-
-
 async def test_an_error_in_the_program_does_not_count_as_late() -> None:
     rig = Rig()
     rig.store.on("insert_guards", fails(ZeroDivisionError()))
