@@ -14,7 +14,7 @@ from shared import settings
 from shared.telemetry.catalog import Metrics
 
 ROOT = Path(__file__).parents[2]
-FOREIGN = {"build", "node_modules"}
+FOREIGN = {"build", "mutants", "node_modules"}
 PAGES = sorted(
     page
     for page in ROOT.rglob("*.md")
