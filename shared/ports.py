@@ -203,8 +203,11 @@ class EventStore(EventReader, Protocol):
         """
         ...
 
-    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark `guard` erased and put tombstones at both places of its position, in one transaction."""
+    async def erase(self, current: Guard, erased: Guard) -> bool:
+        """Give a guard the `erased_at` and `expires_at` of `erased`, and put tombstones at both places of its position.
+
+        All in one transaction.
+        """
         ...
 
 

@@ -17,7 +17,7 @@ from shared.aws.batch import delete_event, execute, insert, move_guard
 from shared.aws.errors import translated_read
 from shared.aws.event_reader import DynamoReader, latest
 from shared.aws.inbox_directory import InboxDirectory
-from shared.aws.items import Item, guard_from, guard_item, identity_key, number, place_key, record_item, text
+from shared.aws.items import Item, guard_from, guard_item, identity_key, place_key, record_item, text
 from shared.aws.transactions import Part, add, put, raise_version, replace_current, transact, update_guard
 from shared.clock import Clock
 from shared.layouts import Layouts
@@ -127,14 +127,15 @@ class DynamoStore(DynamoReader):
         )
         return await self._recorded([event], moving)
 
-    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark `guard` erased and put tombstones at both places of its position."""
-        place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
+    async def erase(self, current: Guard, erased: Guard) -> bool:
+        """Mark a guard as `erased` says, and put tombstones at both places of its position."""
+        place = Place(erased.identity.tenant, erased.identity.inbox, erased.position)
+        mark = {name: value for name, value in guard_item(erased).items() if name in ("erased_at", "ttl")}
         layout = await self._layouts.for_writing(0, tombstones_ms=latest([place]))
         return await transact(
             self._client,
             [
-                *update_guard(self._table, current, guard, {"erased_at": number(erased_at)}),
+                *update_guard(self._table, current, erased, mark),
                 put(self._table, self._tombstone(place, None, layout)),
                 put(self._table, self._tombstone(place._replace(delivered=True), None, layout)),
             ],

@@ -148,11 +148,10 @@ class MemoryStore:
 
     async def move_and_insert(self, current: Guard, guard: Guard, event: StoredEvent) -> bool:
         """Move a guard to the event's position, and insert the event."""
-        guards = self._unchanged(current)
-        if guards is None or self._at(event.place):
+        guards, key = self._unchanged(current), _key(guard)
+        if guards is None or key not in guards or self._at(event.place):
             return False
         self._insert_event(event)
-        key = _key(guard)
         guards[key] = replace(guards[key], position=event.place.position)
         self._raise_version(guards)
         return True
@@ -168,15 +167,14 @@ class MemoryStore:
         self._bury(delivered, event.place.position)
         return True
 
-    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark a guard erased and put tombstones at both places of its position."""
-        guards = self._unchanged(current)
-        if guards is None:
+    async def erase(self, current: Guard, erased: Guard) -> bool:
+        """Mark a guard as `erased` says, and put tombstones at both places of its position."""
+        guards, key = self._unchanged(current), _key(erased)
+        if guards is None or key not in guards:
             return False
-        key = _key(guard)
-        guards[key] = replace(guards[key], erased_at=erased_at)
+        guards[key] = replace(guards[key], erased_at=erased.erased_at, expires_at=erased.expires_at)
         for delivered in (False, True):
-            self._bury(Place(guard.identity.tenant, guard.identity.inbox, guard.position, delivered), None)
+            self._bury(Place(erased.identity.tenant, erased.identity.inbox, erased.position, delivered), None)
         self._raise_version(guards)
         return True
 

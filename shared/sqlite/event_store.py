@@ -34,7 +34,7 @@ _MOVE = f"UPDATE guards SET position = ? WHERE {OF_IDENTITY} AND kept = ?"
 _MOVE_CURRENT = (
     f"UPDATE guards SET position = ?, version = ? WHERE {OF_IDENTITY} AND kept = '' AND receipt = ? AND version = ?"
 )
-_ERASE = f"UPDATE guards SET erased_at = ? WHERE {OF_IDENTITY} AND kept = ?"
+_ERASE = f"UPDATE guards SET erased_at = ?, expires_at = ? WHERE {OF_IDENTITY} AND kept = ?"
 
 
 class _ConditionFailed(Exception):
@@ -103,12 +103,12 @@ class SqliteStore(SqliteReader):
 
         return await self._change(current, change)
 
-    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        """Mark `guard` erased and put tombstones at both places of its position."""
-        place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
+    async def erase(self, current: Guard, erased: Guard) -> bool:
+        """Mark a guard as `erased` says, and put tombstones at both places of its position."""
+        place = Place(erased.identity.tenant, erased.identity.inbox, erased.position)
 
         def change(db: sqlite3.Connection) -> None:
-            _check(db.execute(_ERASE, (erased_at, *_key(guard))).rowcount == 1)
+            _check(db.execute(_ERASE, (erased.erased_at, erased.expires_at, *_key(erased))).rowcount == 1)
             put_record(db, self._tombstone(place, None))
             put_record(db, self._tombstone(place._replace(delivered=True), None))
             db.execute(_RAISE_VERSION, current.identity)

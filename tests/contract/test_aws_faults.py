@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+from msgspec.structs import replace
 
 from shared.aws.clients import AwsClients
 from shared.aws.sqs import SqsQueue
@@ -45,7 +46,7 @@ async def test_a_write_to_the_table_is_unclear_and_a_read_unavailable(aws: AwsCl
             store.insert_events([make.event(), make.event()]),
             store.remove_events([make.place()]),
             store.take_over(make.guard(), make.guard()),
-            store.erase(make.guard(), make.guard(), NOW_MS),
+            store.erase(make.guard(), replace(make.guard(), erased_at=NOW_MS)),
         ):
             with pytest.raises(Unclear):
                 await write

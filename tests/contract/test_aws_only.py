@@ -29,7 +29,7 @@ _CALLS: list[Callable[[EventStore, Builder], Awaitable[object]]] = [
     lambda store, make: store.take_over(make.guard(), make.guard()),
     lambda store, make: store.insert_older(make.guard(), make.guard()),
     lambda store, make: store.reposition(make.guard(), make.guard(), make.event()),
-    lambda store, make: store.erase(make.guard(), make.guard(), NOW_MS),
+    lambda store, make: store.erase(make.guard(), replace(make.guard(), erased_at=NOW_MS)),
 ]
 
 

@@ -1,3 +1,5 @@
+from msgspec.structs import replace
+
 from shared.model.position import FIRST
 from shared.model.records import Count, Outcome
 from shared.ports import EventStore
@@ -49,5 +51,5 @@ async def test_tombstones_and_expired_events_are_not_counted(store: EventStore, 
     await store.insert_guards([guard])
     await store.insert_events([make.event(make.place(erased)), make.event(make.place(kept))])
     await store.insert_events([make.event(make.place(expired), expires_at=NOW_MS // 1000 - 60)])
-    assert await store.erase(guard, guard, erased_at=1)
+    assert await store.erase(guard, replace(guard, erased_at=1))
     assert (await store.count(make.place(FIRST), shard=_SHARD, before=END, limit=10)).events == 1

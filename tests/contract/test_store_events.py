@@ -113,7 +113,7 @@ async def test_removing_leaves_a_tombstone(store: EventStore, make: Builder) -> 
     buried = make.place(guard.position)
     assert await store.insert_guards([guard]) == [Outcome.DONE]
     assert await store.insert_events([event]) == [Outcome.DONE]
-    assert await store.erase(guard, guard, NOW_MS)
+    assert await store.erase(guard, replace(guard, erased_at=NOW_MS))
 
     await store.remove_events([buried, event.place])
 

@@ -187,7 +187,7 @@ async def test_no_change_takes_effect_without_a_guard(store: EventStore, make: B
     assert not await store.take_over(unclaimed, make.guard(unclaimed.identity))
     assert not await store.insert_older(unclaimed, make.guard(unclaimed.identity))
     assert not await store.reposition(unclaimed, unclaimed, make.event())
-    assert not await store.erase(unclaimed, unclaimed, NOW_MS)
+    assert not await store.erase(unclaimed, replace(unclaimed, erased_at=NOW_MS))
 
     assert await store.read_guards(unclaimed.identity) == []
 

@@ -183,9 +183,10 @@ async def test_a_late_insert_finds_the_tombstone_of_a_reposition(store: EventSto
 async def test_erase_marks_the_guard_and_buries_the_event(store: EventStore, make: Builder, *, committed: bool) -> None:
     guard, event = await _claim(store, make, committed=committed)
 
-    assert await store.erase(guard, guard, NOW_MS + 7)
+    erased = replace(guard, erased_at=NOW_MS + 7, expires_at=guard.expires_at + 9)
+    assert await store.erase(guard, erased)
 
-    assert await store.read_guard(guard.identity) == replace(guard, erased_at=NOW_MS + 7, version=1)
+    assert await store.read_guard(guard.identity) == replace(erased, version=1)
     there, delivered = await _at(store, event.place)
     assert _is_tombstone(there, None)
     assert _is_tombstone(delivered, None)
@@ -196,7 +197,7 @@ async def test_erase_buries_what_was_delivered(store: EventStore, make: Builder)
     acked = replace(event, place=event.place._replace(delivered=True), delivered_at=NOW_MS)
     assert await store.insert_events([acked]) == [Outcome.DONE]
 
-    assert await store.erase(guard, guard, NOW_MS)
+    assert await store.erase(guard, replace(guard, erased_at=NOW_MS))
 
     there, delivered = await _at(store, event.place)
     assert _is_tombstone(there, None)
@@ -209,14 +210,26 @@ async def test_erase_of_an_older_guard_leaves_the_current_event(store: EventStor
     assert await store.take_over(guard, new)
     newer = make.event(make.place(new.position))
     assert await store.insert_events([newer]) == [Outcome.DONE]
-    current, older = replace(new, version=1), replace(guard, current=False)
+    current = replace(new, version=1)
+    older = replace(guard, current=False, erased_at=NOW_MS, expires_at=guard.expires_at + 9)
 
-    assert await store.erase(current, older, NOW_MS)
+    assert await store.erase(current, older)
 
     guards = {found.receipt: found for found in await store.read_guards(guard.identity)}
-    assert guards == {new.receipt: replace(new, version=2), guard.receipt: replace(older, erased_at=NOW_MS)}
+    assert guards == {new.receipt: replace(new, version=2), guard.receipt: older}
     assert _is_tombstone((await _at(store, event.place))[0], None)
     assert await _at(store, newer.place) == (newer, None)
+
+
+async def test_a_change_of_an_older_guard_that_has_expired_changes_nothing(store: EventStore, make: Builder) -> None:
+    current, event = await _claim(store, make)
+    expired = replace(make.guard(current.identity), current=False)
+
+    assert not await store.erase(current, replace(expired, erased_at=NOW_MS))
+    assert not await store.move_and_insert(current, expired, replace(event, place=make.place()))
+
+    assert await store.read_guards(current.identity) == [current]
+    assert await _at(store, event.place) == (event, None)
 
 
 async def test_erase_fails_once_the_event_has_moved(store: EventStore, make: Builder) -> None:
@@ -224,17 +237,17 @@ async def test_erase_fails_once_the_event_has_moved(store: EventStore, make: Bui
     moved = replace(event, place=make.place())
     assert await store.reposition(guard, guard, moved)
 
-    assert not await store.erase(guard, guard, NOW_MS)
+    assert not await store.erase(guard, replace(guard, erased_at=NOW_MS))
 
     assert await _at(store, moved.place) == (replace(moved, moved=True), None)
 
 
 async def test_erase_may_be_repeated_with_a_later_time(store: EventStore, make: Builder) -> None:
     guard, _ = await _claim(store, make)
-    assert await store.erase(guard, guard, NOW_MS)
+    assert await store.erase(guard, replace(guard, erased_at=NOW_MS))
     erased = await store.read_guard(guard.identity)
     assert erased is not None
 
-    assert await store.erase(erased, erased, NOW_MS + 9)
+    assert await store.erase(erased, replace(erased, erased_at=NOW_MS + 9))
 
     assert await store.read_guard(guard.identity) == replace(guard, erased_at=NOW_MS + 9, version=2)

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from shared.model.position import FIRST
 from shared.model.records import Outcome, Place, QueryResult, StoredEvent
@@ -179,7 +180,7 @@ async def test_tombstones_are_skipped_and_counted_as_scanned(store: EventStore, 
     live = make.event(make.place(positions[0]))
     assert await store.insert_guards([guard]) == [Outcome.DONE]
     assert await store.insert_events([live, make.event(make.place(positions[1]))]) == [Outcome.DONE, Outcome.DONE]
-    assert await store.erase(guard, guard, NOW_MS)
+    assert await store.erase(guard, replace(guard, erased_at=NOW_MS))
 
     assert await _query(store, make) == QueryResult(events=[live], scanned_to=positions[1], stopped_at=None)
     assert (await _query(store, make, types=["order.*"])).events == [live]

@@ -23,6 +23,12 @@ TIME_BUGS = Bugs()
 _clocks, _expiry = TIME_BUGS.under("clocks"), TIME_BUGS.under("expiry")
 
 
+@_expiry
+def mark_that_expires_with_an_old_event() -> Iterator[Any]:
+    """The mark of an erase is kept as long as the guard that it is on; an event that is still in flight is listed."""
+    yield patch.object(Remover, "_marked", lambda _, guard, pack: replace(guard, erased_at=pack.accepted_at))
+
+
 @_clocks
 def cursor_taken_back_to_the_bound() -> Iterator[Any]:
     """A reader whose clock is behind returns its own bound as the cursor."""

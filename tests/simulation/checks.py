@@ -113,11 +113,14 @@ def _accepted_and_listed(world: World, listed: Sequence[Listed]) -> Iterator[str
     receipts = {one.receipt for one in listed}
     accepted = {event.receipt for event in world.traffic.accepted}
     yield from (f"listed without being accepted: {receipt}" for receipt in sorted(receipts - accepted))
-    kept = [event for event in world.traffic.accepted if event.receipt in receipts or _is_erased(world, event)]
+    # An event that has expired since may have had duplicates that have not.
+    kept = [
+        event
+        for event in world.traffic.accepted
+        if event.receipt in receipts or world.may_be_deleted(event.accepted_at) or _is_erased(world, event)
+    ]
     for event in world.traffic.accepted:
-        if event.receipt in receipts or world.may_be_deleted(event.accepted_at) or _is_erased(world, event):
-            continue
-        if not any(_repeats(event, other) for other in kept):
+        if not any(event is other or _repeats(event, other) for other in kept):
             yield f"lost: {event.receipt} (id {event.identity.id}, accepted at {event.accepted_at})"
 
 

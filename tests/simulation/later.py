@@ -35,7 +35,7 @@ async def pass_days(world: World) -> None:
         until_ms = begin_ms + rng.choice(_LIVES_MS) + rng.choice(_OFFSETS_MS)
         world.loop.jump(max(0, until_ms - world.services.wall_ms()) / 1000)
         for _ in range(rng.randint(1, 4)):
-            await rng.choice((_post, _ack, _remove, _redrive, _redrive))(world)
+            await rng.choice((_post, _ack, _remove, _erase_in_flight, _redrive, _redrive))(world)
             await asyncio.sleep(rng.choice((0.0, 0.001, rng.uniform(0.0, 2.0))))
 
 
@@ -58,6 +58,13 @@ async def _remove(world: World) -> None:
     """Ack or erase an id."""
     name = world.rng.choice(world.traffic.accepted).identity.id
     await world.traffic.remove(Identity(TENANT, INBOX, "/", name), erase=world.rng.random() < 0.5)
+
+
+async def _erase_in_flight(world: World) -> None:
+    """Accept an id once more, and erase it while that event may still be in the queue."""
+    identity = Identity(TENANT, INBOX, "/", world.rng.choice(world.traffic.accepted).identity.id)
+    await world.traffic.post({identity.id: INBOX})
+    await world.traffic.remove(identity, erase=True)
 
 
 async def _redrive(world: World) -> None:

@@ -104,10 +104,10 @@ class PartitionedStore:
         self._transact(event.place, old, old._replace(delivered=True), guards=_guards(guard))
         return await self._store.reposition(current, guard, event)
 
-    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
-        self._transact(place, place._replace(delivered=True), guards=_guards(guard))
-        return await self._store.erase(current, guard, erased_at)
+    async def erase(self, current: Guard, erased: Guard) -> bool:
+        place = Place(erased.identity.tenant, erased.identity.inbox, erased.position)
+        self._transact(place, place._replace(delivered=True), guards=_guards(erased))
+        return await self._store.erase(current, erased)
 
     def _transact(self, *places: Place, guards: int) -> None:
         self._capacity.charge(2 * guards)

@@ -146,7 +146,7 @@ class Remover:
         for guard in before:
             # Events still in flight compare themselves with the newest mark, so an older erase's mark is renewed.
             if guard.erased_at is None or (guard is newest and guard.erased_at < pack.accepted_at):
-                await self._store.erase(current, guard, pack.accepted_at)
+                await self._store.erase(current, self._marked(guard, pack))
                 return False
         for guard in before:
             await self._bodies.delete(body_key(pack.tenant, guard.receipt))
@@ -159,9 +159,17 @@ class Remover:
             position=self._rules.minter.mint(),
             accepted_at=0,  # it represents no event, so no event is a duplicate of it
             digest="",
-            expires_at=pack.accepted_at // 1000 + self._rules.guard_ttl_seconds,
+            expires_at=self._mark_expires_at(pack),
             erased_at=pack.accepted_at,
         )
+
+    def _marked(self, guard: Guard, pack: Removal) -> Guard:
+        """Return `guard` as the erase leaves it: kept as long as a marker, even if its event is about to expire."""
+        expires_at = max(guard.expires_at, self._mark_expires_at(pack))
+        return replace(guard, erased_at=pack.accepted_at, expires_at=expires_at)
+
+    def _mark_expires_at(self, pack: Removal) -> int:
+        return pack.accepted_at // 1000 + self._rules.guard_ttl_seconds
 
 
 def _place_of(guard: Guard) -> Place:

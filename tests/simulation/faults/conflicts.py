@@ -56,10 +56,10 @@ class ConflictingStore:
         places = [event.place, old, old._replace(delivered=True)]
         return await self._transact(current, places, self._store.reposition(current, guard, event))
 
-    async def erase(self, current: Guard, guard: Guard, erased_at: int) -> bool:
-        place = Place(guard.identity.tenant, guard.identity.inbox, guard.position)
+    async def erase(self, current: Guard, erased: Guard) -> bool:
+        place = Place(erased.identity.tenant, erased.identity.inbox, erased.position)
         places = [place, place._replace(delivered=True)]
-        return await self._transact(current, places, self._store.erase(current, guard, erased_at))
+        return await self._transact(current, places, self._store.erase(current, erased))
 
     async def _batch(
         self, call: Callable[[Sequence[T]], Awaitable[list[Outcome]]], items: Sequence[T], key: Callable[[T], Hashable]

@@ -205,7 +205,7 @@ class World:
             case "ack":
                 run(self.events.remove_events([place]))
             case "erase":
-                run(self.events.erase(current, current, self.services.wall_ms()))
+                run(self.events.erase(current, msgspec.structs.replace(current, erased_at=self.services.wall_ms())))
 
     def is_open(self, key: str) -> bool:
         """Return whether the window `key` is open."""

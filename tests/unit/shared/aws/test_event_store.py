@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.aws.event_store import DynamoStore
 from shared.aws.items import Item, place_key, record_item
@@ -168,13 +169,13 @@ async def test_a_change_whose_condition_failed_beside_a_conflict_did_not_happen(
     reasons = ["TransactionConflict", "ConditionalCheckFailed"]
     store, _, _ = _store(client_error("TransactionCanceledException", reasons=reasons))
 
-    assert not await store.erase(_guard(), _guard(), 5)
+    assert not await store.erase(_guard(), replace(_guard(), erased_at=5))
 
 
 async def test_a_change_to_an_older_guard_also_changes_the_current_one() -> None:
     store, client, _ = _store({})
 
-    assert await store.erase(_guard(), _guard(current=False), 5)
+    assert await store.erase(_guard(), replace(_guard(current=False), erased_at=5))
 
     [(_, arguments)] = client.calls
     current, older, *tombstones = [next(iter(part.values())) for part in arguments["TransactItems"]]
@@ -183,7 +184,7 @@ async def test_a_change_to_an_older_guard_also_changes_the_current_one() -> None
         ":receipt": {"S": "r"}, ":version": {"N": "7"}, ":new_version": {"N": "8"},
     }  # fmt: skip
     assert older["Key"]["sk"] == {"S": "older"}
-    assert older["UpdateExpression"] == "SET #erased_at = :new_erased_at"
+    assert older["UpdateExpression"] == "SET #ttl = :new_ttl, #erased_at = :new_erased_at"
     assert [tombstone["Item"]["ttl"] for tombstone in tombstones] == [{"N": "87400"}] * 2
 
 

@@ -106,8 +106,8 @@ async def test_every_change_needs_the_guard_as_it_was_read() -> None:
     assert not await rig.store.take_over(stale, other)
     assert not await rig.store.insert_older(stale, rig.guard())
     assert not await rig.store.reposition(stale, stale, rig.event())
-    assert not await rig.store.erase(stale, stale, 1)
-    assert await rig.store.erase(fresh, fresh, 1)
+    assert not await rig.store.erase(stale, replace(stale, erased_at=1))
+    assert await rig.store.erase(fresh, replace(fresh, erased_at=1))
 
 
 async def test_bodies_come_and_go() -> None:

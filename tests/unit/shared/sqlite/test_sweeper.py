@@ -29,7 +29,7 @@ async def test_what_has_expired_is_deleted_and_all_else_is_kept(tmp_path: Path) 
             replace(make.guard(), expires_at=now + 2 * _DAY_SECONDS),
         )
         await store.insert_guards([expired, current])
-        assert await store.erase(current, current, 1)  # two tombstones, for a day
+        assert await store.erase(current, replace(current, erased_at=1))  # two tombstones, for a day
         buried = make.place(current.position)
 
         assert await Sweeper(backend, settings_of(tmp_path), clock).sweep() == 4

@@ -1,6 +1,7 @@
 """Erases: the payload is removed permanently, and no event in flight restores it."""
 
 import pytest
+from msgspec.structs import replace
 
 from shared.model.errors import Unavailable
 from shared.model.position import time_of
@@ -25,6 +26,21 @@ async def test_an_erased_event_is_gone_and_its_guard_stays_without_content() -> 
         rig.place(position),
         rig.place(position, delivered=True),
     }
+
+
+@pytest.mark.parametrize("left_seconds", [3, 200 * 86_400])
+async def test_the_mark_of_an_erase_stays_as_long_as_a_marker_would(left_seconds: int) -> None:
+    rig = Rig()
+    await rig.store_events("a")
+    [guard] = rig.memory.guards()
+    erase = rig.removal("a", erase=True)
+    expiring = replace(guard, expires_at=erase.accepted_at // 1000 + left_seconds)
+    await rig.memory.erase(guard, expiring)  # changes its expiration alone
+    await rig.process(erase)
+    marker = rig.removal("b", erase=True)
+    await rig.process(marker)
+    lasts = {guard.identity.id: guard.expires_at for guard in rig.memory.guards()}
+    assert lasts == {"a": max(expiring.expires_at, lasts["b"]), "b": lasts["b"]}
 
 
 async def test_an_acked_event_is_erased_from_the_delivered_events() -> None:

@@ -112,7 +112,7 @@ async def test_an_erased_event_is_gone(world: Served) -> None:
     for id_, is_marked in (("1", True), ("2", False)):
         guard = await world.store.read_guard(Identity(TENANT, "default", "/s", id_))
         assert guard is not None
-        await world.store.erase(guard, guard, START_MS)
+        await world.store.erase(guard, replace(guard, erased_at=START_MS))
         if not is_marked:  # read just before the erase
             world.store._guards[guard.identity]["guard"] = guard  # noqa: SLF001
         assert (await world.get(f"/v1/events/{id_}", source="/s")).status_code == 404
