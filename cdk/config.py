@@ -81,6 +81,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     oldest_message_alarm_seconds: int = 300
     ingest_p99_alarm_ms: int = 2000
     inbox_p99_alarm_ms: int = 4000
+    groups_p99_alarm_ms: int = 4000
     runbook_url: str = "docs/operating.md"
     """Where the descriptions of alarms point to."""
 
