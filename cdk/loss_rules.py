@@ -25,6 +25,11 @@ def _disabled(deployed: object, wanted: object) -> bool:
     return wanted is False and deployed is not False
 
 
+def _no_longer_true(deployed: object, wanted: object) -> bool:
+    """Of the attributes of a load balancer, whose values are text."""
+    return deployed == "true" != wanted
+
+
 def _earlier(deployed: int | None, wanted: int | None) -> bool:
     """Whether something expires earlier; None: never."""
     return wanted is not None and (deployed is None or wanted < deployed)
@@ -94,7 +99,10 @@ RULES: Mapping[str, Rules] = {
         "Protocol": (_changed, "clients that use the old protocol fail"),
     },
     "AWS::ElasticLoadBalancingV2::LoadBalancer": {
-        "LoadBalancerAttributes/deletion_protection.enabled/Value": (_weakened, "nothing protects it from deletion"),
+        "LoadBalancerAttributes/deletion_protection.enabled/Value": (
+            _no_longer_true,
+            "nothing protects it from deletion",
+        ),
     },
     "AWS::Route53::HostedZone": {},
     "AWS::Route53::RecordSet": {

@@ -28,7 +28,7 @@ STAGES = {
     "limited": replace(
         _DEV, monthly_budget_dollars=100, alarm_email="a@b.example", max_write_units=5000, warm_write_units=8000
     ),
-    "unprotected": replace(_PROD, keep_data=False),
+    "unprotected": replace(_FARGATE, keep_data=False),
     "other_domain": replace(_FARGATE, domain="other.example.com"),
     "other_certificate": replace(_FARGATE, certificate_arn=f"{CERTIFICATE}2"),
 }

@@ -74,14 +74,17 @@ def test_a_first_domain_ends_the_address_that_clients_use(prod: Assembly, fargat
 
 
 def test_protection_that_is_dropped_is_lost_for_all_data_and_gaining_it_is_not(
-    assembly: Callable[[str], Assembly], prod: Assembly
+    assembly: Callable[[str], Assembly], fargate: Assembly
 ) -> None:
     unprotected = assembly("unprotected")
-    found = lines(lost(prod, unprotected))
+    found = lines(lost(fargate, unprotected))
     holds_data = ["TablesApiKeys", "TablesEvents", "TablesGroups", "TablesSources", "TablesSourcesKey"]
     holds_data += ["QueuesEvents", "QueuesDeadLetters", "BodiesBucket"]
+    balancer, logs = "Triggers-prod-Fargate/NetworkBalancer", "Triggers-prod-Fargate/NetworkAccessLogs"
     assert found == {
         "Triggers-prod-Data/TerminationProtection",
+        f"{balancer}/LoadBalancerAttributes/deletion_protection.enabled/Value",
+        *(f"{logs}/{what}" for what in ("DeletionPolicy", "UpdateReplacePolicy")),
         *(
             f"Triggers-prod-Data/{one}/{what}"
             for one in holds_data
@@ -93,7 +96,7 @@ def test_protection_that_is_dropped_is_lost_for_all_data_and_gaining_it_is_not(
             if one.startswith("Tables") and not one.endswith("Key")
         ),
     }
-    assert lost(unprotected, prod) == []
+    assert lost(unprotected, fargate) == []
 
 
 def changed(stack: Stack, resource: str, path: str, value: Any) -> tuple[Stack, str]:
