@@ -12,23 +12,15 @@ _DLQ_DAYS = 7
 
 
 class Alarms(Alerts):
-    """One alarm for each risk to the guarantees."""
+    """One alarm for each risk to the guarantees; a release is judged by those of `of_a_release`."""
 
     def __init__(self, scope: Construct, name: str, config: Config, metrics: Metrics) -> None:
         super().__init__(scope, name, config)
         self._watch_queues(config, metrics)
         self._watch_functions(config, metrics)
         self._watch_groups(metrics)
-        self.of_a_release = self._watch_clients(config, metrics)
-        self.of_a_release.append(
-            self.alarm(
-                "WorkerErrors",
-                metrics.worker_errors,
-                at_least=1,
-                for_minutes=3,
-                means="The worker's function fails as a whole: its settings, its memory or its time.",
-            )
-        )
+        self._watch_latency(config, metrics)
+        self.of_a_release = [*self._watch_workers(metrics), *self._watch_failures(metrics)]
         self.alarm(
             "ClockWrong",
             metrics.clock_refusals,
@@ -88,40 +80,65 @@ class Alarms(Alerts):
             means="Lambda drops messages that the worker sends to its own queue: its recursion guard is on.",
         )
 
-    def _watch_clients(self, config: Config, metrics: Metrics) -> list[cloudwatch.Alarm]:
-        """Return the alarms on failures, by which a release is judged."""
-        self.alarm(
-            "IngestSlow",
-            metrics.ingest_p99_ms,
-            at_least=config.ingest_p99_alarm_ms,
-            for_minutes=5,
-            severity=Severity.TICKET,
-            means="One POST of a hundred takes this long: cold starts, or a slow queue.",
-        )
-        self.alarm(
-            "InboxSlow",
-            metrics.inbox_p99_ms,
-            at_least=config.inbox_p99_alarm_ms,
-            for_minutes=5,
-            severity=Severity.TICKET,
-            means="One read of a hundred takes this long: cold starts, or a slow table. Long polls take 2 s.",
-        )
+    def _watch_workers(self, metrics: Metrics) -> list[cloudwatch.Alarm]:
         return [
             self.alarm(
-                "IngestFailures",
-                metrics.ingest_failures,
-                at_least=5,
+                "WorkerErrors",
+                metrics.worker_errors,
+                at_least=1,
                 for_minutes=3,
-                means="Producers get 5xx: the queue or the key table does not respond, or there are no sandboxes left.",
+                means="The worker's function fails as a whole: its settings, its memory or its time.",
             ),
             self.alarm(
-                "InboxFailures",
-                metrics.inbox_failures,
-                at_least=5,
+                "NoWorker",
+                metrics.nothing_is_processed,
+                at_least=1,
                 for_minutes=3,
-                means="Consumers get 5xx: a table does not respond, or there are no sandboxes left.",
+                means="Events wait, and none is processed: no worker runs, or none can store.",
             ),
         ]
+
+    def _watch_failures(self, metrics: Metrics) -> list[cloudwatch.Alarm]:
+        return [
+            self.alarm(
+                f"{part}Failures",
+                metric,
+                at_least=5,
+                for_minutes=3,
+                means=f"{clients} get 5xx: {cause} does not respond, or there are no sandboxes left.",
+            )
+            for part, metric, clients, cause in (
+                ("Ingest", metrics.ingest_failures, "Producers", "the queue or the key table"),
+                ("Sources", metrics.sources_failures, "Senders of webhooks", "the queue or the table of sources"),
+                ("Inbox", metrics.inbox_failures, "Consumers", "a table"),
+                ("Groups", metrics.groups_failures, "Members of groups", "a table"),
+            )
+        ]
+
+    def _watch_latency(self, config: Config, metrics: Metrics) -> None:
+        for part, metric, at_least, means in (
+            (
+                "Ingest",
+                metrics.ingest_p99_ms,
+                config.ingest_p99_alarm_ms,
+                "POST of a hundred: cold starts, or the queue",
+            ),
+            ("Inbox", metrics.inbox_p99_ms, config.inbox_p99_alarm_ms, "read of a hundred: cold starts, or the table"),
+            (
+                "Groups",
+                metrics.groups_p99_ms,
+                config.groups_p99_alarm_ms,
+                "lease of a hundred: cold starts, or a table",
+            ),
+        ):
+            self.alarm(
+                f"{part}Slow",
+                metric,
+                at_least=at_least,
+                for_minutes=5,
+                severity=Severity.TICKET,
+                means=f"Slow is one {means}.",
+            )
 
     def _watch_groups(self, metrics: Metrics) -> None:
         self.alarm(

@@ -1,11 +1,12 @@
 """The CDK app: `cdk deploy --all -c stage=prod`. `script/cdk` sets up what it needs."""
 
 import os
+from pathlib import Path
 
 import aws_cdk
 from aws_cdk import aws_lambda as lambda_
 
-from cdk import bundle, config, nag
+from cdk import bundle, config, deployed, nag
 from cdk.data_stack import DataStack
 from cdk.fargate_stack import FargateStack
 from cdk.service_stack import ServiceStack
@@ -25,7 +26,7 @@ def add_stacks(app: aws_cdk.App, stage: config.Config, code: lambda_.Code, **sta
 
 
 def main() -> None:
-    """Synthesize the stage that the context names."""
+    """Synthesize the stage that the context names; to deploy it, also compare it with what is deployed."""
     app = aws_cdk.App()
     context = {name: app.node.try_get_context(name) for name in config.CONTEXT}
     stage = config.load(context)
@@ -34,7 +35,7 @@ def main() -> None:
     # Without an account in the file, the region alone: with one, CDK needs credentials to look up a network's zones.
     where = aws_cdk.Environment(account=stage.account, region=stage.region or os.environ.get("CDK_DEFAULT_REGION"))
     add_stacks(app, stage, code, env=where)
-    app.synth()
+    deployed.check(Path(app.synth().directory), stage)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """None: `CDK_DEFAULT_REGION`, or that of the credentials."""
     keep_data: bool = False
     """Protect tables and bucket from deletion, and retain them when the stack is deleted."""
+    accept_losses: tuple[str, ...] = ()
+    """Changes by which data or an address is lost, and which a deployment may make; it prints these lines itself."""
 
     ingest_memory_mb: int = 512
     inbox_memory_mb: int = 512
@@ -79,6 +81,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     oldest_message_alarm_seconds: int = 300
     ingest_p99_alarm_ms: int = 2000
     inbox_p99_alarm_ms: int = 4000
+    groups_p99_alarm_ms: int = 4000
     runbook_url: str = "docs/operating.md"
     """Where the descriptions of alarms point to."""
 

@@ -24,8 +24,19 @@ class Dashboard(Construct):
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=watched, width=24, height=3)],
                 [
                     _graph("Requests a minute", metrics.requests, metrics.posts),
-                    _graph("Failed POSTs and GETs a minute", metrics.ingest_failures, metrics.inbox_failures),
-                    _graph("POST and GET p99 (ms)", metrics.ingest_p99_ms, metrics.inbox_p99_ms),
+                    _graph(
+                        "Failed POSTs, webhooks, reads and leases a minute",
+                        metrics.ingest_failures,
+                        metrics.sources_failures,
+                        metrics.inbox_failures,
+                        metrics.groups_failures,
+                    ),
+                    _graph(
+                        "POST, read and lease p99 (ms)",
+                        metrics.ingest_p99_ms,
+                        metrics.inbox_p99_ms,
+                        metrics.groups_p99_ms,
+                    ),
                 ],
                 [
                     _graph(
@@ -33,7 +44,7 @@ class Dashboard(Construct):
                         metrics.oldest_message_seconds,
                         metrics.oldest_dead_letter_seconds,
                     ),
-                    _graph("Messages: sent, waiting", metrics.sent, metrics.waiting),
+                    _graph("Messages: sent, waiting", metrics.sent, metrics.waiting, metrics.nothing_is_processed),
                     _graph("Dead letters", metrics.dead_letters, metrics.dead_letters_added),
                 ],
                 [
@@ -57,7 +68,10 @@ class Dashboard(Construct):
                         metrics.throttled_groups,
                     ),
                 ],
-                [_graph("Groups: quarantined events, lost leases", metrics.quarantined, metrics.leases_lost)],
+                [
+                    _graph("Groups: quarantined events, lost leases", metrics.quarantined, metrics.leases_lost),
+                    _graph("Refusals because of wrong clocks", metrics.clock_refusals),
+                ],
             ],
         )
 

@@ -13,6 +13,7 @@ from cdk.tasks import Tasks
 
 _MINUTE = Duration.minutes(1)
 _LONG_POLL_SECONDS = 20
+_MEMORY_PERCENT = 90
 
 
 class FargateAlarms(Alerts):
@@ -24,14 +25,27 @@ class FargateAlarms(Alerts):
         name: str,
         config: Config,
         *,
+        services: Mapping[str, Tasks],
         targets: Mapping[str, elb.ApplicationTargetGroup],
         balancer: elb.ApplicationLoadBalancer,
-        worker: Tasks,
     ) -> None:
+        """Watch `services` by name, and the `targets` of those that the load balancer reaches."""
         super().__init__(scope, name, config)
-        slow_ms = {"Ingest": config.ingest_p99_alarm_ms, "Inbox": config.inbox_p99_alarm_ms}
+        least = {
+            "Ingest": config.fargate_ingest_tasks[0],
+            "Inbox": config.fargate_inbox_tasks[0],
+            "Groups": config.fargate_groups_tasks[0],
+            "Worker": config.fargate_worker_tasks[0],
+        }
+        slow_ms = {
+            "Ingest": config.ingest_p99_alarm_ms,
+            "Inbox": config.inbox_p99_alarm_ms + 1000 * _LONG_POLL_SECONDS,
+            "Groups": config.groups_p99_alarm_ms + 1000 * _LONG_POLL_SECONDS,
+        }
+        for part, tasks in services.items():
+            self._watch_tasks(part, tasks, least[part])
         for part, target in targets.items():
-            self._watch(part, target, slow_ms[part])
+            self._watch_target(part, target, slow_ms[part])
         self.alarm(
             "BalancerFailures",
             balancer.metrics.http_code_elb(elb.HttpCodeElb.ELB_5XX_COUNT, period=_MINUTE, statistic="Sum"),
@@ -39,31 +53,41 @@ class FargateAlarms(Alerts):
             for_minutes=3,
             means="The load balancer answers 5xx: no task is healthy, or tasks do not answer in time.",
         )
+
+    def _watch_tasks(self, part: str, tasks: Tasks, least: int) -> None:
         running = cloudwatch.Metric(
             namespace="ECS/ContainerInsights",
             metric_name="RunningTaskCount",
             dimensions_map={
-                "ClusterName": worker.service.cluster.cluster_name,
-                "ServiceName": worker.service.service_name,
+                "ClusterName": tasks.service.cluster.cluster_name,
+                "ServiceName": tasks.service.service_name,
             },
             statistic="Minimum",
             period=_MINUTE,
         )
         self.alarm(
-            "WorkersMissing",
+            "WorkersMissing" if part == "Worker" else f"{part}TasksMissing",
             cloudwatch.MathExpression(
-                expression=f"FILL(running, 0) < {config.fargate_worker_tasks[0]}",
+                expression=f"FILL(running, 0) < {least}",
                 using_metrics={"running": running},
                 period=_MINUTE,
-                label="fewer workers than wanted",
+                label="fewer tasks than wanted",
             ),
             at_least=1,
             for_minutes=5,
             no_data_is_bad=True,
-            means="Fewer workers run than wanted, or none: events wait.",
+            means="Fewer tasks run than wanted, or none. Without workers, events wait.",
+        )
+        self.alarm(
+            f"{part}TasksMemory",
+            tasks.service.metric_memory_utilization(period=_MINUTE, statistic="Maximum"),
+            at_least=_MEMORY_PERCENT,
+            for_minutes=5,
+            severity=Severity.TICKET,
+            means=f"A task uses {_MEMORY_PERCENT} % of its memory. At 100 % it ends, with its requests in progress.",
         )
 
-    def _watch(self, part: str, target: elb.ApplicationTargetGroup, slow_ms: int) -> None:
+    def _watch_target(self, part: str, target: elb.ApplicationTargetGroup, slow_ms: int) -> None:
         self.alarm(
             f"{part}TaskFailures",
             target.metrics.http_code_target(elb.HttpCodeTarget.TARGET_5XX_COUNT, period=_MINUTE, statistic="Sum"),
@@ -81,7 +105,7 @@ class FargateAlarms(Alerts):
         self.alarm(
             f"{part}TasksSlow",
             target.metrics.target_response_time(period=_MINUTE, statistic="p99"),
-            at_least=slow_ms / 1000 + (_LONG_POLL_SECONDS if part == "Inbox" else 0),
+            at_least=slow_ms / 1000,
             for_minutes=5,
             severity=Severity.TICKET,
             means="One request of a hundred takes this long. Long polls take 20 s.",

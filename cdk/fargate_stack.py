@@ -48,9 +48,11 @@ class FargateStack(Stack):
         targets = {
             "Ingest": self._target("IngestTarget", self.ingest),
             "Inbox": self._target("InboxTarget", self.inbox),
+            "Groups": self._target("GroupsTarget", self.groups),
         }
         self._listen(certificate, targets)
-        FargateAlarms(self, "Alarms", config, targets=targets, balancer=self.network.balancer, worker=self.worker)
+        services = {"Ingest": self.ingest, "Inbox": self.inbox, "Groups": self.groups, "Worker": self.worker}
+        FargateAlarms(self, "Alarms", config, services=services, targets=targets, balancer=self.network.balancer)
         CfnOutput(self, "DomainTarget", value=self.network.balancer.load_balancer_dns_name)
 
     def _listen(
@@ -67,7 +69,7 @@ class FargateStack(Stack):
             "Groups",
             priority=1,
             conditions=[elb.ListenerCondition.path_patterns(["/v1/leases*", "/v1/groups*"])],
-            action=elb.ListenerAction.forward([self._target("GroupsTarget", self.groups)]),
+            action=elb.ListenerAction.forward([targets["Groups"]]),
         )
         listener.add_action(
             "Reads",

@@ -20,16 +20,29 @@ class Metrics:
     def __init__(self, data: DataStack, http: api.HttpApi, functions: Mapping[str, Function]) -> None:
         queue, dlq = data.queues.events, data.queues.dlq
         self.requests = _of_api("Count", "Sum", {"ApiId": http.api_id})
-        post = {"ApiId": http.api_id, "Stage": "$default", "Method": "POST", "Resource": "/v1/events"}
+        post, read = _route(http, "POST /v1/events"), _route(http, "GET /{path+}")
+        lease = _route(http, "POST /v1/leases")
         self.posts = _of_api("Count", "Sum", post)
         self.ingest_failures = _of_api("5xx", "Sum", post)
         self.ingest_p99_ms = _of_api("Latency", "p99", post)
-        read = {"ApiId": http.api_id, "Stage": "$default", "Method": "GET", "Resource": "/{path+}"}
+        self.sources_failures = _of_api("5xx", "Sum", _route(http, "POST /v1/in/{token}"))
         self.inbox_failures = _of_api("5xx", "Sum", read)
         self.inbox_p99_ms = _of_api("Latency", "p99", read)
+        self.groups_failures = _of_api("5xx", "Sum", lease)
+        self.groups_p99_ms = _of_api("Latency", "p99", lease)
 
         self.sent = queue.metric_number_of_messages_sent(period=_MINUTE, statistic="Sum")
         self.waiting = queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
+        # SQS reports both as long as the queue holds a message, also when no process of ours runs.
+        self.nothing_is_processed = cloudwatch.MathExpression(
+            expression="IF(waiting > 0 AND FILL(deleted, 0) < 1, 1, 0)",
+            using_metrics={
+                "waiting": self.waiting,
+                "deleted": queue.metric_number_of_messages_deleted(period=_MINUTE, statistic="Sum"),
+            },
+            period=_MINUTE,
+            label="messages wait, and none is processed",
+        )
         self.oldest_message_seconds = queue.metric_approximate_age_of_oldest_message(
             period=_MINUTE, statistic="Maximum"
         )
@@ -84,6 +97,12 @@ class Metrics:
         self.quarantined = _of_ours("triggers_group_events_total_quarantined", functions["groups"])
         self.leases_lost = _of_ours("triggers_group_leases_lost_total", functions["groups"])
         self.throttled_keys = _of_table(data.tables.api_keys, "ReadThrottleEvents")
+
+
+def _route(http: api.HttpApi, key: str) -> dict[str, str]:
+    """Return the dimensions of a route, such as `POST /v1/events`."""
+    method, resource = key.split(" ")
+    return {"ApiId": http.api_id, "Stage": "$default", "Method": method, "Resource": resource}
 
 
 def _of_api(name: str, statistic: str, dimensions: dict[str, str]) -> cloudwatch.Metric:

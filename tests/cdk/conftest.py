@@ -17,6 +17,22 @@ from cdk import config
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
 Resource = Mapping[str, Any]
 
+_DEV, _PROD = config.stage("dev"), config.stage("prod")
+_FARGATE = replace(
+    _PROD, domain="events.example.com", certificate_arn=CERTIFICATE, alarm_email="a@b.example", fargate=True
+)
+STAGES = {
+    "dev": _DEV,
+    "prod": _PROD,
+    "fargate": _FARGATE,
+    "limited": replace(
+        _DEV, monthly_budget_dollars=100, alarm_email="a@b.example", max_write_units=5000, warm_write_units=8000
+    ),
+    "unprotected": replace(_FARGATE, keep_data=False),
+    "other_domain": replace(_FARGATE, domain="other.example.com"),
+    "other_certificate": replace(_FARGATE, certificate_arn=f"{CERTIFICATE}2"),
+}
+
 
 class Assembly:
     """The CloudFormation templates of a stage."""
@@ -53,33 +69,16 @@ class Assembly:
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
-    """Synthesize `dev`, `prod`, `fargate` (prod with a domain and containers), or `limited` (dev with limits)."""
+    """Synthesize one of `STAGES`."""
     code = tmp_path_factory.mktemp("bundle")
     (code / "empty.py").touch()
 
     @cache
     def synthesize(name: str) -> Assembly:
         directory = tmp_path_factory.mktemp(name)
-        fargate = name == "fargate"
-        stage = config.stage({"fargate": "prod", "limited": "dev"}.get(name, name))
-        if name == "limited":
-            stage = replace(
-                stage,
-                monthly_budget_dollars=100,
-                alarm_email="a@b.example",
-                max_write_units=5000,
-                warm_write_units=8000,
-            )
-        if fargate:
-            stage = replace(
-                stage,
-                domain="events.example.com",
-                certificate_arn=CERTIFICATE,
-                alarm_email="a@b.example",
-                fargate=True,
-            )
+        stage = STAGES[name]
         app = aws_cdk.App(outdir=str(directory))
-        where = aws_cdk.Environment(region="eu-central-1") if fargate else None
+        where = aws_cdk.Environment(region="eu-central-1") if stage.fargate else None
         deployment.add_stacks(app, stage, lambda_.Code.from_asset(str(code)), env=where)
         app.synth()
         return Assembly(directory)

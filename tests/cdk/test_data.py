@@ -88,6 +88,7 @@ def test_functions_use_the_declared_resources(stage: Config, dev: Assembly, prod
         assert environment["RATE_LIMITS"] == "shared"  # by many processes
         loaded = {name: value for name, value in environment.items() if isinstance(value, str)}
         assert load(loaded).queue_name == settings.queue_name  # all are valid
+        assert load(loaded).inline_body_bytes == 65_536  # in DynamoDB, larger bodies cost 12 times as much as in S3
 
 
 def test_all_is_encrypted(each: Assembly) -> None:

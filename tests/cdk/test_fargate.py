@@ -78,6 +78,22 @@ def test_only_tls_is_accepted(fargate: Assembly) -> None:
     assert {one["AssignPublicIp"] for one in networks(fargate)} == {"DISABLED"}
 
 
+def test_the_balancer_sends_each_request_to_the_service_for_it(fargate: Assembly) -> None:
+    services = {
+        one["LoadBalancers"][0]["TargetGroupArn"]["Ref"]: one["TaskDefinition"]["Ref"]
+        for one in fargate.properties("ECS::Service")
+        if one.get("LoadBalancers")
+    }
+    (listener,) = fargate.properties("ElasticLoadBalancingV2::Listener")
+    rules = {one["Priority"]: one for one in fargate.properties("ElasticLoadBalancingV2::ListenerRule")}
+    for actions, part in (
+        (listener["DefaultActions"], "Ingest"),
+        (rules[1]["Actions"], "Groups"),
+        (rules[2]["Actions"], "Inbox"),
+    ):
+        assert services[actions[0]["TargetGroupArn"]["Ref"]].startswith(f"Containers{part}Task")
+
+
 def networks(made: Assembly) -> list[Mapping[str, Any]]:
     return [one["NetworkConfiguration"]["AwsvpcConfiguration"] for one in made.properties("ECS::Service")]
 

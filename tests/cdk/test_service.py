@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -35,9 +36,12 @@ def test_messages_are_invisible_for_six_times_the_batch_timeout(each: Assembly) 
     assert hidden == {6 * worker["Timeout"] + source.get("MaximumBatchingWindowInSeconds", 0)}
 
 
-def test_the_worker_retries_only_failed_messages_and_has_a_concurrency_limit(prod: Assembly) -> None:
-    (source,) = prod.properties("Lambda::EventSourceMapping")
-    stage = config.stage("prod")
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_worker_retries_only_failed_messages_and_has_a_concurrency_limit(
+    name: str, assembly: Callable[[str], Assembly]
+) -> None:
+    (source,) = assembly(name).properties("Lambda::EventSourceMapping")
+    stage = config.stage(name)
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": stage.worker_concurrency}
     assert source["BatchSize"] == stage.worker_batch_messages == 10
@@ -148,8 +152,9 @@ def test_in_production_a_release_is_a_canary_with_rollback(prod: Assembly, dev: 
     for group in groups:
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-        judged = json.dumps(group["AlarmConfiguration"]["Alarms"])
-        assert all(name in judged for name in ("IngestFailures", "InboxFailures", "WorkerErrors"))
+        judged = {one["Name"]["Ref"].removeprefix("Alarms")[:-8] for one in group["AlarmConfiguration"]["Alarms"]}
+        failures = {f"{part}Failures" for part in ("Ingest", "Sources", "Inbox", "Groups")}
+        assert judged == {*failures, "WorkerErrors", "NoWorker"}
     assert all("CodeDeployLambdaAliasUpdate" in one["UpdatePolicy"] for one in prod.all("Lambda::Alias"))
     assert not dev.all("CodeDeploy::DeploymentGroup")
 

@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> None:
             url = deployment.deploy()
         found = deployment.resources(boto3.client("cloudformation"))
         echo(f"  {found.total()} resources: {', '.join(f'{n} {kind}' for kind, n in found.most_common())}")
+        with _step("compared with the same app, and a deployment refused that would replace a table"):
+            deployment.compare()
         try:
             rehearse(url, port, environ)
         finally:

@@ -7,15 +7,17 @@ roles. It is slow: many commits are answered late, and their events are moved.
 import platform
 import sys
 from pathlib import Path
+from typing import cast
 
 import aws_cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from msgspec.structs import replace
 
 from cdk import app as deployment
-from cdk import bundle, config, nag
+from cdk import bundle, config, deployed, nag
 from cdk.service_stack import ServiceStack
 
 STAGE = replace(
@@ -25,8 +27,8 @@ STAGE = replace(
 )
 
 
-def main(compiler: str) -> None:
-    """Synthesize, for the Python `compiler`, the emulator's."""
+def main(compiler: str, events_table: str | None = None) -> None:
+    """Synthesize, for the Python `compiler`, the emulator's; `events_table` is another name for the table of events."""
     python = Path(compiler).resolve().name.removeprefix("python")
     target = bundle.Target(platform=f"{platform.machine()}-manylinux2014", python=python)
     made = bundle.build(target, bundle.ROOT / "build", compiler=compiler)
@@ -37,7 +39,10 @@ def main(compiler: str) -> None:
     _remove_alarms_on_expressions(service)
     for rule in ("S10", "SNS3", "SQS4"):
         nag.acknowledge(app, rule, "The emulator speaks no TLS.")
-    app.synth()
+    if events_table:
+        table = service.data.tables.events.node.default_child
+        cast("dynamodb.CfnGlobalTable", table).table_name = events_table
+    deployed.check(Path(app.synth().directory), STAGE)
 
 
 def _allow_what_the_emulator_asks(service: ServiceStack) -> None:
@@ -71,4 +76,4 @@ def _remove_alarms_on_expressions(service: ServiceStack) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -12,6 +12,7 @@ from cdk.bundle import ROOT
 from tests.rehearsal.cloud import ACCOUNT, PYTHON, REGION
 
 _CDK = ("node", str(ROOT / ".npm-cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"))
+_APP = f"{sys.executable} -m tests.rehearsal.app {PYTHON}"
 _STACKS = ("Triggers-dev-Data", "Triggers-dev-Service")
 
 
@@ -24,7 +25,7 @@ class Deployment:
 
     def synthesize(self) -> None:
         """Synthesize the stacks, and build the bundle."""
-        self._cdk("synth", "--quiet", app=f"{sys.executable} -m tests.rehearsal.app {PYTHON}")
+        self._cdk("synth", "--quiet", app=_APP)
 
     def bootstrap(self) -> None:
         """Bootstrap the account, once per account and region."""
@@ -36,6 +37,22 @@ class Deployment:
         self._cdk("deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs))
         service: dict[str, str] = json.loads(outputs.read_text())[_STACKS[1]]
         return next(value for name, value in service.items() if "Url" in name)
+
+    def compare(self) -> None:
+        """Compare with what is deployed, as `script/cdk deploy` does: the same app passes, another table does not."""
+        environ = {"CHECK_DEPLOYED": "true"}
+        self._cdk("synth", "--quiet", app=_APP, **environ)
+        refused = self._refused("deploy", "--all", app=f"{_APP} another-table", **environ)
+        assert 'TableName: deployed "triggers-dev-events", wanted "another-table"' in refused, refused
+        assert "accept_losses = [" in refused, refused
+
+    def _refused(self, *arguments: str, app: str, **environ: str) -> str:
+        """Run `cdk` and return what it printed; it must fail."""
+        try:
+            self._cdk(*arguments, app=app, **environ)
+        except RuntimeError as error:
+            return str(error)
+        raise AssertionError(f"not refused: cdk {' '.join(arguments)}")
 
     def destroy(self) -> None:
         """Destroy both stacks."""
@@ -52,12 +69,12 @@ class Deployment:
         assert {one["ResourceStatus"] for one in found} == {"CREATE_COMPLETE"}
         return Counter(one["ResourceType"] for one in found)
 
-    def _cdk(self, *arguments: str, app: str | None = None) -> None:
+    def _cdk(self, *arguments: str, app: str | None = None, **environ: str) -> None:
         assembly = str(self._directory / "cdk.out")
         where = ["--app", app, "--output", assembly] if app else ["--app", assembly]
         command = [*_CDK, "--ci", *where, *arguments]
         done = subprocess.run(  # noqa: S603 (a pinned command)
-            command, cwd=ROOT, env=dict(self._environ), capture_output=True, text=True, check=False
+            command, cwd=ROOT, env={**self._environ, **environ}, capture_output=True, text=True, check=False
         )
         (self._directory / f"{arguments[0]}.log").write_text(done.stdout + done.stderr)
         if done.returncode:
