@@ -157,6 +157,10 @@ class EventStore(EventReader, Protocol):
     They raise `Poison` if the store will never accept the items they write.
     """
 
+    async def prepare(self) -> None:
+        """Return once an insert needs no other call before it, which would take time; else raise `Unavailable`."""
+        ...
+
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim up to 25 identities; each statement succeeds or fails independently."""
         ...
@@ -204,10 +208,7 @@ class EventStore(EventReader, Protocol):
         ...
 
     async def erase(self, current: Guard, erased: Guard) -> bool:
-        """Give a guard the `erased_at` and `expires_at` of `erased`, and put tombstones at both places of its position.
-
-        All in one transaction.
-        """
+        """Give a guard the two times of `erased`, and put tombstones at both places of its position, at once."""
         ...
 
 

@@ -43,6 +43,10 @@ class DynamoStore(DynamoReader):
         super().__init__(client, table, layouts, clock)
         self._directory = InboxDirectory(client, table, clock)
 
+    async def prepare(self) -> None:
+        """Read the layout if the copy of this process is too old to write with."""
+        await self._layouts.current(self._clock.wall_ms())
+
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim up to 25 identities; each statement succeeds or fails independently."""
         return await execute(self._client, [insert(self._table, guard_item(guard)) for guard in guards])

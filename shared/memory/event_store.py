@@ -105,6 +105,9 @@ class MemoryStore:
         """Return the records at `places`."""
         return [self._at(place) for place in places]
 
+    async def prepare(self) -> None:
+        """Return: nothing needs to be read first."""
+
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim identities independently."""
         return [self._insert_guard(guard) for guard in guards]

@@ -44,6 +44,9 @@ class _ConditionFailed(Exception):
 class SqliteStore(SqliteReader):
     """Reads and writes one `events.db`."""
 
+    async def prepare(self) -> None:
+        """Return: nothing needs to be read first."""
+
     async def insert_guards(self, guards: Sequence[Guard]) -> list[Outcome]:
         """Claim identities; each succeeds or fails independently."""
         return await self._database.write(lambda db: [_outcome(add_guard, db, guard) for guard in guards])

@@ -138,6 +138,10 @@ class _WiredStore:
             return lambda items: self._batch(name, items)
         return lambda *args, **kwargs: self._call(name, args, kwargs)
 
+    async def prepare(self) -> None:
+        """Wait for the layout alone, as `shared.aws.event_store` does."""
+        await self._lay_out("prepare", ())
+
     async def shards(self, inbox: Place, before: str) -> int:
         (await self._lay_out("shards", ()))()
         return await self._store.shards(inbox, before)

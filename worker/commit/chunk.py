@@ -69,6 +69,12 @@ class ChunkWriter:
 
     async def _commit(self, claims: Sequence[_Claim]) -> list[_Claim]:
         """Insert the events whose positions are young enough; return the others, and those that were throttled."""
+        if not claims:
+            return []
+        try:
+            await self._store.prepare()  # before the ages are compared, so that the insert need not wait
+        except Unavailable:
+            return list(claims)
         young, aged = _by_age(claims)
         for commit, guard in young:
             commit.sent.add(guard.position)

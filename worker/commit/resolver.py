@@ -121,6 +121,7 @@ class Resolver:
         if own.erased_at is not None:
             return Result.ERASED
         if commit.is_unsent(own.position):
+            await self._store.prepare()  # as in the common path
             if commit.may_commit(own.position):
                 return await self._commit(commit, own)
             # Nothing was sent there, so nothing can arrive there: no tombstones are needed.
@@ -178,6 +179,7 @@ class Resolver:
         """Move the guard and store the event there in one transaction: after two calls, both could be too old again."""
         # Minted once a slot is free: if hundreds moved concurrently, all would be too old when they arrive.
         async with self._moves:
+            await self._store.prepare()
             position = commit.mint()
             if not commit.may_commit(position):  # the clock is not right
                 return None

@@ -5,6 +5,9 @@ from msgspec.structs import replace
 
 from shared.aws.event_store import DynamoStore
 from shared.aws.items import Item, place_key, record_item
+from shared.layout_ports import Reading
+from shared.layouts import Layouts
+from shared.memory.layout_store import MemoryLayoutStore
 from shared.model.errors import Poison, Unavailable, Unclear
 from shared.model.event import Identity
 from shared.model.layout import Layout
@@ -170,6 +173,24 @@ async def test_a_change_whose_condition_failed_beside_a_conflict_did_not_happen(
     store, _, _ = _store(client_error("TransactionCanceledException", reasons=reasons))
 
     assert not await store.erase(_guard(), replace(_guard(), erased_at=5))
+
+
+async def test_a_prepared_store_inserts_events_without_another_call() -> None:
+    class Table(MemoryLayoutStore):
+        reads = 0
+
+        async def read(self) -> Reading:
+            self.reads += 1
+            return await super().read()
+
+    client: Any = ScriptedClient({"Responses": [{}]}, {})
+    clock = FakeClock(time_of(_POSITIONS[0]))
+    table = Table(clock)
+    store = DynamoStore(client, "t", Layouts(table, clock, skew_ms=100), clock)
+    await store.prepare()
+    assert (table.reads, client.calls) == (1, [])
+    assert await store.insert_events([_event()]) == [Outcome.DONE]
+    assert table.reads == 1
 
 
 async def test_a_change_to_an_older_guard_also_changes_the_current_one() -> None:

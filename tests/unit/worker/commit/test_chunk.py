@@ -56,6 +56,20 @@ async def test_throttled_claims_that_have_aged_move_in_one_call_without_tombston
     assert len(rig.memory.records) == 25
 
 
+async def test_the_age_of_a_position_counts_once_its_insert_need_not_wait() -> None:
+    rig = Rig()
+    rig.store.on("prepare", meanwhile(rig.passes(AGED_MS)))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", "prepare", "move_guards", "insert_events"]
+
+
+async def test_claims_wait_while_events_can_not_be_stored() -> None:
+    rig = Rig()
+    rig.store.on("prepare", *[fails(Unavailable("no layout"))] * 2)
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert rig.store.calls == ["insert_guards", "prepare", "prepare", "insert_events"]
+
+
 async def test_a_throttled_move_is_repeated() -> None:
     rig = Rig()
     rig.store.on("insert_events", meanwhile(rig.passes(AGED_MS), then=answers(THROTTLED)))

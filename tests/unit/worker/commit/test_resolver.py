@@ -170,6 +170,14 @@ async def test_an_event_claimed_but_not_committed_by_a_dead_worker_is_moved_and_
     assert rig.names() == ["e"]
 
 
+async def test_a_position_is_minted_once_its_insert_need_not_wait() -> None:
+    rig = Rig()
+    pack = await crash_after_the_claim(rig)
+    rig.store.on("prepare", meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1)))
+    assert counts(await rig.process(pack, receives=2)) == [{"stored": 1}]
+    assert rig.store.calls.count("prepare") == rig.store.calls.count("reposition") == 1
+
+
 async def test_a_foreign_position_is_read_only_after_settle() -> None:
     rig = Rig()
     pack = await crash_after_the_claim(rig)

@@ -19,6 +19,14 @@ async def test_an_answer_in_time_counts() -> None:
     assert rig.store.calls == ["insert_guards", "insert_events"]
 
 
+async def test_a_single_claim_that_ages_while_its_insert_waits_moves() -> None:
+    rig = Rig()
+    rig.store.on("insert_guards", fails(Unclear("cut off")))
+    rig.store.on("prepare", meanwhile(rig.passes(SETTINGS.commit_deadline_ms + 1)))
+    assert counts(await rig.process(rig.pack("e"))) == [{"stored": 1}]
+    assert "move_and_insert" in rig.store.calls
+
+
 async def test_a_late_answer_leaves_the_position_in_doubt_and_the_event_moves() -> None:
     rig = Rig()
     rig.store.on("insert_events", answers_after(rig.clock, PROOF_MS))
