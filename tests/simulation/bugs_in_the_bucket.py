@@ -76,12 +76,12 @@ def silent_bucket_taken_for_an_empty_one() -> Iterator[Any]:
     """An event whose body cannot be fetched is listed without data, and the cursor passes it."""
     fetch = Contents._fetch
 
-    async def missing(self: Contents, event: Any) -> bytes:
+    async def missing(self: Contents, event: Any, key: str) -> bytes:
         try:
-            return await fetch(self, event)
+            return await fetch(self, event, key)
         except (Unavailable, Unclear):
             with patch.object(self, "_bodies", _Empty()):
-                return await fetch(self, event)
+                return await fetch(self, event, key)
 
     yield patch.object(Contents, "_fetch", missing)
 

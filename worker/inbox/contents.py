@@ -7,7 +7,7 @@ or `broken`.
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from itertools import islice
+from itertools import islice, starmap
 
 import msgspec
 
@@ -41,14 +41,14 @@ class Contents:
         """
         remaining = iter(events)
         while batch := list(islice(remaining, _FETCHES)):
-            offloaded = [event for event in batch if event.body_key]
-            fetched = iter(await gather_all(map(self._fetch, offloaded))) if offloaded else iter(())
+            offloaded = [(event, event.body_key) for event in batch if event.body_key]
+            fetched = iter(await gather_all(starmap(self._fetch, offloaded))) if offloaded else iter(())
             for event in batch:
                 yield event, next(fetched) if event.body_key else _with_place(event, _plain(event, event.body))
 
-    async def _fetch(self, event: StoredEvent) -> bytes:
+    async def _fetch(self, event: StoredEvent, key: str) -> bytes:
         try:
-            body = await self._bodies.get(event.body_key or "")
+            body = await self._bodies.get(key)
         except NotFound:
             # A body is put before its event is inserted, so it existed. An erase removes the event, then the body.
             [record] = await self._reader.read_events([event.place])

@@ -40,6 +40,7 @@ async def test_a_missing_body_is_reported_on_its_event_only(bench: Bench, caplog
     }
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
+    assert record.getMessage() == "the body of an event is missing"
     assert record.__dict__["place"] == gone.place
 
 
@@ -48,9 +49,17 @@ async def test_a_broken_body_is_reported_too(bench: Bench) -> None:
     offloaded = bench.event(EVENT.without_data(), key="k")
     await bench.bodies.put("k", inline.body)
     first, second = await contents(bench, inline, offloaded)
-    assert (first["dataerror"], second["dataerror"]) == ("broken", "broken")
-    assert (first["id"], first["source"], first["type"]) == (inline.place.position, "/orders", "t")
-    assert (second["id"], second["source"]) == ("é", "/shop")
+    assert (second["id"], second["source"], second["dataerror"]) == ("é", "/shop", "broken")
+    assert first == {
+        "specversion": "1.0",
+        "id": inline.place.position,
+        "source": "/orders",
+        "type": "t",
+        "dataerror": "broken",
+        "inbox": "orders",
+        "receivedat": "2027-01-15T07:59:54.993Z",
+        "position": inline.place.position,
+    }
 
 
 async def test_an_event_without_any_body_has_its_position_as_its_id(bench: Bench) -> None:
