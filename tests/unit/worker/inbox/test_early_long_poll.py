@@ -77,6 +77,22 @@ async def test_an_event_that_is_gone_before_it_settles_does_not_end_the_next_wai
 
 
 @with_world
+async def test_an_event_that_the_last_poll_found_and_that_is_gone_delays_no_early_request(world: World) -> None:
+    ordinary = asyncio.create_task(world.wait())
+    await asyncio.sleep(2.3)
+    gone = await world.commit()
+    await asyncio.sleep(0.5)  # polled by now
+    await world.store.remove_events([gone])
+    early = asyncio.create_task(Follower(world).read())
+    await asyncio.sleep(0.1)
+    await world.commit()
+    stored_ms = world.now_ms
+    assert len((await early).events) == 1
+    assert world.now_ms - stored_ms <= POLL_MS + 50
+    assert len((await ordinary).events) == 1
+
+
+@with_world
 async def test_ordinary_and_early_requests_wait_at_one_inbox(world: World) -> None:
     early = asyncio.create_task(Follower(world).read())
     ordinary = asyncio.create_task(world.wait())

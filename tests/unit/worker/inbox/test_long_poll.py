@@ -16,6 +16,7 @@ from tests.fakes.store import SHARDS, FakeStore
 from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
 from worker.inbox import long_poll
+from worker.inbox.long_poll import POLL_MS
 from worker.inbox.reader import Inbox, Page, PageRequest
 
 SETTINGS = Settings()
@@ -162,25 +163,31 @@ async def test_an_event_that_is_deleted_does_not_end_the_wait(world: World) -> N
 
 @with_world
 async def test_a_new_waiter_uses_the_last_poll(world: World) -> None:
-    waiters = [asyncio.create_task(world.wait(seconds=20))]
-    await asyncio.sleep(2)
-    place = await world.commit()
-    await asyncio.sleep(0.6)  # polled by now, but not readable yet
-    waiters.append(asyncio.create_task(world.wait(seconds=20)))
-    pages = await asyncio.gather(*waiters)
-    assert [page.end for page in pages] == [place.position] * 2
+    other = asyncio.create_task(world.wait(FIRST, "b", seconds=4))
+    await asyncio.sleep(2.3)
+    place = await world.commit("a")
+    await asyncio.sleep(0.8)
+    assert world.now_ms - world.store.queried_ms[-1] < 0.2 * POLL_MS  # so that the next poll would be late
+    assert (await world.wait(FIRST, "a")).end == place.position
     assert world.now_ms - world.visible_ms[0] < 50
+    assert not (await other).events
 
 
-@with_world
-async def test_waiters_outlast_a_table_that_does_not_answer(world: World) -> None:
-    waiter = asyncio.create_task(world.wait())
-    await asyncio.sleep(2)
-    world.store.down = True
-    await asyncio.sleep(3)
-    world.store.down = False
-    await world.commit()
-    assert len((await waiter).events) == 1
+@pytest.mark.parametrize("polls_before", [0, 4])
+def test_waiters_outlast_a_table_that_does_not_answer(polls_before: int, caplog: pytest.LogCaptureFixture) -> None:
+    @with_world
+    async def waiting(world: World) -> None:
+        waiter = asyncio.create_task(world.wait())
+        await asyncio.sleep(polls_before * POLL_MS / 1000 + 0.007)  # after the page, which takes 5 ms
+        world.store.down = True
+        await asyncio.sleep(3)
+        world.store.down = False
+        await world.commit()
+        assert len((await waiter).events) == 1
+
+    waiting()
+    assert {record.getMessage() for record in caplog.records} == {"a watched inbox can't be read"}
+    assert {record.__dict__["error"] for record in caplog.records} == {"the table is gone"}
 
 
 @with_world
@@ -216,52 +223,3 @@ async def test_the_number_of_waiters_is_limited(world: World) -> None:
     await world.wait(key="other", seconds=1)
     assert world.now_ms >= 2000
     await asyncio.gather(*waiters)
-
-
-@with_world
-async def test_a_key_that_waits_at_many_inboxes_delays_only_itself(world: World) -> None:
-    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
-    await asyncio.sleep(3)
-    other = asyncio.create_task(world.wait(inbox="other", key="other"))
-    await asyncio.sleep(3.33)
-    await world.commit(inbox="other")
-    assert len((await other).events) == 1
-    assert world.now_ms - world.visible_ms[0] < 330
-    assert world.store.most_in_a_second(after_ms=2000) <= 1000 + 2 * SHARDS
-    for waiter in greedy:
-        waiter.cancel()
-    await asyncio.gather(*greedy, return_exceptions=True)
-
-
-@with_world
-async def test_waits_that_were_given_up_leave_nothing_behind(world: World) -> None:
-    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
-    await asyncio.sleep(1)
-    for waiter in greedy:
-        waiter.cancel()
-    await asyncio.sleep(1)
-    assert world.metrics.watched.of().read() == 0
-    await world.wait(seconds=1)
-    assert world.now_ms < 3100
-
-
-@with_world
-async def test_a_key_that_waits_where_a_greedy_one_does_has_the_inbox_polled_in_its_own_turn(world: World) -> None:
-    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
-    await asyncio.sleep(3)
-    other = asyncio.create_task(world.wait(inbox="999", key="other"))
-    await asyncio.sleep(3.33)
-    await world.commit(inbox="999")
-    assert len((await other).events) == 1
-    assert world.now_ms - world.visible_ms[0] < 330
-    for waiter in greedy:
-        waiter.cancel()
-    await asyncio.gather(*greedy, return_exceptions=True)
-
-
-@with_world
-async def test_many_inboxes_are_polled_less_often(world: World) -> None:
-    waiters = [asyncio.create_task(world.wait(inbox=f"{number}", seconds=12)) for number in range(500)]
-    await asyncio.gather(*waiters)
-    first = 2 * 500 * SHARDS  # the pages, and the first polls, whose shards are not known before
-    assert len(world.store.queried_ms) <= first + 12 * 1000
