@@ -23,7 +23,7 @@ class FakeStore(MemoryStore):
         self.unblocked.set()
         self.queried_ms: list[int] = []
         self.counts = 0
-        self._delay_ms = delay_ms
+        self.delay_ms = delay_ms
 
     @property
     def queries(self) -> int:
@@ -49,8 +49,8 @@ class FakeStore(MemoryStore):
 
     async def _answer(self, inbox: Place, **asked: Any) -> QueryResult:
         found = await super().query(inbox, **asked)
-        if self._delay_ms:
-            await self._clock.sleep_ms(self._delay_ms)
+        if self.delay_ms:
+            await self._clock.sleep_ms(self.delay_ms)
         await self.unblocked.wait()
         await self.ready()
         return found

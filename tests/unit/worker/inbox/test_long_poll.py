@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -42,7 +43,7 @@ class World:
         place = Place("t", inbox, self.minter.mint())
         self.visible_ms.append(self.now_ms + max(SETTINGS.settle_ms + 1, takes_ms))
         await self.clock.sleep_ms(takes_ms)
-        body = msgspec.json.encode({"specversion": "1.0", "type": kind})
+        body = msgspec.json.encode({"specversion": "1.0", "id": place.position, "source": "/", "type": kind})
         expires_at = self.clock.wall_ms() // 1000 + 1000
         event = StoredEvent(place=place, type=kind, body=body, accepted_at=self.clock.wall_ms(), expires_at=expires_at)
         await self.store.insert_events([event])
@@ -126,6 +127,18 @@ async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
         after = page.end
     await posting
     assert not (await world.wait(after, seconds=2)).events
+
+
+@with_world
+async def test_the_read_after_a_wait_begins_where_the_one_before_it_ended(world: World) -> None:
+    passed = await world.commit("b")
+    await asyncio.sleep(2)
+    waiter = asyncio.create_task(world.wait(FIRST, "a"))
+    await asyncio.sleep(2)
+    await world.commit("a")
+    with patch.object(world.store, "query", wraps=world.store.query) as query:
+        assert len((await waiter).events) == 1
+    assert query.call_args.args[0] == passed
 
 
 @with_world

@@ -46,3 +46,4 @@ async def test_an_early_waiter_skips_what_it_has_read() -> None:
     waiter = Waiter("", (), "k", EarlyWait(frozenset({events[0].position}), events[0].position))
     waiter.notify(Poll(events))
     assert waiter.found.result() is events[1]
+    assert waiter.delay_ms == 0
