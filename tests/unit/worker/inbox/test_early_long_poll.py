@@ -23,11 +23,11 @@ class Follower:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._request = PageRequest("t", "default", early=True)
+        self.request = PageRequest("t", "default", early=True)
 
     async def read(self, seconds: float = 20) -> Page:
-        page = await self._world.inbox.read(self._request, seconds, "k")
-        self._request = self._request._replace(after=page.end, returned=page.returned)
+        page = await self._world.inbox.read(self.request, seconds, "k")
+        self.request = self.request._replace(after=page.end, returned=page.returned)
         return page
 
 
@@ -56,6 +56,20 @@ async def test_an_idle_inbox_costs_as_many_queries_as_with_ordinary_reads(world:
     for _ in range(3):
         await follower.read(seconds=20)
     assert len(world.store.queried_ms) - before <= SHARDS * (60 * 1000 / POLL_MS + 3 * 4)
+
+
+@with_world
+async def test_polls_are_frequent_while_an_event_of_any_type_settles(world: World) -> None:
+    follower = Follower(world)
+    follower.request = follower.request._replace(types=("b",))
+    waiting = asyncio.create_task(follower.read())
+    await asyncio.sleep(2)
+    await world.commit("a")
+    await asyncio.sleep(0.5)
+    polls = len(world.store.queried_ms) / SHARDS
+    await asyncio.sleep(0.4)
+    assert len(world.store.queried_ms) / SHARDS - polls >= 5
+    waiting.cancel()
 
 
 @with_world

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from shared.memory.bodies import MemoryBodies
-from shared.model.position import FIRST, Minter
+from shared.model.position import FIRST, Minter, time_of
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
@@ -79,7 +79,7 @@ async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> Non
     await world.commit()
     pages = await asyncio.gather(*waiters)
     assert all(len(page.events) == 1 for page in pages)
-    assert len({id(page) for page in pages}) <= 5  # of 200 requests each, so that others are answered in between
+    assert len({id(page) for page in pages}) == 5  # of 200 requests each, so that others are answered in between
     assert 0 <= world.now_ms - world.visible_ms[0] < 50
     assert len(world.store.queried_ms) - queries_before <= 8 * SHARDS  # up to three polls, and five shared pages
 
@@ -110,6 +110,17 @@ def test_an_event_wakes_waiters_within_300_ms_of_its_visibility(takes_ms: int, a
         assert world.now_ms - world.visible_ms[0] < 330  # 300, and the two reads
 
     waiting()
+
+
+@with_world
+async def test_polls_read_only_what_may_be_new(world: World) -> None:
+    waiter = asyncio.create_task(world.wait())
+    await asyncio.sleep(5)
+    with patch.object(world.store, "query", wraps=world.store.query) as query:
+        await asyncio.sleep(1)
+    start_ms = time_of(query.call_args.args[0].position)
+    assert world.clock.wall_ms() - start_ms <= SETTINGS.settle_ms + 2 * POLL_MS + 50
+    waiter.cancel()
 
 
 @with_world
@@ -211,6 +222,16 @@ async def test_waits_can_be_ended(world: World) -> None:
     assert [page.events for page in await asyncio.gather(*waiters)] == [[], [], []]
     assert not (await world.wait()).events
     assert world.now_ms < 2100
+
+
+@with_world
+async def test_closing_leaves_no_task_behind(world: World) -> None:
+    before = asyncio.all_tasks()
+    waiters = [asyncio.create_task(world.wait(inbox=f"{number}")) for number in range(200)]
+    await asyncio.sleep(2)
+    await world.inbox.aclose()
+    assert asyncio.all_tasks() <= before | {*waiters}
+    assert not any(page.events for page in await asyncio.gather(*waiters))
 
 
 @with_world

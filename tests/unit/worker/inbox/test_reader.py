@@ -42,6 +42,13 @@ async def test_compressed_and_offloaded_bodies_are_restored(bench: Bench) -> Non
     assert all(event.startswith(plain[:-1] + b',"inbox"') for event in page.events)
 
 
+async def test_an_event_whose_body_is_missing_does_not_block_its_inbox(bench: Bench) -> None:
+    place = await bench.put(b"", key="gone")
+    page = await bench.page()
+    assert msgspec.json.decode(page.events[0])["dataerror"] == "missing"
+    assert page.end == place
+
+
 async def test_events_are_returned_after_settle(bench: Bench) -> None:
     old = await bench.put(HARD, age_ms=SETTINGS.settle_ms + 1)
     young = await bench.put(HARD, age_ms=SETTINGS.settle_ms)
@@ -178,6 +185,10 @@ async def test_a_failed_read_fails_only_the_requests_that_share_it(bench: Bench)
     assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
     bench.store.down = False
     assert not (await bench.page()).more
+
+
+async def test_what_was_not_used_can_be_closed(bench: Bench) -> None:
+    await bench.inbox.aclose()
 
 
 async def test_closing_cancels_reads_in_progress(bench: Bench) -> None:
