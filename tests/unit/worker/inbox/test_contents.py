@@ -1,5 +1,6 @@
 """Contents of events, including those whose body is missing or broken."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from shared.compression import compress
+from shared.memory.bodies import MemoryBodies
 from shared.model.event import Event
 from shared.model.records import StoredEvent
 from tests.unit.worker.inbox.reading import Bench
@@ -78,3 +80,27 @@ async def test_an_event_that_was_moved_says_so(bench: Bench) -> None:
     event = bench.event(b'{"specversion":"1.0","id":"1"}')
     plain, moved = await contents(bench, event, msgspec.structs.replace(event, moved=True))
     assert moved == plain | {"possibleduplicate": True}
+
+
+class Slow(MemoryBodies):
+    """A bucket whose answers take some time; `most` is the largest number of concurrent gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = 0
+        self.most = 0
+
+    async def get(self, key: str) -> bytes:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
+        return await super().get(key)
+
+
+async def test_eight_bodies_are_fetched_concurrently(bench: Bench) -> None:
+    bench.bodies = Slow()
+    await bench.bodies.put("k", b'{"id":"1"}')
+    events = [bench.event(b"", key="k") for _ in range(20)]
+    assert len(await contents(bench, *events)) == 20
+    assert bench.bodies.most == 8
