@@ -18,7 +18,7 @@ from worker.inbox.long_poll import LongPolls
 
 @asynccontextmanager
 async def greedy_keys(world: World) -> AsyncIterator[None]:
-    """Let two keys wait at so many inboxes that each is polled every 2.4 seconds, and two of them pass."""
+    """Let two keys wait at 600 inboxes, each of which is polled every 2.4 seconds, and two seconds pass."""
     waiters = []
     for key in ("greedy", "greedier"):
         waiters += [asyncio.create_task(world.wait(inbox=f"{number}", key=key)) for number in range(600)]
