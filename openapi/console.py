@@ -5,7 +5,7 @@ from typing import Any
 
 from console.handlers import DLQ_PATH, DROP_PATH, MAX_BODY_BYTES, MAX_ID_LENGTH, QUEUE_PATH, REDRIVE_PATH
 from console.queues import MAX_DEAD_LETTERS, MAX_OPENED_BYTES, NOT_IN_DLQ
-from openapi.describing import REQUEST_ID, SECURITY, SENT, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, SLOW_BODY, ref, refusals, sent
 from shared.model.api_key import DLQ_ADMIN, OPERATE
 from shared.model.errors import (
     Fault,
@@ -13,11 +13,9 @@ from shared.model.errors import (
     InvalidRequest,
     NotFound,
     TooLarge,
-    TooSlow,
     Unavailable,
     UnsupportedMedia,
 )
-from shared.web.body import BODY_SECONDS
 
 _JSON = "application/json"
 _ID = "5fea7756-0ea4-451a-a703-a558b933e274"
@@ -35,7 +33,7 @@ _OF_CHANGES: tuple[tuple[Exception, str], ...] = (
         InvalidRequest("The body is invalid.", [Fault(detail="`ids` is missing.", pointer="/ids")]),
         "The body is invalid; nothing was changed.",
     ),
-    (TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to arrive."),
+    SLOW_BODY,
     (TooLarge(MAX_BODY_BYTES), "The body is larger than 64 KiB."),
     (
         UnsupportedMedia(f"The Content-Type is not {_JSON}.", accepted=[_JSON]),

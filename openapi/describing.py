@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 
-from shared.model.errors import RateLimited, Unauthorized
+from shared.model.errors import RateLimited, TooSlow, Unauthorized
+from shared.settings import Settings
 from shared.web.problems import MEDIA_TYPE, problem_of
 
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
 _INSTANCE = "urn:triggers:request:req-1"
 
+SLOW_BODY = (TooSlow(Settings().body_timeout_seconds), "The body took longer than 30 seconds to arrive.")
+"""The server's refusal, for every operation that has a body."""
 
 ALWAYS_TRUE: Mapping[str, Any] = {"type": "boolean", "not": {"const": False}}
 """A field that is only ever true. Generators of clients make invalid code of `const: true`."""

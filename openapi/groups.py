@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openapi.describing import REQUEST_ID, SECURITY, SENT, query, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, SLOW_BODY, query, ref, refusals, sent
 from openapi.groups_schemas import ACK, GROUP, LEASE, QUARANTINE
 from shared.model.api_key import INBOX_ACK
 from shared.model.errors import (
@@ -13,13 +13,11 @@ from shared.model.errors import (
     LeaseLost,
     NoSuchGroup,
     TooLarge,
-    TooSlow,
     Unavailable,
     UnsupportedMedia,
 )
 from shared.model.event import DEFAULT_INBOX, INBOX_PATTERN
 from shared.model.position import PATTERN
-from shared.web.body import BODY_SECONDS
 from worker.groups.body import MAX_BODY_BYTES
 from worker.inbox.query import DEFAULT_LIMIT
 from worker.inbox.reader import MAX_LIMIT
@@ -58,7 +56,7 @@ _FORBIDDEN = (
 _NO_GROUP = (NoSuchGroup("billing", DEFAULT_INBOX), "The inbox has no such group.")
 _LOST = (LeaseLost(), "The lease has ended; another member may have its events.")
 _OF_BODIES = (
-    (TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to arrive."),
+    SLOW_BODY,
     (TooLarge(MAX_BODY_BYTES), "The body is larger than 64 KiB."),
     (
         UnsupportedMedia(f"The Content-Type must be {_JSON}.", accepted=[_JSON]),

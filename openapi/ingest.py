@@ -10,7 +10,7 @@ from ingest.request_body import CODINGS
 from ingest.sources.receive import MAX_BODY_BYTES
 from openapi.bodies import ACCEPTED, ACKS, OTHER_CONTENT, SOURCE, TEXT, content, other_content
 from openapi.bodies import schemas as schemas  # noqa: PLC0414 - the other half of a part's description
-from openapi.describing import REQUEST_ID, SECURITY, SENT, by_query, header, query, ref, refusals, sent
+from openapi.describing import REQUEST_ID, SECURITY, SENT, SLOW_BODY, by_query, header, query, ref, refusals, sent
 from shared.model.api_key import EVENTS_WRITE, INBOX_ACK
 from shared.model.errors import (
     Fault,
@@ -20,12 +20,10 @@ from shared.model.errors import (
     NotAuthentic,
     RateLimited,
     TooLarge,
-    TooSlow,
     Unavailable,
     UnsupportedMedia,
 )
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, MAX_REQUEST_BYTES
-from shared.web.body import BODY_SECONDS
 
 EVENT_PATH = "/v1/events/{event_id}"
 
@@ -123,7 +121,7 @@ def _post_delivery() -> dict[str, Any]:
             **refusals(
                 *_NOT_DELIVERED,
                 (TooLarge(MAX_BODY_BYTES), "The body is larger than 1 MiB, or does not fit in a message of the queue."),
-                (TooSlow(BODY_SECONDS), "The body took too long."),
+                SLOW_BODY,
             ),
         },
     }
@@ -273,7 +271,7 @@ def _refusals(scope: str, invalid: InvalidRequest, *own: tuple[Exception, str]) 
 
 
 def _of_body(*media_types: str) -> Iterator[tuple[Exception, str]]:
-    yield TooSlow(BODY_SECONDS), "The body took longer than 30 seconds to arrive."
+    yield SLOW_BODY
     yield TooLarge(MAX_REQUEST_BYTES), "The body is larger than 512 KiB, as sent or decompressed."
     unread = UnsupportedMedia(f"The Content-Type must be one of: {', '.join(media_types)}.", media_types, CODINGS)
     yield unread, "The format or coding is not supported; `Accept-Post` or `Accept-Encoding` lists the supported ones."

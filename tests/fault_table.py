@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from litestar import asgi, get
-from litestar.types import HTTPReceiveMessage, Receive, Scope, Send
+from litestar import get, post
 
 from ingest.sources.secrets import new_secret, seal
 from shared.model import api_key
 from shared.model import source as sources
 from shared.ports import Backend
+from shared.settings import Settings
 from shared.web.app import Part
-from shared.web.body import read_body
+from shared.web.server import refusals
 from tests.fakes.app import AppWorld, build_all
 from tests.fault_cases import GROUPS, Case
 
@@ -90,19 +90,15 @@ async def _answering() -> AsyncIterator[Any]:
 
 
 def _faulty() -> Part:
-    """Return a handler that raises, and one whose request body never arrives."""
+    """Return a handler with a bug, and one that refuses a slow body as the server does."""
 
     @get("/fault")
     async def fault() -> None:
         raise ZeroDivisionError
 
-    @asgi("/slow", copy_scope=False)
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        async def never() -> HTTPReceiveMessage:
-            await asyncio.Event().wait()
-            raise AssertionError(receive, send)
-
-        await read_body(scope, never, 10, 0.01)
+    @post("/slow")
+    async def slow() -> None:
+        raise refusals.slow_body(Settings().body_timeout_seconds).error
 
     @asynccontextmanager
     async def lifespan(_: Backend) -> AsyncIterator[None]:

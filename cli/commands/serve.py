@@ -88,6 +88,7 @@ def run(served: "Litestar", loaded: settings.Settings, metrics: Metrics, listene
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # limits go by API key; `ingest.deliveries` reads the two headers that it needs itself
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -104,7 +104,7 @@ class EventCommit:
         self.result: Result | None = None
         self.sent: set[str] = set()
         self._unanswered: set[tuple[str, int]] = set()
-        self._minted: dict[str, int] = {}
+        self._minted: dict[str, Reading] = {}  # positions of this event, and both clocks when each was minted
         self._in_bucket = False
         self._rules = rules
         self._body = compress(bytes(event.body))
@@ -129,9 +129,9 @@ class EventCommit:
             self._in_bucket = True
 
     def mint(self) -> str:
-        """Mint a position for this event, and record the monotonic time."""
+        """Mint a position for this event, and record when."""
         position = self._rules.minter.mint()
-        self._minted[position] = self._rules.clock.monotonic_ms()
+        self._minted[position] = Reading(time_of(position), self._rules.clock.monotonic_ms())
         return position
 
     def age_ms(self, position: str) -> int:
@@ -140,9 +140,10 @@ class EventCommit:
         The wall clock may be set back after minting; the monotonic clock cannot measure positions minted elsewhere.
         """
         clock = self._rules.clock
-        age = clock.wall_ms() - time_of(position)
         minted = self._minted.get(position)
-        return age if minted is None else max(age, clock.monotonic_ms() - minted)
+        if minted is None:
+            return clock.wall_ms() - time_of(position)
+        return max(clock.wall_ms() - minted.wall_ms, clock.monotonic_ms() - minted.monotonic_ms)
 
     def is_unsent(self, position: str) -> bool:
         """Return whether `position` was minted here and nothing was ever sent to it."""
@@ -177,8 +178,7 @@ class EventCommit:
         """
         if self.age_ms(position) > self._rules.settings.commit_deadline_ms:
             return False
-        minted = Reading(time_of(position), self._minted[position])
-        return self._rules.service_time.confirms(minted)
+        return self._rules.service_time.confirms(self._minted[position])
 
     def was_in_time(self, position: str) -> bool:
         """Return whether an insert at `position`, answered just now, took effect before any reader could pass.

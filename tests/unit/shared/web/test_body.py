@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from litestar.types import HTTPReceiveMessage, Scope
 
-from shared.model.errors import InvalidRequest, TooLarge, TooSlow
+from shared.model.errors import InvalidRequest, TooLarge
 from shared.web.body import read_body
 from shared.web.context import STATE_KEY, RequestContext, context_of
 from tests.fakes.waiting import until
@@ -82,15 +82,6 @@ async def test_a_late_body_is_awaited() -> None:
         client.sent.release()
         await until(lambda: client.waiting or reading.done())
     assert await reading == b"012"
-
-
-@pytest.mark.parametrize("parts", [[], [part(b"0", more=True)]])
-async def test_a_body_that_exceeds_the_time_limit_is_too_slow(parts: list[dict[str, Any]]) -> None:
-    client = Slow(*parts)
-    if parts:
-        client.sent.release()
-    with pytest.raises(TooSlow, match=r"0\.01 seconds"):
-        await read_body(scope_of(), client.receive, 10, 0.01)
 
 
 async def test_a_request_that_is_cancelled_while_its_body_comes_is_cancelled() -> None:
