@@ -12,7 +12,7 @@ from tests.simulation.planting import Bugs
 from worker.commit.event_commit import EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Remover
-from worker.inbox.contents import Contents
+from worker.reading.contents import Contents
 
 BUCKET_BUGS = Bugs()
 _bug = BUCKET_BUGS.under("bucket")

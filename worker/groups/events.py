@@ -13,9 +13,9 @@ from shared.model.type_pattern import matches_any
 from shared.ports import MAX_STATEMENTS, BodyStore, EventReader
 from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
-from worker.inbox.contents import MAX_PAGE_BYTES, Contents
-from worker.inbox.reader import MAX_LIMIT
-from worker.inbox.scan import ScanResult, scan
+from worker.reading.contents import MAX_PAGE_BYTES, Contents
+from worker.reading.limits import MAX_LIMIT
+from worker.reading.scan import ScanResult, scan
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,17 +20,14 @@ from shared.ports import BodyStore, EventReader
 from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from worker.inbox.contents import MAX_PAGE_BYTES, Contents
-from worker.inbox.counts import Counts
 from worker.inbox.early import ReturnedEvents, UnsettledReader
-from worker.inbox.long_poll import LongPolls
 from worker.inbox.metrics import FirstReads
-from worker.inbox.scan import ScanResult, scan
-from worker.inbox.waiter import EarlyWait
-
-MAX_LIMIT = 1000
-"""Events on one page."""
-
+from worker.reading.contents import MAX_PAGE_BYTES, Contents
+from worker.reading.counts import Counts
+from worker.reading.limits import MAX_LIMIT
+from worker.reading.long_poll import LongPolls
+from worker.reading.scan import ScanResult, scan
+from worker.reading.waiter import EarlyWait
 
 _BETWEEN = 100
 """Events of a page after which other requests proceed: 100 of 4 KB take 0.7 ms."""

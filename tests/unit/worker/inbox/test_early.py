@@ -8,9 +8,9 @@ from shared.model.cursor import MAX_RETURNED, Cursor, Returned
 from shared.model.position import FIRST, floor_of, time_of
 from shared.model.records import Place, StoredEvent
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
-from worker.inbox.contents import MAX_PAGE_BYTES, Contents
 from worker.inbox.early import KEPT_MS, ReturnedEvents, Unsettled, UnsettledReader
 from worker.inbox.reader import Page, PageRequest
+from worker.reading.contents import MAX_PAGE_BYTES, Contents
 
 
 class Follower:

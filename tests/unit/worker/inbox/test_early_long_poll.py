@@ -10,9 +10,9 @@ from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
 from tests.counted import counted
 from tests.fakes.store import SHARDS
-from tests.unit.worker.inbox.test_long_poll import World, with_world
-from worker.inbox.long_poll import POLL_MS
+from tests.unit.worker.reading.test_long_poll import World, with_world
 from worker.inbox.reader import Page, PageRequest
+from worker.reading.long_poll import POLL_MS
 
 _STORED_MS = 20
 _SETTLE_MS = Settings().settle_ms

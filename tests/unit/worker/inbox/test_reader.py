@@ -12,8 +12,8 @@ from shared.model.errors import Unavailable
 from tests.fakes.clock import START_MS
 from tests.fakes.store import SHARDS
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
-from worker.inbox import contents
 from worker.inbox.reader import Page, PageRequest
+from worker.reading import contents
 
 HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
 

@@ -12,8 +12,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.store import SHARDS, FakeStore
 from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
-from tests.unit.worker.inbox.test_long_poll import SETTINGS, World, with_world
-from worker.inbox.long_poll import LongPolls
+from tests.unit.worker.reading.test_long_poll import SETTINGS, World, with_world
+from worker.reading.long_poll import LongPolls
 
 
 @asynccontextmanager

@@ -16,9 +16,9 @@ from shared.telemetry.catalog import Metrics
 from tests.fakes.store import SHARDS, FakeStore
 from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
-from worker.inbox import long_poll
-from worker.inbox.long_poll import POLL_MS
 from worker.inbox.reader import Inbox, Page, PageRequest
+from worker.reading import long_poll
+from worker.reading.long_poll import POLL_MS
 
 SETTINGS = Settings()
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.model import position
 from shared.model.records import Place, QueryResult
-from tests.unit.worker.inbox.test_scan import START_MS, Item, at, stored
-from worker.inbox.scan import MAX_ROUNDS, scan
+from tests.unit.worker.reading.test_scan import START_MS, Item, at, stored
+from worker.reading.scan import MAX_ROUNDS, scan
 
 
 class Backward:

@@ -12,7 +12,7 @@ from shared.memory.bodies import MemoryBodies
 from shared.model.event import Event
 from shared.model.records import StoredEvent
 from tests.unit.worker.inbox.reading import Bench
-from worker.inbox.contents import Contents
+from worker.reading.contents import Contents
 
 EVENT = Event(receipt="r", id="é", source="/shop", inbox="orders", type="order.paid", body=msgspec.Raw(b"{}"))
 

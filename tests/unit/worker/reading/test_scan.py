@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.model import position
 from shared.model.errors import Unavailable
 from shared.model.records import Place, QueryResult, StoredEvent
-from worker.inbox import scan
+from worker.reading import scan
 
 SETTLE_MS = 1000
 START_MS = 1_800_000_000_000

@@ -10,7 +10,7 @@ from shared.model.position import FIRST
 from shared.model.records import Count, Place
 from tests.fakes.store import SHARDS
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
-from worker.inbox import counts
+from worker.reading import counts
 
 
 async def test_listed_events_are_counted(bench: Bench) -> None:
