@@ -53,8 +53,8 @@ FAULTS = (
     Fault(
         "a wall clock that was set back makes a position young again",
         "worker/commit/event_commit.py",
-        "return age if minted is None else max(age, clock.monotonic_ms() - minted)",
-        "return age",
+        "return max(clock.wall_ms() - minted.wall_ms, clock.monotonic_ms() - minted.monotonic_ms)",
+        "return clock.wall_ms() - minted.wall_ms",
         _COMMIT,
     ),
     Fault(
