@@ -19,8 +19,7 @@ from shared.model.errors import (
 from shared.model.event import DEFAULT_INBOX, INBOX_PATTERN
 from shared.model.position import PATTERN
 from worker.groups.body import MAX_BODY_BYTES
-from worker.inbox.query import DEFAULT_LIMIT
-from worker.inbox.reader import MAX_LIMIT
+from worker.reading.limits import DEFAULT_LIMIT, MAX_LIMIT
 
 _JSON = "application/json"
 _NAME = {"type": "string", "pattern": f"^{INBOX_PATTERN.pattern}$"}

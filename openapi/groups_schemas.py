@@ -19,8 +19,7 @@ from worker.groups.requests import (
     MAX_TYPE_LENGTH,
     MAX_TYPES,
 )
-from worker.inbox.query import DEFAULT_LIMIT, MAX_WAIT_SECONDS
-from worker.inbox.reader import MAX_LIMIT
+from worker.reading.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 
 _LEASE = token.encode(token.LeaseName(GroupName("", DEFAULT_INBOX, "billing"), "rXLpeMyhLM8z"))
 _UNTIL = "2026-11-22T17:08:11.042Z"

@@ -10,11 +10,11 @@ from shared.model.errors import Fault, Forbidden, InvalidRequest, NotAcceptable,
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN, TEXT_CHARACTER
 from shared.web.event_path import COLLECTION
 from worker.inbox import listing
-from worker.inbox.counts import MAX_COUNT
 from worker.inbox.handlers import BATCH, INBOX_PATH, JSON
 from worker.inbox.lookup import NONE_SUCH
-from worker.inbox.query import DEFAULT_LIMIT, MAX_TYPES, MAX_WAIT_SECONDS
-from worker.inbox.reader import MAX_LIMIT
+from worker.inbox.query import MAX_TYPES
+from worker.reading.counts import MAX_COUNT
+from worker.reading.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 
 EVENT_PATH = "/v1/events/{event_id}"
 

@@ -7,7 +7,7 @@ from openapi.bodies import SOURCE
 from openapi.describing import ALWAYS_TRUE
 from shared.model import cursor
 from shared.model.event import DEFAULT_INBOX
-from worker.inbox.counts import MAX_COUNT
+from worker.reading.counts import MAX_COUNT
 
 _POSITION = "0199c0de-1f2e-7a3b-8c4d-5e6f708192a3"
 

@@ -26,7 +26,7 @@ from shared.model.position import Minter
 from shared.ports import Outgoing
 from shared.web.docs import DOCUMENT
 from tests.fakes.app import AppWorld, build_all
-from worker.inbox.query import MAX_WAIT_SECONDS
+from worker.reading.limits import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.slow
 

@@ -15,6 +15,7 @@ class Fault(NamedTuple):
 
 _COMMIT = "tests/unit/worker/commit"
 _INBOX = "tests/unit/worker/inbox"
+_READING = "tests/unit/worker/reading"
 _GROUPS = "tests/unit/worker/groups tests/simulation/groups"
 _MODEL = "tests/unit/shared/model"
 _AUTH = "tests/unit/shared/auth"
@@ -52,8 +53,8 @@ FAULTS = (
     Fault(
         "a wall clock that was set back makes a position young again",
         "worker/commit/event_commit.py",
-        "return age if minted is None else max(age, clock.monotonic_ms() - minted)",
-        "return age",
+        "return max(clock.wall_ms() - minted.wall_ms, clock.monotonic_ms() - minted.monotonic_ms)",
+        "return clock.wall_ms() - minted.wall_ms",
         _COMMIT,
     ),
     Fault(
@@ -72,24 +73,24 @@ FAULTS = (
     ),
     Fault(
         "a page that its limit cut says that nothing follows",
-        "worker/inbox/scan.py",
+        "worker/reading/scan.py",
         "more = len(events) < len(known) or safe < before",
         "more = safe < before",
-        _INBOX,
+        _READING,
     ),
     Fault(
         "a query that stopped early counts as complete",
-        "worker/inbox/scan.py",
+        "worker/reading/scan.py",
         "self.frontier = answer.stopped_at or self.last",
         "self.frontier = self.last",
-        _INBOX,
+        _READING,
     ),
     Fault(
         "a wait ends for events before its start",
-        "worker/inbox/waiter.py",
+        "worker/reading/waiter.py",
         "later = islice(matching, bisect_left(matching, start, key=_position_of), None)",
         "later = iter(matching)",
-        _INBOX,
+        _READING,
     ),
     Fault(
         "`since` does not advance a cursor",

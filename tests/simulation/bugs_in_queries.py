@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from shared.memory.event_store import MemoryStore
 from shared.model.records import Count, Place
 from tests.simulation.planting import Bugs
-from worker.inbox import scan
-from worker.inbox.counts import Counts
-from worker.inbox.long_poll import LongPolls
 from worker.inbox.lookup import Lookup
-from worker.inbox.waiter import Polled
+from worker.reading import scan
+from worker.reading.counts import Counts
+from worker.reading.long_poll import LongPolls
+from worker.reading.waiter import Polled
 
 QUERY_BUGS = Bugs()
 _bug = QUERY_BUGS.under("queries")

@@ -12,9 +12,10 @@ from shared.model.position import floor_of
 from shared.model.records import StoredEvent
 from tests.simulation.planting import Bugs
 from tests.simulation.settings import SETTINGS
-from worker.inbox import early, scan
+from worker.inbox import early
 from worker.inbox.early import ReturnedEvents
 from worker.inbox.reader import Inbox
+from worker.reading import scan
 
 READ_BUGS = Bugs()
 

@@ -12,7 +12,7 @@ from tests.simulation.planting import Bugs
 from worker.commit.event_commit import EventCommit, Result
 from worker.commit.processor import Processor
 from worker.commit.removal import Remover
-from worker.inbox.contents import Contents
+from worker.reading.contents import Contents
 
 BUCKET_BUGS = Bugs()
 _bug = BUCKET_BUGS.under("bucket")
@@ -76,12 +76,12 @@ def silent_bucket_taken_for_an_empty_one() -> Iterator[Any]:
     """An event whose body cannot be fetched is listed without data, and the cursor passes it."""
     fetch = Contents._fetch
 
-    async def missing(self: Contents, event: Any) -> bytes:
+    async def missing(self: Contents, event: Any, key: str) -> bytes:
         try:
-            return await fetch(self, event)
+            return await fetch(self, event, key)
         except (Unavailable, Unclear):
             with patch.object(self, "_bodies", _Empty()):
-                return await fetch(self, event)
+                return await fetch(self, event, key)
 
     yield patch.object(Contents, "_fetch", missing)
 

@@ -17,7 +17,7 @@ from worker.commit.removal import Remover
 from worker.inbox import reader
 from worker.inbox.lookup import Lookup
 from worker.inbox.reader import Inbox, Page, PageRequest
-from worker.inbox.scan import ScanResult, scan
+from worker.reading.scan import ScanResult, scan
 
 TIME_BUGS = Bugs()
 _clocks, _expiry = TIME_BUGS.under("clocks"), TIME_BUGS.under("expiry")

@@ -15,7 +15,7 @@ from shared.settings import Settings
 from worker.groups.events import GroupEvents
 from worker.groups.ledgers import Ledgers
 from worker.groups.retries import Retries
-from worker.inbox.counts import Counts
+from worker.reading.counts import Counts
 
 MAX_GROUPS = 100
 """Groups of an inbox. Listing them reads all their ledgers."""

@@ -14,7 +14,7 @@ from shared.web.lifespan import WhileServing
 from worker.groups import group_handlers, lease_handlers
 from worker.groups.groups import Groups
 from worker.groups.removal import Removals
-from worker.inbox.app import open_reader
+from worker.reading.opening import open_reader
 
 
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from shared.clock import Clock
 from shared.containers import batches
 from shared.model import position
@@ -13,20 +11,9 @@ from shared.model.type_pattern import matches_any
 from shared.ports import MAX_STATEMENTS, BodyStore, EventReader
 from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
-from worker.inbox.contents import MAX_PAGE_BYTES, Contents
-from worker.inbox.reader import MAX_LIMIT
-from worker.inbox.scan import ScanResult, scan
-
-
-class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """Events with their finished JSON objects. `is_cut` says that more were given than one answer may hold.
-
-    `end` is the position of the last event that was considered: one that has left the inbox is not among `events`.
-    """
-
-    events: Sequence[tuple[StoredEvent, bytes]]
-    end: str
-    is_cut: bool
+from worker.reading.contents import Contents, Finished
+from worker.reading.limits import MAX_LIMIT
+from worker.reading.scan import ScanResult, scan
 
 
 class GroupEvents:
@@ -94,15 +81,7 @@ class GroupEvents:
 
     async def finish(self, events: Sequence[StoredEvent]) -> Finished:
         """Return the contents of a prefix of `events` that fits into an answer; it has at least one event."""
-        finished: list[tuple[StoredEvent, bytes]] = []
-        size, end = 0, ""
-        async for event, content in self._contents.of(events):
-            if finished and size + len(content) > MAX_PAGE_BYTES:
-                return Finished(events=finished, end=end, is_cut=True)
-            size, end = size + len(content), event.place.position
-            if content:
-                finished.append((event, content))
-        return Finished(events=finished, end=end, is_cut=False)
+        return await self._contents.finish(events)
 
     async def ready(self) -> None:
         """Return if the table responds and the clock is right; raise `Unavailable` or `ClockWrong`."""

@@ -25,7 +25,7 @@ from worker.groups.ledgers import Ledgers
 from worker.groups.retries import Retries
 from worker.groups.turn import Lease
 from worker.groups.waiting import Waiting
-from worker.inbox.long_poll import LongPolls
+from worker.reading.long_poll import LongPolls
 
 _MAX_LOCKS = 10_000
 

@@ -25,8 +25,8 @@ from worker.groups.removal import Removals
 from worker.groups.requests import LeaseRequest, ack_request, extend_request, lease_request, release_request
 from worker.groups.turn import Lease
 from worker.groups.views import NO_LEASE, Released, Until, lease_view
-from worker.inbox.handlers import unless_disconnected
-from worker.inbox.responses import LARGE_BYTES, answer, preferences_of
+from worker.reading.disconnection import unless_disconnected
+from worker.reading.responses import LARGE_BYTES, answer, preferences_of
 
 LEASES_PATH = "/v1/leases"
 ACK_PATH = "/v1/leases/{lease:str}/ack"

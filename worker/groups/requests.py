@@ -17,8 +17,7 @@ from shared.model.type_pattern import TYPE_PATTERN
 from shared.web.query import Query
 from worker.groups.body import Body, body_of
 from worker.groups.held import Release
-from worker.inbox.query import DEFAULT_LIMIT, MAX_WAIT_SECONDS
-from worker.inbox.reader import MAX_LIMIT
+from worker.reading.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 
 DEFAULT_SECONDS = 300
 MAX_SECONDS = 3600

@@ -1,13 +1,11 @@
 """The inbox as an HTTP app. It reads; its credentials can't write the events table."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
 from shared.clock import Clock, SystemClock
-from shared.model.errors import InvalidSettings
 from shared.ports import Backend, EventReader
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
@@ -17,8 +15,7 @@ from worker.inbox.handlers import event_handler, inbox_handler
 from worker.inbox.listing import inboxes_handler
 from worker.inbox.lookup import Lookup
 from worker.inbox.reader import Inbox
-
-_log = logging.getLogger("triggers.inbox")
+from worker.reading.opening import open_reader
 
 
 def part(settings: Settings, *, clock: Clock | None = None, metrics: Metrics | None = None) -> Part:
@@ -59,13 +56,3 @@ def create_app(
     metrics = metrics or Metrics()
     parts = [part(settings, clock=clock, metrics=metrics)]
     return build_app(settings, parts, backend=backend, clock=clock, metrics=metrics)
-
-
-async def open_reader(backend: Backend) -> EventReader:
-    """Return the events of `backend`; log the reason if the settings do not fit the table."""
-    try:
-        return await backend.event_reader()
-    except InvalidSettings as error:
-        # When the server reports that it can't start, exception groups hide the reason.
-        _log.critical("the settings do not fit the table", extra={"faults": error.faults})
-        raise

@@ -15,8 +15,8 @@ from shared.model.cursor import DIGEST_BYTES, MAX_RETURNED, Returned
 from shared.model.position import floor_of, time_of
 from shared.model.records import Place, StoredEvent
 from shared.ports import ShardReader
-from worker.inbox.contents import MAX_PAGE_BYTES, Contents
-from worker.inbox.scan import scan
+from worker.reading.contents import MAX_PAGE_BYTES, Contents
+from worker.reading.scan import scan
 
 KEPT_MS = 5_000
 """How long an event is kept in the cursor after it has settled. If a worker moves it until then, it is recognized at

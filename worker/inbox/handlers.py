@@ -4,16 +4,14 @@
 invalid parameter at a time and ignore unknown ones.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import Receive
 
 from shared.fairness import FairSlots
 from shared.model import cursor
@@ -24,12 +22,13 @@ from shared.model.type_pattern import intersection, selects_all
 from shared.web import event_path
 from shared.web.auth import access_of, needs
 from shared.web.context import context_of
-from worker.inbox import negotiation
 from worker.inbox import query as inbox_query
 from worker.inbox.lookup import Lookup
 from worker.inbox.query import InboxQuery
 from worker.inbox.reader import Inbox, Page, PageRequest
-from worker.inbox.responses import LARGE_BYTES, answer, preferences_of
+from worker.reading import negotiation
+from worker.reading.disconnection import unless_disconnected
+from worker.reading.responses import LARGE_BYTES, answer, preferences_of
 
 INBOX_PATH = "/v1/inbox"
 
@@ -49,7 +48,6 @@ _FREE_BYTES = 64 * 1024
 """A page costs one token more for each 64 KiB, as a POST does at first: the largest takes 15 ms of CPU."""
 
 _AnyRequest = Request[Any, Any, Any]
-_T = TypeVar("_T")
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -117,23 +115,6 @@ def _page_request(key: ApiKey, query: InboxQuery) -> PageRequest:
         early=query.early and not (query.delivered or query.zapier),  # which are not for following an inbox
         returned=query.after.returned,
     )
-
-
-async def unless_disconnected(receive: Receive, reading: Coroutine[Any, Any, _T]) -> _T | None:
-    """Return what `reading` returns. If the client disconnects first, cancel it and return None."""
-
-    async def disconnected() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    tasks = [asyncio.create_task(reading), asyncio.create_task(disconnected())]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].result() if tasks[0].done() else None
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _object(page: Page, inbox: str, undelivered: int | str | None) -> bytes:

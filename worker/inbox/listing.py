@@ -12,7 +12,7 @@ from shared.model.event import INBOX_PATTERN
 from shared.ports import EventReader
 from shared.web.auth import needs
 from shared.web.query import Query
-from worker.inbox.responses import answer, preferences_of
+from worker.reading.responses import answer, preferences_of
 
 INBOXES_PATH = "/v1/inboxes"
 MAX_INBOXES = 1000

@@ -9,7 +9,7 @@ from shared.model.event import Identity
 from shared.model.position import time_of
 from shared.model.records import Place, StoredEvent, Tombstone
 from shared.ports import BodyStore, EventReader
-from worker.inbox.contents import Contents
+from worker.reading.contents import Contents
 
 _MAX_READS = 8
 """Reads for one event. It is moved only after a fault, and acked once."""

@@ -14,11 +14,8 @@ from shared.model.errors import InvalidRequest
 from shared.model.event import DEFAULT_INBOX, DEFAULT_SOURCE, INBOX_PATTERN
 from shared.model.type_pattern import TYPE_PATTERN
 from shared.web.query import Query
-from worker.inbox.reader import MAX_LIMIT
+from worker.reading.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 
-DEFAULT_LIMIT = 100
-MAX_WAIT_SECONDS = 20
-"""HTTP APIs of API Gateway end a request after 30 s."""
 MAX_TYPES = 20
 
 INBOX_PARAMETERS = ("inbox", "after", "since", "limit", "type", "status", "wait", "count", "format", "early")

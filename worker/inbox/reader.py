@@ -20,20 +20,14 @@ from shared.ports import BodyStore, EventReader
 from shared.service_time import Reading, ServiceTime
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
-from worker.inbox.contents import MAX_PAGE_BYTES, Contents
-from worker.inbox.counts import Counts
 from worker.inbox.early import ReturnedEvents, UnsettledReader
-from worker.inbox.long_poll import LongPolls
 from worker.inbox.metrics import FirstReads
-from worker.inbox.scan import ScanResult, scan
-from worker.inbox.waiter import EarlyWait
-
-MAX_LIMIT = 1000
-"""Events on one page."""
-
-
-_BETWEEN = 100
-"""Events of a page after which other requests proceed: 100 of 4 KB take 0.7 ms."""
+from worker.reading.contents import Contents
+from worker.reading.counts import Counts
+from worker.reading.limits import MAX_LIMIT
+from worker.reading.long_poll import LongPolls
+from worker.reading.scan import ScanResult, scan
+from worker.reading.waiter import EarlyWait
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,20 +203,15 @@ class Inbox:
         return page
 
     async def _fill(self, scanned: ScanResult, before: str, returned: ReturnedEvents) -> Page:
-        """Fill a page with the contents of events that are not in `returned`, up to `MAX_PAGE_BYTES`."""
-        page: list[bytes] = []
-        size, end, last = 0, scanned.end, position.FIRST
-        async for event, finished in self._contents.of(scanned.events):
-            if page and size + len(finished) > MAX_PAGE_BYTES:
-                return Page(events=page, end=end, more=True, before=before, last=last)
-            size, end = size + len(finished), event.place.position
-            if finished:
-                last = event.place.position
-                if not returned.meet(event, finished):
-                    page.append(finished)
-                    if len(page) % _BETWEEN == 0:
-                        await asyncio.sleep(0)  # so that a large page does not delay all other requests
-        return Page(events=page, end=scanned.end, more=scanned.more, before=before, last=last)
+        """Fill a page with the contents of events that are not in `returned`."""
+        found = await self._contents.finish(scanned.events)
+        return Page(
+            events=[content for event, content in found.events if not returned.meet(event, content)],
+            end=found.end if found.is_cut else scanned.end,
+            more=found.is_cut or scanned.more,
+            before=before,
+            last=found.events[-1][0].place.position if found.events else position.FIRST,
+        )
 
     async def _with_unsettled(
         self, request: PageRequest, page: Page, complete_to: str, returned: ReturnedEvents

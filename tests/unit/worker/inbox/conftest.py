@@ -2,7 +2,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.worker.inbox.reading import Bench
 from tests.unit.worker.inbox.serving import Served
 
 
@@ -10,8 +9,3 @@ from tests.unit.worker.inbox.serving import Served
 async def world() -> AsyncIterator[Served]:
     async with Served().serving() as world:
         yield world
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()

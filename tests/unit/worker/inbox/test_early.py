@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
-from shared.model.cursor import MAX_RETURNED, Returned
-from shared.model.position import time_of
-from shared.model.records import StoredEvent
+from shared.model import cursor
+from shared.model.cursor import MAX_RETURNED, Cursor, Returned
+from shared.model.position import FIRST, floor_of, time_of
+from shared.model.records import Place, StoredEvent
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
-from worker.inbox.early import KEPT_MS, ReturnedEvents
+from worker.inbox.early import KEPT_MS, ReturnedEvents, Unsettled, UnsettledReader
 from worker.inbox.reader import Page, PageRequest
+from worker.reading.contents import MAX_PAGE_BYTES, Contents
 
 
 class Follower:
@@ -51,6 +53,18 @@ async def test_an_event_stored_behind_a_returned_one_is_not_missed(bench: Bench)
     await bench.store.insert_events([slow])
     await follower.read()
     assert follower.ids == ["fast", "slow"]
+
+
+async def test_an_event_is_kept_until_the_cursor_has_passed_it_however_long_ago_it_settled(bench: Bench) -> None:
+    follower = Follower(bench, limit=1)
+    behind = [bench.event(body(str(number)), age_ms=20) for number in range(2)]
+    await bench.put(body("early"), age_ms=10)
+    await follower.read()
+    await bench.store.insert_events(behind)
+    bench.clock.advance((SETTINGS.settle_ms + KEPT_MS + 1000) / 1000)
+    for _ in range(3):
+        await follower.read()
+    assert follower.ids == ["early", "0", "1"]
 
 
 async def test_an_event_that_moves_is_not_returned_again(bench: Bench) -> None:
@@ -96,6 +110,63 @@ async def test_with_a_full_cursor_further_events_wait_until_they_settle(bench: B
     assert follower.ids == [str(number) for number in range(MAX_RETURNED + 10)]
 
 
+async def test_a_cursor_holds_what_was_returned(bench: Bench) -> None:
+    await bench.put(body("new"), age_ms=10)
+    page = await Follower(bench).read()
+    assert len(page.returned) == 1
+    encoded = cursor.encode(page.end, "orders", page.returned)
+    assert cursor.decode(encoded, "orders") == Cursor(page.end, page.returned)
+
+
+async def test_only_requested_types_are_returned_early(bench: Bench) -> None:
+    follower = Follower(bench)
+    follower.request = follower.request._replace(types=("a",))
+    await bench.put(body("1"), kind="a", age_ms=10)
+    await bench.put(body("2"), kind="b", age_ms=10)
+    await follower.read()
+    assert follower.ids == ["1"]
+
+
+async def test_an_early_read_that_finds_nothing_is_complete(bench: Bench) -> None:
+    page = await Follower(bench).read()
+    before = floor_of(bench.clock.wall_ms() - SETTINGS.settle_ms)
+    assert page == Page(events=[], end=FIRST, more=False, before=before, unsettled=frozenset())
+    assert page.more is False
+
+
+async def test_settled_and_unsettled_events_share_the_limit_of_a_page(bench: Bench) -> None:
+    follower = Follower(bench, limit=3)
+    for number in range(5):
+        await bench.put(body(str(number)), age_ms=5000 if number < 2 else 10)
+    page = await follower.read()
+    assert (follower.ids, page.more) == (["0", "1", "2"], True)
+    page = await follower.read()
+    assert (follower.ids, page.more) == (list("01234"), False)
+
+
+@pytest.mark.parametrize(("free", "added", "is_cut"), [(3, 3, False), (2.9, 2, True), (2, 2, True), (0.9, 0, True)])
+async def test_unsettled_events_share_the_bytes_of_a_page(
+    bench: Bench, free: float, added: int, *, is_cut: bool
+) -> None:
+    for number in range(3):
+        await bench.put(body(str(number)), age_ms=10)
+    size = len((await Follower(bench).read()).events[0])
+    found = await unsettled(bench, page_bytes=MAX_PAGE_BYTES - int(free * size))
+    assert (len(found.added), len(found.contents), found.is_cut) == (added, added, is_cut)
+
+
+async def test_an_unsettled_event_larger_than_the_limit_is_a_page(bench: Bench) -> None:
+    for _ in range(2):
+        await bench.put(b'{"data":"' + b"x" * MAX_PAGE_BYTES + b'"}', age_ms=10)
+    found = await unsettled(bench, page_bytes=0)
+    assert (len(found.added), found.is_cut) == (1, True)
+
+
+async def unsettled(bench: Bench, *, page_bytes: int) -> Unsettled:
+    reader = UnsettledReader(bench.store, Contents(bench.store, bench.bodies), bench.clock)
+    return await reader.read(Place("t", "orders", FIRST), ReturnedEvents([]), limit=9, page_bytes=page_bytes, types=())
+
+
 async def test_a_page_of_unsettled_events_is_limited(bench: Bench) -> None:
     follower = Follower(bench, limit=3)
     for number in range(5):
@@ -111,6 +182,7 @@ async def test_an_ordinary_read_skips_what_its_cursor_contains(bench: Bench) -> 
     await follower.read()
     follower.request = follower.request._replace(early=False)
     await bench.put(body("b"), age_ms=5)
+    assert not (await follower.read()).events  # neither has settled
     bench.clock.advance(SETTINGS.settle_ms / 1000)
     await follower.read()
     assert follower.ids == ["a", "b"]
@@ -144,9 +216,9 @@ async def test_bodies_that_are_not_cloudevents_are_returned_once(bench: Bench) -
     assert next_page.events == []
 
 
-@pytest.mark.parametrize(("limit", "kept"), [(8, [50, 49, 20, 10]), (3, [50, 49, 20])])
+@pytest.mark.parametrize(("limit", "kept"), [(8, [50, 49, 15, 10]), (3, [50, 49, 15])])
 def test_what_has_not_settled_is_kept_and_the_rest_as_far_as_there_is_room(limit: int, kept: list[int]) -> None:
-    given = [Returned(1_000_000 + 1000 * second, bytes([second] * 8)) for second in (3, 10, 49, 20, 50)]
+    given = [Returned(1_000_000 + 1000 * second, bytes([second] * 8)) for second in (3, 10, 49, 15, 50)]
     events = ReturnedEvents(given, limit)
     passed_ms = 1_000_000 + 15_000
     assert events.room_above(passed_ms) == limit - 3

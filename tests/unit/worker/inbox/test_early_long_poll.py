@@ -3,11 +3,16 @@
 import asyncio
 import statistics
 
+from msgspec.structs import replace
+
+from shared.model.position import time_of
+from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
+from tests.counted import counted
 from tests.fakes.store import SHARDS
-from tests.unit.worker.inbox.test_long_poll import World, with_world
-from worker.inbox.long_poll import POLL_MS
+from tests.unit.worker.reading.test_long_poll import World, with_world
 from worker.inbox.reader import Page, PageRequest
+from worker.reading.long_poll import POLL_MS
 
 _STORED_MS = 20
 _SETTLE_MS = Settings().settle_ms
@@ -18,11 +23,11 @@ class Follower:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._request = PageRequest("t", "default", early=True)
+        self.request = PageRequest("t", "default", early=True)
 
     async def read(self, seconds: float = 20) -> Page:
-        page = await self._world.inbox.read(self._request, seconds, "k")
-        self._request = self._request._replace(after=page.end, returned=page.returned)
+        page = await self._world.inbox.read(self.request, seconds, "k")
+        self.request = self.request._replace(after=page.end, returned=page.returned)
         return page
 
 
@@ -54,6 +59,20 @@ async def test_an_idle_inbox_costs_as_many_queries_as_with_ordinary_reads(world:
 
 
 @with_world
+async def test_polls_are_frequent_while_an_event_of_any_type_settles(world: World) -> None:
+    follower = Follower(world)
+    follower.request = follower.request._replace(types=("b",))
+    waiting = asyncio.create_task(follower.read())
+    await asyncio.sleep(2)
+    await world.commit("a")
+    await asyncio.sleep(0.5)
+    polls = len(world.store.queried_ms) / SHARDS
+    await asyncio.sleep(0.4)
+    assert len(world.store.queried_ms) / SHARDS - polls >= 5
+    waiting.cancel()
+
+
+@with_world
 async def test_an_event_that_was_returned_does_not_end_the_next_wait(world: World) -> None:
     follower = Follower(world)
     await world.commit()
@@ -74,6 +93,64 @@ async def test_an_event_that_is_gone_before_it_settles_does_not_end_the_next_wai
     started_ms = world.now_ms
     assert (await follower.read(seconds=2)).events == []
     assert world.now_ms - started_ms >= 2000
+
+
+@with_world
+async def test_an_event_that_the_last_poll_found_and_that_is_gone_delays_no_early_request(world: World) -> None:
+    ordinary = asyncio.create_task(world.wait())
+    await asyncio.sleep(2.3)
+    gone = await world.commit()
+    await asyncio.sleep(0.5)  # polled by now
+    await world.store.remove_events([gone])
+    early = asyncio.create_task(Follower(world).read())
+    await asyncio.sleep(0.1)
+    await world.commit()
+    stored_ms = world.now_ms
+    assert len((await early).events) == 1
+    assert world.now_ms - stored_ms <= POLL_MS + 50
+    assert len((await ordinary).events) == 1
+
+
+@with_world
+async def test_an_event_that_ends_a_wait_is_read_anew(world: World) -> None:
+    waiting = asyncio.create_task(Follower(world).read())
+    await asyncio.sleep(2)
+    world.store.delay_ms = 1000
+    slow = asyncio.create_task(Follower(world).read(seconds=0))  # an equal request
+    await asyncio.sleep(1.01)  # it has read what is settled, and reads what is not
+    world.store.delay_ms = 5
+    await world.commit()
+    stored_ms = world.now_ms
+    assert len((await waiting).events) == 1
+    assert world.now_ms - stored_ms <= POLL_MS + 50
+    assert not (await slow).events
+
+
+@with_world
+async def test_an_event_that_moves_during_a_wait_is_known_at_its_new_position(world: World) -> None:
+    follower = Follower(world)
+    place = await world.commit()
+    await follower.read()
+    waiting = asyncio.create_task(follower.read(seconds=4))
+    await asyncio.sleep(0.5)
+    reads = counted(world.metrics, "inbox_reads")["inbox_reads_total made"]
+    new = await move(world, place)
+    await asyncio.sleep(1)
+    await world.store.remove_events([new])  # it moves again
+    page = await waiting
+    assert not page.events
+    assert [event.time_ms for event in page.returned] == [time_of(new.position)]
+    assert counted(world.metrics, "inbox_reads")["inbox_reads_total made"] - reads <= 2
+
+
+async def move(world: World, place: Place) -> Place:
+    """Store the event at `place` at a new position instead."""
+    event = world.store.records[place]
+    assert isinstance(event, StoredEvent)
+    new = place._replace(position=world.minter.mint())
+    await world.store.remove_events([place])
+    await world.store.insert_events([replace(event, place=new)])
+    return new
 
 
 @with_world

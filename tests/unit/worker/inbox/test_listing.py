@@ -22,6 +22,13 @@ async def test_inboxes_are_listed_page_by_page(world: Served) -> None:
     assert (await world.get("/v1/inboxes?limit=3", headers=unchanged)).status_code == 200
 
 
+async def test_a_page_holds_1_to_1000_inboxes_and_by_default_100(world: Served) -> None:
+    for number in range(101):
+        await world.put("1", inbox=f"{number:03}")
+    for limit, listed in (("", 100), ("?limit=1", 1), ("?limit=1000", 101)):
+        assert len((await world.get(f"/v1/inboxes{limit}")).json()["inboxes"]) == listed
+
+
 async def test_tenants_do_not_see_each_other(world: Served) -> None:
     await world.put("1", inbox="a")
     assert (await world.get("/v1/inboxes", key="a/b")).json() == {"inboxes": [], "more": False}

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from msgspec.structs import replace
 
-from shared.model.errors import Unavailable
+from shared.model.errors import NotFound, Unavailable
 from shared.model.event import Event, Identity
 from shared.model.records import Guard, Place, Record, StoredEvent, Tombstone
 from tests.fakes.app import DEFAULT
@@ -67,6 +67,7 @@ async def test_another_identity_is_not_found(world: Served, query: str) -> None:
     answer = await world.get(f"/v1/events/1?{query}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "The event does not exist, or this API key may not read it."
 
 
 async def test_an_invalid_query_is_rejected(world: Served) -> None:
@@ -120,7 +121,9 @@ async def test_an_erased_event_is_gone(world: Served) -> None:
 
 async def test_an_expired_event_and_one_not_yet_stored_are_not_found(world: Served) -> None:
     await world.put("1")
-    world.clock.advance(2000)
+    world.clock.advance(999.999)
+    assert (await world.get("/v1/events/1", source="/s")).status_code == 200
+    world.clock.advance(0.001)
     assert (await world.get("/v1/events/1", source="/s")).status_code == 404
     event = world.event("2")
     await world.store.insert_guards([world.guard("2", event)])
@@ -137,18 +140,19 @@ async def test_a_missing_body_is_reported(world: Served) -> None:
 
 
 class Changing:
-    """A table whose answers follow a script."""
+    """A table whose answers follow a script; `read` are the positions that were asked for."""
 
     def __init__(self, guard: Guard, *answers: list[Record | None]) -> None:
         self.guard = guard
         self.answers = list(answers)
+        self.read: list[str] = []
 
     async def read_guard(self, identity: Identity) -> Guard:
         assert identity == self.guard.identity
         return self.guard
 
     async def read_events(self, places: Sequence[Place]) -> list[Record | None]:
-        assert places
+        self.read.append(places[0].position)
         return self.answers.pop(0)
 
 
@@ -160,12 +164,23 @@ async def test_an_event_acked_between_two_reads_is_found(world: Served) -> None:
     assert b'"status":"delivered"' in found
 
 
+async def test_an_event_moved_and_acked_during_the_read_is_found(world: Served) -> None:
+    event = world.event("1")
+    moved = event.place._replace(position=world.minter.mint())
+    tombstone = Tombstone(place=event.place, moved_to=moved.position, expires_at=1)
+    delivered = replace(event, place=moved._replace(delivered=True), delivered_at=1)
+    store = Changing(world.guard("1", event), [None, None], [tombstone, None], [None, None], [None, delivered])
+    found = await Lookup(store, world.bodies, world.clock).answer(store.guard.identity, await key_of(world))  # type: ignore[arg-type]
+    assert b'"status":"delivered"' in found
+    assert store.read == [event.place.position] * 2 + [moved.position] * 2
+
+
 async def test_an_event_that_keeps_moving_is_unavailable(world: Served) -> None:
     event = world.event("1")
     tombstone = Tombstone(place=event.place, moved_to=world.minter.mint(), expires_at=1)
     answers: list[list[Record | None]] = [[tombstone, None]] * 20
     store = Changing(world.guard("1", event), *answers)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"^the event was moved repeatedly while it was read$"):
         await Lookup(store, world.bodies, world.clock).answer(store.guard.identity, await key_of(world))  # type: ignore[arg-type]
 
 
@@ -173,7 +188,7 @@ async def test_an_event_deleted_during_the_read_is_not_found(world: Served) -> N
     event = replace(world.event("1"), body_key="gone")
     store = Changing(world.guard("1", event), [event, None], [None])
     lookup = Lookup(store, world.bodies, world.clock)  # type: ignore[arg-type]
-    with pytest.raises(Exception, match="does not exist"):
+    with pytest.raises(NotFound, match="does not exist"):
         await lookup.answer(store.guard.identity, await key_of(world))
 
 

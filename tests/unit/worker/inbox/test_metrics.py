@@ -38,13 +38,26 @@ async def test_an_event_beyond_a_full_page_counts_with_the_next_page() -> None:
     assert counted(bench.metrics, SECONDS) == {SECONDS: 3}
 
 
+async def test_an_event_that_an_early_read_returned_does_not_count_again_once_it_has_settled() -> None:
+    bench = Bench()
+    await bench.page()
+    bench.clock.advance(10)
+    await bench.put(b'{"id":"new"}', age_ms=10)
+    await bench.inbox.read(PageRequest("t", "orders", limit=100, early=True))
+    assert counted(bench.metrics, SECONDS) == {SECONDS: 1}
+    bench.clock.advance(10)
+    assert len((await bench.page()).events) == 1
+    assert counted(bench.metrics, SECONDS) == {SECONDS: 1}
+
+
 async def test_reading_the_newest_or_the_delivered_does_not_count() -> None:
     bench = Bench()
     await bench.page()
     bench.clock.advance(10)
     await bench.put(b'{"id":"new"}', age_ms=5000)
-    await bench.inbox.read(PageRequest("t", "orders", newest_first=True))
-    await bench.inbox.read(PageRequest("t", "orders", delivered=True))
+    await bench.store.insert_events([bench.event(b'{"id":"acked"}', delivered_at=1)])
+    for request in (PageRequest("t", "orders", newest_first=True), PageRequest("t", "orders", delivered=True)):
+        assert len((await bench.inbox.read(request)).events) == 1
     assert counted(bench.metrics, SECONDS) == {}
 
 

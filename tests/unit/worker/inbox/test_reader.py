@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shared.compression import compress
 from shared.model import position
@@ -11,8 +12,8 @@ from shared.model.errors import Unavailable
 from tests.fakes.clock import START_MS
 from tests.fakes.store import SHARDS
 from tests.unit.worker.inbox.reading import SETTINGS, Bench
-from worker.inbox import contents
 from worker.inbox.reader import Page, PageRequest
+from worker.reading import contents
 
 HARD = rb'{"specversion":"1.0","id":"\ud800","data":{"b":1e999,"a":[1.0,1.00],"a":"' + "\uffff\u2028é".encode() + b'"}}'
 
@@ -41,6 +42,13 @@ async def test_compressed_and_offloaded_bodies_are_restored(bench: Bench) -> Non
     assert all(event.startswith(plain[:-1] + b',"inbox"') for event in page.events)
 
 
+async def test_an_event_whose_body_is_missing_does_not_block_its_inbox(bench: Bench) -> None:
+    place = await bench.put(b"", key="gone")
+    page = await bench.page()
+    assert msgspec.json.decode(page.events[0])["dataerror"] == "missing"
+    assert page.end == place
+
+
 async def test_events_are_returned_after_settle(bench: Bench) -> None:
     old = await bench.put(HARD, age_ms=SETTINGS.settle_ms + 1)
     young = await bench.put(HARD, age_ms=SETTINGS.settle_ms)
@@ -59,15 +67,49 @@ async def test_an_unknown_inbox_is_an_empty_page_at_the_beginning(bench: Bench) 
 async def test_the_size_of_a_page_is_limited(bench: Bench) -> None:
     body = b'{"specversion":"1.0","data":"' + b"x" * 500_000 + b'"}'
     places = [await bench.put(compress(body)) for _ in range(20)]
+    before = position.floor_of(START_MS - SETTINGS.settle_ms)
     seen: list[str] = []
     page = await bench.page()
     while page.events:
         assert sum(map(len, page.events)) <= contents.MAX_PAGE_BYTES
         seen += [msgspec.json.decode(event)["position"] for event in page.events]
-        assert page.end == seen[-1]
+        assert (page.end, page.last, page.before) == (seen[-1], seen[-1], before)
         assert page.more == (len(seen) < 20)
         page = await bench.page(page.end)
     assert seen == places
+
+
+@pytest.mark.parametrize(("larger", "fit"), [(0, 2), (1, 1)])
+async def test_events_fill_a_page_to_the_last_byte(bench: Bench, larger: int, fit: int) -> None:
+    await bench.put(b"{}")
+    added = len((await bench.page()).events[0]) - 2
+    for size in (1_000_000, contents.MAX_PAGE_BYTES - 1_000_000 - 2 * added + larger):
+        await bench.bodies.put(f"{size}", b'{"":"' + b"x" * (size - 7) + b'"}')
+        await bench.put(b"", key=f"{size}")
+    page = await bench.page((await bench.page(limit=1)).end)
+    assert (len(page.events), page.more) == (fit, fit < 2)
+
+
+async def test_other_requests_proceed_while_a_large_page_is_assembled(bench: Bench) -> None:
+    await bench.store.insert_events([bench.event(b"{}") for _ in range(500)])
+    iterations = 0
+
+    async def count() -> None:
+        nonlocal iterations
+        while True:
+            await asyncio.sleep(0)
+            iterations += 1
+
+    async def iterations_for(events: int) -> int:
+        before = iterations
+        assert len((await bench.page(limit=events)).events) == events
+        return iterations - before
+
+    other = asyncio.create_task(count())
+    await bench.page()  # the first read of a process may take more
+    of_small_page = await iterations_for(50)
+    assert 5 <= await iterations_for(500) - of_small_page < 10  # one after every hundred events
+    other.cancel()
 
 
 async def test_an_event_larger_than_the_limit_is_a_page(bench: Bench) -> None:
@@ -93,6 +135,15 @@ async def test_the_newest_come_first_on_request(bench: Bench) -> None:
     assert [msgspec.json.decode(event)["id"] for event in page.events] == ["27", "24", "21", "18"]
     assert not page.more
     assert (await bench.inbox.read(PageRequest("t", "orders", after=young, newest_first=True))).events == []
+
+
+def test_a_page_without_foreign_positions_ends_at_none_of_them_and_never_goes_back() -> None:
+    [first, second, foreign] = [f"{position.floor_of(START_MS)[:19]}8000-00000000000{number}" for number in (1, 2, 3)]
+    page = Page(events=[], end=foreign, more=False, before=position.floor_of(START_MS + 1))
+    assert page.without_foreign_positions(position.FIRST).end == position.blurred(foreign) < first
+    assert page.without_foreign_positions(first).end == first
+    assert replace(page, last=second).without_foreign_positions(first).end == second
+    assert replace(page, last=foreign).without_foreign_positions(first).end == foreign
 
 
 async def test_delivered_events_are_listed_separately(bench: Bench) -> None:
@@ -138,6 +189,10 @@ async def test_a_failed_read_fails_only_the_requests_that_share_it(bench: Bench)
     assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
     bench.store.down = False
     assert not (await bench.page()).more
+
+
+async def test_what_was_not_used_can_be_closed(bench: Bench) -> None:
+    await bench.inbox.aclose()
 
 
 async def test_closing_cancels_reads_in_progress(bench: Bench) -> None:

@@ -23,7 +23,7 @@ from shared.model import position
 from shared.model.errors import Unavailable, Unclear
 from shared.model.records import Place
 from shared.ports import EventReader
-from worker.inbox.waiter import EarlyWait, Poll, Polled, Waiter
+from worker.reading.waiter import EarlyWait, Poll, Polled, Waiter
 
 MAX_WAITERS = 10_000
 """Per process; a key may have as many as are free. Further requests do not wait. A waiter and its connection take about

@@ -5,7 +5,7 @@ import random
 import pytest
 from litestar import Response
 
-from worker.inbox.responses import COMPRESSED_BYTES, ResponsePreferences, answer, preferences_of
+from worker.reading.responses import COMPRESSED_BYTES, ResponsePreferences, answer, preferences_of
 
 NOISE = random.Random(1).randbytes(COMPRESSED_BYTES * 2)  # noqa: S311 - the same every time
 

@@ -3,20 +3,22 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
 
 from shared.memory.bodies import MemoryBodies
-from shared.model.position import FIRST, Minter
+from shared.model.position import FIRST, Minter, time_of
 from shared.model.records import Place, StoredEvent
 from shared.settings import Settings
 from shared.telemetry.catalog import Metrics
 from tests.fakes.store import SHARDS, FakeStore
 from tests.fakes.virtual_time import in_virtual_time
 from tests.simulation.virtual import Process
-from worker.inbox import long_poll
 from worker.inbox.reader import Inbox, Page, PageRequest
+from worker.reading import long_poll
+from worker.reading.long_poll import POLL_MS
 
 SETTINGS = Settings()
 
@@ -41,7 +43,7 @@ class World:
         place = Place("t", inbox, self.minter.mint())
         self.visible_ms.append(self.now_ms + max(SETTINGS.settle_ms + 1, takes_ms))
         await self.clock.sleep_ms(takes_ms)
-        body = msgspec.json.encode({"specversion": "1.0", "type": kind})
+        body = msgspec.json.encode({"specversion": "1.0", "id": place.position, "source": "/", "type": kind})
         expires_at = self.clock.wall_ms() // 1000 + 1000
         event = StoredEvent(place=place, type=kind, body=body, accepted_at=self.clock.wall_ms(), expires_at=expires_at)
         await self.store.insert_events([event])
@@ -77,7 +79,7 @@ async def test_a_thousand_waiters_are_answered_by_one_event(world: World) -> Non
     await world.commit()
     pages = await asyncio.gather(*waiters)
     assert all(len(page.events) == 1 for page in pages)
-    assert len({id(page) for page in pages}) <= 5  # of 200 requests each, so that others are answered in between
+    assert len({id(page) for page in pages}) == 5  # of 200 requests each, so that others are answered in between
     assert 0 <= world.now_ms - world.visible_ms[0] < 50
     assert len(world.store.queried_ms) - queries_before <= 8 * SHARDS  # up to three polls, and five shared pages
 
@@ -111,6 +113,17 @@ def test_an_event_wakes_waiters_within_300_ms_of_its_visibility(takes_ms: int, a
 
 
 @with_world
+async def test_polls_read_only_what_may_be_new(world: World) -> None:
+    waiter = asyncio.create_task(world.wait())
+    await asyncio.sleep(5)
+    with patch.object(world.store, "query", wraps=world.store.query) as query:
+        await asyncio.sleep(1)
+    start_ms = time_of(query.call_args.args[0].position)
+    assert world.clock.wall_ms() - start_ms <= SETTINGS.settle_ms + 2 * POLL_MS + 50
+    waiter.cancel()
+
+
+@with_world
 async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
     async def post(number: int) -> None:
         await asyncio.sleep(number * 0.4 + (number * 37 % 100) / 100)
@@ -125,6 +138,18 @@ async def test_a_follower_that_waits_misses_nothing(world: World) -> None:
         after = page.end
     await posting
     assert not (await world.wait(after, seconds=2)).events
+
+
+@with_world
+async def test_the_read_after_a_wait_begins_where_the_one_before_it_ended(world: World) -> None:
+    passed = await world.commit("b")
+    await asyncio.sleep(2)
+    waiter = asyncio.create_task(world.wait(FIRST, "a"))
+    await asyncio.sleep(2)
+    await world.commit("a")
+    with patch.object(world.store, "query", wraps=world.store.query) as query:
+        assert len((await waiter).events) == 1
+    assert query.call_args.args[0] == passed
 
 
 @with_world
@@ -162,25 +187,31 @@ async def test_an_event_that_is_deleted_does_not_end_the_wait(world: World) -> N
 
 @with_world
 async def test_a_new_waiter_uses_the_last_poll(world: World) -> None:
-    waiters = [asyncio.create_task(world.wait(seconds=20))]
-    await asyncio.sleep(2)
-    place = await world.commit()
-    await asyncio.sleep(0.6)  # polled by now, but not readable yet
-    waiters.append(asyncio.create_task(world.wait(seconds=20)))
-    pages = await asyncio.gather(*waiters)
-    assert [page.end for page in pages] == [place.position] * 2
+    other = asyncio.create_task(world.wait(FIRST, "b", seconds=4))
+    await asyncio.sleep(2.3)
+    place = await world.commit("a")
+    await asyncio.sleep(0.8)
+    assert world.now_ms - world.store.queried_ms[-1] < 0.2 * POLL_MS  # so that the next poll would be late
+    assert (await world.wait(FIRST, "a")).end == place.position
     assert world.now_ms - world.visible_ms[0] < 50
+    assert not (await other).events
 
 
-@with_world
-async def test_waiters_outlast_a_table_that_does_not_answer(world: World) -> None:
-    waiter = asyncio.create_task(world.wait())
-    await asyncio.sleep(2)
-    world.store.down = True
-    await asyncio.sleep(3)
-    world.store.down = False
-    await world.commit()
-    assert len((await waiter).events) == 1
+@pytest.mark.parametrize("polls_before", [0, 4])
+def test_waiters_outlast_a_table_that_does_not_answer(polls_before: int, caplog: pytest.LogCaptureFixture) -> None:
+    @with_world
+    async def waiting(world: World) -> None:
+        waiter = asyncio.create_task(world.wait())
+        await asyncio.sleep(polls_before * POLL_MS / 1000 + 0.007)  # after the page, which takes 5 ms
+        world.store.down = True
+        await asyncio.sleep(3)
+        world.store.down = False
+        await world.commit()
+        assert len((await waiter).events) == 1
+
+    waiting()
+    assert {record.getMessage() for record in caplog.records} == {"a watched inbox can't be read"}
+    assert {record.__dict__["error"] for record in caplog.records} == {"the table is gone"}
 
 
 @with_world
@@ -191,6 +222,16 @@ async def test_waits_can_be_ended(world: World) -> None:
     assert [page.events for page in await asyncio.gather(*waiters)] == [[], [], []]
     assert not (await world.wait()).events
     assert world.now_ms < 2100
+
+
+@with_world
+async def test_closing_leaves_no_task_behind(world: World) -> None:
+    before = asyncio.all_tasks()
+    waiters = [asyncio.create_task(world.wait(inbox=f"{number}")) for number in range(200)]
+    await asyncio.sleep(2)
+    await world.inbox.aclose()
+    assert asyncio.all_tasks() <= before | {*waiters}
+    assert not any(page.events for page in await asyncio.gather(*waiters))
 
 
 @with_world
@@ -216,52 +257,3 @@ async def test_the_number_of_waiters_is_limited(world: World) -> None:
     await world.wait(key="other", seconds=1)
     assert world.now_ms >= 2000
     await asyncio.gather(*waiters)
-
-
-@with_world
-async def test_a_key_that_waits_at_many_inboxes_delays_only_itself(world: World) -> None:
-    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
-    await asyncio.sleep(3)
-    other = asyncio.create_task(world.wait(inbox="other", key="other"))
-    await asyncio.sleep(3.33)
-    await world.commit(inbox="other")
-    assert len((await other).events) == 1
-    assert world.now_ms - world.visible_ms[0] < 330
-    assert world.store.most_in_a_second(after_ms=2000) <= 1000 + 2 * SHARDS
-    for waiter in greedy:
-        waiter.cancel()
-    await asyncio.gather(*greedy, return_exceptions=True)
-
-
-@with_world
-async def test_waits_that_were_given_up_leave_nothing_behind(world: World) -> None:
-    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
-    await asyncio.sleep(1)
-    for waiter in greedy:
-        waiter.cancel()
-    await asyncio.sleep(1)
-    assert world.metrics.watched.of().read() == 0
-    await world.wait(seconds=1)
-    assert world.now_ms < 3100
-
-
-@with_world
-async def test_a_key_that_waits_where_a_greedy_one_does_has_the_inbox_polled_in_its_own_turn(world: World) -> None:
-    greedy = [asyncio.create_task(world.wait(inbox=f"{number}", key="greedy")) for number in range(1000)]
-    await asyncio.sleep(3)
-    other = asyncio.create_task(world.wait(inbox="999", key="other"))
-    await asyncio.sleep(3.33)
-    await world.commit(inbox="999")
-    assert len((await other).events) == 1
-    assert world.now_ms - world.visible_ms[0] < 330
-    for waiter in greedy:
-        waiter.cancel()
-    await asyncio.gather(*greedy, return_exceptions=True)
-
-
-@with_world
-async def test_many_inboxes_are_polled_less_often(world: World) -> None:
-    waiters = [asyncio.create_task(world.wait(inbox=f"{number}", seconds=12)) for number in range(500)]
-    await asyncio.gather(*waiters)
-    first = 2 * 500 * SHARDS  # the pages, and the first polls, whose shards are not known before
-    assert len(world.store.queried_ms) <= first + 12 * 1000

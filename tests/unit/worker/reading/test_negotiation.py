@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.inbox import negotiation
+from worker.reading import negotiation
 
 JSON, BATCH = "application/json", "application/cloudevents-batch+json"
 

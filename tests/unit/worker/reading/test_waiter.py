@@ -5,7 +5,7 @@ from unittest.mock import patch
 from shared.model.position import Minter
 from shared.model.type_pattern import matches_any
 from tests.fakes.clock import FakeClock
-from worker.inbox.waiter import EarlyWait, Poll, Polled, Waiter
+from worker.reading.waiter import EarlyWait, Poll, Polled, Waiter
 
 
 def polled(*types: str | None) -> list[Polled]:
@@ -33,7 +33,7 @@ def test_a_poll_that_stopped_early_matches_all_types() -> None:
 async def test_thousands_of_waiters_with_the_same_types_cost_one_match_of_each_event() -> None:
     poll = Poll(polled(*["a"] * 100))
     waiters = [Waiter("", types, "k", None) for types in (("a",), ["b", "c"]) for _ in range(2500)]
-    with patch("worker.inbox.waiter.matches_any", wraps=matches_any) as matched:
+    with patch("worker.reading.waiter.matches_any", wraps=matches_any) as matched:
         for waiter in waiters:
             waiter.notify(poll, 8)
     assert matched.call_count == 200
@@ -46,3 +46,4 @@ async def test_an_early_waiter_skips_what_it_has_read() -> None:
     waiter = Waiter("", (), "k", EarlyWait(frozenset({events[0].position}), events[0].position))
     waiter.notify(Poll(events))
     assert waiter.found.result() is events[1]
+    assert waiter.delay_ms == 0

@@ -3,14 +3,15 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import position
 from shared.model.records import Place, QueryResult
-from tests.unit.worker.inbox.test_scan import START_MS, Item, at, stored
-from worker.inbox.scan import MAX_ROUNDS, scan
+from tests.unit.worker.reading.test_scan import START_MS, Item, at, stored
+from worker.reading.scan import MAX_ROUNDS, scan
 
 
 class Backward:
@@ -98,8 +99,21 @@ def test_the_newest_are_returned_newest_first_without_a_gap(
     assert positions == expected[: len(positions)]
     # Each round requests more, so the rounds reach the end of these few.
     assert len(positions) == min(limit, len(expected))
-    assert not found.more
+    assert (found.end, found.more) == (start, False)
     assert reader.queries <= shards * MAX_ROUNDS
+
+
+async def test_the_newest_end_where_a_shard_was_not_read_any_further() -> None:
+    class Slow(Backward):
+        async def query(self, inbox: Place, **asked: Any) -> QueryResult:
+            return await super().query(inbox, **asked | ({"limit": 1} if asked["shard"] == 0 else {}))
+
+    reader = Slow([Item(at(START_MS + number, number), 0, shown=True) for number in range(100)], 4, random.Random(1))  # noqa: S311
+    of_slow_shard = [item.position for item in reversed(reader.items) if position.shard_of(item.position, 4) == 0]
+    read = [item.position for item in reversed(reader.items) if item.position >= of_slow_shard[MAX_ROUNDS - 1]]
+    start, before = Place("t", "i", position.FIRST), position.floor_of(START_MS + 10**6)
+    found = await scan(reader, start, before=before, limit=100, newest_first=True)
+    assert [event.place.position for event in found.events] == read
 
 
 async def test_the_search_for_a_rare_type_is_limited() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from shared.model import position
 from shared.model.errors import Unavailable
 from shared.model.records import Place, QueryResult, StoredEvent
-from worker.inbox import scan
+from worker.reading import scan
 
 SETTLE_MS = 1000
 START_MS = 1_800_000_000_000
@@ -165,6 +166,38 @@ async def test_a_page_is_full_if_there_are_enough_events() -> None:
     assert [event.place.position for event in result.events] == [item.position for item in reader.items[:100]]
     assert result.more
     assert result.end == reader.items[99].position
+    assert reader.queries == 4  # one round
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+@pytest.mark.parametrize("limit", range(1, scan.MAX_ROUNDS + 1))
+async def test_a_page_is_full_even_if_each_query_reads_one_item(shards: int, limit: int) -> None:
+    reader = Shards(settled(100), shards, Greedy(), most=1)
+    result = await one_page(reader, limit)
+    assert [event.place.position for event in result.events] == [item.position for item in reader.items[:limit]]
+    assert reader.queries <= shards * limit
+
+
+async def test_a_page_ends_at_the_first_position_up_to_which_a_shard_was_not_read() -> None:
+    class Slow(Shards):
+        async def query(self, inbox: Place, **asked: Any) -> QueryResult:
+            return await super().query(inbox, **asked | ({"limit": 1} if asked["shard"] == 0 else {}))
+
+    reader = Slow(settled(100), 4, Greedy())
+    of_slow_shard = [item.position for item in reader.items if position.shard_of(item.position, 4) == 0]
+    read = [item.position for item in reader.items if item.position <= of_slow_shard[scan.MAX_ROUNDS - 1]]
+    result = await one_page(reader, 100)
+    assert [event.place.position for event in result.events] == read
+    assert result.end == read[-1]
+    assert result.more
+
+
+def test_one_round_nearly_always_fills_a_page_and_requests_at_most_half_more() -> None:
+    luck = random.Random(1)  # noqa: S311
+    requested = scan.share(100, 4)
+    assert 4 * requested <= 150
+    pages = [Counter(luck.choices(range(4), k=100)) for _ in range(1000)]
+    assert sum(max(page.values()) < requested for page in pages) >= 960
 
 
 async def test_the_last_page_says_so() -> None:
@@ -196,26 +229,26 @@ async def test_a_cursor_ahead_of_the_clock_does_not_change() -> None:
     reader = Shards([], 4, Greedy())
     ahead = at(START_MS + 5, 1)
     result = await scan.scan(reader, Place("t", "i", ahead), before=position.floor_of(START_MS), limit=10)
-    assert result.end == ahead
-    assert not result.more
+    assert result == scan.ScanResult(events=[], end=ahead, more=False)
     assert reader.queries == 0
 
 
-async def test_no_further_round_after_the_byte_limit() -> None:
+@pytest.mark.parametrize(("size", "rounds"), [(1 << 20, 1), ((1 << 20) - 1, 2), (1 << 19, 2)])
+async def test_no_further_round_after_the_byte_limit(size: int, rounds: int) -> None:
     class Heavy(Shards):
         async def query(self, inbox: Place, **asked: Any) -> QueryResult:
             answer = await super().query(inbox, **{**asked, "limit": 1})
             heavy = [
-                StoredEvent(place=event.place, type="a", body=b"x" * 1024 * 1024, accepted_at=0, expires_at=0)
+                StoredEvent(place=event.place, type="a", body=b"x" * size, accepted_at=0, expires_at=0)
                 for event in answer.events
             ]
             return QueryResult(events=heavy, scanned_to=answer.scanned_to, stopped_at=answer.stopped_at)
 
     reader = Heavy(settled(100), 4, Greedy())
     result = await one_page(reader, 100)
-    assert reader.queries == 4
+    assert reader.queries == 4 * rounds
     assert result.more
-    assert 1 <= len(result.events) <= 4
+    assert 1 <= len(result.events) <= 4 * rounds
 
 
 async def test_one_failing_shard_fails_the_page_with_its_own_error() -> None:

@@ -129,7 +129,7 @@ def share(limit: int, shards: int) -> int:
     """Return how many items to request from each shard, so that one round nearly always fills the page.
 
     Positions are distributed over shards at random. Two standard deviations above the mean: for a page of 100 over 4
-    shards, 35 each. Requesting all 100 from each would read, and cost, nearly three times as much.
+    shards, 37 each. Requesting all 100 from each would read, and cost, nearly three times as much.
     """
     mean = ceil(limit / shards)
     return mean + 2 * (isqrt(mean) + 1)
