@@ -46,10 +46,10 @@ def given_up_events_count_as_stored() -> Iterator[Any]:
 def outages_use_up_deliveries() -> Iterator[Any]:
     """Messages that were given back are just received again; a long outage fills the DLQ."""
 
-    async def no_copy(*_: Any) -> bool:
-        return False
+    async def no_copy(*_: Any) -> None:
+        return None
 
-    yield patch.object(dispositions, "_send_copy", no_copy)
+    yield patch.object(dispositions, "_replace", no_copy)
 
 
 @_deploys
