@@ -63,7 +63,8 @@ def _is_entry(line: str) -> bool:
 
 
 def _parse(line: str) -> tuple[Mutant, str]:
-    function, changed, reason = line.split(" | ")
+    function, rest = line.split(" | ", maxsplit=1)
+    changed, reason = rest.rsplit(" | ", maxsplit=1)  # the line may contain one, as types do
     return Mutant(function, changed), reason
 
 
