@@ -1,6 +1,7 @@
 """Bugs to plant in consumer groups, one at a time: each is a plausible mistake that overlooks one case."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 from unittest.mock import patch
 
@@ -99,26 +100,27 @@ def unconditional_ack() -> Iterator[Any]:
 @BUGS.add
 def release_that_forgets() -> Iterator[Any]:
     """Events are marked as done before their retries are written; a crash in between loses them."""
-    change = Held._change
-    write = Held._write
+    write, give_back = Held._write, Held.release
+    postponed: ContextVar[list[Any] | None] = ContextVar("postponed", default=None)
 
-    async def marked_first(self: Held, group: GroupName, key: str, make: Any) -> Any:
-        later: list[Any] = []
-
-        async def postpone(_: Held, *args: Any) -> None:
+    async def write_later(self: Held, *args: Any) -> None:
+        if (later := postponed.get()) is None:
+            await write(self, *args)
+        else:
             later[:] = [args]
 
-        with patch.object(Held, "_write", postpone):
-            done = await change(self, group, key, make)
+    async def release(self: Held, group: GroupName, key: str, asked: Release) -> Any:
+        later: list[Any] = []
+        token = postponed.set(later)
+        try:
+            done = await give_back(self, group, key, asked)
+        finally:
+            postponed.reset(token)
         for args in later:
             await write(self, *args)
         return done
 
-    async def release(self: Held, group: GroupName, key: str, asked: Release) -> Any:
-        with patch.object(Held, "_change", marked_first):
-            return await given_back(self, group, key, asked)
-
-    given_back = Held.release
+    yield patch.object(Held, "_write", write_later)
     yield patch.object(Held, "release", release)
 
 

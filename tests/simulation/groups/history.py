@@ -64,13 +64,19 @@ class History:
         self._grants.append(grant)
         return grant
 
-    def ack_sent(self, grant: Grant, positions: Iterable[str]) -> None:
-        """The member sends an ack."""
+    def ack_sent(self, grant: Grant, positions: Iterable[str]) -> set[str]:
+        """The member sends an ack; return the positions that no ack named before."""
         sent = set(positions)
+        new = sent - self.acked
         grant.live -= sent
         self.acked |= sent
         if grant.during_seek:
             self._acked_anew |= sent
+        return new
+
+    def ack_refused(self, new: set[str]) -> None:
+        """The lease of the ack had ended, so the ack had no effect."""
+        self.acked -= new
 
     def ack_confirmed(self, grant: Grant, positions: Iterable[str]) -> None:
         """The ack was answered with success."""

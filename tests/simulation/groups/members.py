@@ -110,10 +110,16 @@ class Member:
         acked = sorted(grant.left) if positions is None else positions
         if not acked:
             return
-        self._history.ack_sent(grant, acked)
+        new = self._history.ack_sent(grant, acked)
         try:
             await server.call(lambda groups: groups.ack(GROUP, lease.key, positions))
-        except (LeaseLost, *_NO_ANSWER):
+        except LeaseLost:
+            if (
+                not self._world.profile.lost
+            ):  # otherwise the ack may have ended the lease itself, and its answer was lost
+                self._history.ack_refused(new)
+            return
+        except _NO_ANSWER:
             return
         except InvalidRequest:
             self._history.violations.append("an ack of a member's own lease was refused as invalid")

@@ -69,8 +69,9 @@ class _Run:
         tasks = [asyncio.create_task(member.run(self._over)) for member in members]
         tasks += [asyncio.create_task(job) for job in (self._produce(), self._disturb(), self._break_servers())]
         await asyncio.sleep(_FAULT_SECONDS * rng.choice((0.3, 1.0)))
-        if rng.random() < 0.25 and not world.profile.late:
+        for _ in range(0 if world.profile.late else rng.choice((0, 0, 1, 4))):
             await self._seek()
+            await asyncio.sleep(rng.random())
         await asyncio.sleep(_FAULT_SECONDS / 2)
         self._over.set()
         faults = world.faults
