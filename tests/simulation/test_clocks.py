@@ -7,7 +7,7 @@ from tests.simulation.clocks import simulate
 from tests.simulation.seeds import simulate_all
 
 SEEDS = [range(200), pytest.param(range(200, 2_000), marks=pytest.mark.slow)]
-UNGUARDED_SEEDS = 20
+UNGUARDED_SEEDS = 50
 MAX_SEEDS_PER_BUG = 1_500
 
 
