@@ -10,22 +10,12 @@ from hypothesis import strategies as st
 
 from shared.model import position
 from shared.model.records import Place, QueryResult
-from tests.unit.worker.reading.test_scan import START_MS, Item, at, stored
+from tests.unit.worker.reading.test_scan import START_MS, Item, Shards, at, stored
 from worker.reading.scan import MAX_ROUNDS, scan
 
 
-class Backward:
+class Backward(Shards):
     """A reader of `items` that finds some of them in each query, from the end."""
-
-    def __init__(self, items: Sequence[Item], shards: int, luck: random.Random) -> None:
-        self.items = sorted(items)
-        self.count = shards
-        self.luck = luck
-        self.queries = 0
-
-    async def shards(self, inbox: Place, before: str) -> int:
-        assert inbox.position < before
-        return self.count
 
     async def query(
         self,
