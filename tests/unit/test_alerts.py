@@ -15,6 +15,7 @@ TESTS = ROOT / "tests" / "alerts" / "alerts_test.yml"
 ALERTS = re.findall(r"alert: (\w+)", RULES.read_text())
 
 
+# promtool comes with Prometheus: it is no package of Python that the set-up could install.
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize("arguments", [("check", "rules", str(RULES)), ("test", "rules", str(TESTS))])
 def test_promtool_accepts_the_rules_and_their_tests(arguments: tuple[str, ...]) -> None:

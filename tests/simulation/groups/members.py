@@ -114,9 +114,8 @@ class Member:
         try:
             await server.call(lambda groups: groups.ack(GROUP, lease.key, positions))
         except LeaseLost:
-            if (
-                not self._world.profile.lost
-            ):  # otherwise the ack may have ended the lease itself, and its answer was lost
+            # Where answers are lost, this ack may have ended the lease itself.
+            if not self._world.profile.lost:
                 self._history.ack_refused(new)
             return
         except _NO_ANSWER:
